@@ -1,0 +1,106 @@
+"""A project: the catalog, the journeys and the templates, read together from texts.
+
+The same function reads the files of a folder and what `engage apply` has stored.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from engage.content.library import Library
+from engage.content.template import FOLDER, SUFFIX, problems_stop
+from engage.content.usage import usage_problems
+from engage.core.catalog import Catalog
+from engage.core.journey.check import check_journeys
+from engage.core.journey.model import Journey
+from engage.core.journey.reading import read_catalog, read_journey
+from engage.core.problem import Problem, Said, Span
+
+JOURNEYS = "journeys/"
+CATALOG = "journeys/catalog.yaml"
+_YAML = ".yaml"
+_TEST = ".test.yaml"
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    catalog: Catalog
+    journeys: Mapping[str, Journey]  # by id
+    library: Library
+    sources: Mapping[str, str]  # every file it was read from, by path
+
+
+def read_project(sources: Mapping[str, str]) -> tuple[Project | None, list[Problem]]:
+    """`sources`: texts by path (`journeys/catalog.yaml`, `journeys/<id>.yaml`, `templates/…`). All problems at once; a
+    project only if none of them is an error."""
+    if CATALOG not in sources:
+        return None, [_no_catalog()]
+    catalog, problems = read_catalog(sources[CATALOG], CATALOG)
+    if catalog is None:
+        return None, problems
+    journeys, found = _read_journeys(sources, catalog)
+    problems += found
+    library, found = Library.read(sources, catalog)
+    problems += found
+    problems += check_journeys(journeys.values(), catalog, library)
+    problems += usage_problems(journeys, library, catalog, sources)
+    problems.sort(key=lambda problem: (problem.span, problem.code))
+    if problems_stop(problems):
+        return None, problems
+    return Project(catalog, journeys, library, sources), problems
+
+
+def project_files(folder: Path) -> tuple[dict[str, str], list[Problem]]:
+    """Everything `read_project` wants from a folder, by path. A file that is not UTF-8 is a problem, and left out."""
+    sources: dict[str, str] = {}
+    problems: list[Problem] = []
+    for path in sorted(_files(folder)):
+        name = path.relative_to(folder).as_posix()
+        try:
+            sources[name] = path.read_bytes().decode()
+        except UnicodeDecodeError as error:
+            problems.append(_not_utf8(name, error.start))
+    return sources, problems
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    for path in (folder / JOURNEYS).glob(f"*{_YAML}"):
+        if path.is_file() and not path.name.endswith(_TEST):
+            yield path
+    yield from (path for path in (folder / FOLDER).rglob(f"*{SUFFIX}") if path.is_file())
+
+
+def _read_journeys(sources: Mapping[str, str], catalog: Catalog) -> tuple[dict[str, Journey], list[Problem]]:
+    journeys: dict[str, Journey] = {}
+    problems: list[Problem] = []
+    for path in sorted(filter(_is_journey, sources)):
+        journey, found = read_journey(sources[path], path, catalog)
+        problems += found
+        if journey is not None:
+            journeys[journey.id] = journey
+    return journeys, problems
+
+
+def _is_journey(path: str) -> bool:
+    directly_there = PurePosixPath(path).parent == PurePosixPath(JOURNEYS)
+    return directly_there and path.endswith(_YAML) and not path.endswith(_TEST) and path != CATALOG
+
+
+def _no_catalog() -> Problem:
+    return Problem(
+        "E400",
+        Span(CATALOG, 1, 1, 1, 2),
+        Said(f"{CATALOG} does not exist", f"缺少 {CATALOG}"),
+        help=(Said("`engage init DIR` makes a project with one", "用 `engage init DIR` 可以新建一个完整的项目"),),
+    )
+
+
+def _not_utf8(name: str, at: int) -> Problem:
+    return Problem(
+        "E400",
+        Span(name, 1, 1, 1, 2),
+        Said(f"this file is not UTF-8 (byte {at + 1})", f"这个文件不是 UTF-8 编码（第 {at + 1} 个字节）"),
+        help=(Said("save it as UTF-8 in your editor", "请在编辑器里另存为 UTF-8"),),
+    )

@@ -1,0 +1,187 @@
+"""Where words meet journeys: answers, events and variables that a template may count on, by who sends it.
+
+A template alone cannot know whether `{{ nps.score }}` will be there; a journey that sends it can.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+
+from engage.content.front import Front, Place, TemplateFile, did_you_mean, warning
+from engage.content.grammar import Used, read_wording
+from engage.content.library import Library
+from engage.content.names import DATE_EVENT_KEYS, KnownNames
+from engage.content.sms_rules import PARAMETER_LENGTH, sms_problems
+from engage.content.template import Template, fault_problem, place_in
+from engage.core.catalog import Catalog, TopicClass
+from engage.core.journey.check import every_step
+from engage.core.journey.model import Ask, Enroll, Journey, Notify, OnDate, OnEvent, Send, Step, Words
+from engage.core.problem import Problem, Said
+
+SMS = "sms"
+_QUESTION_NAMES = frozenset({"question", "options"})
+
+
+@dataclass(frozen=True, slots=True)
+class _Sending:
+    """A step that sends a template."""
+
+    journey: Journey
+    step: Send | Ask
+    knows: KnownNames
+    passed: frozenset[str]  # keys of `var`
+
+
+def usage_problems(
+    journeys: Mapping[str, Journey], library: Library, catalog: Catalog, sources: Mapping[str, str]
+) -> Iterator[Problem]:
+    passed = _passed(journeys.values())
+    sent: dict[tuple[str, str], list[_Sending]] = defaultdict(list)
+    for journey in journeys.values():
+        knows = _knows(journey, catalog)
+        file = _journey_file(journey, sources)
+        for step in every_step(journey.steps):
+            for words in _words_of(step):
+                yield from _words_problems(words, knows, file)
+            if isinstance(step, Send | Ask):
+                keys = passed.get(journey.id, frozenset()) | (
+                    frozenset(step.values) if isinstance(step, Send) else frozenset()
+                )
+                for template in _templates_of(step, journey, library):
+                    sent[template.name, template.channel].append(_Sending(journey, step, knows, keys))
+                yield from _question_length(step, library)
+    for key, sendings in sorted(sent.items()):
+        yield from _template_problems(library.templates[key], sendings, catalog)
+
+
+# --- what a journey knows ---------------------------------------------------------------------------------------
+
+
+def _knows(journey: Journey, catalog: Catalog) -> KnownNames:
+    asks = frozenset(step.id for step in every_step(journey.steps) if isinstance(step, Ask))
+    match journey.start:
+        case OnEvent(event=event) if event in catalog.events:
+            keys = frozenset(catalog.events[event].payload)
+        case OnDate():
+            keys = DATE_EVENT_KEYS
+        case _:
+            keys = frozenset()
+    return replace(KnownNames.of(catalog), event_keys=keys, answers=asks)
+
+
+def _passed(journeys: Iterable[Journey]) -> dict[str, frozenset[str]]:
+    """For each journey, the keys that some `enroll … with` passes to it."""
+    passed: dict[str, frozenset[str]] = {}
+    for journey in journeys:
+        for step in every_step(journey.steps):
+            if isinstance(step, Enroll):
+                passed[step.journey] = passed.get(step.journey, frozenset()) | frozenset(step.values)
+    return passed
+
+
+def _words_of(step: Step) -> Iterator[Words]:
+    match step:
+        case Send(text=text, values=values):
+            yield from values.values()
+            if text is not None:
+                yield text
+        case Ask(question=question, comment=comment):
+            yield question
+            if comment is not None:
+                yield comment
+        case Notify(task=task):
+            yield task
+        case Enroll(values=values):
+            yield from values.values()
+        case _:
+            return
+
+
+def _journey_file(journey: Journey, sources: Mapping[str, str]) -> TemplateFile:
+    path = f"journeys/{journey.id}.yaml"
+    source = sources.get(path, "")
+    return TemplateFile(path, tuple(source.split("\n")), Front({}), source, 1)
+
+
+def _words_problems(words: Words, knows: KnownNames, file: TemplateFile) -> Iterator[Problem]:
+    begin = file.place(words.span.line).text[words.span.column - 1 :]
+    here = replace(file, body_line=words.span.line + begin.startswith(("|", ">")))
+    read = read_wording(words.source)
+    if isinstance(read, list):
+        yield from (fault_problem(fault, place_in(here, (), fault.line)) for fault in read)
+    else:
+        yield from knows.problems(read, lambda line: place_in(here, (), line))
+
+
+# --- what a template may count on -------------------------------------------------------------------------------
+
+
+def _templates_of(step: Send | Ask, journey: Journey, library: Library) -> Iterator[Template]:
+    for channel in _channels(step, journey, library):
+        match step:
+            case Ask():
+                template = library.for_ask(step.id, step.survey, channel)
+            case Send():
+                template = library.find(step.template, channel) if step.template else None
+        if template is not None:
+            yield template
+
+
+def _channels(step: Send | Ask, journey: Journey, library: Library) -> tuple[str, ...]:
+    policy = step.channels or journey.channels
+    return policy.order or tuple(sorted({channel for _, channel in library.templates}))
+
+
+def _template_problems(template: Template, sendings: list[_Sending], catalog: Catalog) -> Iterator[Problem]:
+    for used, place in template.used():
+        if not any(_there(used, sending) for sending in sendings):
+            yield _never_there(used, place, sendings)
+    if template.channel == SMS and any(_class(sending, catalog) is TopicClass.MARKETING for sending in sendings):
+        yield from sms_problems(template, TopicClass.MARKETING)
+
+
+def _there(used: Used, sending: _Sending) -> bool:
+    match used.path:
+        case ("event", key):
+            return key in sending.knows.event_keys
+        case ("var", key):
+            return key in sending.passed
+        case (name,) if name in _QUESTION_NAMES:
+            return isinstance(sending.step, Ask)
+        case (("member" | "journey" | "brand"), _) | (_,):
+            return True
+        case (step, *_):
+            return step in (sending.knows.answers or frozenset())
+        case _:
+            return True
+
+
+def _never_there(used: Used, place: Place, sendings: list[_Sending]) -> Problem:
+    journeys = "、".join(sorted({sending.journey.id for sending in sendings}))
+    known = {name for sending in sendings for name in sending.knows.answers or ()}
+    message = Said(f"`{used}` is never there: {journeys} sends this", f"`{used}` 不会有值：发送它的旅程是 {journeys}")
+    label = did_you_mean(used.path[0], known)
+    if used.path[0] == "var":  # people may pass it when they enrol someone by hand
+        return warning("E409", place.span(used.path[-1]), message)
+    return Problem("E409", place.span(used.path[0]), message, label=label)
+
+
+def _class(sending: _Sending, catalog: Catalog) -> TopicClass:
+    """A topic the catalog does not know is reported elsewhere; here it counts as the stricter class."""
+    topic = catalog.topics.get(sending.step.topic or sending.journey.topic)
+    return topic.topic_class if topic else TopicClass.MARKETING
+
+
+def _question_length(step: Send | Ask, library: Library) -> Iterator[Problem]:
+    """A question without variables that is too long for the provider's variable would be refused for everyone."""
+    if not isinstance(step, Ask) or library.for_ask(step.id, step.survey, SMS) is None:
+        return
+    for words in (step.question, step.comment):
+        if words is not None and "{{" not in words.source and len(words.source.strip()) > PARAMETER_LENGTH:
+            message = Said(
+                f"too long for an SMS: a variable has {PARAMETER_LENGTH} characters at most",
+                f"作为短信变量太长：最多 {PARAMETER_LENGTH} 个字",
+            )
+            yield warning("E413", words.span, message)

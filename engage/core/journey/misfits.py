@@ -1,0 +1,261 @@
+"""Mistakes of meaning: names that do not exist, tests that do not fit, paths that lead nowhere (codes E3xx).
+
+`mistakes` holds the mistakes of form.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from engage.core.condition import ValueType
+from engage.core.journey.mistakes import did_you_mean, listed
+from engage.core.journey.vocabulary import nearest
+from engage.core.problem import Mark, Problem, Said, Severity, Span
+
+_KINDS = {
+    "field": ("E301", "member field", "会员字段"),
+    "event": ("E302", "event", "事件"),
+    "segment": ("E303", "segment", "人群"),
+    "channel": ("E304", "channel", "渠道"),
+    "topic": ("E306", "topic", "主题"),
+    "team": ("E307", "team", "团队"),
+    "journey": ("E308", "journey", "旅程"),
+    "template": ("E310", "template", "模板"),
+}
+
+
+def unknown(kind: str, span: Span, name: str, known: Iterable[str]) -> Problem:
+    """A name that neither the catalog nor the project has."""
+    code, en, zh = _KINDS[kind]
+    names = list(known)
+    meant = nearest(name, names)
+    said = Said(f"unknown {en} `{name}`", f"没有 `{name}` 这个{zh}")
+    few = Said(f"there are: {listed(names)}", f"现有：{listed(names)}") if 0 < len(names) <= 12 and not meant else None
+    return Problem(code, span, said, label=did_you_mean(meant), notes=(few,) if few else ())
+
+
+_TYPES = {
+    ValueType.TEXT: Said("text", "文字"),
+    ValueType.NUMBER: Said("a number", "数字"),
+    ValueType.BOOLEAN: Said("yes or no", "是或否"),
+    ValueType.DATE: Said("a date", "日期"),
+    ValueType.INSTANT: Said("a moment", "时刻"),
+    ValueType.ANNIVERSARY: Said("a yearly date", "每年的日子"),
+}
+_DATE_TESTS = "last 30d · over 90d ago · next 7d · never · known"
+_TESTS = {
+    ValueType.TEXT: "上海 · [上海, 北京] · contains 茶 · known · unknown",
+    ValueType.NUMBER: "500 · 500.. · ..6 · 7..8 · known · unknown",
+    ValueType.BOOLEAN: "yes · no · known · unknown",
+    ValueType.DATE: _DATE_TESTS,
+    ValueType.INSTANT: _DATE_TESTS,
+    ValueType.ANNIVERSARY: "known · unknown",
+}
+
+
+def type_name(type: ValueType) -> Said:
+    return _TYPES[type]
+
+
+def wrong_type(span: Span, name: str, type: ValueType, tests: str | None = None) -> Problem:
+    """A test or value that its subject cannot have. `tests` overrides what may be written."""
+    said = _TYPES[type]
+    shown = tests or _TESTS[type]
+    return Problem(
+        "E305",
+        span,
+        Said(f"`{name}` is {said.en}", f"`{name}` 是{said.zh}"),
+        notes=(Said(f"write {shown}", f"可以写 {shown}"),),
+    )
+
+
+def cannot_be_set(span: Span, name: str, why: Said) -> Problem:
+    return Problem(
+        "E305",
+        span,
+        Said(f"a journey cannot change `{name}`: {why.en}", f"旅程不能修改 `{name}`：{why.zh}"),
+    )
+
+
+def never_this_value(span: Span, name: str, value: str, values: tuple[str, ...]) -> Problem:
+    meant = nearest(value, values)
+    return Problem(
+        "E312",
+        span,
+        Said(f"`{name}` is never “{value}”", f"`{name}` 不会是“{value}”"),
+        label=Said(f"did you mean {meant}?", f"您想写的是 {meant} 吗？") if meant else None,
+        notes=(Said(f"values: {listed(values)}", f"可用的值：{listed(values)}"),),
+    )
+
+
+def score_out_of_range(span: Span, name: str, low: int, high: int) -> Problem:
+    return Problem(
+        "E312",
+        span,
+        Said(f"`{name}` runs {low}..{high}", f"`{name}` 的范围是 {low}..{high}"),
+        help=(Said("no answer is ever outside it", "不会有范围之外的回答"),),
+    )
+
+
+def empty_range(span: Span, text: str) -> Problem:
+    return Problem(
+        "E312",
+        span,
+        Said(f"nothing lies in {text}", f"{text} 之间什么都没有"),
+        help=(Said("the lower number comes first", "小的数写在前面"),),
+    )
+
+
+def unknown_key(span: Span, key: str, event: Said, keys: Iterable[str]) -> Problem:
+    names = [f"event.{key}" for key in keys]
+    carries = Said(f"it carries: {listed(names)}", f"它带有：{listed(names)}") if names else None
+    return Problem(
+        "E313",
+        span,
+        Said(f"{event.en} does not carry `{key}`", f"{event.zh}没有带 `{key}`"),
+        label=did_you_mean(nearest(f"event.{key}", names)),
+        notes=(carries,) if carries else (),
+    )
+
+
+def segment_circle(span: Span, names: list[str]) -> Problem:
+    way = " → ".join(names)
+    return Problem(
+        "E314",
+        span,
+        Said(f"segments refer to each other in a circle: {way}", f"人群互相引用成了一个圈：{way}"),
+        help=(Said("write out one of the conditions", "请把其中一个条件直接写出来"),),
+    )
+
+
+def not_in_reach(span: Span, name: str, why: Said, help: Said | None = None) -> Problem:
+    return Problem(
+        "E316",
+        span,
+        Said(f"`{name}` cannot be used here: {why.en}", f"这里不能用 `{name}`：{why.zh}"),
+        help=(help,) if help else (),
+    )
+
+
+def not_an_earlier_ask(span: Span, name: str, earlier: Iterable[str], comes_later: bool) -> Problem:
+    names = list(earlier)
+    if comes_later:
+        said = Said(f"`{name}` is asked only later", f"`{name}` 在后面才会问到")
+        help = Said("an answer can be used after its `ask` step", "回答只能在它的 `ask` 步骤之后使用")
+    else:
+        said = Said(f"there is no earlier `ask` step `{name}`", f"前面没有 `{name}` 这个 `ask` 步骤")
+        help = (
+            Said(f"asked before this step: {listed(names)}", f"这一步之前问过：{listed(names)}")
+            if names
+            else Said("nothing is asked before this step", "这一步之前没有提问")
+        )
+    return Problem("E309", span, said, label=did_you_mean(nearest(name, names)), help=(help,))
+
+
+def no_usable_channel(span: Span, template: str, may: Iterable[str], has: Iterable[str]) -> Problem:
+    return Problem(
+        "E311",
+        span,
+        Said(
+            f"`{template}` has no words for any channel this step may use",
+            f"`{template}` 没有这个步骤可用渠道的内容",
+        ),
+        notes=(
+            Said(f"this step may use: {listed(may) or '–'}", f"这个步骤可用：{listed(may) or '–'}"),
+            Said(f"`{template}` is written for: {listed(has) or '–'}", f"`{template}` 已有：{listed(has) or '–'}"),
+        ),
+    )
+
+
+def channel_without_words(span: Span, template: str, channel: str) -> Problem:
+    return Problem(
+        "E311",
+        span,
+        Said(
+            f"`{template}` has no {channel} version, so {channel} is never used here",
+            f"`{template}` 没有 {channel} 版本，这里不会用到 {channel}",
+        ),
+        help=(Said(f"write templates/{template}.{channel}.j2", f"请写 templates/{template}.{channel}.j2"),),
+        severity=Severity.WARNING,
+    )
+
+
+def nobody_is_told(span: Span, team: str) -> Problem:
+    return Problem(
+        "E307",
+        span,
+        Said(
+            f"nobody is told: the team `{team}` has neither webhook nor email",
+            f"没有人会收到通知：团队 `{team}` 既没有 webhook 也没有 email",
+        ),
+        help=(Said("give it one in catalog.yaml", "请在 catalog.yaml 里加上一个"),),
+        severity=Severity.WARNING,
+    )
+
+
+def no_path_for_answers(span: Span, survey: str, missing: str, range_: str | None) -> Problem:
+    label = Said(f"{survey} scores run {range_}", f"{survey} 的分数是 {range_}") if range_ else None
+    return Problem(
+        "E320",
+        span,
+        Said(f"customers who answer {missing} have no path", f"回答 {missing} 的客户没有去处"),
+        label=label,
+        help=(Said(f"add a `{missing}:` case, or an `else:`", f"请加上 `{missing}:`，或者 `else:`"),),
+    )
+
+
+def no_path_without_answer(span: Span) -> Problem:
+    return Problem(
+        "E320",
+        span,
+        Said("customers who never answer have no path", "没有回答的客户没有去处"),
+        help=(
+            Said(
+                "add a `no_answer:` case (it may be empty: `no_answer: []`)",
+                "请加上 `no_answer:`（可以为空：`no_answer: []`）",
+            ),
+        ),
+    )
+
+
+def cases_overlap(span: Span, case: str, earlier: Span, earlier_case: str) -> Problem:
+    return Problem(
+        "E321",
+        span,
+        Said(f"`{case}` overlaps `{earlier_case}`", f"`{case}` 和 `{earlier_case}` 重叠了"),
+        marks=(Mark(earlier, Said("this case has some of its answers already", "这一项已经包含了其中的回答")),),
+    )
+
+
+def nothing_left(span: Span) -> Problem:
+    return Problem(
+        "E321",
+        span,
+        Said("no answer is left for `else`", "`else` 已经没有剩下的回答"),
+        help=(Said("the cases above take every answer: remove it", "上面已包含所有回答，请删掉它"),),
+    )
+
+
+def unreachable(span: Span, after: Span) -> Problem:
+    return Problem(
+        "E330",
+        span,
+        Said("no customer ever gets here", "没有客户会走到这里"),
+        marks=(Mark(after, Said("everyone has left by here", "所有人到这里都已离开")),),
+        help=(Said("remove the steps below it, or the `exit`", "请删掉后面的步骤，或者删掉 `exit`"),),
+    )
+
+
+def audience_required(span: Span) -> Problem:
+    return Problem(
+        "E331",
+        span,
+        Said("a journey that starts by the calendar must say for whom", "按时间开始的旅程必须写明给谁"),
+        label=Said("needs `audience:`", "需要 `audience:`"),
+        help=(
+            Said(
+                "write a condition, or `audience: everyone` if every member is meant",
+                "请写一个条件；如果就是所有会员，写 `audience: everyone`",
+            ),
+        ),
+    )

@@ -1,0 +1,196 @@
+"""YAML text → located nodes. The schema decides what a value means, so no implicit type of YAML is ever applied:
+`yes`, `10:30`, `0123` and `2026-02-29` stay the text they are.
+
+Built from the parser's events, not from `yaml.load` or `yaml.compose`: aliases are refused before anything is expanded,
+and the depth of nesting is bounded. Never raises for what a file says.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import NoReturn
+
+import yaml
+from yaml.events import (
+    AliasEvent,
+    DocumentStartEvent,
+    Event,
+    MappingEndEvent,
+    MappingStartEvent,
+    ScalarEvent,
+    SequenceEndEvent,
+    SequenceStartEvent,
+    StreamEndEvent,
+)
+
+from engage.core.journey import broken, mistakes
+from engage.core.problem import Problem, Span
+
+MAX_CHARACTERS = 256 * 1024  # a long journey has some 10,000; anything like this is not a journey
+MAX_DEPTH = 40  # brackets within brackets; the deepest shipped journey has 12
+
+
+@dataclass(frozen=True, slots=True)
+class Scalar:
+    text: str
+    span: Span
+    style: str = ""  # '"', "'", "|", ">" or "" for plain
+
+    def part(self, start: int, end: int) -> Span:
+        """The place of `text[start:end]`; the whole scalar where that cannot be told."""
+        if self.style in ("|", ">") or self.span.line != self.span.end_line:
+            return self.span
+        column = self.span.column + (1 if self.style else 0)
+        return Span(self.span.file, self.span.line, column + start, self.span.line, column + end)
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    items: tuple[Node, ...]
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    key: Scalar
+    value: Node
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A mapping, in file order; of a key given twice only the first is kept."""
+
+    entries: tuple[Entry, ...]
+    span: Span
+
+    def entry(self, key: str) -> Entry | None:
+        return next((entry for entry in self.entries if entry.key.text == key), None)
+
+    def get(self, key: str) -> Node | None:
+        entry = self.entry(key)
+        return entry.value if entry else None
+
+
+Node = Scalar | Listing | Table
+
+
+def read_nodes(source: str, file: str) -> tuple[Node | None, list[Problem]]:
+    """The one document of a file. None: it is not YAML, or it is empty; the problems say why."""
+    source = source.removeprefix("\ufeff")
+    if len(source) > MAX_CHARACTERS:
+        return None, [mistakes.too_large(Span(file, 1, 1, 1, 2), MAX_CHARACTERS)]
+    if problem := broken.unprintable(source, file):
+        return None, [problem]
+    builder = _Builder(source, file)
+    try:
+        return builder.document(), builder.problems
+    except _GiveUp:
+        return None, builder.problems
+    except yaml.MarkedYAMLError as error:
+        scanned = broken.explain(source, file, error)
+        places = {(problem.code, problem.span) for problem in scanned}
+        return None, [each for each in builder.problems if (each.code, each.span) not in places] + scanned
+    except (yaml.YAMLError, ValueError, OverflowError):  # "\UFFFFFFFF", a %YAML number of 5,000 digits
+        return None, [mistakes.not_yaml(Span(file, 1, 1, 1, 2), None)]
+
+
+class _GiveUp(Exception):
+    """What was found makes the rest of the file unreadable; the problem is already noted."""
+
+
+class _Builder:
+    def __init__(self, source: str, file: str) -> None:
+        self.problems: list[Problem] = []
+        self._file = file
+        self._lines = source.splitlines()
+        self._events: Iterator[Event] = iter(yaml.parse(source, Loader=yaml.SafeLoader))
+
+    def document(self) -> Node | None:
+        node: Node | None = None
+        documents = 0
+        for event in self._events:
+            match event:
+                case DocumentStartEvent():
+                    documents += 1
+                    if documents > 1:
+                        self._give_up(mistakes.second_document(self._span(event)))
+                case MappingStartEvent() | SequenceStartEvent() | ScalarEvent() | AliasEvent():
+                    node = self._node(event, 0)
+                case StreamEndEvent():
+                    break
+                case _:
+                    pass
+        if node is None:
+            self.problems.append(mistakes.empty_file(Span(self._file, 1, 1, 1, 2)))
+        return node
+
+    def _node(self, event: Event, depth: int) -> Node:
+        if depth > MAX_DEPTH:
+            self._give_up(mistakes.too_deep(self._span(event), MAX_DEPTH))
+        if isinstance(event, AliasEvent):
+            self._give_up(mistakes.no_yaml_reuse(self._span(event)))
+        if getattr(event, "anchor", None) is not None:
+            self.problems.append(mistakes.no_yaml_reuse(self._mark_span(event)))
+        if getattr(event, "tag", None) is not None:
+            self.problems.append(mistakes.no_yaml_tags(self._mark_span(event)))
+        match event:
+            case ScalarEvent():
+                return Scalar(event.value, self._span(event), event.style or "")
+            case SequenceStartEvent():
+                return self._listing(event, depth)
+            case MappingStartEvent():
+                return self._table(event, depth)
+        raise AssertionError(f"unexpected YAML event {event!r}")
+
+    def _listing(self, start: Event, depth: int) -> Listing:
+        items: list[Node] = []
+        while not isinstance(event := next(self._events), SequenceEndEvent):
+            items.append(self._node(event, depth + 1))
+        return Listing(tuple(items), self._between(start, event))
+
+    def _table(self, start: Event, depth: int) -> Node:
+        entries: dict[str, Entry] = {}
+        template = False
+        while not isinstance(event := next(self._events), MappingEndEvent):
+            key = self._node(event, depth + 1)
+            value = self._node(next(self._events), depth + 1)
+            if not isinstance(key, Scalar):
+                template = template or self._is_template(start)
+                if not template:
+                    self.problems.append(mistakes.key_must_be_text(key.span))
+            elif earlier := entries.get(key.text):
+                self.problems.append(mistakes.key_twice(key.span, key.text, earlier.key.span))
+            else:
+                entries[key.text] = Entry(key, value)
+        span = self._between(start, event)
+        if template:  # `{{ member.name }}` alone is valid YAML: a mapping whose key is a mapping
+            self.problems.append(mistakes.unquoted_template(span, self._text_of(span)))
+            return Scalar(self._text_of(span), span)
+        return Table(tuple(entries.values()), span)
+
+    def _is_template(self, start: Event) -> bool:
+        span = self._span(start)
+        return self._lines[span.line - 1][span.column - 1 :].startswith("{{")
+
+    def _text_of(self, span: Span) -> str:
+        line = self._lines[span.line - 1]
+        return line[span.column - 1 : span.end_column - 1] if span.line == span.end_line else line[span.column - 1 :]
+
+    def _span(self, event: Event) -> Span:
+        return self._between(event, event)
+
+    def _between(self, first: Event, last: Event) -> Span:
+        start, end = first.start_mark, last.end_mark
+        if start is None or end is None:
+            raise AssertionError("events of a parser always have their place")
+        return Span(self._file, start.line + 1, start.column + 1, end.line + 1, end.column + 1)
+
+    def _mark_span(self, event: Event) -> Span:
+        """Only the first character: a mapping's own span would underline half the file."""
+        span = self._span(event)
+        return Span(span.file, span.line, span.column, span.line, span.column + 1)
+
+    def _give_up(self, problem: Problem) -> NoReturn:
+        self.problems.append(problem)
+        raise _GiveUp

@@ -1,0 +1,364 @@
+"""The values of the language: durations, times, waits, percentages, yes/no, numbers, ranges, names, texts.
+
+Every reader takes a node and the list of problems, and gives the value or None, having said why. Values typed with the
+full-width characters of a Chinese keyboard are understood, so that the rest of the file can be checked, and reported.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Callable
+from datetime import datetime, time, timedelta
+from decimal import Decimal
+from enum import StrEnum
+from typing import TypeVar
+
+from engage.core.duration import parse_duration, parse_time
+from engage.core.journey import mistakes
+from engage.core.journey.model import Words
+from engage.core.journey.nodes import Listing, Node, Scalar
+from engage.core.journey.vocabulary import nearest
+from engage.core.problem import Problem, Said
+from engage.core.timing import DaySet, For, ForWorkdays, UntilDays, UntilEntryDay, UntilField, UntilMoment, WaitSpec
+
+T = TypeVar("T")
+E = TypeVar("E", bound=StrEnum)
+Problems = list[Problem]
+
+LONGEST = timedelta(days=20 * 366)  # a slip of the keyboard otherwise, and date arithmetic must not overflow
+NAME = re.compile(r"[\w-]{1,60}")
+
+_NUMBER = re.compile(r"-?[0-9]{1,15}(?:\.[0-9]{1,6})?")
+_WHOLE = re.compile(r"[0-9]{1,9}")
+
+# --- shapes -----------------------------------------------------------------------------------------------------
+
+A_VALUE = Said("one value", "一个值")
+TEXT = Said("text", "文字")
+
+
+def scalar(node: Node, what: Said, problems: Problems, wanted: Said = A_VALUE) -> Scalar | None:
+    """The node as a single value. Emptiness is the caller's affair: `Options` has reported it already."""
+    if isinstance(node, Scalar):
+        return node
+    problems.append(mistakes.wrong_shape(node.span, what, wanted))
+    return None
+
+
+THIS = Said("this", "这里")
+
+
+def text(node: Node, problems: Problems, *, limit: int = 2000) -> str | None:
+    """Words that are not a template: titles, labels, reasons."""
+    found = scalar(node, THIS, problems, TEXT)
+    if found is None:
+        return None
+    if len(found.text) > limit:
+        problems.append(mistakes.too_long(found.span, Said("this text", "这段文字"), limit))
+    return found.text.strip()
+
+
+def words(node: Node, problems: Problems) -> Words | None:
+    """Words with variables. What the variables mean is checked where the templates are."""
+    found = scalar(node, THIS, problems, TEXT)
+    return Words(found.text, found.span) if found else None
+
+
+def scalars(node: Node, what: Said, wanted: Said, problems: Problems) -> tuple[Scalar, ...] | None:
+    """One value, or a list of them: `x` and `[x, y]`."""
+    if isinstance(node, Scalar):
+        return (node,)
+    if isinstance(node, Listing) and node.items:
+        found = tuple(item for item in node.items if isinstance(item, Scalar) and item.text.strip())
+        if len(found) == len(node.items):
+            return found
+    problems.append(mistakes.wrong_shape(node.span, what, wanted))
+    return None
+
+
+def name(node: Node, what: Said, problems: Problems) -> Scalar | None:
+    """An identifier: letters of any script, digits, `_`, `-`."""
+    found = scalar(node, what, problems)
+    if found is None or NAME.fullmatch(found.text):
+        return found
+    problems.append(mistakes.not_a_name(found.span, found.text, what))
+    return None
+
+
+# --- values with a grammar --------------------------------------------------------------------------------------
+
+
+def half_width(words: str) -> str:
+    return unicodedata.normalize("NFKC", words).strip()
+
+
+def _read(found: Scalar, parse: Callable[[str], T], problems: Problems) -> T | None:
+    """Parse the half-width form, and say so where the author's differs. None: not such a value; nothing is said."""
+    spelt = half_width(found.text[:200])
+    value = parse(spelt)
+    if value is not None and spelt != found.text.strip():
+        problems.append(mistakes.full_width_text(found.span, spelt))
+    return value
+
+
+def duration(node: Node, problems: Problems, *, zero: bool = False) -> timedelta | None:
+    found = scalar(node, THIS, problems, Said("a duration", "一个时长"))
+    if found is None:
+        return None
+    period = _read(found, bounded_duration, problems)
+    if period is None:
+        problems.append(mistakes.not_a_duration(found.span, found.text, guess_duration(found.text)))
+    elif period > LONGEST or (period == timedelta(0) and not zero):
+        problems.append(mistakes.out_of_range(found.span, found.text, "1m", "20 years"))
+        return None
+    return period
+
+
+def bounded_duration(spelt: str) -> timedelta | None:
+    """`parse_duration`, for text of any length and script: it is meant for ASCII."""
+    return parse_duration(spelt) if spelt.isascii() and len(spelt) <= 40 else None
+
+
+_UNIT_WORDS = {
+    "w": ("w", "wk", "wks", "week", "weeks", "周", "个星期", "星期", "礼拜"),
+    "d": ("d", "day", "days", "天", "日"),
+    "h": ("h", "hr", "hrs", "hour", "hours", "小时", "个小时", "钟头"),
+    "m": ("m", "min", "mins", "minute", "minutes", "分钟", "分"),
+}
+_UNIT_OF = {word: unit for unit, spellings in _UNIT_WORDS.items() for word in spellings}
+_CHINESE_NUMBERS = {"两": 2, **{digit: value for value, digit in enumerate("一二三四五六七八九十", start=1)}}
+_LOOSE_DURATION = re.compile(
+    r"([0-9]{1,5}|[一两二三四五六七八九十])\s*个?\s*([A-Za-z]+|[周天日分]钟?|星期|礼拜|小时|钟头)"
+)
+
+
+def guess_duration(text: str) -> str | None:
+    """What `3 days` or `5天` would be in this language."""
+    match = _LOOSE_DURATION.fullmatch(half_width(text[:40]).lower())
+    unit = _UNIT_OF.get(match[2]) if match else None
+    if match is None or unit is None:
+        return None
+    number = _CHINESE_NUMBERS.get(match[1], match[1])
+    return f"{number}{unit}"
+
+
+def time_of_day(node: Node, problems: Problems) -> time | None:
+    found = scalar(node, THIS, problems, Said("a time of day", "一天中的时间"))
+    if found is None:
+        return None
+    at = _read(found, parse_clock, problems)
+    if at is None:
+        problems.append(mistakes.not_a_time(found.span, found.text, _guess_time(found.text)))
+    return at
+
+
+def parse_clock(spelt: str) -> time | None:
+    return parse_time(spelt) if spelt.isascii() else None
+
+
+_LOOSE_TIME = re.compile(r"([0-9]{1,2})\s*(?:[点时.h]\s*([0-9]{1,2})?分?|(am|pm))?")
+
+
+def _guess_time(text: str) -> str | None:
+    match = _LOOSE_TIME.fullmatch(half_width(text[:20]).lower())
+    if match is None:
+        return None
+    hour = int(match[1]) % 12 + 12 if match[3] == "pm" else int(match[1])
+    guess = f"{hour:02}:{int(match[2] or 0):02}"
+    return guess if parse_time(guess) else None
+
+
+def percent(node: Node, problems: Problems) -> int | None:
+    def parse(spelt: str) -> int | None:
+        return int(spelt[:-1]) if spelt.endswith("%") and _WHOLE.fullmatch(spelt[:-1]) else None
+
+    return _bounded_whole(node, problems, parse, Said("a percentage", "百分比"), "10%", 100)
+
+
+def priority(node: Node, problems: Problems) -> int | None:
+    def parse(spelt: str) -> int | None:
+        return int(spelt) if _WHOLE.fullmatch(spelt) else None
+
+    return _bounded_whole(node, problems, parse, Said("a priority", "优先级"), "50", 100)
+
+
+def _bounded_whole(
+    node: Node, problems: Problems, parse: Callable[[str], int | None], kind: Said, example: str, high: int
+) -> int | None:
+    found = scalar(node, THIS, problems, kind)
+    if found is None:
+        return None
+    number = _read(found, parse, problems)
+    if number is None:
+        problems.append(mistakes.not_a_number(found.span, found.text, kind, example))
+    elif number > high:
+        sign = "%" if example.endswith("%") else ""
+        problems.append(mistakes.out_of_range(found.span, found.text, f"0{sign}", f"{high}{sign}"))
+        return None
+    return number
+
+
+_YES_NO = {"yes": True, "true": True, "no": False, "false": False}
+_YES_NO_GUESS = {
+    **dict.fromkeys(("是", "y", "on", "1"), "yes"),
+    **dict.fromkeys(("否", "不", "n", "off", "0"), "no"),
+}
+
+
+def parse_yes_no(spelt: str) -> bool | None:
+    return _YES_NO.get(spelt.lower())
+
+
+def yes_no(node: Node, problems: Problems) -> bool | None:
+    found = scalar(node, THIS, problems, Said("yes or no", " yes 或 no"))
+    if found is None:
+        return None
+    value = _read(found, parse_yes_no, problems)
+    if value is None:
+        problems.append(mistakes.not_yes_or_no(found.span, found.text, _YES_NO_GUESS.get(found.text.strip().lower())))
+    return value
+
+
+def choice(node: Node, kind: type[E], what: Said, problems: Problems) -> E | None:
+    """One of the fixed words of an enumeration."""
+    allowed = tuple(member.value for member in kind)
+    found = scalar(node, what, problems)
+    if found is None:
+        return None
+    if found.text in allowed:
+        return kind(found.text)
+    problems.append(mistakes.not_one_of(found.span, found.text, what, allowed))
+    return None
+
+
+def number(found: Scalar, problems: Problems) -> Decimal | None:
+    """None: it is not a number; nothing is said."""
+    return _read(found, parse_number, problems)
+
+
+def parse_number(spelt: str) -> Decimal | None:
+    return Decimal(spelt) if _NUMBER.fullmatch(spelt) else None
+
+
+def number_range(found: Scalar, problems: Problems) -> tuple[Decimal | None, Decimal | None] | None:
+    """`500..`, `..6`, `7..8`. None: not a range; nothing is said."""
+    return _read(found, parse_range, problems)
+
+
+def parse_range(spelt: str) -> tuple[Decimal | None, Decimal | None] | None:
+    low, dots, high = spelt.partition("..")
+    if not dots or not (low or high):
+        return None
+    ends = parse_number(low) if low else None, parse_number(high) if high else None
+    return None if (low and ends[0] is None) or (high and ends[1] is None) else ends
+
+
+# --- waits ------------------------------------------------------------------------------------------------------
+
+_AT = r"(?: at (?P<at>[0-9]{1,2}:[0-9]{2}))?"
+_CLOCK = r"(?P<at>[0-9]{1,2}:[0-9]{2})"
+_FOR = re.compile(rf"(?P<period>[0-9wdhm]{{2,40}}){_AT}")
+_WORKDAYS = re.compile(rf"(?P<days>[0-9]{{1,3}}) workdays?{_AT}")
+_UNTIL_DAYS = re.compile(rf"until (?:(?P<days>[a-z]+) )?{_CLOCK}")
+_UNTIL_ENTRY_DAY = re.compile(rf"until day (?P<day>[0-9]{{1,4}}){_AT}")
+_UNTIL_MOMENT = re.compile(rf"until (?P<date>[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}) {_CLOCK}")
+_UNTIL_FIELD = re.compile(rf"until (?P<field>[^\s:+-][^\s:]*)(?: (?P<sign>[+-])(?P<offset>[0-9wdhm]{{2,40}}))?{_AT}")
+
+
+def parse_wait(spelt: str) -> WaitSpec | None:
+    """Any of the forms of `wait:`. A field's name is not looked up here."""
+    for pattern, build in _WAIT_FORMS:
+        if match := pattern.fullmatch(spelt):
+            at = parse_time(match["at"]) if match["at"] else None
+            return None if match["at"] and at is None else build(match, at)
+    return None
+
+
+def _for(match: re.Match[str], at: time | None) -> WaitSpec | None:
+    period = parse_duration(match["period"])
+    return For(period, at) if period is not None and period <= LONGEST else None
+
+
+def _for_workdays(match: re.Match[str], at: time | None) -> WaitSpec | None:
+    return ForWorkdays(int(match["days"]), at)
+
+
+def _until_days(match: re.Match[str], at: time | None) -> WaitSpec | None:
+    days = match["days"] or "day"
+    return UntilDays(DaySet(days), at) if at and days in set(DaySet) else None
+
+
+def _until_entry_day(match: re.Match[str], at: time | None) -> WaitSpec | None:
+    return UntilEntryDay(int(match["day"]), at)
+
+
+def _until_moment(match: re.Match[str], at: time | None) -> WaitSpec | None:
+    try:
+        day = datetime.strptime(match["date"], "%Y-%m-%d")  # noqa: DTZ007 - naive on purpose: the member's zone decides
+    except ValueError:
+        return None
+    return UntilMoment(datetime.combine(day.date(), at)) if at else None
+
+
+def _until_field(match: re.Match[str], at: time | None) -> WaitSpec | None:
+    if match["field"] in set(DaySet):
+        return None
+    period = parse_duration(match["offset"]) if match["offset"] else timedelta(0)
+    if period is None or period > LONGEST:
+        return None
+    return UntilField(match["field"], -period if match["sign"] == "-" else period, at)
+
+
+_WAIT_FORMS: tuple[tuple[re.Pattern[str], Callable[[re.Match[str], time | None], WaitSpec | None]], ...] = (
+    (_FOR, _for),
+    (_WORKDAYS, _for_workdays),
+    (_UNTIL_ENTRY_DAY, _until_entry_day),
+    (_UNTIL_DAYS, _until_days),
+    (_UNTIL_MOMENT, _until_moment),
+    (_UNTIL_FIELD, _until_field),
+)
+
+
+def wait(node: Node, problems: Problems) -> WaitSpec | None:
+    found = scalar(node, mistakes.word("wait"), problems, Said("one wait", "一个等待"))
+    if found is None:
+        return None
+    spec = _read(found, parse_wait, problems)
+    if spec is None:
+        problems.append(mistakes.not_a_wait(found.span, found.text, guess_wait(found.text)))
+    return spec
+
+
+_WAIT_WORDS = ["until", "at", "workday", "workdays", *(day.value for day in DaySet)]
+
+
+def guess_wait(text: str) -> str | None:
+    """The wait that was probably meant: each word replaced by the nearest one that a wait may have."""
+    spelt = half_width(text[:60]).lower()
+    if (whole := guess_duration(spelt)) is not None:
+        return whole
+    parts = [part if part[:1].isdigit() else nearest(part, _WAIT_WORDS) or part for part in spelt.split()]
+    for guess in (" ".join(parts), " ".join(parts).replace("workdays ", "workday "), f"until {' '.join(parts)}"):
+        if parse_wait(guess) and not isinstance(parse_wait(guess), UntilField):
+            return guess
+    return None
+
+
+def day_offset(node: Node, problems: Problems) -> timedelta | None:
+    """`-3d`, `1w`: whole days, before or after."""
+    found = scalar(node, THIS, problems, Said("a number of days", "天数"))
+    if found is None:
+        return None
+    period = _read(found, _parse_day_offset, problems)
+    if period is None:
+        guess = guess_duration(found.text.lstrip("+-"))
+        problems.append(mistakes.not_a_duration(found.span, found.text, guess or "-3d"))
+    return period
+
+
+def _parse_day_offset(spelt: str) -> timedelta | None:
+    period = bounded_duration(spelt.removeprefix("-").removeprefix("+"))
+    if period is None or period % timedelta(days=1) or period > timedelta(days=366):
+        return None
+    return -period if spelt.startswith("-") else period

@@ -1,0 +1,295 @@
+"""ADVANCE: what every due run does next. A batch goes step by step in rounds, each a handful of queries.
+
+One transaction moves the runs and does what their steps ask for (messages queued, members changed, tasks opened), so
+that each happens exactly once. Nothing is rendered here but the words of tasks; messages are worded when they are sent.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime
+from typing import Any, assert_never
+
+import structlog
+from sqlalchemy import Connection
+
+from engage.core.advance import (
+    ChangeMember,
+    Effect,
+    End,
+    EndKind,
+    EnrollElsewhere,
+    Go,
+    Known,
+    Note,
+    OpenTask,
+    Phase,
+    QueueMessage,
+    Run,
+    Seen,
+    Stay,
+    Turn,
+    advance,
+)
+from engage.core.condition import Condition
+from engage.core.journey.model import (
+    Ask,
+    Branch,
+    ExitOnCondition,
+    ExitOnEvent,
+    Journey,
+    Since,
+    Step,
+    Switch,
+    Wait,
+    WaitFor,
+)
+from engage.core.quiet import zone_of
+from engage.core.timing import UntilField
+from engage.runtime.applied import Active, Applied
+from engage.runtime.context import Context
+from engage.runtime.doing import Doing
+from engage.store import advancing, events, trail
+from engage.store.advancing import RunRow
+
+BATCH = 500
+# Steps one run may take in one tick. No journey without a loop reaches it; a run that does goes on at the next tick.
+MOST_ROUNDS = 100
+log = structlog.get_logger("engage.advance")
+
+
+class Advance:
+    def __init__(self, context: Context) -> None:
+        self._context = context
+
+    def tick(self) -> int:
+        """Move one batch of due runs. Returns how many."""
+        now = self._context.clock.now()
+        with self._context.database.read() as connection:
+            if not advancing.due(connection, now, 1):
+                return 0
+        applied = self._context.applied.current()
+        with self._context.database.write() as connection:
+            runs = advancing.due(connection, now, BATCH)
+            batch = _Batch(connection, applied, now, Doing(connection, applied, now))
+            batch.move(runs)
+        return len(runs)
+
+
+@dataclass
+class _Batch:
+    """The runs of one transaction, on their way."""
+
+    connection: Connection
+    applied: Applied
+    now: datetime
+    doing: Doing
+    lines: list[trail.Line] = field(default_factory=list)
+    moves: dict[int, dict[str, Any]] = field(default_factory=dict)
+
+    def move(self, runs: Sequence[RunRow]) -> None:
+        mark = events.last_id(self.connection)
+        moving = list(runs)
+        for _ in range(MOST_ROUNDS):
+            moving = self._round(moving, mark)
+            if not moving:
+                break
+            # The next round's conditions read where the runs stand now.
+            self._write()
+        self._write()
+        trail.note(self.connection, self.lines, self.now)
+
+    def _write(self) -> None:
+        by_columns: dict[tuple[str, ...], list[dict[str, Any]]] = defaultdict(list)
+        for row in self.moves.values():
+            by_columns[tuple(sorted(row))].append(row)
+        for rows in by_columns.values():
+            advancing.save(self.connection, rows)
+        self.moves.clear()
+
+    def _round(self, runs: Sequence[RunRow], mark: int) -> list[RunRow]:
+        """One look at every run; those that went on to another step come back."""
+        groups: dict[tuple[str, str, str], list[RunRow]] = defaultdict(list)
+        for run in runs:
+            groups[run.journey_id, run.step_id, run.phase].append(run)
+        onward: list[RunRow] = []
+        for (journey_id, step_id, _), group in sorted(groups.items()):
+            active = self.applied.journeys.get(journey_id)
+            if active is None or step_id not in active.program.ids:
+                self._park(group)
+                continue
+            staying = self._without_ended(active, group)
+            onward += self._take_turns(active, active.program.step(step_id), staying, mark)
+        self.lines += self.doing.flush()
+        return onward
+
+    def _park(self, group: Sequence[RunRow]) -> None:
+        """A step this version does not know. `apply` refuses such edits, so this is a fault worth telling; the members
+        stay where they are, untouched."""
+        log.error("step_unknown", journey=group[0].journey_id, step=group[0].step_id, runs=len(group))
+        for run in group:
+            self._set(run, due_at=None)
+
+    # --- ends ---------------------------------------------------------------------------------------------------
+
+    def _without_ended(self, active: Active, group: Sequence[RunRow]) -> list[RunRow]:
+        ended = ends(self.connection, self.applied, active, group, self.now)
+        for run in group:
+            if run.id in ended:
+                kind, reason, seen = ended[run.id]
+                self._end(active, run, kind, reason, seen)
+        return [run for run in group if run.id not in ended]
+
+    def _end(self, active: Active, run: RunRow, kind: EndKind, reason: str, seen: Seen | None = None) -> None:
+        goal = kind is EndKind.GOAL and seen is not None
+        values = {
+            "status": "ended",
+            "end_kind": kind,
+            "end_reason": reason,
+            "ended_at": self.now,
+            "due_at": None,
+            "goal_at": seen.at if seen is not None and goal else None,
+            "goal_counts": _counts(active.journey, run, seen) if seen is not None and goal else None,
+        }
+        self._set(run, **values)
+        self.lines.append((run.member.bucket, run.id, run.step_id, "exit", {"kind": kind, "reason": reason}))
+        overtaken = seen is not None or kind is EndKind.GOAL
+        self.doing.cancel_messages(run, f"the run ended: {reason}", only_follow_ups=not overtaken)
+
+    # --- turns --------------------------------------------------------------------------------------------------
+
+    def _take_turns(self, active: Active, step: Step, group: Sequence[RunRow], mark: int) -> list[RunRow]:
+        known = self._know(step, group)
+        onward = []
+        for run in group:
+            turn = advance(active.program, self._run(run), known[run.id], self.now)
+            moved = self._apply(active, step, run, turn, mark)
+            if moved is not None:
+                onward.append(moved)
+        return onward
+
+    def _run(self, run: RunRow) -> Run:
+        zone = zone_of(run.timezone, self.applied.catalog.timezone)
+        return Run(run.step_id, Phase(run.phase), run.entered_at, zone, run.deadline_at)
+
+    def _apply(self, active: Active, step: Step, run: RunRow, turn: Turn, mark: int) -> RunRow | None:
+        match turn:
+            case Stay(phase, deadline_at, effects, note):
+                self._do(active, run, effects, note, step)
+                self._set(run, phase=phase, deadline_at=deadline_at, due_at=deadline_at)
+                return None
+            case Go(to, effects, note):
+                self._do(active, run, effects, note, step)
+                if to is None:
+                    self._end(active, run, EndKind.COMPLETED, "end")
+                    return None
+                arrived = {"step_id": to, "phase": Phase.ARRIVING, "deadline_at": None}
+                self._set(run, **arrived, step_started_at=self.now, step_after_event_id=mark, due_at=self.now)
+                return replace(run, step_id=to, phase=Phase.ARRIVING, deadline_at=None)
+            case End(kind, reason):
+                self._end(active, run, kind, reason)
+                return None
+            case _:
+                assert_never(turn)
+
+    def _do(self, active: Active, run: RunRow, effects: Sequence[Effect], note: Note | None, step: Step) -> None:
+        if note is not None:
+            self.lines.append((run.member.bucket, run.id, step.id, note.what, note.detail))
+        if run.holdout:
+            return  # measured, not sent to: it walks the same steps and nothing comes of them
+        for effect in effects:
+            match effect:
+                case QueueMessage():
+                    self.doing.queue_message(active, run, effect)
+                case ChangeMember(update):
+                    self.doing.change_member(run, update)
+                case OpenTask(notify):
+                    self.doing.open_task(run, notify)
+                case EnrollElsewhere(enroll):
+                    self.doing.enroll(run, enroll)
+                case _:
+                    assert_never(effect)
+
+    def _set(self, run: RunRow, **values: Any) -> None:
+        row = self.moves.setdefault(run.id, {"bucket": run.member.bucket, "id": run.id})
+        row.update(values)
+
+    # --- what is known ------------------------------------------------------------------------------------------
+
+    def _know(self, step: Step, group: Sequence[RunRow]) -> Mapping[int, Known]:
+        """What `core.advance` asks about this step, for the whole group."""
+        if not group:
+            return {}
+        arriving = group[0].phase == Phase.ARRIVING
+        only_if = step.only_if if arriving else None
+        arms = [arm.condition for arm in step.arms] if isinstance(step, Branch) else []
+        holds = self._holding([only_if, *arms], group)
+        seen = self._seen(step, group)
+        answers = advancing.answers(self.connection, group) if isinstance(step, Ask | Switch) else {}
+        dates = self._dates(step, group)
+        return {
+            run.id: Known(
+                only_if=holds[run.id][0],
+                arms=holds[run.id][1:],
+                seen=seen.get(run.id),
+                answer=answers.get(run.id, {}).get(step.id),
+                answers=answers.get(run.id, {}),
+                field_value=dates.get(run.id),
+            )
+            for run in group
+        }
+
+    def _holding(self, conditions: Sequence[Condition | None], group: Sequence[RunRow]) -> dict[int, tuple[bool, ...]]:
+        return advancing.holding(self.connection, self.applied.catalog, conditions, group, self.now)
+
+    def _seen(self, step: Step, group: Sequence[RunRow]) -> dict[int, Seen]:
+        if not isinstance(step, WaitFor):
+            return {}
+        return advancing.first_seen(
+            self.connection, self.applied.catalog, step.events, step.since, step.where, None, group, self.now
+        )
+
+    def _dates(self, step: Step, group: Sequence[RunRow]) -> dict[int, date | datetime]:
+        if not (isinstance(step, Wait) and isinstance(step.until, UntilField)):
+            return {}
+        kind = self.applied.catalog.fields[step.until.field].type
+        return advancing.field_dates(self.connection, step.until.field, kind, group)
+
+
+Ended = tuple[EndKind, str, Seen | None]
+
+
+def ends(
+    connection: Connection, applied: Applied, active: Active, group: Sequence[RunRow], now: datetime
+) -> dict[int, Ended]:
+    """Runs whose goal is reached, or that an `exit_if` rule ends; read before every step and before every send."""
+    journey = active.journey
+    ended: dict[int, Ended] = {}
+    catalog = applied.catalog
+    for rule in journey.exit_if:
+        match rule:
+            case ExitOnEvent(event, where):
+                found = advancing.first_seen(connection, catalog, [event], Since.START, where, journey.per, group, now)
+                ended |= {i: (EndKind.EXIT, seen.name, seen) for i, seen in found.items()}
+            case ExitOnCondition(condition):
+                holding = advancing.holding(connection, catalog, [condition], group, now)
+                at = {i: Seen("exit_if", now) for i, (holds,) in holding.items() if holds}
+                ended |= {i: (EndKind.EXIT, "exit_if", seen) for i, seen in at.items()}
+            case _:
+                assert_never(rule)
+    goal = journey.goal
+    if goal is not None and goal.then_exit:
+        found = advancing.first_seen(connection, catalog, [goal.event], Since.START, goal.where, None, group, now)
+        ended |= {i: (EndKind.GOAL, "goal", seen) for i, seen in found.items()}
+    return ended
+
+
+def _counts(journey: Journey, run: RunRow, seen: Seen) -> bool:
+    """Whether the goal falls into the attribution window. Whoever got no message is counted from entry."""
+    goal = journey.goal
+    if goal is None or goal.within is None:
+        return True
+    start = run.entered_at if goal.count_from_entry or run.last_message_at is None else run.last_message_at
+    return seen.at <= start + goal.within

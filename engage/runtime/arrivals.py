@@ -1,0 +1,64 @@
+"""Reading what became of messages: receipts and clicks."""
+
+from __future__ import annotations
+
+from engage.core.fact import Arrival, Clicked, Receipt
+from engage.core.outcome import Failure
+from engage.runtime import membership
+from engage.runtime.follow_up import after_failing, fallback_of
+from engage.runtime.reading import Reading
+from engage.store import members, receiving
+from engage.store.receiving import DeliveryRow
+
+# What a provider says of an address, as the contact point keeps it. Other failures are of the moment or the message.
+_STATUS_AFTER = {
+    Failure.INVALID_ADDRESS: "invalid",
+    Failure.UNREACHABLE: "unreachable",
+}
+
+
+def receipt(reading: Reading, fact: Receipt) -> None:
+    """A delivery receipt. It also settles a send whose outcome was unknown."""
+    row = _delivery_of(reading, fact)
+    if row is None or not receiving.note_arrival(reading.connection, row, fact.arrival, fact.code, fact.at):
+        return
+    match fact.arrival:
+        case Arrival.DELIVERED:
+            reading.about_delivery(row, "delivered", fact.at, f"delivered:{row.id}", {})
+        case Arrival.BOUNCED:
+            reading.about_delivery(row, "bounced", fact.at, f"bounced:{row.id}", {"code": fact.code})
+            mark_address(reading, row, fact.failure, fact.code)
+            fallback = fallback_of(reading.applied, row.journey_id, row.step_id)
+            after_failing(reading.connection, fallback, row.member, row.id, reading.now)
+        case Arrival.DEFERRED:
+            pass  # the provider still tries; nothing to do yet
+
+
+def clicked(reading: Reading, fact: Clicked) -> None:
+    """A link was opened. A scanner's visit stays in the inbox as it came and counts for nothing."""
+    row = receiving.delivery_by_id(reading.connection, fact.delivery_id)
+    if row is None or fact.machine:
+        return
+    receiving.prove_arrival(reading.connection, row, fact.at)
+    if row.channel is not None:
+        membership.touched(reading, row.member, row.channel, fact.at)
+    reading.about_delivery(row, "clicked", fact.at, f"in:{reading.inbound_id}", {"link": fact.link})
+
+
+def mark_address(reading: Reading, row: DeliveryRow, failure: Failure | None, code: str) -> None:
+    """An address that is no address is suppressed; one that cannot be reached is left alone until it acts again."""
+    status = _STATUS_AFTER.get(failure) if failure is not None else None
+    if status is None or row.channel is None or row.address is None:
+        return
+    values = {"status": status, "status_at": reading.now}
+    members.change_contact_point(reading.connection, row.member, row.channel, **values)
+    if failure is Failure.INVALID_ADDRESS:
+        members.suppress(reading.connection, row.channel, row.address, f"invalid address ({code})", reading.now)
+
+
+def _delivery_of(reading: Reading, fact: Receipt) -> DeliveryRow | None:
+    if fact.delivery_id is not None:
+        return receiving.delivery_by_id(reading.connection, fact.delivery_id)
+    if fact.provider_id is not None:
+        return receiving.delivery_by_provider_id(reading.connection, fact.channel, fact.provider_id)
+    return None

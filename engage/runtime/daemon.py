@@ -1,0 +1,91 @@
+"""The daemon under real time: APScheduler rings the bells, the loops do the work, a signal ends it in good order."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import structlog
+from apscheduler.executors.pool import ThreadPoolExecutor
+from apscheduler.schedulers.background import BackgroundScheduler
+
+from engage.errors import EngageError
+from engage.runtime.engine import Engine
+
+# How often each loop looks for work. An idle look is one indexed read.
+_EVERY_SECONDS = 1.0
+log = structlog.get_logger("engage.daemon")
+
+
+class AnotherDaemon(EngageError):
+    """Another daemon runs on this SQLite database already. One is all SQLite takes; stop that one first."""
+
+
+@contextmanager
+def only_daemon(database_file: Path | None) -> Iterator[None]:
+    """Hold the database's lock file while the daemon runs. The lock dies with the process, however it dies."""
+    if database_file is None:
+        yield
+        return
+    path = database_file.with_name(database_file.name + ".lock")
+    with path.open("a+") as handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            handle.seek(0)
+            holder = handle.read().strip() or "unknown"
+            raise AnotherDaemon(f"another daemon (process {holder}) runs on {database_file}; stop it first") from None
+        handle.truncate(0)
+        handle.write(str(os.getpid()))
+        handle.flush()
+        yield
+
+
+class Daemon:
+    """Runs the engine's loops until it is told to stop."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._stop = threading.Event()
+        self._scheduler = BackgroundScheduler(executors={"default": ThreadPoolExecutor(8)}, timezone="UTC")
+
+    def run(self) -> None:
+        """Until SIGTERM or SIGINT. Calls on the wire are finished and recorded before it returns."""
+        for name in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(name, lambda *_: self._stop.set())
+        self._ring()
+        log.info("daemon_started")
+        self._stop.wait()
+        self._scheduler.shutdown(wait=True)
+        self._engine.close()
+        log.info("daemon_stopped")
+
+    def _ring(self) -> None:
+        engine = self._engine
+        loops: dict[str, Callable[[], int]] = {
+            "receive": engine.receive.tick,
+            "enrol": engine.enrol.tick,
+            "advance": engine.advance.tick,
+            "dispatch": engine.dispatch.tick,
+            "staff": engine.staff.tick,
+        }
+        for name, tick in loops.items():
+            self._scheduler.add_job(
+                _until_idle, "interval", args=[name, tick], seconds=_EVERY_SECONDS, max_instances=1, coalesce=True
+            )
+        self._scheduler.start()
+
+
+def _until_idle(name: str, tick: Callable[[], int]) -> None:
+    """One bell: batches until nothing is left. The one place where a loop's faults are caught: record, go on at the
+    next bell."""
+    try:
+        while tick():
+            pass
+    except Exception:
+        log.exception("loop_failed", loop=name)

@@ -1,0 +1,395 @@
+"""DISPATCH: the send protocol. Claim, word, intend, hand over, record; nothing else in Engage sends.
+
+The order is the promise. The intent is committed before the wire is touched; in its transaction the message is judged
+once more. A call is made once, no later than 20 s after its intent. What comes back is recorded in one statement with
+nothing fallible before it; no answer means `ambiguous`, and is never turned into another call but the keyed repeat a
+provider's own dedupe window allows.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, assert_never
+
+import structlog
+from sqlalchemy import Connection
+
+from engage.channels.contract import Message, Payload
+from engage.content.links import DeliveryLinks
+from engage.content.render import Missing, render, render_words
+from engage.core import delivery as protocol
+from engage.core.advance import Purpose
+from engage.core.delivery import CALL_TIMEOUT, WIRE_DEADLINE, Status
+from engage.core.journey.model import Ask, Send
+from engage.core.outcome import Accepted, Failure, Rejected, SendOutcome, Unknown
+from engage.core.reply import offered_words
+from engage.runtime.applied import Applied
+from engage.runtime.context import Context
+from engage.runtime.follow_up import after_failing, after_sending, fallback_of, step_of
+from engage.runtime.judge import Clear, Judge, Later, Overtaken, Skip, Verdict
+from engage.runtime.wording import words_context
+from engage.store import advancing, dispatching, events, members, state
+from engage.store.dispatching import Claimed
+from engage.store.events import NewEvent
+from engage.store.members import Profile
+
+BATCH = 100
+# A channel takes this many times its concurrency into flight; the rest waits in the outbox, so that a slow provider
+# neither holds up the other channels nor lets intents grow older than their deadline.
+_DEPTH = 4
+_BUSY_FOR = timedelta(seconds=1)
+_RESTS_FOR = timedelta(minutes=10)  # after a configuration failure: nothing will be accepted until somebody acts
+_WINDOW_FULL = 999
+log = structlog.get_logger("engage.dispatch")
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """Worded for one channel; what goes on the wire, and what the database is told about it."""
+
+    claimed: Claimed
+    clear: Clear
+    payload: Payload
+    text: str
+
+
+Draft = Ready | Later | Skip | Overtaken
+
+
+class Dispatch:
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._pools = {
+            name: ThreadPoolExecutor(channel.concurrency, thread_name_prefix=f"send-{name}")
+            for name, channel in context.channels.items()
+        }
+        self._in_flight: dict[str, set[Future[None]]] = {name: set() for name in context.channels}
+
+    def tick(self) -> int:
+        """Take one batch as far as the wire. Returns how many deliveries it dealt with; calls may still be running."""
+        now = self._context.clock.now()
+        with self._context.database.read() as connection:
+            if not dispatching.anything_due(connection, now):
+                return 0
+        applied = self._context.applied.current()
+        with self._context.database.write() as connection:
+            expired = dispatching.expire_leases(connection, now)
+            claimed = dispatching.claim(connection, now, BATCH)
+        if claimed:
+            drafts = self._draft(applied, claimed)
+            for ready in self._intend(applied, claimed, drafts):
+                self._submit(applied, ready)
+        return expired + len(claimed)
+
+    def settle(self) -> None:
+        """Wait for every call that is on the wire."""
+        for futures in self._in_flight.values():
+            wait(futures)
+            futures.clear()
+
+    def close(self) -> None:
+        """Let calls on the wire end and record them; start no other."""
+        for pool in self._pools.values():
+            pool.shutdown(wait=True)
+
+    # --- word ---------------------------------------------------------------------------------------------------
+
+    def _draft(self, applied: Applied, batch: Sequence[Claimed]) -> dict[int, Draft]:
+        """Choose and word each message, outside any write transaction: rendering is the slow part."""
+        with self._context.database.read() as connection:
+            judge = Judge.load(self._context, connection, applied, batch)
+            answers = advancing.answer_words(
+                connection, [c.enrolment_id for c in batch if c.enrolment_id], {c.member.bucket for c in batch}
+            )
+        drafts: dict[int, Draft] = {}
+        for claimed in batch:
+            verdict = judge.judge(claimed)
+            if isinstance(verdict, Clear):
+                judge.reserve(claimed, verdict)
+                drafts[claimed.id] = self._word(applied, judge, claimed, verdict, answers)
+            else:
+                drafts[claimed.id] = verdict
+        return drafts
+
+    def _word(
+        self,
+        applied: Applied,
+        judge: Judge,
+        claimed: Claimed,
+        clear: Clear,
+        answers: Mapping[int, Mapping[str, Mapping[str, Any]]],
+    ) -> Draft:
+        if claimed.repeat:
+            return self._word_for_word(claimed, clear)
+        profile = judge.profiles.get(claimed.member.id, Profile(None, None, {}))
+        run = judge.runs.get(claimed.enrolment_id or 0)
+        context = _words_for(applied, profile, claimed, run.context if run else {}, answers, judge.now)
+        links = DeliveryLinks(self._context.links, claimed.id)
+        rendered = render(clear.template, context, links)
+        if isinstance(rendered, Missing):
+            return Skip(rendered.why, clear.trace)
+        message = Message(
+            delivery_id=claimed.id,
+            key=f"engage-{claimed.id}",
+            address=clear.address,
+            mode=clear.way.mode,
+            rendered=rendered,
+            topic=claimed.topic,
+            topic_class=applied.topic_class(claimed.topic),
+            brand=applied.catalog.brand,
+            unsubscribe_url=links.unsubscribe_url,
+            at=judge.now,
+        )
+        try:
+            payload = self._context.channels[clear.channel].compose(message)
+        except ValueError as error:
+            return Skip(f"could not be worded for {clear.channel}: {error}", clear.trace)
+        return Ready(claimed, clear, payload, payload.text)
+
+    def _word_for_word(self, claimed: Claimed, clear: Clear) -> Draft:
+        """A repeat carries the very bytes of the first call, or it is not made."""
+        if claimed.channel != clear.channel or claimed.address != clear.address or claimed.payload is None:
+            return Overtaken("the member can no longer be reached as before")
+        return Ready(claimed, clear, Payload(claimed.payload, claimed.text or ""), claimed.text or "")
+
+    # --- intend -------------------------------------------------------------------------------------------------
+
+    def _intend(self, applied: Applied, batch: Sequence[Claimed], drafts: Mapping[int, Draft]) -> list[Ready]:
+        """The intent's transaction: everything is looked up and judged again, then committed before any call."""
+        now = self._context.clock.now()
+        ready: list[Ready] = []
+        with self._context.database.write() as connection:
+            held = dispatching.still_held(connection, batch)
+            judge = Judge.load(self._context, connection, applied, batch)
+            room = {name: self._room(name) for name in self._pools}
+            for claimed in batch:
+                if claimed.id not in held:
+                    continue
+                draft = drafts[claimed.id]
+                if isinstance(draft, Ready):
+                    draft = _last_word(judge, draft, room)
+                if isinstance(draft, Ready):
+                    judge.reserve(claimed, draft.clear)
+                    room[draft.clear.channel] -= 1
+                    ready.append(draft)
+                else:
+                    _set_aside(connection, claimed, draft)
+            dispatching.begin_sending(connection, [(r.claimed, _intent_of(r, now)) for r in ready], now)
+            for r in ready:
+                if r.clear.way.uses_window:
+                    members.use_window(connection, r.claimed.member, r.clear.channel, 1)
+        return ready
+
+    def _room(self, channel: str) -> int:
+        flying = self._in_flight[channel]
+        flying.difference_update({future for future in flying if future.done()})
+        return self._context.channels[channel].concurrency * _DEPTH - len(flying)
+
+    # --- hand over, record --------------------------------------------------------------------------------------
+
+    def _submit(self, applied: Applied, ready: Ready) -> None:
+        intended_at = self._context.clock.now()
+        future = self._pools[ready.clear.channel].submit(self._hand_over, applied, ready, intended_at)
+        self._in_flight[ready.clear.channel].add(future)
+
+    def _hand_over(self, applied: Applied, ready: Ready, intended_at: datetime) -> None:
+        """One call, then its record. Runs on the channel's own threads."""
+        try:
+            if self._context.clock.now() >= _call_until(ready, intended_at):
+                self._never_called(ready)
+                return
+            channel = self._context.channels[ready.clear.channel]
+            try:
+                outcome = channel.send(ready.payload, CALL_TIMEOUT.total_seconds())
+            except Exception as error:  # a channel must not raise; if it does, the call may have been made
+                log.exception("send_raised", delivery_id=ready.claimed.id)
+                outcome = Unknown(f"{type(error).__name__} while sending")
+            self._record(applied, ready, outcome)
+        except Exception:
+            # Not recorded: the lease runs out and the reconciler makes it ambiguous.
+            log.exception("send_not_recorded", delivery_id=ready.claimed.id)
+
+    def _never_called(self, ready: Ready) -> None:
+        """Too late for this intent, and surely not sent by it: back to the outbox, to be judged afresh. A repeat leaves
+        what it found: an ambiguous message."""
+        with self._context.database.write() as connection:
+            if ready.claimed.repeat:
+                dispatching.leave_ambiguous(connection, ready.claimed)
+            else:
+                dispatching.put_back(connection, ready.claimed, self._context.clock.now(), "not called in time")
+            if ready.clear.way.uses_window:
+                members.use_window(connection, ready.claimed.member, ready.clear.channel, -1)
+
+    def _record(self, applied: Applied, ready: Ready, outcome: SendOutcome) -> None:
+        claimed, now = ready.claimed, self._context.clock.now()
+        recorded = protocol.record(
+            outcome,
+            attempts=claimed.attempts + 1,
+            repeat=claimed.repeat,
+            repeat_until=_repeat_until(ready, now),
+            now=now,
+        )
+        with self._context.database.write() as connection:
+            if not dispatching.record(connection, claimed, recorded, _outcome_values(outcome)):
+                log.warning("settled_by_another", delivery_id=claimed.id)
+                return
+            fallback = fallback_of(applied, claimed.journey_id, claimed.step_id)
+            if recorded.status is Status.SENT and claimed.purpose in (Purpose.SEND, Purpose.ASK):
+                after_sending(connection, fallback, claimed.member, claimed.id, now)
+            if recorded.failover:
+                after_failing(connection, fallback, claimed.member, claimed.id, now)
+            if isinstance(outcome, Rejected) and not claimed.repeat:
+                _learn(connection, applied, ready, outcome, now)
+
+
+# --- words ------------------------------------------------------------------------------------------------------
+
+
+def _words_for(
+    applied: Applied,
+    profile: Profile,
+    claimed: Claimed,
+    run_context: Mapping[str, Any],
+    answers: Mapping[int, Mapping[str, Mapping[str, Any]]],
+    now: datetime,
+) -> dict[str, Any]:
+    found = step_of(applied, claimed.journey_id, claimed.step_id)
+    context = words_context(
+        applied,
+        profile,
+        now,
+        active=found[0] if found is not None else None,
+        run_context=run_context,
+        answers=answers.get(claimed.enrolment_id or 0),
+    )
+    match found:
+        case (_, Ask() as ask):
+            words = ask.comment if claimed.purpose is Purpose.COMMENT and ask.comment is not None else ask.question
+            return context | {"question": render_words(words.source, context), "options": list(ask.options)}
+        case (_, Send(values=values)) if values:
+            said = {name: render_words(words.source, context) for name, words in values.items()}
+            return context | {"var": {**context["var"], **said}}
+        case _:
+            return context
+
+
+# --- intent -----------------------------------------------------------------------------------------------------
+
+
+def _last_word(judge: Judge, draft: Ready, room: Mapping[str, int]) -> Draft:
+    verdict: Verdict = judge.confirm(draft.claimed, draft.clear)
+    if not isinstance(verdict, Clear):
+        return verdict
+    if room[draft.clear.channel] <= 0:
+        return Later(judge.now + _BUSY_FOR, "the channel is busy")
+    return draft
+
+
+def _intent_of(ready: Ready, now: datetime) -> dict[str, Any]:
+    data = dict(ready.payload.data)
+    canonical = json.dumps(data, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    offers = list(offered_words(ready.text)) if ready.claimed.purpose is Purpose.SEND else []
+    return {
+        "channel": ready.clear.channel,
+        "address": ready.clear.address,
+        "mode": ready.clear.way.mode,
+        "decision": list(ready.clear.trace),
+        "payload": data,
+        "payload_hash": hashlib.sha256(canonical.encode()).hexdigest(),
+        "text": ready.text,
+        "offers": offers or None,
+        "repeat_until": _repeat_until(ready, now),
+    }
+
+
+def _repeat_until(ready: Ready, now: datetime) -> datetime | None:
+    """The window opens with the first call, whatever repeats follow."""
+    if ready.claimed.repeat:
+        return ready.claimed.repeat_until
+    within = ready.clear.way.repeat_within
+    return now + within if within is not None else None
+
+
+def _set_aside(connection: Connection, claimed: Claimed, verdict: Later | Skip | Overtaken) -> None:
+    """Not sent now. An ambiguous message stays ambiguous, whatever is said of repeating it."""
+    if claimed.repeat:
+        dispatching.leave_ambiguous(connection, claimed)
+        return
+    match verdict:
+        case Later(until, why, trace):
+            dispatching.put_back(connection, claimed, until, why, list(trace))
+        case Skip(why, trace):
+            dispatching.set_aside(connection, claimed, Status.SKIPPED, why, list(trace))
+        case Overtaken(why):
+            dispatching.set_aside(connection, claimed, Status.CANCELLED, why, None)
+        case _:
+            assert_never(verdict)
+
+
+def _call_until(ready: Ready, intended_at: datetime) -> datetime:
+    window_end = ready.clear.way.valid_until
+    deadline = intended_at + WIRE_DEADLINE
+    return min(deadline, window_end) if window_end is not None else deadline
+
+
+# --- what an outcome tells --------------------------------------------------------------------------------------
+
+
+def _outcome_values(outcome: SendOutcome) -> dict[str, Any]:
+    match outcome:
+        case Accepted(provider_id, segments, cost):
+            return {"provider_id": provider_id, "segments": segments, "cost": float(cost), "code": None}
+        case Rejected(_, code, _):
+            return {"code": code[:100]}
+        case Unknown():
+            return {}
+        case _:
+            assert_never(outcome)
+
+
+def _learn(connection: Connection, applied: Applied, ready: Ready, refused: Rejected, now: datetime) -> None:
+    """What a refusal says about the address, the reply window, the member's consent, or the provider."""
+    ref, channel = ready.claimed.member, ready.clear.channel
+    if ready.clear.way.uses_window:
+        taken = _WINDOW_FULL if refused.failure is Failure.WINDOW_CLOSED else -1
+        members.use_window(connection, ref, channel, taken)
+    match refused.failure:
+        case Failure.INVALID_ADDRESS:
+            members.change_contact_point(connection, ref, channel, status="invalid", status_at=now)
+            members.suppress(connection, channel, ready.clear.address, f"invalid address ({refused.code})", now)
+            _tell_bounced(connection, applied, ready, refused, now)
+        case Failure.UNREACHABLE:
+            members.change_contact_point(connection, ref, channel, status="unreachable", status_at=now)
+            _tell_bounced(connection, applied, ready, refused, now)
+        case Failure.OPTED_OUT:
+            evidence = f"the provider refuses: {refused.code}"
+            members.put_consent(connection, ref, applied.refusable_topics, channel, False, evidence, now)
+        case Failure.CONFIGURATION:
+            log.error("channel_rests", channel=channel, code=refused.code, minutes=_RESTS_FOR.total_seconds() / 60)
+            state.put(connection, f"resting:{channel}", (now + _RESTS_FOR).isoformat(), now)
+        case Failure.WINDOW_CLOSED | Failure.THROTTLED | Failure.QUIET_HOURS | Failure.CONTENT | Failure.PROVIDER_ERROR:
+            pass
+        case _:
+            assert_never(refused.failure)
+
+
+def _tell_bounced(connection: Connection, applied: Applied, ready: Ready, refused: Rejected, now: datetime) -> None:
+    claimed = ready.claimed
+    bounced = NewEvent(
+        claimed.member,
+        "bounced",
+        now,
+        f"bounced:{claimed.id}",
+        {"code": refused.code},
+        channel=ready.clear.channel,
+        delivery_id=claimed.id,
+        enrolment_id=claimed.enrolment_id,
+        journey_id=claimed.journey_id,
+        step_id=claimed.step_id,
+    )
+    events.record(connection, applied.catalog, [bounced], now)

@@ -1,0 +1,202 @@
+"""What steps ask for, done in the transaction that moves their runs: messages queued, members changed, tasks opened,
+other journeys entered. Collected over a round, then written in bulk."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import Connection
+
+from engage.content.render import render_words
+from engage.core.advance import Purpose, QueueMessage
+from engage.core.coerce import field_value
+from engage.core.journey.model import Ask, Enroll, Notify, Send, Update
+from engage.runtime.applied import Active, Applied
+from engage.runtime.enrol import admit
+from engage.runtime.wording import words_context
+from engage.store import advancing, dispatching, events, members, tasks, trail
+from engage.store.advancing import RunRow
+from engage.store.dispatching import NewMessage
+from engage.store.enrolling import Entrant
+from engage.store.events import NewEvent
+from engage.store.members import Profile
+from engage.store.tasks import NewTask
+
+
+@dataclass
+class Doing:
+    connection: Connection
+    applied: Applied
+    now: datetime
+    _messages: list[NewMessage] = field(default_factory=list)
+    _changes: list[tuple[RunRow, Update]] = field(default_factory=list)
+    _tasks: list[tuple[RunRow, Notify]] = field(default_factory=list)
+    _enrolls: list[tuple[RunRow, Enroll]] = field(default_factory=list)
+    _overtaken: dict[tuple[str, bool], list[tuple[int, int]]] = field(default_factory=lambda: defaultdict(list))
+
+    def queue_message(self, active: Active, run: RunRow, effect: QueueMessage) -> None:
+        self._messages.append(_message(active, run, effect, self.now))
+
+    def change_member(self, run: RunRow, step: Update) -> None:
+        self._changes.append((run, step))
+
+    def open_task(self, run: RunRow, step: Notify) -> None:
+        self._tasks.append((run, step))
+
+    def enroll(self, run: RunRow, step: Enroll) -> None:
+        self._enrolls.append((run, step))
+
+    def cancel_messages(self, run: RunRow, why: str, *, only_follow_ups: bool) -> None:
+        self._overtaken[why, only_follow_ups].append((run.member.bucket, run.id))
+
+    def flush(self) -> list[trail.Line]:
+        """Write everything that was asked for. Members first: tasks and other journeys read what they have become.
+        Returns lines for the trail."""
+        self._flush_changes()
+        self._flush_messages()
+        for (why, only_follow_ups), runs in self._overtaken.items():
+            advancing.cancel_messages(self.connection, runs, why, only_follow_ups=only_follow_ups)
+        self._overtaken.clear()
+        return self._flush_words()
+
+    # --- messages -----------------------------------------------------------------------------------------------
+
+    def _flush_messages(self) -> None:
+        """A new message of a run puts an end to the fallbacks of its earlier ones."""
+        new = [(m.member.bucket, m.enrolment_id) for m in self._messages if m.purpose in (Purpose.SEND, Purpose.ASK)]
+        runs = [(bucket, enrolment_id) for bucket, enrolment_id in new if enrolment_id is not None]
+        dispatching.drop_fallbacks(self.connection, runs, "overtaken by the next message")
+        dispatching.queue(self.connection, self._messages, self.now)
+        self._messages.clear()
+
+    # --- members ------------------------------------------------------------------------------------------------
+
+    def _flush_changes(self) -> None:
+        if not self._changes:
+            return
+        catalog = self.applied.catalog
+        zone = ZoneInfo(catalog.timezone)
+        for run, step in self._changes:
+            values = {name: field_value(catalog.fields[name].type, text, zone) for name, text in step.set.items()}
+            members.set_values(self.connection, catalog, run.member, values, self.now)
+            for name, amount in step.add.items():
+                members.add_to_number(self.connection, run.member, name, amount)
+            members.change_tags(self.connection, run.member, step.add_tags, step.remove_tags, self.now)
+        # Told like any other change, so that segments look again.
+        told = [
+            _told(run, "member_updated", f"{run.id}:{step.id}:{run.visit}", self.now) for run, step in self._changes
+        ]
+        events.record(self.connection, catalog, told, self.now)
+        self._changes.clear()
+
+    # --- tasks and other journeys -------------------------------------------------------------------------------
+
+    def _flush_words(self) -> list[trail.Line]:
+        asked = [run for run, _ in (*self._tasks, *self._enrolls)]
+        if not asked:
+            return []
+        contexts = self._contexts(asked)
+        for run, notify in self._tasks:
+            tasks.open_task(self.connection, _task(run, notify, contexts[run.id], self.now), self.now)
+        lines = self._enter_elsewhere(contexts)
+        self._tasks.clear()
+        self._enrolls.clear()
+        return lines
+
+    def _contexts(self, runs: Iterable[RunRow]) -> dict[int, dict[str, Any]]:
+        """What words may read, by run."""
+        by_id = {run.id: run for run in runs}
+        refs = {run.member for run in by_id.values()}
+        profiles = members.profiles(self.connection, self.applied.catalog, refs, self.now)
+        answers = advancing.answer_words(self.connection, list(by_id), {ref.bucket for ref in refs})
+        return {
+            run.id: words_context(
+                self.applied,
+                profiles.get(run.member.id, _NOBODY),
+                self.now,
+                active=self.applied.journeys[run.journey_id],
+                run_context=run.context,
+                answers=answers.get(run.id),
+            )
+            for run in by_id.values()
+        }
+
+    def _enter_elsewhere(self, contexts: Mapping[int, Mapping[str, Any]]) -> list[trail.Line]:
+        """Offer the members to the other journeys' door; what it said goes into the trail of the run that asked."""
+        after = events.last_id(self.connection)
+        by_target: dict[str, list[tuple[RunRow, Enroll]]] = defaultdict(list)
+        for run, step in self._enrolls:
+            by_target[step.journey].append((run, step))
+        lines: list[trail.Line] = []
+        for target, asked in by_target.items():
+            active = self.applied.journeys.get(target)
+            entrants = [_entrant(run, step, contexts[run.id], after) for run, step in asked]
+            said = admit(self.connection, self.applied, active, entrants, self.now) if active is not None else {}
+            for run, step in asked:
+                why = said.get(run.member) if active is not None else "this journey is not applied"
+                detail = {"journey": target} | ({"refused": why} if why is not None else {})
+                lines.append((run.member.bucket, run.id, step.id, "enroll", detail))
+        return lines
+
+
+_NOBODY = Profile(None, None, {})
+
+
+def _message(active: Active, run: RunRow, effect: QueueMessage, now: datetime) -> NewMessage:
+    step = effect.step
+    base = f"{run.id}:{step.id}:{run.visit}"
+    late = step.late if isinstance(step, Send) else None
+    return NewMessage(
+        member=run.member,
+        key=f"{base}:comment" if effect.purpose is Purpose.COMMENT else base,
+        purpose=effect.purpose,
+        topic=step.topic or active.journey.topic,
+        priority=active.journey.priority,
+        template=_template_name(step, effect.purpose),
+        due_at=now + effect.after,
+        hop=1 if effect.purpose is Purpose.REMIND else 0,
+        late_at=now + late if late is not None else None,
+        enrolment_id=run.id,
+        journey_id=run.journey_id,
+        version=active.version,
+        step_id=step.id,
+        visit=run.visit,
+        channel=effect.channel,
+    )
+
+
+def _template_name(step: Send | Ask, purpose: Purpose) -> str:
+    """For people who look at deliveries; which file is used is decided when the message is worded."""
+    if isinstance(step, Ask):
+        return "ask-comment" if purpose is Purpose.COMMENT else f"ask-{step.survey}"
+    return step.template or step.id
+
+
+def _task(run: RunRow, step: Notify, context: Mapping[str, Any], now: datetime) -> NewTask:
+    return NewTask(
+        member=run.member,
+        key=f"{run.id}:{step.id}:{run.visit}",
+        kind="journey",
+        team=step.team,
+        words=render_words(step.task.source, context),
+        urgent=step.urgent,
+        due_at=now + step.due if step.due is not None else None,
+        enrolment_id=run.id,
+        journey_id=run.journey_id,
+        step_id=step.id,
+        copy_to=step.copy_to,
+    )
+
+
+def _entrant(run: RunRow, step: Enroll, context: Mapping[str, Any], after: int) -> Entrant:
+    values = {name: render_words(words.source, context) for name, words in step.values.items()}
+    return Entrant(run.member, f"enroll:{run.id}:{step.id}:{run.visit}", {"event": {}, "var": values}, after)
+
+
+def _told(run: RunRow, name: str, key: str, now: datetime) -> NewEvent:
+    return NewEvent(run.member, name, now, f"{name}:{key}", {}, enrolment_id=run.id, journey_id=run.journey_id)

@@ -1,0 +1,224 @@
+"""Queries of the advance loop: which runs are due, what is known about them, and where they go."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, and_, bindparam, func, or_, select, update
+
+from engage.core.advance import GivenAnswer, Seen
+from engage.core.catalog import Catalog
+from engage.core.condition import Condition, ValueType
+from engage.core.delivery import Status
+from engage.core.journey.model import Since
+from engage.store.conditions import VALUE_COLUMN, Scope, compile_condition
+from engage.store.members import MemberRef
+from engage.store.tables import answer, delivery, enrolment, event, member, member_value
+
+# A fact told this late is history, not news: it neither starts a run, nor ends a wait, nor reaches a goal.
+NEWS_FOR = timedelta(days=1)
+
+_OF_MEMBER = (member.c.bucket == enrolment.c.bucket) & (member.c.id == enrolment.c.member_id)
+
+
+@dataclass(frozen=True, slots=True)
+class RunRow:
+    """One live enrolment as it stands in the database."""
+
+    id: int
+    member: MemberRef
+    journey_id: str
+    version: int
+    holdout: bool
+    step_id: str
+    visit: int
+    phase: str
+    entered_at: datetime
+    deadline_at: datetime | None
+    last_message_at: datetime | None
+    context: Mapping[str, Any]
+    per_value: str
+    timezone: str | None
+
+
+def due(connection: Connection, now: datetime, limit: int) -> list[RunRow]:
+    """Live runs whose time has come, oldest first; on PostgreSQL, those no other daemon is working on."""
+    live = (enrolment.c.status == "live") & (enrolment.c.due_at <= now)
+    oldest = _runs(live).order_by(enrolment.c.due_at, enrolment.c.id).limit(limit)
+    return [_row(row) for row in connection.execute(oldest.with_for_update(skip_locked=True, of=enrolment))]
+
+
+def runs_by_id(connection: Connection, runs: Sequence[tuple[int, int]]) -> list[RunRow]:
+    """Live runs, given as (bucket, id)."""
+    buckets, ids = sorted({bucket for bucket, _ in runs}), [i for _, i in runs]
+    here = enrolment.c.bucket.in_(buckets) & enrolment.c.id.in_(ids) & (enrolment.c.status == "live")
+    return [_row(row) for row in connection.execute(_runs(here).order_by(enrolment.c.id))]
+
+
+def _runs(where: Any) -> Any:
+    return select(enrolment, member.c.timezone).join(member, _OF_MEMBER).where(where)
+
+
+def _row(row: Any) -> RunRow:
+    return RunRow(
+        row.id, MemberRef(row.bucket, row.member_id), row.journey_id, row.version, row.holdout, row.step_id,
+        row.visit, row.phase, row.entered_at, row.deadline_at, row.last_message_at, row.context, row.per_value,
+        row.timezone,
+    )  # fmt: skip
+
+
+def next_due(connection: Connection, now: datetime) -> datetime | None:
+    """The next moment after `now` at which a run is due."""
+    later = (enrolment.c.status == "live") & (enrolment.c.due_at > now)
+    earliest: datetime | None = connection.scalar(select(func.min(enrolment.c.due_at)).where(later))
+    return earliest
+
+
+# --- what is known ----------------------------------------------------------------------------------------------
+
+
+def _these(runs: Sequence[RunRow]) -> Any:
+    buckets = sorted({run.member.bucket for run in runs})
+    return enrolment.c.bucket.in_(buckets) & enrolment.c.id.in_([run.id for run in runs])
+
+
+def _run_context(origin: str, key: str) -> Any:
+    return enrolment.c.context[origin, key]
+
+
+def holding(
+    connection: Connection,
+    catalog: Catalog,
+    conditions: Sequence[Condition | None],
+    runs: Sequence[RunRow],
+    now: datetime,
+) -> dict[int, tuple[bool, ...]]:
+    """For each run, whether each condition holds; None always does. One query for the whole batch."""
+    asked = [c for c in conditions if c is not None]
+    if not asked:
+        return {run.id: (True,) * len(conditions) for run in runs}
+    scope = Scope(catalog, now, enrolment=enrolment, context=_run_context)
+    columns = [compile_condition(c, scope).label(f"c{n}") for n, c in enumerate(asked)]
+    query = select(enrolment.c.id, *columns).join(member, _OF_MEMBER).where(_these(runs))
+    found = {}
+    for run_id, *values in connection.execute(query):
+        answers = iter(values)
+        found[run_id] = tuple(True if c is None else bool(next(answers)) for c in conditions)
+    return found
+
+
+def first_seen(
+    connection: Connection,
+    catalog: Catalog,
+    names: Iterable[str],
+    since: Since | None,
+    where: Condition | None,
+    per: str | None,
+    runs: Sequence[RunRow],
+    now: datetime,
+) -> dict[int, Seen]:
+    """The first of the events for each run, counted from `since` (None: by the kind of event, see model.WaitFor).
+
+    Responses count only for this run's own messages and tasks. With `per`, an event that carries the key counts only
+    for the run of the same value.
+    """
+    counted = or_(*(_counts(catalog, name, since) for name in names))
+    joined = (event.c.bucket == enrolment.c.bucket) & (event.c.member_id == enrolment.c.member_id)
+    query = (
+        select(enrolment.c.id, event.c.name, event.c.at)
+        .join(event, joined)
+        .join(member, _OF_MEMBER)
+        .where(_these(runs), counted, event.c.at > enrolment.c.entered_at - NEWS_FOR)
+        .order_by(event.c.id.desc())
+    )
+    if where is not None:
+        query = query.where(compile_condition(where, Scope(catalog, now, enrolment=enrolment, context=_matched_event)))
+    if per is not None:
+        key = event.c.payload[per].as_string()
+        query = query.where(or_(key.is_(None), key == enrolment.c.per_value))
+    return {run_id: Seen(name, at) for run_id, name, at in connection.execute(query)}
+
+
+def _matched_event(origin: str, key: str) -> Any:
+    return event.c.payload[key] if origin == "event" else _run_context(origin, key)
+
+
+def _counts(catalog: Catalog, name: str, since: Since | None) -> Any:
+    is_response = catalog.is_response(name)
+    own = [event.c.enrolment_id == enrolment.c.id] if is_response else []
+    match since or (Since.LAST_MESSAGE if is_response else Since.HERE):
+        case Since.HERE:
+            begun = event.c.id > enrolment.c.step_after_event_id
+        case Since.START:
+            begun = event.c.id > enrolment.c.after_event_id
+        case Since.LAST_MESSAGE:
+            last = func.coalesce(enrolment.c.last_message_at, enrolment.c.entered_at)
+            begun = and_(event.c.id > enrolment.c.after_event_id, event.c.at >= last)
+    return and_(event.c.name == name, begun, *own)
+
+
+def answers(connection: Connection, runs: Sequence[RunRow]) -> dict[int, dict[str, GivenAnswer]]:
+    """The answers of these runs, by run id and step id; of a step visited twice, the last."""
+    buckets = sorted({run.member.bucket for run in runs})
+    own = answer.c.bucket.in_(buckets) & answer.c.enrolment_id.in_([run.id for run in runs])
+    found: dict[int, dict[str, GivenAnswer]] = {}
+    for row in connection.execute(select(answer).where(own).order_by(answer.c.visit)):
+        typed_on = row.channel if row.typed else None
+        given = GivenAnswer(row.answered_at, row.score, row.choice, row.comment_at is not None, typed_on)
+        found.setdefault(row.enrolment_id, {})[row.step_id] = given
+    return found
+
+
+def answer_words(
+    connection: Connection, run_ids: Sequence[int], buckets: Iterable[int]
+) -> dict[int, dict[str, dict[str, Any]]]:
+    """What templates read: {run: {step: {score, choice, comment}}}."""
+    own = answer.c.bucket.in_(sorted(set(buckets))) & answer.c.enrolment_id.in_(list(run_ids))
+    found: dict[int, dict[str, dict[str, Any]]] = {}
+    for row in connection.execute(select(answer).where(own).order_by(answer.c.visit)):
+        words = {"score": row.score, "choice": row.choice, "comment": row.comment}
+        found.setdefault(row.enrolment_id, {})[row.step_id] = words
+    return found
+
+
+def field_dates(
+    connection: Connection, field: str, kind: ValueType, runs: Sequence[RunRow]
+) -> dict[int, date | datetime]:
+    """By run id, for `wait: until <field>`."""
+    joined = (member_value.c.bucket == enrolment.c.bucket) & (member_value.c.member_id == enrolment.c.member_id)
+    query = select(enrolment.c.id, VALUE_COLUMN[kind]).join(member_value, joined)
+    return {
+        i: value for i, value in connection.execute(query.where(_these(runs), member_value.c.field == field)) if value
+    }
+
+
+# --- where they go ----------------------------------------------------------------------------------------------
+
+
+def save(connection: Connection, moves: Sequence[Mapping[str, Any]]) -> None:
+    """Write runs back: each row has bucket, id and the columns to set (the same ones for all)."""
+    if not moves:
+        return
+    ordered = sorted(moves, key=lambda move: (move["bucket"], move["id"]))  # in key order: two daemons never deadlock
+    names = [name for name in ordered[0] if name not in ("bucket", "id")]
+    here = (enrolment.c.bucket == bindparam("b_bucket")) & (enrolment.c.id == bindparam("b_id"))
+    statement = update(enrolment).where(here).values({name: bindparam(f"v_{name}") for name in names})
+    rows = [{f"v_{n}": m[n] for n in names} | {"b_bucket": m["bucket"], "b_id": m["id"]} for m in ordered]
+    connection.execute(statement, rows)
+
+
+def cancel_messages(
+    connection: Connection, runs: Iterable[tuple[int, int]], why: str, *, only_follow_ups: bool
+) -> None:
+    """Take back what is not yet on the wire, for runs given as (bucket, enrolment id). Follow-ups are fallbacks; a
+    first message queued by a run that came to its natural end still goes out."""
+    wanted = list(runs)
+    if not wanted:
+        return
+    d = delivery.c
+    here = d.bucket.in_(sorted({bucket for bucket, _ in wanted})) & d.enrolment_id.in_([i for _, i in wanted])
+    not_sent = and_(here, d.status.in_([Status.PENDING, Status.CLAIMED]), d.hop >= (1 if only_follow_ups else 0))
+    connection.execute(update(delivery).where(not_sent).values(status=Status.CANCELLED, reason=why))

@@ -1,0 +1,228 @@
+"""The condition tree → SQL. One meaning for every tool: daemon, tests, simulation and plan all ask the database.
+
+Each atom is a boolean that is never NULL: missing data is simply false, so that `Not` is the plain opposite of what
+stands under it. Only `Unknown` holds for what is not on file. A count or sum of nothing is 0, not missing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any as Anything
+from typing import assert_never
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import ColumnElement, Select, and_, exists, false, func, not_, or_, select, true
+
+from engage.core.catalog import Aggregate, Catalog, Computed
+from engage.core.condition import (
+    All,
+    AnswerValue,
+    Any,
+    Between,
+    Compare,
+    Condition,
+    Contains,
+    ContextValue,
+    Did,
+    FieldValue,
+    HasTag,
+    InSegment,
+    Known,
+    Not,
+    OneOf,
+    OverAgo,
+    Test,
+    Unknown,
+    ValueType,
+    WithinLast,
+    WithinNext,
+)
+from engage.store.tables import anniversary, answer, event, member, member_value, tag
+
+Predicate = ColumnElement[bool]
+# Where a value of each type is kept in `member_value`.
+VALUE_COLUMN = {
+    ValueType.TEXT: member_value.c.text_value,
+    ValueType.NUMBER: member_value.c.number_value,
+    ValueType.BOOLEAN: member_value.c.flag_value,
+    ValueType.DATE: member_value.c.day_value,
+    ValueType.INSTANT: member_value.c.at_value,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What a condition may look at besides the member.
+
+    `enrolment` is the enrolment table (or None before entry); `context` finds `event.x` and `var.x` as a JSON element.
+    """
+
+    catalog: Catalog
+    now: datetime
+    enrolment: Anything | None = None
+    context: Callable[[str, str], Anything] | None = None
+
+
+def compile_condition(condition: Condition, scope: Scope) -> Predicate:
+    """A predicate over `member` (and `enrolment`, if in scope) that is true or false, never NULL."""
+    match condition:
+        case All(parts):
+            return and_(true(), *(compile_condition(part, scope) for part in parts))
+        case Any(parts):
+            return or_(false(), *(compile_condition(part, scope) for part in parts))
+        case Not(part):
+            return not_(compile_condition(part, scope))
+        case InSegment(_, part):
+            return compile_condition(part, scope)
+        case HasTag(tags):
+            return exists().where(_owned(tag), tag.c.tag.in_(tags))
+        case Did():
+            return _did(condition, scope)
+        case Compare(subject=FieldValue() as subject, test=test):
+            return _field(subject, test, scope)
+        case Compare(subject=AnswerValue() as subject, test=test):
+            return _answer(subject, test, scope)
+        case Compare(subject=ContextValue() as subject, test=test):
+            return _context(subject, test, scope)
+        case _:
+            raise AssertionError(condition)
+
+
+# --- subjects ---------------------------------------------------------------------------------------------------
+
+
+def _owned(table: Anything) -> Predicate:
+    return and_(table.c.bucket == member.c.bucket, table.c.member_id == member.c.id)
+
+
+def _field(subject: FieldValue, test: Test, scope: Scope) -> Predicate:
+    computed = scope.catalog.fields[subject.name].computed
+    if computed is not None and (computed.within or computed.aggregate in (Aggregate.COUNT, Aggregate.SUM)):
+        return _compare(aggregate_of(subject.name, computed, scope.now).scalar_subquery(), subject.type, test, scope)
+    if subject.type is ValueType.ANNIVERSARY:
+        on_file = exists().where(_owned(anniversary), anniversary.c.field == subject.name)
+        return not_(on_file) if isinstance(test, Unknown) else on_file
+    here = and_(_owned(member_value), member_value.c.field == subject.name)
+    if isinstance(test, Unknown):
+        return not_(exists().where(here))
+    return exists().where(here, _compare(VALUE_COLUMN[subject.type], subject.type, test, scope))
+
+
+def aggregate_of(name: str, computed: Computed, now: datetime) -> Select[Anything]:
+    """A computed field's value for the member in the outer query: kept in `member_value`, or read from the events of
+    its window."""
+    if computed.within is None:
+        column = VALUE_COLUMN[
+            ValueType.NUMBER if computed.aggregate in (Aggregate.COUNT, Aggregate.SUM) else ValueType.INSTANT
+        ]
+        kept = select(column).where(_owned(member_value), member_value.c.field == name)
+        return select(func.coalesce(kept.scalar_subquery(), 0)) if column is member_value.c.number_value else kept
+    in_window = and_(
+        _owned(event), event.c.name.in_(computed.events), event.c.at > now - computed.within, event.c.at <= now
+    )
+    match computed.aggregate:
+        case Aggregate.COUNT:
+            return select(func.count()).select_from(event).where(in_window)
+        case Aggregate.SUM:
+            amount = event.c.payload[computed.key].as_float()
+            return select(func.coalesce(func.sum(amount), 0)).where(in_window)
+        case Aggregate.FIRST:
+            return select(func.min(event.c.at)).where(in_window)
+        case Aggregate.LAST:
+            return select(func.max(event.c.at)).where(in_window)
+        case _:
+            assert_never(computed.aggregate)
+
+
+def _answer(subject: AnswerValue, test: Test, scope: Scope) -> Predicate:
+    if scope.enrolment is None:
+        return true() if isinstance(test, Unknown) else false()
+    column, kind = {
+        "score": (answer.c.score, ValueType.NUMBER),
+        "choice": (answer.c.choice, ValueType.TEXT),
+        "comment": (answer.c.comment, ValueType.TEXT),
+    }[subject.part]
+    given = and_(
+        answer.c.bucket == scope.enrolment.c.bucket,
+        answer.c.enrolment_id == scope.enrolment.c.id,
+        answer.c.step_id == subject.step_id,
+        column.is_not(None),
+    )
+    if isinstance(test, Unknown):
+        return not_(exists().where(given))
+    return exists().where(given, _compare(column, kind, test, scope))
+
+
+def _context(subject: ContextValue, test: Test, scope: Scope) -> Predicate:
+    if scope.context is None:
+        return true() if isinstance(test, Unknown) else false()
+    element = scope.context(subject.origin, subject.key)
+    typed = {
+        ValueType.NUMBER: element.as_float,
+        ValueType.BOOLEAN: element.as_boolean,
+    }.get(subject.type, element.as_string)()
+    return _compare(typed, subject.type, test, scope)
+
+
+def _did(atom: Did, scope: Scope) -> Predicate:
+    happened = [_owned(event), event.c.name == atom.event]
+    if atom.within is not None:
+        happened += [event.c.at > scope.now - atom.within, event.c.at <= scope.now]
+    if scope.enrolment is not None:
+        if atom.since_start:
+            happened.append(event.c.id > scope.enrolment.c.after_event_id)
+        if scope.catalog.is_response(atom.event):
+            happened.append(event.c.enrolment_id == scope.enrolment.c.id)
+    if atom.at_least == 1 and atom.at_most is None:
+        return exists().where(*happened)
+    times = select(func.count()).select_from(event).where(*happened).scalar_subquery()
+    high = times <= atom.at_most if atom.at_most is not None else true()
+    return and_(times >= atom.at_least, high)
+
+
+# --- tests ------------------------------------------------------------------------------------------------------
+
+
+def _compare(value: Anything, kind: ValueType, test: Test, scope: Scope) -> Predicate:
+    compared: Predicate = func.coalesce(_raw_compare(value, kind, test, scope), false())
+    return compared
+
+
+def _raw_compare(value: Anything, kind: ValueType, test: Test, scope: Scope) -> Anything:
+    """May be NULL where the value is."""
+    match test:
+        case OneOf(values):
+            return value.in_([_plain(v) for v in values])
+        case Contains(text):
+            return value.contains(text, autoescape=True)
+        case Between(low, high):
+            return and_(
+                value >= _plain(low) if low is not None else value.is_not(None),
+                value <= _plain(high) if high is not None else true(),
+            )
+        case Known():
+            return value.is_not(None)
+        case Unknown():
+            return value.is_(None)
+        case WithinLast(period):
+            return and_(value > _moment(kind, scope, -period), value <= _moment(kind, scope))
+        case OverAgo(period):
+            return value <= _moment(kind, scope, -period)
+        case WithinNext(period):
+            return and_(value >= _moment(kind, scope), value < _moment(kind, scope, period))
+        case _:
+            assert_never(test)
+
+
+def _plain(value: Anything) -> Anything:
+    """Numbers as the database keeps them: double precision, exact for amounts in cents up to 90 trillion."""
+    return float(value) if isinstance(value, Decimal) else value
+
+
+def _moment(kind: ValueType, scope: Scope, shift: timedelta = timedelta(0)) -> Anything:
+    """An instant, or for calendar days the business's own date."""
+    moment = scope.now + shift
+    return moment.astimezone(ZoneInfo(scope.catalog.timezone)).date() if kind is ValueType.DATE else moment

@@ -1,0 +1,362 @@
+"""Queries of the dispatch loop: the outbox, and each move of the send protocol as one statement or one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, and_, bindparam, case, func, insert, or_, select, update
+
+from engage.core.advance import Purpose
+from engage.core.delivery import LEASE, Recorded, Status
+from engage.store.database import take_ids, upsert
+from engage.store.members import MemberRef, in_refs
+from engage.store.tables import delivery, enrolment, event
+
+D = delivery.c
+UNSETTLED = (Status.PENDING, Status.CLAIMED, Status.SENDING, Status.AMBIGUOUS)
+# Events by which a member shows that a message reached them and was taken up.
+TAKEN_UP = ("clicked", "replied", "answered")
+
+
+@dataclass(frozen=True, slots=True)
+class NewMessage:
+    """A message to queue. The same key and hop are queued once."""
+
+    member: MemberRef
+    key: str
+    purpose: Purpose
+    topic: str
+    priority: int
+    template: str
+    due_at: datetime
+    hop: int = 0
+    late_at: datetime | None = None
+    enrolment_id: int | None = None
+    journey_id: str | None = None
+    version: int | None = None
+    step_id: str | None = None
+    visit: int | None = None
+    channel: str | None = None  # a reply goes where the member wrote; else chosen when it is sent
+    reason: str | None = None
+
+
+def queue(connection: Connection, messages: Sequence[NewMessage], now: datetime) -> None:
+    if not messages:
+        return
+    ids = take_ids(connection, "delivery", len(messages))
+    rows = [_row(message, delivery_id, now) for message, delivery_id in zip(messages, ids, strict=True)]
+    connection.execute(upsert(delivery).on_conflict_do_nothing(), rows)
+
+
+def _row(message: NewMessage, delivery_id: int, now: datetime) -> dict[str, Any]:
+    return {
+        "bucket": message.member.bucket,
+        "id": delivery_id,
+        "member_id": message.member.id,
+        "message_key": message.key,
+        "hop": message.hop,
+        "purpose": message.purpose,
+        "enrolment_id": message.enrolment_id,
+        "journey_id": message.journey_id,
+        "version": message.version,
+        "step_id": message.step_id,
+        "visit": message.visit,
+        "topic": message.topic,
+        "priority": message.priority,
+        "template": message.template,
+        "status": Status.PENDING,
+        "queued_at": now,
+        "due_at": message.due_at,
+        "late_at": message.late_at,
+        "channel": message.channel,
+    }
+
+
+# --- claim ------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """A delivery this process holds until its lease ends. `repeat`: ambiguous, to be sent again with the same bytes."""
+
+    id: int
+    member: MemberRef
+    key: str
+    hop: int
+    purpose: Purpose
+    topic: str
+    priority: int
+    template: str
+    queued_at: datetime
+    late_at: datetime | None
+    enrolment_id: int | None
+    journey_id: str | None
+    step_id: str | None
+    visit: int | None
+    channel: str | None
+    fence: int
+    attempts: int
+    repeat: bool
+    address: str | None
+    mode: str | None
+    payload: Mapping[str, Any] | None
+    text: str | None
+    repeat_until: datetime | None
+    first_sent_at: datetime | None
+
+
+def claim(connection: Connection, now: datetime, limit: int) -> list[Claimed]:
+    """Take what is due, the most important first: fence + 1, lease. Whoever held it before can no longer write."""
+    waiting = and_(D.status == Status.PENDING, D.due_at <= now)
+    repeatable = and_(D.status == Status.AMBIGUOUS, D.due_at <= now, D.repeat_until > now)
+    query = (
+        select(delivery)
+        .where(or_(waiting, repeatable))
+        .order_by(D.priority.desc(), D.due_at, D.id)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    )
+    rows = connection.execute(query).all()
+    claimed = [_claimed(row) for row in rows]
+    _hold(connection, [c for c in claimed if not c.repeat], now, status=Status.CLAIMED)
+    _hold(connection, [c for c in claimed if c.repeat], now, status=Status.AMBIGUOUS)
+    return claimed
+
+
+def _claimed(row: Any) -> Claimed:
+    return Claimed(
+        id=row.id, member=MemberRef(row.bucket, row.member_id), key=row.message_key, hop=row.hop,
+        purpose=Purpose(row.purpose), topic=row.topic, priority=row.priority, template=row.template,
+        queued_at=row.queued_at, late_at=row.late_at, enrolment_id=row.enrolment_id, journey_id=row.journey_id,
+        step_id=row.step_id, visit=row.visit, channel=row.channel, fence=row.fence + 1, attempts=row.attempts,
+        repeat=row.status == Status.AMBIGUOUS, address=row.address, mode=row.mode, payload=row.payload, text=row.text,
+        repeat_until=row.repeat_until, first_sent_at=row.first_sent_at,
+    )  # fmt: skip
+
+
+def _hold(connection: Connection, claimed: Sequence[Claimed], now: datetime, *, status: Status) -> None:
+    values = {"status": status, "fence": D.fence + 1, "lease_until": now + LEASE, "due_at": now + LEASE}
+    if claimed:
+        connection.execute(update(delivery).where(_these(claimed)).values(values))
+
+
+def _these(claimed: Sequence[Claimed]) -> Any:
+    return D.bucket.in_(sorted({c.member.bucket for c in claimed})) & D.id.in_([c.id for c in claimed])
+
+
+def still_held(connection: Connection, claimed: Sequence[Claimed]) -> set[int]:
+    """Ids whose fence and status are as they were when claimed; locked until the transaction ends."""
+    query = select(D.id, D.fence, D.status).where(_these(claimed)).with_for_update()
+    expected = {c.id: (c.fence, Status.AMBIGUOUS if c.repeat else Status.CLAIMED) for c in claimed}
+    return {i for i, fence, status in connection.execute(query) if expected[i] == (fence, status)}
+
+
+# --- what a decision needs to know ------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Hop:
+    """An earlier hop of the same message."""
+
+    channel: str | None
+    status: Status
+
+
+def earlier_hops(connection: Connection, claimed: Sequence[Claimed]) -> dict[str, list[Hop]]:
+    """By message key: those that came before a fallback or a reminder."""
+    later = [c for c in claimed if c.hop > 0]
+    if not later:
+        return {}
+    query = select(D.message_key, D.hop, D.channel, D.status).where(
+        D.bucket.in_(sorted({c.member.bucket for c in later})), D.message_key.in_([c.key for c in later])
+    )
+    hop_of = {c.key: c.hop for c in later}
+    found: dict[str, list[Hop]] = {}
+    for key, hop, channel, status in connection.execute(query):
+        if hop < hop_of[key]:
+            found.setdefault(key, []).append(Hop(channel, Status(status)))
+    return found
+
+
+def taken_up(connection: Connection, claimed: Sequence[Claimed]) -> set[str]:
+    """Message keys of fallbacks and reminders whose message the member has already responded to."""
+    keys = [c.key for c in claimed if c.hop > 0]
+    if not keys:
+        return set()
+    joined = (event.c.bucket == D.bucket) & (event.c.delivery_id == D.id)
+    buckets = sorted({c.member.bucket for c in claimed})
+    query = select(D.message_key).join_from(delivery, event, joined)
+    return set(
+        connection.scalars(query.where(D.bucket.in_(buckets), D.message_key.in_(keys), event.c.name.in_(TAKEN_UP)))
+    )
+
+
+def arrived(connection: Connection, claimed: Sequence[Claimed]) -> set[str]:
+    """Message keys of fallbacks whose message is known to have been delivered."""
+    keys = [c.key for c in claimed if c.hop > 0]
+    if not keys:
+        return set()
+    buckets = sorted({c.member.bucket for c in claimed})
+    query = select(D.message_key).where(D.bucket.in_(buckets), D.message_key.in_(keys), D.arrival == "delivered")
+    return set(connection.scalars(query))
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """One message that used a frequency cap."""
+
+    key: str
+    topic: str
+    at: datetime
+
+
+def recent_messages(connection: Connection, refs: Sequence[MemberRef], since: datetime) -> dict[int, list[Spent]]:
+    """Messages whose intent was committed after `since`, once each however many hops they took; by member id."""
+    counted = D.status.in_([Status.SENDING, Status.SENT, Status.AMBIGUOUS]) & (D.first_sent_at > since)
+    query = select(D.member_id, D.message_key, D.topic, func.min(D.first_sent_at).label("at"))
+    grouped = query.where(in_refs(delivery, refs), counted, D.purpose.in_([Purpose.SEND, Purpose.ASK, Purpose.REMIND]))
+    found: dict[int, list[Spent]] = {}
+    for member_id, key, topic, at in connection.execute(grouped.group_by(D.member_id, D.message_key, D.topic)):
+        found.setdefault(member_id, []).append(Spent(key, topic, at))
+    return found
+
+
+def enrolments_of(connection: Connection, claimed: Sequence[Claimed]) -> dict[int, Any]:
+    """The enrolments these messages belong to, by id."""
+    ids = [c.enrolment_id for c in claimed if c.enrolment_id is not None]
+    buckets = sorted({c.member.bucket for c in claimed})
+    query = select(enrolment).where(enrolment.c.bucket.in_(buckets), enrolment.c.id.in_(ids))
+    return {row.id: row for row in connection.execute(query)}
+
+
+# --- intent, release, refusal -----------------------------------------------------------------------------------
+
+
+def set_aside(connection: Connection, claimed: Claimed, status: Status, reason: str, decision: Any) -> None:
+    """Skipped or cancelled, with its reason."""
+    _write(connection, claimed, {"status": status, "reason": reason[:300], "decision": decision, "lease_until": None})
+
+
+def put_back(
+    connection: Connection, claimed: Claimed, due_at: datetime, reason: str | None, decision: Any = None
+) -> None:
+    """Pending again: deferred to a lawful hour, or never called. For what was not handed over, only."""
+    values = {
+        "status": Status.PENDING,
+        "due_at": due_at,
+        "reason": reason,
+        "lease_until": None,
+        "attempts": claimed.attempts,
+    }
+    _write(connection, claimed, values | ({"decision": decision} if decision is not None else {}))
+
+
+def leave_ambiguous(connection: Connection, claimed: Claimed) -> None:
+    """No repeat: it waits for a receipt, or for a person."""
+    _write(connection, claimed, {"status": Status.AMBIGUOUS, "repeat_until": None, "lease_until": None})
+
+
+def begin_sending(connection: Connection, rows: Sequence[tuple[Claimed, Mapping[str, Any]]], now: datetime) -> None:
+    """The intent: from here on the message may reach the member. Committed before the wire is touched."""
+    for claimed, values in rows:
+        intent = {
+            "status": Status.SENDING,
+            "attempts": claimed.attempts + 1,
+            "sent_at": now,
+            "lease_until": now + LEASE,
+        }
+        first = {"first_sent_at": claimed.first_sent_at or now, "due_at": now + LEASE, "reason": None}
+        _write(connection, claimed, intent | first | dict(values))
+    runs = {(c.member.bucket, c.enrolment_id) for c, _ in rows if c.enrolment_id is not None}
+    if runs:
+        here = (enrolment.c.bucket == bindparam("b")) & (enrolment.c.id == bindparam("i"))
+        statement = update(enrolment).where(here).values(last_message_at=now)
+        connection.execute(statement, [{"b": bucket, "i": i} for bucket, i in sorted(runs)])
+
+
+def record(connection: Connection, claimed: Claimed, recorded: Recorded, values: Mapping[str, Any]) -> bool:
+    """What became of it. False if somebody else has settled it meanwhile (the lease ran out)."""
+    due = {"due_at": recorded.due_at} if recorded.due_at is not None else {}
+    outcome = {"status": recorded.status, "reason": (recorded.reason or "")[:300] or None, "lease_until": None}
+    here = _mine(claimed) & (D.status == Status.SENDING)
+    return connection.execute(update(delivery).where(here).values(outcome | due | dict(values))).rowcount == 1
+
+
+def _mine(claimed: Claimed) -> Any:
+    return (D.bucket == claimed.member.bucket) & (D.id == claimed.id) & (D.fence == claimed.fence)
+
+
+def _write(connection: Connection, claimed: Claimed, values: Mapping[str, Any]) -> None:
+    connection.execute(update(delivery).where(_mine(claimed)).values(dict(values)))
+
+
+# --- reconcile --------------------------------------------------------------------------------------------------
+
+
+def expire_leases(connection: Connection, now: datetime) -> int:
+    """A claim nobody finished goes back; a send nobody recorded becomes ambiguous, never pending."""
+    ended = D.lease_until <= now
+    back = update(delivery).where(D.status == Status.CLAIMED, ended)
+    lost = update(delivery).where(D.status == Status.SENDING, ended)
+    released = connection.execute(back.values(status=Status.PENDING, due_at=now, lease_until=None)).rowcount
+    reason = "the process ended before the outcome was recorded"
+    stranded = connection.execute(lost.values(status=Status.AMBIGUOUS, reason=reason, due_at=now, lease_until=None))
+    return int(released + stranded.rowcount)
+
+
+def anything_due(connection: Connection, now: datetime) -> bool:
+    """Whether there is something to claim or to reconcile."""
+    waiting = and_(D.status == Status.PENDING, D.due_at <= now)
+    repeatable = and_(D.status == Status.AMBIGUOUS, D.due_at <= now, D.repeat_until > now)
+    ended = and_(D.status.in_([Status.CLAIMED, Status.SENDING]), D.lease_until <= now)
+    return connection.scalar(select(D.id).where(or_(waiting, repeatable, ended)).limit(1)) is not None
+
+
+def next_due(connection: Connection, now: datetime) -> datetime | None:
+    """The next moment after `now` at which dispatch or the reconciler has something to do."""
+    leased = D.status.in_([Status.CLAIMED, Status.SENDING])
+    repeatable = and_(D.status == Status.AMBIGUOUS, D.repeat_until > D.due_at)
+    moment = case((leased, D.lease_until), else_=D.due_at)
+    timely = and_(D.status.in_(UNSETTLED), or_(D.status != Status.AMBIGUOUS, repeatable), moment > now)
+    earliest: datetime | None = connection.scalar(select(func.min(moment)).where(timely))
+    return earliest
+
+
+def queue_next_hop(connection: Connection, ref: MemberRef, delivery_id: int, due_at: datetime, now: datetime) -> None:
+    """The same message once more, on a channel that is still to be chosen. If it already waits, it waits no longer
+    than until `due_at`."""
+    row = connection.execute(select(delivery).where(D.bucket == ref.bucket, D.id == delivery_id)).one()
+    same = (D.bucket == ref.bucket) & (D.message_key == row.message_key)
+    waiting = same & (D.status == Status.PENDING) & (D.hop > row.hop) & (D.purpose == row.purpose)
+    if connection.scalar(select(D.id).where(waiting)) is not None:
+        connection.execute(update(delivery).where(waiting, D.due_at > due_at).values(due_at=due_at))
+        return
+    highest = connection.scalar(select(func.max(D.hop)).where(same)) or 0
+    (next_id,) = take_ids(connection, "delivery", 1)
+    kept = (
+        "bucket",
+        "member_id",
+        "message_key",
+        "purpose",
+        "enrolment_id",
+        "journey_id",
+        "version",
+        "step_id",
+        "visit",
+    )
+    copied = {name: row._mapping[name] for name in (*kept, "topic", "priority", "template", "late_at")}
+    fresh = {"id": next_id, "hop": highest + 1, "status": Status.PENDING, "queued_at": now, "due_at": due_at}
+    connection.execute(insert(delivery).values(copied | fresh))
+
+
+def drop_fallbacks(connection: Connection, runs: Sequence[tuple[int, int]], why: str) -> None:
+    """Fallbacks of earlier messages die with the next one. Runs are (bucket, enrolment id)."""
+    if not runs:
+        return
+    buckets, ids = sorted({bucket for bucket, _ in runs}), [i for _, i in runs]
+    waiting = (D.status == Status.PENDING) & (D.hop > 0) & (D.purpose == Purpose.SEND)
+    theirs = D.bucket.in_(buckets) & D.enrolment_id.in_(ids)
+    connection.execute(update(delivery).where(theirs, waiting).values(status=Status.CANCELLED, reason=why))

@@ -1,0 +1,214 @@
+"""Queries of the enrol loop: who is admitted, who is woken."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, and_, false, func, insert, not_, or_, select, true, update
+
+from engage.core.catalog import Catalog
+from engage.core.condition import Condition
+from engage.core.journey.model import Journey, OnDate, Reentry
+from engage.store import trail
+from engage.store.conditions import Predicate, Scope, compile_condition
+from engage.store.database import take_ids
+from engage.store.members import MemberRef, in_refs
+from engage.store.tables import anniversary, enrolment, event, member
+
+
+@dataclass(frozen=True, slots=True)
+class Entrant:
+    """Someone a start has brought. The occurrence makes the same start offered twice one run."""
+
+    member: MemberRef
+    occurrence: str
+    context: Mapping[str, Any]  # {"event": {…}, "var": {…}}
+    after_event_id: int
+    per_value: str = ""
+
+
+# --- who a start brings -----------------------------------------------------------------------------------------
+
+
+def events_where(
+    connection: Connection, catalog: Catalog, ids: Sequence[int], where: Condition | None, now: datetime
+) -> set[int]:
+    """Of these events, those whose payload (and member) match."""
+    if where is None:
+        return set(ids)
+    joined = (member.c.bucket == event.c.bucket) & (member.c.id == event.c.member_id)
+    scope = Scope(catalog, now, context=_payload)
+    matches = compile_condition(where, scope)
+    return set(connection.scalars(select(event.c.id).join(member, joined).where(event.c.id.in_(ids), matches)))
+
+
+def _payload(origin: str, key: str) -> Any:
+    return event.c.payload[key] if origin == "event" else event.c.payload["\0"]
+
+
+def in_zone(zone: str | None) -> Predicate:
+    return member.c.timezone.is_(None) if zone is None else member.c.timezone == zone
+
+
+def everyone(
+    connection: Connection, catalog: Catalog, journey: Journey, zone: str | None, now: datetime
+) -> list[MemberRef]:
+    """All members of a zone whom the audience lets in. For `every` starts, which have no other source of members."""
+    let_in = admission(catalog, journey, now)
+    query = select(member.c.bucket, member.c.id).where(in_zone(zone), let_in).order_by(member.c.id)
+    return [MemberRef(*row) for row in connection.execute(query)]
+
+
+@dataclass(frozen=True, slots=True)
+class Celebrant:
+    """A member whose date it is, as it is stored."""
+
+    member: MemberRef
+    calendar: str
+    month: int
+    day: int
+    leap: bool
+    year: int | None  # of birth, if known
+    cycle_year: int
+
+
+def celebrants(
+    connection: Connection, start: OnDate, dates: Iterable[tuple[str, int, int, bool, int]], zone: str | None
+) -> list[Celebrant]:
+    """Members of a zone whose date is one of `dates`: (calendar, month, day, leap, cycle year), found by index."""
+    found = []
+    for calendar, month, day, leap, cycle_year in dates:
+        on_it = and_(
+            anniversary.c.field == start.field,
+            anniversary.c.calendar == calendar,
+            anniversary.c.month == month,
+            anniversary.c.day == day,
+            anniversary.c.leap == leap,
+        )
+        joined = (member.c.bucket == anniversary.c.bucket) & (member.c.id == anniversary.c.member_id)
+        query = select(anniversary.c.bucket, anniversary.c.member_id, anniversary.c.year)
+        rows = connection.execute(
+            query.join(member, joined).where(on_it, in_zone(zone)).order_by(anniversary.c.member_id)
+        )
+        found += [Celebrant(MemberRef(b, i), calendar, month, day, leap, year, cycle_year) for b, i, year in rows]
+    return found
+
+
+# --- who may come in --------------------------------------------------------------------------------------------
+
+
+def admission(catalog: Catalog, journey: Journey, now: datetime) -> Predicate:
+    """Audience and not exclude, over `member`."""
+    scope = Scope(catalog, now)
+    wanted = compile_condition(journey.audience, scope) if journey.audience is not None else true()
+    unwanted = compile_condition(journey.exclude, scope) if journey.exclude is not None else false()
+    return and_(wanted, not_(unwanted))
+
+
+def admitted(
+    connection: Connection, catalog: Catalog, journey: Journey, refs: Sequence[MemberRef], now: datetime
+) -> set[int]:
+    """Of these members, the ids of those whom audience and exclude let in."""
+    if journey.audience is None and journey.exclude is None:
+        return {ref.id for ref in refs}
+    query = select(member.c.id).where(in_refs(member, refs, "id"), admission(catalog, journey, now))
+    return set(connection.scalars(query))
+
+
+def barred_by_reentry(
+    connection: Connection, journey: Journey, refs: Sequence[MemberRef], now: datetime
+) -> dict[tuple[int, str], str]:
+    """Why not, by (member id, `per` value): one live run each, and the journey's re-entry rule counted from entry.
+
+    A yearly date brings each cycle year once by its occurrence; there only the live run is in the way.
+    """
+    columns = (enrolment.c.member_id, enrolment.c.per_value, enrolment.c.status, func.max(enrolment.c.entered_at))
+    here = in_refs(enrolment, refs) & (enrolment.c.journey_id == journey.id)
+    query = select(*columns).where(here).group_by(enrolment.c.member_id, enrolment.c.per_value, enrolment.c.status)
+    barred: dict[tuple[int, str], str] = {}
+    for member_id, per_value, status, entered_at in connection.execute(query):
+        why = "already in this journey" if status == "live" else _too_soon(journey, entered_at, now)
+        if why is not None:
+            barred[member_id, per_value] = why
+    return barred
+
+
+def _too_soon(journey: Journey, entered_at: datetime, now: datetime) -> str | None:
+    if isinstance(journey.start, OnDate) and journey.reentry == Reentry(never=True):
+        return None
+    if journey.reentry.never:
+        return "has been in this journey, and it takes nobody twice"
+    after = journey.reentry.after or timedelta(0)
+    return "was in this journey too recently" if entered_at > now - after else None
+
+
+def already_offered(connection: Connection, journey_id: str, entrants: Sequence[Entrant]) -> set[tuple[int, str]]:
+    """(member id, occurrence) of runs that exist: the same start, offered again."""
+    here = in_refs(enrolment, [e.member for e in entrants]) & (enrolment.c.journey_id == journey_id)
+    wanted = enrolment.c.occurrence.in_({e.occurrence for e in entrants})
+    rows = connection.execute(select(enrolment.c.member_id, enrolment.c.occurrence).where(here, wanted))
+    return {(member_id, occurrence) for member_id, occurrence in rows}
+
+
+# --- entering ---------------------------------------------------------------------------------------------------
+
+
+def enter(
+    connection: Connection,
+    journey: Journey,
+    version: int,
+    first_step: str | None,
+    entrants: Sequence[tuple[Entrant, bool]],
+    now: datetime,
+) -> list[int]:
+    """New runs, each (entrant, held out?), standing before the first step. Returns their ids."""
+    if not entrants:
+        return []
+    ids = list(take_ids(connection, "enrolment", len(entrants)))
+    rows = []
+    for (entrant, held_out), enrolment_id in zip(entrants, ids, strict=True):
+        rows.append(
+            {
+                "bucket": entrant.member.bucket,
+                "id": enrolment_id,
+                "member_id": entrant.member.id,
+                "journey_id": journey.id,
+                "version": version,
+                "occurrence": entrant.occurrence,
+                "per_value": entrant.per_value,
+                "holdout": held_out,
+                "status": "live",
+                "entered_at": now,
+                "context": dict(entrant.context),
+                "after_event_id": entrant.after_event_id,
+                "step_id": first_step,
+                "step_started_at": now,
+                "step_after_event_id": entrant.after_event_id,
+                "phase": "arriving",
+                "due_at": now,
+            }
+        )
+    connection.execute(insert(enrolment), rows)
+    trail.note(
+        connection,
+        [
+            (e.member.bucket, i, None, "enter", {"holdout": out} if out else {})
+            for (e, out), i in zip(entrants, ids, strict=True)
+        ],
+        now,
+    )
+    return ids
+
+
+def wake(connection: Connection, pairs: Iterable[tuple[MemberRef, frozenset[str]]], now: datetime) -> None:
+    """Let these members' live runs in these journeys be looked at now: something they may be waiting for happened."""
+    by_journeys: dict[frozenset[str], list[MemberRef]] = {}
+    for ref, journeys in pairs:
+        by_journeys.setdefault(journeys, []).append(ref)
+    for journeys, refs in by_journeys.items():
+        live = in_refs(enrolment, refs) & (enrolment.c.status == "live") & enrolment.c.journey_id.in_(sorted(journeys))
+        later = or_(enrolment.c.due_at.is_(None), enrolment.c.due_at > now)
+        connection.execute(update(enrolment).where(live, later).values(due_at=now))

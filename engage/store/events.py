@@ -1,0 +1,170 @@
+"""Events: recorded once, and the computed fields that follow them kept up to date in the same transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, assert_never
+
+from sqlalchemy import Connection, insert, select, update
+
+from engage.core.catalog import Aggregate, Catalog, Computed
+from engage.core.condition import ValueType
+from engage.store.conditions import VALUE_COLUMN
+from engage.store.database import take_ids
+from engage.store.members import MemberRef, in_refs, put_rows, value_row
+from engage.store.tables import event, id_block, member_value
+
+
+@dataclass(frozen=True, slots=True)
+class NewEvent:
+    """One thing that happened to a member. A response also names the delivery and the step it answers."""
+
+    member: MemberRef
+    name: str
+    at: datetime
+    key: str  # the same fact told twice has the same key
+    payload: Mapping[str, Any]
+    inbound_id: int | None = None
+    channel: str | None = None
+    delivery_id: int | None = None
+    enrolment_id: int | None = None
+    journey_id: str | None = None
+    step_id: str | None = None
+
+
+def record(connection: Connection, catalog: Catalog, events: Sequence[NewEvent], now: datetime) -> list[NewEvent]:
+    """Store what is new, once, and bring computed fields up to date. Returns what was new."""
+    fresh = _unknown(connection, events)
+    if not fresh:
+        return []
+    rows = [
+        _row(new, event_id, now) for new, event_id in zip(fresh, take_ids(connection, "event", len(fresh)), strict=True)
+    ]
+    connection.execute(insert(event), rows)
+    _update_computed(connection, catalog, fresh)
+    return fresh
+
+
+def last_id(connection: Connection) -> int:
+    """The newest event's id. Taken inside a write transaction it says exactly what was recorded before."""
+    next_id = connection.scalar(select(id_block.c.next_id).where(id_block.c.kind == "event"))
+    return (next_id or 1) - 1
+
+
+@dataclass(frozen=True, slots=True)
+class FreshEvent:
+    """An event the enrol loop has not looked at."""
+
+    id: int
+    member: MemberRef
+    name: str
+    at: datetime
+    payload: Mapping[str, Any]
+
+
+def fresh_events(connection: Connection, limit: int) -> list[FreshEvent]:
+    columns = (event.c.id, event.c.bucket, event.c.member_id, event.c.name, event.c.at, event.c.payload)
+    rows = connection.execute(select(*columns).where(event.c.fresh).order_by(event.c.id).limit(limit))
+    return [FreshEvent(i, MemberRef(bucket, m), name, at, payload) for i, bucket, m, name, at, payload in rows]
+
+
+def mark_seen(connection: Connection, events: Sequence[FreshEvent]) -> None:
+    buckets = sorted({e.member.bucket for e in events})
+    seen = event.c.bucket.in_(buckets) & event.c.id.in_([e.id for e in events])
+    connection.execute(update(event).where(seen).values(fresh=False))
+
+
+# --- recording --------------------------------------------------------------------------------------------------
+
+
+def _unknown(connection: Connection, events: Sequence[NewEvent]) -> list[NewEvent]:
+    """Without those stored before, and without repeats among themselves."""
+    buckets = sorted({e.member.bucket for e in events})
+    keys = [e.key for e in events]
+    query = select(event.c.bucket, event.c.dedupe_key)
+    known = {
+        (b, k) for b, k in connection.execute(query.where(event.c.bucket.in_(buckets), event.c.dedupe_key.in_(keys)))
+    }
+    fresh = []
+    for new in events:
+        if (new.member.bucket, new.key) not in known:
+            known.add((new.member.bucket, new.key))
+            fresh.append(new)
+    return fresh
+
+
+def _row(new: NewEvent, event_id: int, now: datetime) -> dict[str, Any]:
+    return {
+        "bucket": new.member.bucket,
+        "id": event_id,
+        "member_id": new.member.id,
+        "name": new.name,
+        "at": new.at,
+        "payload": dict(new.payload),
+        "dedupe_key": new.key,
+        "recorded_at": now,
+        "fresh": True,
+        "inbound_id": new.inbound_id,
+        "channel": new.channel,
+        "delivery_id": new.delivery_id,
+        "enrolment_id": new.enrolment_id,
+        "journey_id": new.journey_id,
+        "step_id": new.step_id,
+    }
+
+
+# --- computed fields --------------------------------------------------------------------------------------------
+
+
+def _update_computed(connection: Connection, catalog: Catalog, events: Sequence[NewEvent]) -> None:
+    """Fields over a window are counted when they are read; the others are kept here, a batch at a time."""
+    for name, field in catalog.fields.items():
+        computed = field.computed
+        if computed is None or computed.within is not None:
+            continue
+        counted = [new for new in events if new.name in computed.events]
+        if counted:
+            _keep(connection, name, field.type, computed, counted)
+
+
+def _keep(connection: Connection, name: str, kind: ValueType, computed: Computed, events: Sequence[NewEvent]) -> None:
+    column = VALUE_COLUMN[kind]
+    owned = in_refs(member_value, sorted({e.member for e in events}))
+    query = select(member_value.c.member_id, column).where(owned, member_value.c.field == name)
+    values = {row.member_id: row[1] for row in connection.execute(query)}
+    refs = {new.member.id: new.member for new in events}
+    for new in events:
+        values[new.member.id] = _with(computed, values.get(new.member.id), new)
+    put_rows(
+        connection,
+        member_value,
+        [value_row(ref, name, kind, values[i]) for i, ref in refs.items() if values[i] is not None],
+    )
+
+
+def _with(computed: Computed, value: Any, new: NewEvent) -> Any:
+    match computed.aggregate:
+        case Aggregate.COUNT:
+            return (value or 0) + 1
+        case Aggregate.SUM:
+            return (value or 0) + _number(new.payload.get(computed.key or ""))
+        case Aggregate.FIRST:
+            return min(value or new.at, new.at)
+        case Aggregate.LAST:
+            return max(value or new.at, new.at)
+        case _:
+            assert_never(computed.aggregate)
+
+
+def _number(value: Any) -> float:
+    """What cannot be read as a number adds nothing; `check` and the API refuse such payloads long before."""
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        return 0.0
+
+
+def members_of(events: Iterable[FreshEvent]) -> list[MemberRef]:
+    return sorted({e.member for e in events})

@@ -1,0 +1,22 @@
+"""What files have said before, so that a file told again, or with a few rows changed, changes only what is new."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection
+
+from sqlalchemy import Connection, func, select
+
+from engage.store.inbound import FILE
+from engage.store.tables import inbound
+
+
+def newest_keys(connection: Connection, prefixes: Collection[str]) -> list[str]:
+    """For each prefix the key of the newest record from a file that begins with it, where there is one.
+
+    One range search in the unique index for each prefix, all in one statement.
+    """
+    asked = func.json_each(json.dumps(list(prefixes))).table_valued("value", name="asked")
+    begins_so = (inbound.c.key > asked.c.value) & (inbound.c.key < asked.c.value.concat("~"))  # keys are hex digits
+    newest = select(func.max(inbound.c.id)).where(inbound.c.source == FILE, begins_so).scalar_subquery()
+    return list(connection.scalars(select(inbound.c.key).where(inbound.c.id.in_(select(newest).select_from(asked)))))

@@ -1,0 +1,65 @@
+"""The inbox: every inbound fact as received, stored once before it is acknowledged."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection, select, update
+
+from engage.store.database import upsert
+from engage.store.tables import inbound
+
+# Our own sources; their bodies are facts as JSON (core.fact_json). Providers' sources are named in channels.registry.
+PAGE = "page"
+API = "api"
+FILE = "file"
+
+
+@dataclass(frozen=True, slots=True)
+class Arrived:
+    """One record to store: unique per (source, key)."""
+
+    source: str
+    key: str
+    body: str
+
+
+def put(connection: Connection, records: Sequence[Arrived], now: datetime) -> int:
+    """Store what is new; what was stored before is left alone. Returns how many were new."""
+    if not records:
+        return 0
+    rows = [{"source": r.source, "key": r.key, "body": r.body, "received_at": now} for r in records]
+    statement = upsert(inbound).on_conflict_do_nothing(index_elements=["source", "key"])
+    before = connection.exec_driver_sql("SELECT total_changes()").scalar_one()
+    connection.execute(statement, rows)
+    after = connection.exec_driver_sql("SELECT total_changes()").scalar_one()
+    return int(after) - int(before)
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A stored record that nothing has read yet."""
+
+    id: int
+    source: str
+    body: str
+
+
+def unread(connection: Connection, limit: int) -> list[Record]:
+    """The oldest unread records, in the order they arrived."""
+    query = select(inbound.c.id, inbound.c.source, inbound.c.body).where(inbound.c.status == "new")
+    return [Record(*row) for row in connection.execute(query.order_by(inbound.c.id).limit(limit))]
+
+
+def mark_read(connection: Connection, ids: Sequence[int], now: datetime) -> None:
+    if ids:
+        statement = update(inbound).where(inbound.c.id.in_(ids))
+        connection.execute(statement.values(status="done", processed_at=now))
+
+
+def mark_unreadable(connection: Connection, record_id: int, error: str, now: datetime) -> None:
+    """Kept as it came, with the reason, for someone to look at."""
+    statement = update(inbound).where(inbound.c.id == record_id)
+    connection.execute(statement.values(status="unreadable", processed_at=now, error=error[:500]))

@@ -1,0 +1,299 @@
+"""Members: who they are, what is known of them, and how they can be reached."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import Connection, case, delete, func, insert, or_, select, update
+
+from engage.core.catalog import Aggregate, Catalog, Computed
+from engage.core.condition import ValueType
+from engage.store.conditions import VALUE_COLUMN, aggregate_of
+from engage.store.database import take_ids, upsert
+from engage.store.tables import (
+    anniversary,
+    bucket_of,
+    consent,
+    contact_point,
+    identity,
+    member,
+    member_value,
+    suppression,
+    tag,
+)
+
+MEMBER_KIND = "member"  # of `identity`: the shop's own id
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class MemberRef:
+    bucket: int
+    id: int
+
+
+# --- finding and creating ---------------------------------------------------------------------------------------
+
+
+def find(connection: Connection, kind: str, values: Iterable[str]) -> dict[str, MemberRef]:
+    """Members by an outside name: the shop's id (kind "member"), or an address (kind: the channel)."""
+    query = select(identity.c.value, identity.c.bucket, identity.c.member_id)
+    rows = connection.execute(query.where(identity.c.kind == kind, identity.c.value.in_(list(values))))
+    return {value: MemberRef(bucket, member_id) for value, bucket, member_id in rows}
+
+
+def create(connection: Connection, now: datetime, external_id: str | None, timezone: str | None) -> MemberRef:
+    (member_id,) = take_ids(connection, "member", 1)
+    ref = MemberRef(bucket_of(member_id), member_id)
+    row = {"bucket": ref.bucket, "id": ref.id, "external_id": external_id, "timezone": timezone}
+    connection.execute(insert(member).values(**row, created_at=now, updated_at=now))
+    if external_id is not None:
+        claim_identity(connection, MEMBER_KIND, external_id, ref)
+    return ref
+
+
+def claim_identity(connection: Connection, kind: str, value: str, ref: MemberRef) -> bool:
+    """Make an outside name lead to this member. False if it already leads to somebody else."""
+    row = {"kind": kind, "value": value, "bucket": ref.bucket, "member_id": ref.id}
+    connection.execute(upsert(identity).values(row).on_conflict_do_nothing())
+    return find(connection, kind, [value])[value] == ref
+
+
+def name_member(connection: Connection, ref: MemberRef, external_id: str, now: datetime) -> None:
+    """The shop's id becomes known for a member who came by a channel of their own."""
+    claim_identity(connection, MEMBER_KIND, external_id, ref)
+    here = (member.c.bucket == ref.bucket) & (member.c.id == ref.id)
+    connection.execute(update(member).where(here).values(external_id=external_id, updated_at=now))
+
+
+def external_id_of(connection: Connection, ref: MemberRef) -> str | None:
+    query = select(member.c.external_id).where(member.c.bucket == ref.bucket, member.c.id == ref.id)
+    return connection.scalar(query)
+
+
+def name_of(connection: Connection, ref: MemberRef) -> str | None:
+    v = member_value.c
+    here = (v.bucket == ref.bucket) & (v.member_id == ref.id) & (v.field == "name")
+    return connection.scalar(select(v.text_value).where(here))
+
+
+def set_timezone(connection: Connection, ref: MemberRef, timezone: str, now: datetime) -> None:
+    here = (member.c.bucket == ref.bucket) & (member.c.id == ref.id)
+    connection.execute(update(member).where(here).values(timezone=timezone, updated_at=now))
+
+
+def timezones(connection: Connection) -> list[str | None]:
+    return list(connection.scalars(select(member.c.timezone).distinct().order_by(member.c.timezone)))
+
+
+def lookup(connection: Connection, text: str) -> list[MemberRef]:
+    """Members a person might mean by this: the shop's id, our own id, an address, or a name."""
+    by_key = select(identity.c.bucket, identity.c.member_id).where(identity.c.value == text)
+    named = select(member_value.c.bucket, member_value.c.member_id).where(
+        member_value.c.field == "name", member_value.c.text_value == text
+    )
+    found = {MemberRef(*row) for query in (by_key, named) for row in connection.execute(query)}
+    if not found and text.isdecimal():
+        found = {
+            MemberRef(*row)
+            for row in connection.execute(select(member.c.bucket, member.c.id).where(member.c.id == int(text)))
+        }
+    return sorted(found)
+
+
+# --- what is known ----------------------------------------------------------------------------------------------
+
+
+def set_values(
+    connection: Connection, catalog: Catalog, ref: MemberRef, values: Mapping[str, Any], now: datetime
+) -> None:
+    """Set catalog fields. A None takes the value away."""
+    for name, value in values.items():
+        table = anniversary if catalog.fields[name].type is ValueType.ANNIVERSARY else member_value
+        owned = (table.c.bucket == ref.bucket) & (table.c.member_id == ref.id) & (table.c.field == name)
+        if value is None:
+            connection.execute(delete(table).where(owned))
+        elif table is anniversary:
+            put_rows(connection, anniversary, [{"bucket": ref.bucket, "member_id": ref.id, "field": name, **value}])
+        else:
+            put_rows(connection, member_value, [value_row(ref, name, catalog.fields[name].type, value)])
+    here = (member.c.bucket == ref.bucket) & (member.c.id == ref.id)
+    connection.execute(update(member).where(here).values(updated_at=now))
+
+
+def value_row(ref: MemberRef, name: str, kind: ValueType, value: Any) -> dict[str, Any]:
+    """A row of `member_value`; values as JSON gives them are turned into what the column holds."""
+    columns = {column.name: None for column in VALUE_COLUMN.values()}
+    columns[VALUE_COLUMN[kind].name] = _typed(kind, value)
+    return {"bucket": ref.bucket, "member_id": ref.id, "field": name, **columns}
+
+
+def _typed(kind: ValueType, value: Any) -> Any:
+    match kind:
+        case ValueType.NUMBER:
+            return float(value)
+        case ValueType.DATE:
+            return value if isinstance(value, date) else date.fromisoformat(value)
+        case ValueType.INSTANT:
+            return value if isinstance(value, datetime) else datetime.fromisoformat(value)
+        case _:
+            return value
+
+
+def _read(value: Any) -> Any:
+    """Whole numbers read as whole numbers: “3 orders”, not “3.0 orders”."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def put_rows(connection: Connection, table: Any, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Insert or replace by primary key."""
+    if not rows:
+        return
+    keys = [column.name for column in table.primary_key]
+    statement = upsert(table)
+    changes = {name: statement.excluded[name] for name in rows[0] if name not in keys}
+    if changes:
+        statement = statement.on_conflict_do_update(index_elements=keys, set_=changes)
+    else:
+        statement = statement.on_conflict_do_nothing()
+    connection.execute(statement, [dict(row) for row in rows])
+
+
+def add_to_number(connection: Connection, ref: MemberRef, name: str, amount: float) -> None:
+    """Nothing on file counts as 0."""
+    row = value_row(ref, name, ValueType.NUMBER, amount)
+    statement = upsert(member_value).values(row)
+    grown = func.coalesce(member_value.c.number_value, 0) + statement.excluded.number_value
+    keys = [column.name for column in member_value.primary_key]
+    connection.execute(statement.on_conflict_do_update(index_elements=keys, set_={"number_value": grown}))
+
+
+def change_tags(
+    connection: Connection, ref: MemberRef, add: Iterable[str], remove: Iterable[str], now: datetime
+) -> None:
+    rows = [{"bucket": ref.bucket, "member_id": ref.id, "tag": name, "added_at": now} for name in add]
+    if rows:
+        connection.execute(upsert(tag).on_conflict_do_nothing(), rows)
+    gone = list(remove)
+    if gone:
+        owned = (tag.c.bucket == ref.bucket) & (tag.c.member_id == ref.id)
+        connection.execute(delete(tag).where(owned, tag.c.tag.in_(gone)))
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """What templates may read of a member (without catalog defaults), and the zone they live in."""
+
+    external_id: str | None
+    timezone: str | None
+    values: Mapping[str, Any]
+
+
+def profiles(connection: Connection, catalog: Catalog, refs: Iterable[MemberRef], now: datetime) -> dict[int, Profile]:
+    """By member id. Computed fields over a window are counted as of `now`."""
+    wanted = sorted(set(refs))
+    owned = in_refs(member, wanted, "id")
+    heads = {row.id: row for row in connection.execute(select(member).where(owned))}
+    values: dict[int, dict[str, Any]] = {member_id: {} for member_id in heads}
+    for row in connection.execute(select(member_value).where(in_refs(member_value, wanted))).mappings():
+        known = catalog.fields.get(row["field"])
+        if known is not None and known.type in VALUE_COLUMN:
+            values[row["member_id"]][row["field"]] = _read(row[VALUE_COLUMN[known.type].name])
+    for name, computed in _counted(catalog):
+        amount = aggregate_of(name, computed, now).scalar_subquery()
+        for member_id, value in connection.execute(select(member.c.id, amount).where(owned)):
+            values[member_id][name] = _read(value)
+    return {i: Profile(head.external_id, head.timezone, values[i]) for i, head in heads.items()}
+
+
+def _counted(catalog: Catalog) -> list[tuple[str, Computed]]:
+    """Computed fields that have a value even where nothing is kept: counts, sums, and whatever has a window."""
+    computed = ((name, field.computed) for name, field in catalog.fields.items())
+    totals = (Aggregate.COUNT, Aggregate.SUM)
+    return [(name, c) for name, c in computed if c is not None and (c.within or c.aggregate in totals)]
+
+
+def in_refs(table: Any, refs: Sequence[MemberRef], column: str = "member_id") -> Any:
+    """Rows of these members. The bucket is spelt out beside the id: see `tables`."""
+    buckets = sorted({ref.bucket for ref in refs})
+    return table.c.bucket.in_(buckets) & table.c[column].in_([ref.id for ref in refs])
+
+
+# --- reaching them ----------------------------------------------------------------------------------------------
+
+
+PointRow = Mapping[str, Any]
+"""A row of `contact_point`, by column name."""
+
+
+def contact_points(connection: Connection, refs: Sequence[MemberRef]) -> dict[tuple[int, str], PointRow]:
+    """By (member id, channel)."""
+    rows = connection.execute(select(contact_point).where(in_refs(contact_point, refs))).mappings()
+    return {(row["member_id"], row["channel"]): dict(row) for row in rows}
+
+
+def put_contact_point(connection: Connection, ref: MemberRef, channel: str, address: str, now: datetime) -> bool:
+    """Give a member an address on a channel. False, and nothing done, if it is somebody else's. A new address starts
+    afresh; the same one keeps its status and its reply window."""
+    if not claim_identity(connection, channel, address, ref):
+        return False
+    current = contact_points(connection, [ref]).get((ref.id, channel))
+    if current is not None and current["address"] == address:
+        return True
+    fresh = {"address": address, "status": "active", "status_at": now, "last_inbound_at": None}
+    window = {"window_act": None, "window_opened_at": None, "window_used": 0}
+    key = {"bucket": ref.bucket, "member_id": ref.id, "channel": channel}
+    put_rows(connection, contact_point, [{**key, **fresh, **window}])
+    return True
+
+
+def change_contact_point(connection: Connection, ref: MemberRef, channel: str, **values: Any) -> None:
+    here = (contact_point.c.bucket == ref.bucket) & (contact_point.c.member_id == ref.id)
+    connection.execute(update(contact_point).where(here, contact_point.c.channel == channel).values(**values))
+
+
+def use_window(connection: Connection, ref: MemberRef, channel: str, count: int) -> None:
+    """Take messages from the reply window (negative: give them back)."""
+    used = contact_point.c.window_used + count
+    change_contact_point(connection, ref, channel, window_used=case((used > 0, used), else_=0))
+
+
+def consents(connection: Connection, refs: Sequence[MemberRef]) -> dict[tuple[int, str, str], bool]:
+    """By (member id, topic, channel)."""
+    columns = (consent.c.member_id, consent.c.topic, consent.c.channel, consent.c.granted)
+    rows = connection.execute(select(*columns).where(in_refs(consent, refs)))
+    return {(member_id, topic, channel): granted for member_id, topic, channel, granted in rows}
+
+
+def put_consent(
+    connection: Connection,
+    ref: MemberRef,
+    topics: Iterable[str],
+    channel: str,
+    granted: bool,
+    evidence: str,
+    now: datetime,
+) -> None:
+    key = {"bucket": ref.bucket, "member_id": ref.id, "channel": channel}
+    rows = [{**key, "topic": topic, "granted": granted, "evidence": evidence[:500], "at": now} for topic in topics]
+    put_rows(connection, consent, rows)
+
+
+def suppressions(connection: Connection, addresses: Iterable[tuple[str, str]]) -> dict[tuple[str, str], str]:
+    """Why, by (channel, address)."""
+    wanted = list(addresses)
+    if not wanted:
+        return {}
+    by_channel: dict[str, list[str]] = {}
+    for channel, address in wanted:
+        by_channel.setdefault(channel, []).append(address)
+    listed = or_(*((suppression.c.channel == c) & suppression.c.address.in_(a) for c, a in by_channel.items()))
+    rows = connection.execute(select(suppression.c.channel, suppression.c.address, suppression.c.reason).where(listed))
+    return {(channel, address): reason for channel, address, reason in rows}
+
+
+def suppress(connection: Connection, channel: str, address: str, reason: str, now: datetime) -> None:
+    row = {"channel": channel, "address": address, "reason": reason[:200], "at": now}
+    connection.execute(upsert(suppression).values(row).on_conflict_do_nothing())

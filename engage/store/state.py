@@ -1,0 +1,48 @@
+"""Small facts of the running system, once-only slots, and what ops have paused."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, delete, select
+
+from engage.store.database import upsert
+from engage.store.tables import job_slot, pause, state
+
+ALL = "all"  # the pause scope that stops everything
+
+
+def get(connection: Connection, key: str) -> Any:
+    """None if it was never put."""
+    return connection.scalar(select(state.c.value).where(state.c.key == key))
+
+
+def put(connection: Connection, key: str, value: Any, now: datetime) -> None:
+    statement = upsert(state).values(key=key, value=value, at=now)
+    changes = {"value": statement.excluded.value, "at": statement.excluded.at}
+    connection.execute(statement.on_conflict_do_update(index_elements=["key"], set_=changes))
+
+
+def take_slot(connection: Connection, job: str, slot: str, now: datetime) -> bool:
+    """True for whoever is first; the row stays, so that a late process cannot do it again."""
+    done = connection.scalar(select(job_slot.c.done_at).where(job_slot.c.job == job, job_slot.c.slot == slot))
+    if done is not None:
+        return False
+    connection.execute(upsert(job_slot).values(job=job, slot=slot, done_at=now).on_conflict_do_nothing())
+    return True
+
+
+def paused(connection: Connection) -> frozenset[str]:
+    """Scopes that are stopped: "all", "journey:<id>", "channel:<name>"."""
+    return frozenset(connection.scalars(select(pause.c.scope)))
+
+
+def pause_scopes(connection: Connection, scopes: Iterable[str], reason: str, now: datetime) -> None:
+    for scope in scopes:
+        connection.execute(upsert(pause).values(scope=scope, since=now, reason=reason).on_conflict_do_nothing())
+
+
+def resume_scopes(connection: Connection, scopes: Iterable[str]) -> int:
+    return connection.execute(delete(pause).where(pause.c.scope.in_(list(scopes)))).rowcount

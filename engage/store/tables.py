@@ -1,0 +1,490 @@
+"""The schema, as SQLAlchemy Core tables. Alembic owns how a database gets there; a test holds that both agree.
+
+`bucket` (crc32(member id) & 255) leads every member-owned key: it costs nothing on SQLite and PostgreSQL, and lets
+the same schema and statements run on Citus. Times are UTC. Tables that belong to no member have none.
+"""
+
+from __future__ import annotations
+
+import zlib
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Column,
+    Date,
+    DateTime,
+    Dialect,
+    Double,
+    Index,
+    Integer,
+    MetaData,
+    PrimaryKeyConstraint,
+    SmallInteger,
+    String,
+    Table,
+    Text,
+    TypeDecorator,
+    UniqueConstraint,
+    text,
+)
+
+
+class Instant(TypeDecorator[datetime]):
+    """An aware UTC moment in Python; `timestamptz` on PostgreSQL, naive UTC text on SQLite. Refuses naive values."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError(f"a naive datetime reached the database: {value!r}")
+        return value.astimezone(UTC).replace(tzinfo=None) if dialect.name == "sqlite" else value
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+def bucket_of(member_id: int) -> int:
+    """Fixed for ever: changing it would orphan every row."""
+    return zlib.crc32(str(member_id).encode()) & 255
+
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+
+def _bucket() -> Column[int]:
+    return Column("bucket", SmallInteger, nullable=False)
+
+
+def _owned_id() -> Column[int]:
+    return Column("id", BigInteger, nullable=False)
+
+
+# --- members ----------------------------------------------------------------------------------------------------
+
+member = Table(
+    "member",
+    metadata,
+    _bucket(),
+    _owned_id(),
+    Column("external_id", String(200)),  # what the shop calls them; also a row of `identity`
+    Column("timezone", String(64)),  # None: the business's own
+    Column("created_at", Instant, nullable=False),
+    Column("updated_at", Instant, nullable=False),
+    PrimaryKeyConstraint("bucket", "id"),
+    Index(None, "timezone"),
+)
+
+# Who an outside name or address is: kind "member" (the shop's id), or a channel's name. Not member-owned: it is how a
+# member is found before the bucket is known.
+identity = Table(
+    "identity",
+    metadata,
+    Column("kind", String(16), nullable=False),
+    Column("value", String(200), nullable=False),
+    Column("bucket", SmallInteger, nullable=False),
+    Column("member_id", BigInteger, nullable=False),
+    PrimaryKeyConstraint("kind", "value"),
+)
+
+# One typed value for each catalog field a member has, computed fields included. Exactly one value column is filled.
+member_value = Table(
+    "member_value",
+    metadata,
+    _bucket(),
+    Column("member_id", BigInteger, nullable=False),
+    Column("field", String(64), nullable=False),
+    Column("text_value", String(500)),
+    Column("number_value", Double),
+    Column("flag_value", Boolean),
+    Column("day_value", Date),
+    Column("at_value", Instant),
+    PrimaryKeyConstraint("bucket", "member_id", "field"),
+    Index(None, "field", "text_value"),
+    Index(None, "field", "number_value"),
+    Index(None, "field", "day_value"),
+    Index(None, "field", "at_value"),
+)
+
+anniversary = Table(
+    "anniversary",
+    metadata,
+    _bucket(),
+    Column("member_id", BigInteger, nullable=False),
+    Column("field", String(64), nullable=False),
+    Column("calendar", String(5), nullable=False),  # solar | lunar
+    Column("month", SmallInteger, nullable=False),
+    Column("day", SmallInteger, nullable=False),
+    Column("leap", Boolean, nullable=False),
+    Column("year", SmallInteger),  # of birth, if known: for the age only
+    PrimaryKeyConstraint("bucket", "member_id", "field"),
+    Index(None, "field", "calendar", "month", "day"),
+)
+
+tag = Table(
+    "tag",
+    metadata,
+    _bucket(),
+    Column("member_id", BigInteger, nullable=False),
+    Column("tag", String(64), nullable=False),
+    Column("added_at", Instant, nullable=False),
+    PrimaryKeyConstraint("bucket", "member_id", "tag"),
+    Index(None, "tag"),
+)
+
+contact_point = Table(
+    "contact_point",
+    metadata,
+    _bucket(),
+    Column("member_id", BigInteger, nullable=False),
+    Column("channel", String(16), nullable=False),
+    Column("address", String(200), nullable=False),
+    Column("status", String(16), nullable=False),  # active | bounced | unfollowed | invalid
+    Column("status_at", Instant, nullable=False),
+    Column("last_inbound_at", Instant),
+    Column("window_act", String(16)),
+    Column("window_opened_at", Instant),
+    Column("window_used", Integer, nullable=False, server_default="0"),
+    PrimaryKeyConstraint("bucket", "member_id", "channel"),
+)
+
+consent = Table(
+    "consent",
+    metadata,
+    _bucket(),
+    Column("member_id", BigInteger, nullable=False),
+    Column("topic", String(64), nullable=False),
+    Column("channel", String(16), nullable=False),
+    Column("granted", Boolean, nullable=False),
+    Column("evidence", String(500), nullable=False),  # where this comes from: a form, a file's row, a callback
+    Column("at", Instant, nullable=False),
+    PrimaryKeyConstraint("bucket", "member_id", "topic", "channel"),
+)
+
+# Do not contact, by address: wins over every consent.
+suppression = Table(
+    "suppression",
+    metadata,
+    Column("channel", String(16), nullable=False),
+    Column("address", String(200), nullable=False),
+    Column("reason", String(200), nullable=False),
+    Column("at", Instant, nullable=False),
+    PrimaryKeyConstraint("channel", "address"),
+)
+
+segment_member = Table(
+    "segment_member",
+    metadata,
+    _bucket(),
+    Column("member_id", BigInteger, nullable=False),
+    Column("segment", String(64), nullable=False),
+    Column("entered_at", Instant, nullable=False),
+    PrimaryKeyConstraint("bucket", "member_id", "segment"),
+    Index(None, "segment"),
+)
+
+# --- what came in -----------------------------------------------------------------------------------------------
+
+# Every inbound fact as it was received, once, before it is acknowledged. Belongs to no member until it is read.
+inbound = Table(
+    "inbound",
+    metadata,
+    Column("id", Integer().with_variant(BigInteger, "postgresql"), primary_key=True),
+    Column("source", String(32), nullable=False),
+    Column("key", String(200), nullable=False),
+    Column("body", Text, nullable=False),
+    Column("received_at", Instant, nullable=False),
+    Column("status", String(16), nullable=False, server_default="new"),  # new | done | unreadable
+    Column("processed_at", Instant),
+    Column("error", String(500)),
+    UniqueConstraint("source", "key"),
+    Index("ix_inbound_new", "id", sqlite_where=text("status = 'new'"), postgresql_where=text("status = 'new'")),
+)
+
+# Everything that happened to a member: business events, and responses, which carry the delivery and step they answer.
+event = Table(
+    "event",
+    metadata,
+    _bucket(),
+    _owned_id(),
+    Column("member_id", BigInteger, nullable=False),
+    Column("name", String(64), nullable=False),
+    Column("at", Instant, nullable=False),
+    Column("payload", JSON, nullable=False),
+    Column("dedupe_key", String(200), nullable=False),
+    Column("recorded_at", Instant, nullable=False),
+    Column("fresh", Boolean, nullable=False),  # the enrol loop has not looked at it yet
+    Column("inbound_id", BigInteger),
+    Column("channel", String(16)),
+    Column("delivery_id", BigInteger),
+    Column("enrolment_id", BigInteger),
+    Column("journey_id", String(64)),
+    Column("step_id", String(120)),
+    PrimaryKeyConstraint("bucket", "id"),
+    UniqueConstraint("bucket", "dedupe_key"),
+    Index(None, "bucket", "member_id", "name", "at"),
+    Index(None, "name", "at"),
+    Index(None, "bucket", "enrolment_id", "name"),
+    Index("ix_event_fresh", "id", sqlite_where=text("fresh"), postgresql_where=text("fresh")),
+)
+
+answer = Table(
+    "answer",
+    metadata,
+    _bucket(),
+    _owned_id(),
+    Column("member_id", BigInteger, nullable=False),
+    Column("enrolment_id", BigInteger, nullable=False),
+    Column("journey_id", String(64), nullable=False),
+    Column("step_id", String(120), nullable=False),
+    Column("visit", Integer, nullable=False),
+    Column("delivery_id", BigInteger, nullable=False),
+    Column("survey", String(16), nullable=False),
+    Column("channel", String(16), nullable=False),
+    Column("typed", Boolean, nullable=False),  # in the chat or by SMS; a page takes score and comment together
+    Column("score", Integer),
+    Column("choice", String(200)),
+    Column("comment", Text),
+    Column("answered_at", Instant, nullable=False),
+    Column("comment_at", Instant),
+    Column("corrected_at", Instant),
+    PrimaryKeyConstraint("bucket", "id"),
+    UniqueConstraint("bucket", "enrolment_id", "step_id", "visit"),
+    Index(None, "survey", "answered_at"),
+)
+
+task = Table(
+    "task",
+    metadata,
+    _bucket(),
+    _owned_id(),
+    Column("member_id", BigInteger, nullable=False),
+    Column("kind", String(16), nullable=False),  # journey: a notify step · inbox: a reply nobody asked for
+    Column("team", String(64)),
+    Column("words", Text, nullable=False),
+    Column("urgent", Boolean, nullable=False),
+    Column("opened_at", Instant, nullable=False),
+    Column("due_at", Instant),
+    Column("enrolment_id", BigInteger),
+    Column("journey_id", String(64)),
+    Column("step_id", String(120)),
+    Column("key", String(200), nullable=False),  # opened once: enrolment, step and visit, or the inbound record
+    Column("closed_at", Instant),
+    Column("closed_by", String(100)),
+    Column("outcome", String(500)),
+    PrimaryKeyConstraint("bucket", "id"),
+    UniqueConstraint("bucket", "key"),
+    Index(None, "closed_at", "due_at"),
+)
+
+# --- journeys ---------------------------------------------------------------------------------------------------
+
+journey = Table(
+    "journey",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("title", String(200), nullable=False),
+    Column("version", Integer, nullable=False),  # the applied one
+    Column("status", String(16), nullable=False),  # active | draining (its file is gone: nobody new enters)
+)
+
+journey_version = Table(
+    "journey_version",
+    metadata,
+    Column("journey_id", String(64), nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("source", Text, nullable=False),
+    Column("hash", String(64), nullable=False),
+    Column("applied_at", Instant, nullable=False),
+    PrimaryKeyConstraint("journey_id", "version"),
+)
+
+# The catalog and the templates as applied: a half-saved file never runs.
+applied_file = Table(
+    "applied_file",
+    metadata,
+    Column("path", String(300), primary_key=True),
+    Column("source", Text, nullable=False),
+    Column("hash", String(64), nullable=False),
+    Column("applied_at", Instant, nullable=False),
+)
+
+# Once-only work: whichever process writes the row does it.
+job_slot = Table(
+    "job_slot",
+    metadata,
+    Column("job", String(200), nullable=False),
+    Column("slot", String(100), nullable=False),
+    Column("done_at", Instant, nullable=False),
+    PrimaryKeyConstraint("job", "slot"),
+)
+
+_LIVE = text("status = 'live'")
+
+enrolment = Table(
+    "enrolment",
+    metadata,
+    _bucket(),
+    _owned_id(),
+    Column("member_id", BigInteger, nullable=False),
+    Column("journey_id", String(64), nullable=False),
+    Column("version", Integer, nullable=False),  # the version they entered
+    Column("occurrence", String(200), nullable=False),  # what makes this run the same run when it is offered twice
+    Column("per_value", String(200), nullable=False),  # of journeys with `per`; else empty
+    Column("holdout", Boolean, nullable=False),
+    Column("status", String(16), nullable=False),  # live | ended
+    Column("end_kind", String(16)),  # goal | exit | completed
+    Column("end_reason", String(200)),
+    Column("entered_at", Instant, nullable=False),
+    Column("ended_at", Instant),
+    Column("context", JSON, nullable=False),  # {"event": {…}, "var": {…}}
+    Column("after_event_id", BigInteger, nullable=False),  # what was recorded up to here is not news to this run
+    Column("step_id", String(120)),
+    Column("visit", Integer, nullable=False, server_default="0"),
+    Column("step_started_at", Instant),
+    Column("step_after_event_id", BigInteger),  # what was recorded up to here happened before the step was reached
+    Column("phase", String(16)),  # arriving | waiting | commenting: see core.advance
+    Column("deadline_at", Instant),  # when the wait of this step is over
+    Column("due_at", Instant),  # when to look again
+    Column("last_message_at", Instant),
+    Column("goal_at", Instant),
+    Column("goal_counts", Boolean),  # inside the attribution window
+    PrimaryKeyConstraint("bucket", "id"),
+    UniqueConstraint("bucket", "member_id", "journey_id", "occurrence"),
+    Index("ix_enrolment_due", "due_at", sqlite_where=_LIVE, postgresql_where=_LIVE),
+    Index(None, "journey_id", "step_id", sqlite_where=_LIVE, postgresql_where=_LIVE),
+)
+
+# The trail: what each run decided and why; deliveries keep their own in `decision`.
+decision = Table(
+    "decision",
+    metadata,
+    _bucket(),
+    _owned_id(),
+    Column("enrolment_id", BigInteger, nullable=False),
+    Column("at", Instant, nullable=False),
+    Column("step_id", String(120)),
+    Column("what", String(32), nullable=False),
+    Column("detail", JSON, nullable=False),
+    PrimaryKeyConstraint("bucket", "id"),
+    Index(None, "bucket", "enrolment_id"),
+)
+
+# --- messages ---------------------------------------------------------------------------------------------------
+
+_WAITING = text("status IN ('pending', 'claimed', 'sending', 'ambiguous')")
+
+# The outbox. `status` follows the send protocol (core.delivery); `arrival` what receipts say later.
+delivery = Table(
+    "delivery",
+    metadata,
+    _bucket(),
+    _owned_id(),
+    Column("member_id", BigInteger, nullable=False),
+    Column("message_key", String(200), nullable=False),  # enrolment, step, visit, purpose: one logical message
+    Column("hop", SmallInteger, nullable=False),  # 0 the first channel; each fallback or reminder adds one
+    Column("purpose", String(16), nullable=False),  # send | ask | remind | comment | confirm
+    Column("enrolment_id", BigInteger),
+    Column("journey_id", String(64)),
+    Column("version", Integer),
+    Column("step_id", String(120)),
+    Column("visit", Integer),
+    Column("topic", String(64), nullable=False),
+    Column("priority", SmallInteger, nullable=False),
+    Column("template", String(120), nullable=False),
+    Column("status", String(16), nullable=False),
+    Column("reason", String(300)),  # why it was skipped, failed or cancelled
+    Column("queued_at", Instant, nullable=False),
+    Column("due_at", Instant, nullable=False),
+    Column("late_at", Instant),  # not sent after this
+    Column("channel", String(16)),
+    Column("address", String(200)),
+    Column("mode", String(32)),
+    Column("decision", JSON),  # every channel with its reason and score, then gates passed
+    Column("payload", JSON),  # what goes on the wire
+    Column("payload_hash", String(64)),
+    Column("text", Text),  # what the member reads
+    Column("offers", JSON),  # menu words this message offers (「回复【1】」): never taken for a score
+    Column("fence", Integer, nullable=False, server_default="0"),
+    Column("lease_until", Instant),
+    Column("attempts", Integer, nullable=False, server_default="0"),
+    Column("first_sent_at", Instant),  # of the first intent
+    Column("sent_at", Instant),  # of the last intent
+    Column("repeat_until", Instant),  # a repeat with the same key is surely dropped by the provider until then
+    Column("provider_id", String(200)),
+    Column("code", String(100)),  # the provider's last word
+    Column("segments", Integer),
+    Column("cost", Double),
+    Column("arrival", String(16)),  # delivered | deferred | bounced
+    Column("arrival_at", Instant),
+    PrimaryKeyConstraint("bucket", "id"),
+    UniqueConstraint("bucket", "message_key", "hop"),
+    Index("ix_delivery_due", "due_at", sqlite_where=_WAITING, postgresql_where=_WAITING),
+    Index(None, "bucket", "member_id", "first_sent_at"),
+    Index(None, "bucket", "enrolment_id"),
+    Index(None, "channel", "provider_id"),
+    Index(None, "id"),  # tokens and receipts carry the id alone
+)
+
+# Word to staff about a task. At least once: a colleague told twice is better than a detractor nobody calls.
+notice = Table(
+    "notice",
+    metadata,
+    _bucket(),
+    _owned_id(),
+    Column("task_id", BigInteger, nullable=False),
+    Column("team", String(64), nullable=False),
+    Column("status", String(16), nullable=False),  # pending | sent | failed
+    Column("due_at", Instant, nullable=False),
+    Column("attempts", Integer, nullable=False, server_default="0"),
+    Column("reason", String(300)),
+    PrimaryKeyConstraint("bucket", "id"),
+    UniqueConstraint("bucket", "task_id", "team"),
+    Index(
+        "ix_notice_due", "due_at", sqlite_where=text("status = 'pending'"), postgresql_where=text("status = 'pending'")
+    ),
+)
+
+# --- running ----------------------------------------------------------------------------------------------------
+
+# What is stopped by hand: scope "all", "journey:<id>" or "channel:<name>". Read inside the intent's transaction.
+pause = Table(
+    "pause",
+    metadata,
+    Column("scope", String(80), primary_key=True),
+    Column("since", Instant, nullable=False),
+    Column("reason", String(200)),
+)
+
+# Small facts of the running system: the virtual moment of a demo, the last segment sweep, a channel's health.
+state = Table(
+    "state",
+    metadata,
+    Column("key", String(100), primary_key=True),
+    Column("value", JSON, nullable=False),
+    Column("at", Instant, nullable=False),
+)
+
+# Next free id of each member-owned table, taken in blocks inside the transaction that uses them.
+id_block = Table(
+    "id_block",
+    metadata,
+    Column("kind", String(32), primary_key=True),
+    Column("next_id", BigInteger, nullable=False),
+)
+
+Row = dict[str, Any]

@@ -1,0 +1,65 @@
+"""Providers' callbacks: genuine → stored → answered. What they mean is read later, off the queue, by the receive loop.
+
+WeChat gives five seconds and shows its follower an error page otherwise; nothing slow belongs here.
+"""
+
+from __future__ import annotations
+
+from typing import assert_never
+
+import structlog
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
+
+from engage.channels.contract import CallbackRequest, Received, Refused
+from engage.store.inbound import Arrived
+from engage.web.body import read_body
+from engage.web.deps import WebDeps
+from engage.web.inbox import Inbox
+
+# WeChat's envelopes are a few KB, and 8 MB of tiny XML elements cost 13 s of CPU; SMS pushes are arrays of a few
+# hundred reports. A bounce may carry the message it returns.
+BODY_LIMIT = 64 * 1024
+BODY_LIMITS = {"email": 1024 * 1024}  # by source, where another one is needed
+
+_log = structlog.get_logger(__name__)
+
+
+class Callbacks:
+    def __init__(self, deps: WebDeps, inbox: Inbox) -> None:
+        self._deps = deps
+        self._inbox = inbox
+
+    def routes(self) -> list[Route]:
+        methods = ["GET", "POST"]
+        return [
+            Route("/callbacks/{source}", self.receive, methods=methods),
+            Route("/callbacks/{source}/{secret}", self.receive, methods=methods),
+        ]
+
+    async def receive(self, request: Request) -> Response:
+        source = self._deps.sources.get(request.path_params["source"])
+        if source is None:
+            return PlainTextResponse("not found", 404)
+        body = await read_body(request, BODY_LIMITS.get(source.name, BODY_LIMIT))
+        opened = source.open(_as_request(request, body), self._deps.clock.now())
+        match opened:
+            case Refused(status, why):
+                _log.warning("callback refused", source=source.name, why=why)
+                return PlainTextResponse("refused", status)
+            case Received(records, answer, media_type):
+                await self._inbox.put([Arrived(source.name, record.key, record.body) for record in records])
+                return Response(answer, media_type=media_type)
+            case _:
+                assert_never(opened)
+
+
+def _as_request(request: Request, body: bytes) -> CallbackRequest:
+    return CallbackRequest(
+        method=request.method,
+        secret=request.path_params.get("secret", ""),
+        query=dict(request.query_params),
+        headers={name.lower(): value for name, value in request.headers.items()},
+        body=body,
+    )

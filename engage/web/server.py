@@ -1,0 +1,80 @@
+"""One web server in a thread of its own: for the daemon, the demo and the tests."""
+
+from __future__ import annotations
+
+import socket
+import threading
+
+import uvicorn
+from starlette.types import ASGIApp
+
+from engage.errors import EngageError
+
+_STARTS_WITHIN = 15  # seconds
+_STOPS_WITHIN = 5  # seconds, for requests under way
+
+
+class ServerError(EngageError):
+    """The web server could not start; the message says on which address, and why."""
+
+
+class Server:
+    """Port 0 takes a free one; `port` tells which. Signals stay with the main thread."""
+
+    def __init__(self, app: ASGIApp, host: str, port: int) -> None:
+        self._socket = _listen(host, port)
+        self.host = host
+        self.port: int = self._socket.getsockname()[1]
+        self._uvicorn = _Uvicorn(
+            uvicorn.Config(
+                app,
+                lifespan="off",
+                log_config=None,
+                access_log=False,  # paths carry secrets and tokens
+                server_header=False,
+                timeout_graceful_shutdown=_STOPS_WITHIN,
+            )
+        )
+        self._thread = threading.Thread(
+            target=self._uvicorn.run, kwargs={"sockets": [self._socket]}, name="engage-web", daemon=True
+        )
+
+    @property
+    def url(self) -> str:
+        return f"http://{self.host}:{self.port}"
+
+    def start(self) -> None:
+        """Returns once requests are answered."""
+        self._thread.start()
+        if not self._uvicorn.ready.wait(_STARTS_WITHIN):
+            raise ServerError(f"the web server on {self.url} did not start within {_STARTS_WITHIN} seconds")
+
+    def stop(self) -> None:
+        """Lets requests under way finish, then returns. Harmless on a server that never started."""
+        self._uvicorn.should_exit = True
+        if self._thread.is_alive():
+            self._thread.join()
+        self._socket.close()
+
+
+class _Uvicorn(uvicorn.Server):
+    """Tells when it is up, so that nobody has to poll."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.ready = threading.Event()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.ready.set()
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    try:
+        listening = socket.create_server((host, port), backlog=2048)
+    except OSError as error:
+        raise ServerError(f"cannot listen on {host}:{port}: {error.strerror}. Set web.port to a free port.") from error
+    # asyncio leaves Nagle's algorithm on for a socket made here (its `proto` is 0), and every answer would wait 40 ms
+    # for the caller's delayed ACK. Accepted connections inherit this.
+    listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return listening

@@ -1,0 +1,523 @@
+"""the first schema"""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from alembic import op
+
+from engage.store import tables
+
+revision = "0001"
+down_revision = None
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    op.create_table(
+        "anniversary",
+        sa.Column("bucket", sa.SmallInteger(), nullable=False),
+        sa.Column("member_id", sa.BigInteger(), nullable=False),
+        sa.Column("field", sa.String(length=64), nullable=False),
+        sa.Column("calendar", sa.String(length=5), nullable=False),
+        sa.Column("month", sa.SmallInteger(), nullable=False),
+        sa.Column("day", sa.SmallInteger(), nullable=False),
+        sa.Column("leap", sa.Boolean(), nullable=False),
+        sa.Column("year", sa.SmallInteger(), nullable=True),
+        sa.PrimaryKeyConstraint("bucket", "member_id", "field", name=op.f("pk_anniversary")),
+    )
+    with op.batch_alter_table("anniversary", schema=None) as batch_op:
+        batch_op.create_index(
+            batch_op.f("ix_anniversary_field_calendar_month_day"), ["field", "calendar", "month", "day"], unique=False
+        )
+
+    op.create_table(
+        "answer",
+        sa.Column("bucket", sa.SmallInteger(), nullable=False),
+        sa.Column("id", sa.BigInteger(), nullable=False),
+        sa.Column("member_id", sa.BigInteger(), nullable=False),
+        sa.Column("enrolment_id", sa.BigInteger(), nullable=False),
+        sa.Column("journey_id", sa.String(length=64), nullable=False),
+        sa.Column("step_id", sa.String(length=120), nullable=False),
+        sa.Column("visit", sa.Integer(), nullable=False),
+        sa.Column("delivery_id", sa.BigInteger(), nullable=False),
+        sa.Column("survey", sa.String(length=16), nullable=False),
+        sa.Column("channel", sa.String(length=16), nullable=False),
+        sa.Column("typed", sa.Boolean(), nullable=False),
+        sa.Column("score", sa.Integer(), nullable=True),
+        sa.Column("choice", sa.String(length=200), nullable=True),
+        sa.Column("comment", sa.Text(), nullable=True),
+        sa.Column("answered_at", tables.Instant(timezone=True), nullable=False),
+        sa.Column("comment_at", tables.Instant(timezone=True), nullable=True),
+        sa.Column("corrected_at", tables.Instant(timezone=True), nullable=True),
+        sa.PrimaryKeyConstraint("bucket", "id", name=op.f("pk_answer")),
+        sa.UniqueConstraint(
+            "bucket", "enrolment_id", "step_id", "visit", name=op.f("uq_answer_bucket_enrolment_id_step_id_visit")
+        ),
+    )
+    with op.batch_alter_table("answer", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_answer_survey_answered_at"), ["survey", "answered_at"], unique=False)
+
+    op.create_table(
+        "applied_file",
+        sa.Column("path", sa.String(length=300), nullable=False),
+        sa.Column("source", sa.Text(), nullable=False),
+        sa.Column("hash", sa.String(length=64), nullable=False),
+        sa.Column("applied_at", tables.Instant(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("path", name=op.f("pk_applied_file")),
+    )
+    op.create_table(
+        "consent",
+        sa.Column("bucket", sa.SmallInteger(), nullable=False),
+        sa.Column("member_id", sa.BigInteger(), nullable=False),
+        sa.Column("topic", sa.String(length=64), nullable=False),
+        sa.Column("channel", sa.String(length=16), nullable=False),
+        sa.Column("granted", sa.Boolean(), nullable=False),
+        sa.Column("evidence", sa.String(length=500), nullable=False),
+        sa.Column("at", tables.Instant(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("bucket", "member_id", "topic", "channel", name=op.f("pk_consent")),
+    )
+    op.create_table(
+        "contact_point",
+        sa.Column("bucket", sa.SmallInteger(), nullable=False),
+        sa.Column("member_id", sa.BigInteger(), nullable=False),
+        sa.Column("channel", sa.String(length=16), nullable=False),
+        sa.Column("address", sa.String(length=200), nullable=False),
+        sa.Column("status", sa.String(length=16), nullable=False),
+        sa.Column("status_at", tables.Instant(timezone=True), nullable=False),
+        sa.Column("last_inbound_at", tables.Instant(timezone=True), nullable=True),
+        sa.Column("window_act", sa.String(length=16), nullable=True),
+        sa.Column("window_opened_at", tables.Instant(timezone=True), nullable=True),
+        sa.Column("window_used", sa.Integer(), server_default="0", nullable=False),
+        sa.PrimaryKeyConstraint("bucket", "member_id", "channel", name=op.f("pk_contact_point")),
+    )
+    op.create_table(
+        "decision",
+        sa.Column("bucket", sa.SmallInteger(), nullable=False),
+        sa.Column("id", sa.BigInteger(), nullable=False),
+        sa.Column("enrolment_id", sa.BigInteger(), nullable=False),
+        sa.Column("at", tables.Instant(timezone=True), nullable=False),
+        sa.Column("step_id", sa.String(length=120), nullable=True),
+        sa.Column("what", sa.String(length=32), nullable=False),
+        sa.Column("detail", sa.JSON(), nullable=False),
+        sa.PrimaryKeyConstraint("bucket", "id", name=op.f("pk_decision")),
+    )
+    with op.batch_alter_table("decision", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_decision_bucket_enrolment_id"), ["bucket", "enrolment_id"], unique=False)
+
+    op.create_table(
+        "delivery",
+        sa.Column("bucket", sa.SmallInteger(), nullable=False),
+        sa.Column("id", sa.BigInteger(), nullable=False),
+        sa.Column("member_id", sa.BigInteger(), nullable=False),
+        sa.Column("message_key", sa.String(length=200), nullable=False),
+        sa.Column("hop", sa.SmallInteger(), nullable=False),
+        sa.Column("purpose", sa.String(length=16), nullable=False),
+        sa.Column("enrolment_id", sa.BigInteger(), nullable=True),
+        sa.Column("journey_id", sa.String(length=64), nullable=True),
+        sa.Column("version", sa.Integer(), nullable=True),
+        sa.Column("step_id", sa.String(length=120), nullable=True),
+        sa.Column("visit", sa.Integer(), nullable=True),
+        sa.Column("topic", sa.String(length=64), nullable=False),
+        sa.Column("priority", sa.SmallInteger(), nullable=False),
+        sa.Column("template", sa.String(length=120), nullable=False),
+        sa.Column("status", sa.String(length=16), nullable=False),
+        sa.Column("reason", sa.String(length=300), nullable=True),
+        sa.Column("queued_at", tables.Instant(timezone=True), nullable=False),
+        sa.Column("due_at", tables.Instant(timezone=True), nullable=False),
+        sa.Column("late_at", tables.Instant(timezone=True), nullable=True),
+        sa.Column("channel", sa.String(length=16), nullable=True),
+        sa.Column("address", sa.String(length=200), nullable=True),
+        sa.Column("mode", sa.String(length=32), nullable=True),
+        sa.Column("decision", sa.JSON(), nullable=True),
+        sa.Column("payload", sa.JSON(), nullable=True),
+        sa.Column("payload_hash", sa.String(length=64), nullable=True),
+        sa.Column("text", sa.Text(), nullable=True),
+        sa.Column("offers", sa.JSON(), nullable=True),
+        sa.Column("fence", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("lease_until", tables.Instant(timezone=True), nullable=True),
+        sa.Column("attempts", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("first_sent_at", tables.Instant(timezone=True), nullable=True),
+        sa.Column("sent_at", tables.Instant(timezone=True), nullable=True),
+        sa.Column("repeat_until", tables.Instant(timezone=True), nullable=True),
+        sa.Column("provider_id", sa.String(length=200), nullable=True),
+        sa.Column("code", sa.String(length=100), nullable=True),
+        sa.Column("segments", sa.Integer(), nullable=True),
+        sa.Column("cost", sa.Double(), nullable=True),
+        sa.Column("arrival", sa.String(length=16), nullable=True),
+        sa.Column("arrival_at", tables.Instant(timezone=True), nullable=True),
+        sa.PrimaryKeyConstraint("bucket", "id", name=op.f("pk_delivery")),
+        sa.UniqueConstraint("bucket", "message_key", "hop", name=op.f("uq_delivery_bucket_message_key_hop")),
+    )
+    with op.batch_alter_table("delivery", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_delivery_bucket_enrolment_id"), ["bucket", "enrolment_id"], unique=False)
+        batch_op.create_index(
+            batch_op.f("ix_delivery_bucket_member_id_first_sent_at"),
+            ["bucket", "member_id", "first_sent_at"],
+            unique=False,
+        )
+        batch_op.create_index(batch_op.f("ix_delivery_channel_provider_id"), ["channel", "provider_id"], unique=False)
+        batch_op.create_index(
+            "ix_delivery_due",
+            ["due_at"],
+            unique=False,
+            sqlite_where=sa.text("status IN ('pending', 'claimed', 'sending', 'ambiguous')"),
+            postgresql_where=sa.text("status IN ('pending', 'claimed', 'sending', 'ambiguous')"),
+        )
+        batch_op.create_index(batch_op.f("ix_delivery_id"), ["id"], unique=False)
+
+    op.create_table(
+        "enrolment",
+        sa.Column("bucket", sa.SmallInteger(), nullable=False),
+        sa.Column("id", sa.BigInteger(), nullable=False),
+        sa.Column("member_id", sa.BigInteger(), nullable=False),
+        sa.Column("journey_id", sa.String(length=64), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("occurrence", sa.String(length=200), nullable=False),
+        sa.Column("per_value", sa.String(length=200), nullable=False),
+        sa.Column("holdout", sa.Boolean(), nullable=False),
+        sa.Column("status", sa.String(length=16), nullable=False),
+        sa.Column("end_kind", sa.String(length=16), nullable=True),
+        sa.Column("end_reason", sa.String(length=200), nullable=True),
+        sa.Column("entered_at", tables.Instant(timezone=True), nullable=False),
+        sa.Column("ended_at", tables.Instant(timezone=True), nullable=True),
+        sa.Column("context", sa.JSON(), nullable=False),
+        sa.Column("after_event_id", sa.BigInteger(), nullable=False),
+        sa.Column("step_id", sa.String(length=120), nullable=True),
+        sa.Column("visit", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("step_started_at", tables.Instant(timezone=True), nullable=True),
+        sa.Column("step_after_event_id", sa.BigInteger(), nullable=True),
+        sa.Column("phase", sa.String(length=16), nullable=True),
+        sa.Column("deadline_at", tables.Instant(timezone=True), nullable=True),
+        sa.Column("due_at", tables.Instant(timezone=True), nullable=True),
+        sa.Column("last_message_at", tables.Instant(timezone=True), nullable=True),
+        sa.Column("goal_at", tables.Instant(timezone=True), nullable=True),
+        sa.Column("goal_counts", sa.Boolean(), nullable=True),
+        sa.PrimaryKeyConstraint("bucket", "id", name=op.f("pk_enrolment")),
+        sa.UniqueConstraint(
+            "bucket",
+            "member_id",
+            "journey_id",
+            "occurrence",
+            name=op.f("uq_enrolment_bucket_member_id_journey_id_occurrence"),
+        ),
+    )
+    with op.batch_alter_table("enrolment", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_enrolment_due",
+            ["due_at"],
+            unique=False,
+            sqlite_where=sa.text("status = 'live'"),
+            postgresql_where=sa.text("status = 'live'"),
+        )
+        batch_op.create_index(
+            batch_op.f("ix_enrolment_journey_id_step_id"),
+            ["journey_id", "step_id"],
+            unique=False,
+            sqlite_where=sa.text("status = 'live'"),
+            postgresql_where=sa.text("status = 'live'"),
+        )
+
+    op.create_table(
+        "event",
+        sa.Column("bucket", sa.SmallInteger(), nullable=False),
+        sa.Column("id", sa.BigInteger(), nullable=False),
+        sa.Column("member_id", sa.BigInteger(), nullable=False),
+        sa.Column("name", sa.String(length=64), nullable=False),
+        sa.Column("at", tables.Instant(timezone=True), nullable=False),
+        sa.Column("payload", sa.JSON(), nullable=False),
+        sa.Column("dedupe_key", sa.String(length=200), nullable=False),
+        sa.Column("recorded_at", tables.Instant(timezone=True), nullable=False),
+        sa.Column("fresh", sa.Boolean(), nullable=False),
+        sa.Column("inbound_id", sa.BigInteger(), nullable=True),
+        sa.Column("channel", sa.String(length=16), nullable=True),
+        sa.Column("delivery_id", sa.BigInteger(), nullable=True),
+        sa.Column("enrolment_id", sa.BigInteger(), nullable=True),
+        sa.Column("journey_id", sa.String(length=64), nullable=True),
+        sa.Column("step_id", sa.String(length=120), nullable=True),
+        sa.PrimaryKeyConstraint("bucket", "id", name=op.f("pk_event")),
+        sa.UniqueConstraint("bucket", "dedupe_key", name=op.f("uq_event_bucket_dedupe_key")),
+    )
+    with op.batch_alter_table("event", schema=None) as batch_op:
+        batch_op.create_index(
+            batch_op.f("ix_event_bucket_enrolment_id_name"), ["bucket", "enrolment_id", "name"], unique=False
+        )
+        batch_op.create_index(
+            batch_op.f("ix_event_bucket_member_id_name_at"), ["bucket", "member_id", "name", "at"], unique=False
+        )
+        batch_op.create_index(
+            "ix_event_fresh", ["id"], unique=False, sqlite_where=sa.text("fresh"), postgresql_where=sa.text("fresh")
+        )
+        batch_op.create_index(batch_op.f("ix_event_name_at"), ["name", "at"], unique=False)
+
+    op.create_table(
+        "id_block",
+        sa.Column("kind", sa.String(length=32), nullable=False),
+        sa.Column("next_id", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("kind", name=op.f("pk_id_block")),
+    )
+    op.create_table(
+        "identity",
+        sa.Column("kind", sa.String(length=16), nullable=False),
+        sa.Column("value", sa.String(length=200), nullable=False),
+        sa.Column("bucket", sa.SmallInteger(), nullable=False),
+        sa.Column("member_id", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("kind", "value", name=op.f("pk_identity")),
+    )
+    op.create_table(
+        "inbound",
+        sa.Column("id", sa.Integer().with_variant(sa.BigInteger(), "postgresql"), nullable=False),
+        sa.Column("source", sa.String(length=32), nullable=False),
+        sa.Column("key", sa.String(length=200), nullable=False),
+        sa.Column("body", sa.Text(), nullable=False),
+        sa.Column("received_at", tables.Instant(timezone=True), nullable=False),
+        sa.Column("status", sa.String(length=16), server_default="new", nullable=False),
+        sa.Column("processed_at", tables.Instant(timezone=True), nullable=True),
+        sa.Column("error", sa.String(length=500), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_inbound")),
+        sa.UniqueConstraint("source", "key", name=op.f("uq_inbound_source_key")),
+    )
+    with op.batch_alter_table("inbound", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_inbound_new",
+            ["id"],
+            unique=False,
+            sqlite_where=sa.text("status = 'new'"),
+            postgresql_where=sa.text("status = 'new'"),
+        )
+
+    op.create_table(
+        "job_slot",
+        sa.Column("job", sa.String(length=200), nullable=False),
+        sa.Column("slot", sa.String(length=100), nullable=False),
+        sa.Column("done_at", tables.Instant(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("job", "slot", name=op.f("pk_job_slot")),
+    )
+    op.create_table(
+        "journey",
+        sa.Column("id", sa.String(length=64), nullable=False),
+        sa.Column("title", sa.String(length=200), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("status", sa.String(length=16), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_journey")),
+    )
+    op.create_table(
+        "journey_version",
+        sa.Column("journey_id", sa.String(length=64), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("source", sa.Text(), nullable=False),
+        sa.Column("hash", sa.String(length=64), nullable=False),
+        sa.Column("applied_at", tables.Instant(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("journey_id", "version", name=op.f("pk_journey_version")),
+    )
+    op.create_table(
+        "member",
+        sa.Column("bucket", sa.SmallInteger(), nullable=False),
+        sa.Column("id", sa.BigInteger(), nullable=False),
+        sa.Column("external_id", sa.String(length=200), nullable=True),
+        sa.Column("timezone", sa.String(length=64), nullable=True),
+        sa.Column("created_at", tables.Instant(timezone=True), nullable=False),
+        sa.Column("updated_at", tables.Instant(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("bucket", "id", name=op.f("pk_member")),
+    )
+    with op.batch_alter_table("member", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_member_timezone"), ["timezone"], unique=False)
+
+    op.create_table(
+        "member_value",
+        sa.Column("bucket", sa.SmallInteger(), nullable=False),
+        sa.Column("member_id", sa.BigInteger(), nullable=False),
+        sa.Column("field", sa.String(length=64), nullable=False),
+        sa.Column("text_value", sa.String(length=500), nullable=True),
+        sa.Column("number_value", sa.Double(), nullable=True),
+        sa.Column("flag_value", sa.Boolean(), nullable=True),
+        sa.Column("day_value", sa.Date(), nullable=True),
+        sa.Column("at_value", tables.Instant(timezone=True), nullable=True),
+        sa.PrimaryKeyConstraint("bucket", "member_id", "field", name=op.f("pk_member_value")),
+    )
+    with op.batch_alter_table("member_value", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_member_value_field_at_value"), ["field", "at_value"], unique=False)
+        batch_op.create_index(batch_op.f("ix_member_value_field_day_value"), ["field", "day_value"], unique=False)
+        batch_op.create_index(batch_op.f("ix_member_value_field_number_value"), ["field", "number_value"], unique=False)
+        batch_op.create_index(batch_op.f("ix_member_value_field_text_value"), ["field", "text_value"], unique=False)
+
+    op.create_table(
+        "notice",
+        sa.Column("bucket", sa.SmallInteger(), nullable=False),
+        sa.Column("id", sa.BigInteger(), nullable=False),
+        sa.Column("task_id", sa.BigInteger(), nullable=False),
+        sa.Column("team", sa.String(length=64), nullable=False),
+        sa.Column("status", sa.String(length=16), nullable=False),
+        sa.Column("due_at", tables.Instant(timezone=True), nullable=False),
+        sa.Column("attempts", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("reason", sa.String(length=300), nullable=True),
+        sa.PrimaryKeyConstraint("bucket", "id", name=op.f("pk_notice")),
+        sa.UniqueConstraint("bucket", "task_id", "team", name=op.f("uq_notice_bucket_task_id_team")),
+    )
+    with op.batch_alter_table("notice", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_notice_due",
+            ["due_at"],
+            unique=False,
+            sqlite_where=sa.text("status = 'pending'"),
+            postgresql_where=sa.text("status = 'pending'"),
+        )
+
+    op.create_table(
+        "pause",
+        sa.Column("scope", sa.String(length=80), nullable=False),
+        sa.Column("since", tables.Instant(timezone=True), nullable=False),
+        sa.Column("reason", sa.String(length=200), nullable=True),
+        sa.PrimaryKeyConstraint("scope", name=op.f("pk_pause")),
+    )
+    op.create_table(
+        "segment_member",
+        sa.Column("bucket", sa.SmallInteger(), nullable=False),
+        sa.Column("member_id", sa.BigInteger(), nullable=False),
+        sa.Column("segment", sa.String(length=64), nullable=False),
+        sa.Column("entered_at", tables.Instant(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("bucket", "member_id", "segment", name=op.f("pk_segment_member")),
+    )
+    with op.batch_alter_table("segment_member", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_segment_member_segment"), ["segment"], unique=False)
+
+    op.create_table(
+        "state",
+        sa.Column("key", sa.String(length=100), nullable=False),
+        sa.Column("value", sa.JSON(), nullable=False),
+        sa.Column("at", tables.Instant(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("key", name=op.f("pk_state")),
+    )
+    op.create_table(
+        "suppression",
+        sa.Column("channel", sa.String(length=16), nullable=False),
+        sa.Column("address", sa.String(length=200), nullable=False),
+        sa.Column("reason", sa.String(length=200), nullable=False),
+        sa.Column("at", tables.Instant(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("channel", "address", name=op.f("pk_suppression")),
+    )
+    op.create_table(
+        "tag",
+        sa.Column("bucket", sa.SmallInteger(), nullable=False),
+        sa.Column("member_id", sa.BigInteger(), nullable=False),
+        sa.Column("tag", sa.String(length=64), nullable=False),
+        sa.Column("added_at", tables.Instant(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("bucket", "member_id", "tag", name=op.f("pk_tag")),
+    )
+    with op.batch_alter_table("tag", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_tag_tag"), ["tag"], unique=False)
+
+    op.create_table(
+        "task",
+        sa.Column("bucket", sa.SmallInteger(), nullable=False),
+        sa.Column("id", sa.BigInteger(), nullable=False),
+        sa.Column("member_id", sa.BigInteger(), nullable=False),
+        sa.Column("kind", sa.String(length=16), nullable=False),
+        sa.Column("team", sa.String(length=64), nullable=True),
+        sa.Column("words", sa.Text(), nullable=False),
+        sa.Column("urgent", sa.Boolean(), nullable=False),
+        sa.Column("opened_at", tables.Instant(timezone=True), nullable=False),
+        sa.Column("due_at", tables.Instant(timezone=True), nullable=True),
+        sa.Column("enrolment_id", sa.BigInteger(), nullable=True),
+        sa.Column("journey_id", sa.String(length=64), nullable=True),
+        sa.Column("step_id", sa.String(length=120), nullable=True),
+        sa.Column("key", sa.String(length=200), nullable=False),
+        sa.Column("closed_at", tables.Instant(timezone=True), nullable=True),
+        sa.Column("closed_by", sa.String(length=100), nullable=True),
+        sa.Column("outcome", sa.String(length=500), nullable=True),
+        sa.PrimaryKeyConstraint("bucket", "id", name=op.f("pk_task")),
+        sa.UniqueConstraint("bucket", "key", name=op.f("uq_task_bucket_key")),
+    )
+    with op.batch_alter_table("task", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_task_closed_at_due_at"), ["closed_at", "due_at"], unique=False)
+
+
+def downgrade() -> None:
+    with op.batch_alter_table("task", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_task_closed_at_due_at"))
+
+    op.drop_table("task")
+    with op.batch_alter_table("tag", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_tag_tag"))
+
+    op.drop_table("tag")
+    op.drop_table("suppression")
+    op.drop_table("state")
+    with op.batch_alter_table("segment_member", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_segment_member_segment"))
+
+    op.drop_table("segment_member")
+    op.drop_table("pause")
+    with op.batch_alter_table("notice", schema=None) as batch_op:
+        batch_op.drop_index(
+            "ix_notice_due", sqlite_where=sa.text("status = 'pending'"), postgresql_where=sa.text("status = 'pending'")
+        )
+
+    op.drop_table("notice")
+    with op.batch_alter_table("member_value", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_member_value_field_text_value"))
+        batch_op.drop_index(batch_op.f("ix_member_value_field_number_value"))
+        batch_op.drop_index(batch_op.f("ix_member_value_field_day_value"))
+        batch_op.drop_index(batch_op.f("ix_member_value_field_at_value"))
+
+    op.drop_table("member_value")
+    with op.batch_alter_table("member", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_member_timezone"))
+
+    op.drop_table("member")
+    op.drop_table("journey_version")
+    op.drop_table("journey")
+    op.drop_table("job_slot")
+    with op.batch_alter_table("inbound", schema=None) as batch_op:
+        batch_op.drop_index(
+            "ix_inbound_new", sqlite_where=sa.text("status = 'new'"), postgresql_where=sa.text("status = 'new'")
+        )
+
+    op.drop_table("inbound")
+    op.drop_table("identity")
+    op.drop_table("id_block")
+    with op.batch_alter_table("event", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_event_name_at"))
+        batch_op.drop_index("ix_event_fresh", sqlite_where=sa.text("fresh"), postgresql_where=sa.text("fresh"))
+        batch_op.drop_index(batch_op.f("ix_event_bucket_member_id_name_at"))
+        batch_op.drop_index(batch_op.f("ix_event_bucket_enrolment_id_name"))
+
+    op.drop_table("event")
+    with op.batch_alter_table("enrolment", schema=None) as batch_op:
+        batch_op.drop_index(
+            batch_op.f("ix_enrolment_journey_id_step_id"),
+            sqlite_where=sa.text("status = 'live'"),
+            postgresql_where=sa.text("status = 'live'"),
+        )
+        batch_op.drop_index(
+            "ix_enrolment_due", sqlite_where=sa.text("status = 'live'"), postgresql_where=sa.text("status = 'live'")
+        )
+
+    op.drop_table("enrolment")
+    with op.batch_alter_table("delivery", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_delivery_id"))
+        batch_op.drop_index(
+            "ix_delivery_due",
+            sqlite_where=sa.text("status IN ('pending', 'claimed', 'sending', 'ambiguous')"),
+            postgresql_where=sa.text("status IN ('pending', 'claimed', 'sending', 'ambiguous')"),
+        )
+        batch_op.drop_index(batch_op.f("ix_delivery_channel_provider_id"))
+        batch_op.drop_index(batch_op.f("ix_delivery_bucket_member_id_first_sent_at"))
+        batch_op.drop_index(batch_op.f("ix_delivery_bucket_enrolment_id"))
+
+    op.drop_table("delivery")
+    with op.batch_alter_table("decision", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_decision_bucket_enrolment_id"))
+
+    op.drop_table("decision")
+    op.drop_table("contact_point")
+    op.drop_table("consent")
+    op.drop_table("applied_file")
+    with op.batch_alter_table("answer", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_answer_survey_answered_at"))
+
+    op.drop_table("answer")
+    with op.batch_alter_table("anniversary", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_anniversary_field_calendar_month_day"))
+
+    op.drop_table("anniversary")

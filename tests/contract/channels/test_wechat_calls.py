@@ -1,0 +1,209 @@
+"""WeChat's API: the token, the one retry after a stale token, the road that leads nowhere else."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from datetime import timedelta
+
+import pytest
+import requests
+from channel_servers import Answer, Behaviour, HangUp, HttpProvider, Seen, Stall, closed_port, said
+from conftest import NOW, SECRETS, WECHAT, Rig, a_message, wechat_error
+
+from engage.channels.contract import Channel
+from engage.channels.registry import build_channels
+from engage.channels.wechat.transport import ForeignHostError, NeverSentError, NoAnswerError, mount
+from engage.clock import VirtualClock
+from engage.config import Channels
+from engage.core.outcome import Accepted, Failure, Rejected
+
+OK = said({"errcode": 0, "errmsg": "ok", "msgid": 1})
+
+
+@contextmanager
+def wechat(respond: Callable[[Seen], Behaviour]) -> Iterator[tuple[Channel, HttpProvider, VirtualClock]]:
+    clock = VirtualClock(NOW)
+    with HttpProvider(respond) as server:
+        channel = build_channels(Channels.model_validate({"wechat": WECHAT | {"base_url": server.url}}), clock)[
+            "wechat"
+        ]
+        yield channel, server, clock
+        channel.close()
+
+
+def send(channel: Channel) -> object:
+    return channel.send(channel.compose(a_message("wechat", "template")), 5.0)
+
+
+def paths(server: HttpProvider) -> list[str]:
+    return [seen.path.removeprefix("/cgi-bin/") for seen in server.seen]
+
+
+def numbered_tokens(seconds: int = 7200) -> Callable[[], Answer]:
+    count = iter(range(1, 1000))
+    return lambda: said({"access_token": f"T{next(count)}", "expires_in": seconds})
+
+
+def test_what_a_template_message_looks_like_on_the_wire(wechat_rig: Rig) -> None:
+    wechat_rig.channel.send(wechat_rig.payload(), 5.0)
+    token, message = wechat_rig.server.seen
+    assert token.method == "POST"
+    assert token.target == "/cgi-bin/stable_token"
+    assert token.json == {
+        "grant_type": "client_credential",
+        "appid": "wxba5fad812f8e6fb9",
+        "secret": "app-secret-canary",
+        "force_refresh": False,
+    }
+    assert message.target == "/cgi-bin/message/template/send?access_token=TOKEN-canary-1"
+    assert message.headers["content-type"] == "application/json"
+    assert "试饮装".encode() in message.body  # real characters: WeChat shows \\u escapes as they are
+    assert message.json == {
+        "touser": "oAbCdEfGhIjKlMnOpQrStUvWxYz1",
+        "template_id": "TM_1",
+        "url": "https://t.cn/x",
+        "client_msg_id": "enrolment-7/welcome/1/send",
+        "data": {"thing1": {"value": "试饮装"}},
+    }
+
+
+def test_many_threads_fetch_one_token() -> None:
+    token = numbered_tokens()
+    with wechat(lambda seen: token() if seen.path.endswith("token") else OK) as (channel, server, _):
+        with ThreadPoolExecutor(16) as pool:
+            outcomes = list(pool.map(lambda _: send(channel), range(32)))
+        assert outcomes == [Accepted("1")] * 32
+        assert paths(server).count("stable_token") == 1
+
+
+def test_the_token_is_renewed_before_it_expires_by_the_clock() -> None:
+    token = numbered_tokens()
+    with wechat(lambda seen: token() if seen.path.endswith("token") else OK) as (channel, server, clock):
+        send(channel)
+        clock.advance_to(NOW + timedelta(seconds=7200 - 61))
+        send(channel)
+        assert paths(server).count("stable_token") == 1
+        clock.advance_to(NOW + timedelta(seconds=7200 - 60))
+        send(channel)
+        assert paths(server).count("stable_token") == 2
+        assert server.seen[-1].query == {"access_token": "T2"}
+
+
+@pytest.mark.parametrize("code", [40001, 40014, 42001])
+def test_a_stale_token_is_renewed_and_the_message_sent_once_more(code: int) -> None:
+    token = numbered_tokens()
+
+    def respond(seen: Seen) -> Behaviour:
+        if seen.path.endswith("token"):
+            return token()
+        return wechat_error(code) if seen.query["access_token"] == "T1" else OK
+
+    with wechat(respond) as (channel, server, _):
+        assert send(channel) == Accepted("1")
+        assert paths(server) == ["stable_token", "message/template/send"] * 2
+
+
+def test_a_token_that_stays_stale_ends_after_one_retry() -> None:
+    """wechatpy alone would make 486 sends and die of recursion."""
+    token = numbered_tokens()
+    with wechat(lambda seen: token() if seen.path.endswith("token") else wechat_error(40001)) as (channel, server, _):
+        outcome = send(channel)
+        assert isinstance(outcome, Rejected)
+        assert outcome.failure is Failure.CONFIGURATION
+        assert paths(server).count("message/template/send") == 2
+
+
+def test_threads_with_the_same_stale_token_renew_it_once() -> None:
+    token = numbered_tokens()
+
+    def respond(seen: Seen) -> Behaviour:
+        if seen.path.endswith("token"):
+            return token()
+        return wechat_error(42001) if seen.query["access_token"] == "T1" else OK
+
+    with wechat(respond) as (channel, server, _):
+        with ThreadPoolExecutor(8) as pool:
+            outcomes = list(pool.map(lambda _: send(channel), range(8)))
+        assert outcomes == [Accepted("1")] * 8
+        assert paths(server).count("stable_token") == 2
+
+
+@pytest.mark.parametrize(
+    ("answer", "failure"),
+    [
+        (wechat_error(40164), Failure.CONFIGURATION),
+        (wechat_error(40013), Failure.CONFIGURATION),
+        (wechat_error(40001), Failure.CONFIGURATION),
+        (wechat_error(40243), Failure.CONFIGURATION),
+        (wechat_error(45009), Failure.THROTTLED),
+        (wechat_error(-1), Failure.PROVIDER_ERROR),
+        (said({"access_token": "", "expires_in": 7200}), Failure.PROVIDER_ERROR),
+        (said({"expires_in": 7200}), Failure.PROVIDER_ERROR),
+        (Answer(200, b"<html>"), Failure.PROVIDER_ERROR),
+        (Answer(502), Failure.PROVIDER_ERROR),
+        (HangUp(), Failure.PROVIDER_ERROR),
+    ],
+)
+def test_without_a_token_nothing_was_sent(answer: Behaviour, failure: Failure) -> None:
+    with wechat(lambda seen: answer) as (channel, server, _):
+        outcome = send(channel)
+        assert isinstance(outcome, Rejected)
+        assert outcome.failure is failure
+        assert set(paths(server)) == {"stable_token"}
+
+
+def test_a_token_that_takes_too_long_is_a_definite_refusal() -> None:
+    with wechat(lambda seen: Stall()) as (channel, server, _):
+        outcome = channel.send(channel.compose(a_message("wechat", "template")), 0.3)
+        assert isinstance(outcome, Rejected)
+        assert outcome.failure is Failure.PROVIDER_ERROR
+        assert paths(server) == ["stable_token"]
+
+
+# --- the transport ---
+
+
+def session(base_url: str) -> requests.Session:
+    made = requests.Session()
+    mount(made, base_url, 1)
+    return made
+
+
+@pytest.mark.parametrize("url", ["https://example.com/?secret=app-secret-canary", "http://api.weixin.qq.com/cgi-bin/x"])
+def test_other_hosts_are_refused(url: str) -> None:
+    with pytest.raises(ForeignHostError) as caught:
+        session("http://127.0.0.1:9").get(url)
+    assert "canary" not in str(caught.value)
+
+
+def faults(base_url: str) -> Exception:
+    url = "https://api.weixin.qq.com/cgi-bin/token?secret=app-secret-canary&access_token=TOKEN-canary"
+    with pytest.raises((NeverSentError, NoAnswerError)) as caught:
+        session(base_url).get(url, timeout=0.3)
+    return caught.value
+
+
+def test_a_transport_fault_carries_no_secret_even_in_its_traceback() -> None:
+    refused = faults(f"http://127.0.0.1:{closed_port()}")
+    assert isinstance(refused, NeverSentError)
+    with HttpProvider(lambda seen: HangUp()) as server:
+        cut = faults(server.url)
+    assert isinstance(cut, NoAnswerError)
+    for fault in (refused, cut):
+        told = "".join(traceback.format_exception(fault))
+        assert not [secret for secret in SECRETS if secret in told]
+        assert fault.__context__ is None  # the exception that knows the URL does not travel along
+
+
+def test_an_answer_cut_short_is_no_answer() -> None:
+    with HttpProvider(lambda seen: Answer(200, b'{"errcode": 0', cut=True)) as server:
+        assert isinstance(faults(server.url), NoAnswerError)
+
+
+def test_a_proxy_of_the_shell_is_not_used(monkeypatch: pytest.MonkeyPatch, wechat_rig: Rig) -> None:
+    monkeypatch.setenv("HTTP_PROXY", f"http://127.0.0.1:{closed_port()}")
+    monkeypatch.setenv("ALL_PROXY", f"http://127.0.0.1:{closed_port()}")
+    assert isinstance(wechat_rig.channel.send(wechat_rig.payload(), 5.0), Accepted)

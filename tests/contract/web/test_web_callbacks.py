@@ -1,0 +1,128 @@
+"""`/callbacks/…`: stored before they are answered, once each, many to a commit; never a 200 for what is not on disk."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import httpx
+import pytest
+from sqlalchemy import event
+from web_world import World
+
+from engage.store.inbound import Arrived
+from engage.web.callbacks import BODY_LIMIT
+from engage.web.inbox import Inbox
+
+
+def test_a_genuine_callback_is_stored_then_answered(world: World) -> None:
+    response = world.client.post("/callbacks/parrot/right", content="hello\nthere")
+    assert response.status_code == 200
+    assert response.content == b'{"code":0}'
+    assert response.headers["content-type"] == "application/json"
+    assert world.stored("parrot", "hello") == [("hello", "said hello")]
+    assert world.stored("parrot", "there") == [("there", "said there")]
+
+
+def test_a_handshake_is_answered_and_stores_nothing(world: World) -> None:
+    before = world.fingerprint()
+    assert world.client.get("/callbacks/parrot/right?echostr=12345").text == "12345"
+    assert world.fingerprint() == before
+
+
+def test_what_is_not_genuine_is_refused_without_a_reason(world: World) -> None:
+    before = world.fingerprint()
+    for path in ("/callbacks/parrot/wrong", "/callbacks/parrot"):
+        response = world.client.post(path, content="x")
+        assert (response.status_code, response.text) == (403, "refused")
+    assert world.client.post("/callbacks/nobody/right", content="x").status_code == 404
+    assert world.client.put("/callbacks/parrot/right", content="x").status_code == 405
+    assert world.fingerprint() == before
+
+
+def test_bodies_are_capped_however_they_are_sent(world: World) -> None:
+    def stream() -> Iterator[bytes]:
+        for _ in range(BODY_LIMIT // 1024 + 1):
+            yield b"x" * 1024
+
+    assert world.client.post("/callbacks/parrot/right", content=b"x" * (BODY_LIMIT + 1)).status_code == 413
+    assert world.client.post("/callbacks/parrot/right", content=stream()).status_code == 413
+
+
+def test_a_replay_changes_nothing(world: World) -> None:
+    world.client.post("/callbacks/parrot/right", content="replayed")
+    before = world.fingerprint()
+    for _ in range(5):
+        assert world.client.post("/callbacks/parrot/right", content="replayed").status_code == 200
+    assert world.fingerprint() == before
+
+
+def test_ten_percent_duplicates_have_one_effect(world: World) -> None:
+    lines = [f"dup-{number}" for number in range(100)]
+    sent = [*lines, *lines[::10]]
+    with ThreadPoolExecutor(8) as pool:
+        statuses = list(
+            pool.map(lambda line: world.client.post("/callbacks/parrot/right", content=line).status_code, sent)
+        )
+    assert set(statuses) == {200}
+    assert len(world.stored("parrot", "dup-")) == 100
+
+
+def test_half_an_emoji_does_not_fail_its_neighbours(world: World) -> None:
+    """A lone surrogate can be written in JSON (a truncated emoji), but not in UTF-8."""
+
+    async def put_both() -> None:
+        inbox = Inbox(world.database, world.clock)
+        bad, good = (Arrived("parrot", f"emoji-{name}", body) for name, body in (("bad", "\ud83d 好"), ("good", "茶")))
+        await asyncio.gather(inbox.put([bad]), inbox.put([good]))
+
+    asyncio.run(put_both())
+    assert world.stored("parrot", "emoji-") == [("emoji-bad", "? 好"), ("emoji-good", "茶")]
+
+
+def test_fifty_callbacks_at_once_share_commits_and_wait_for_theirs(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    commits: list[int] = []
+    event.listen(world.database.engine, "commit", lambda connection: commits.append(1))
+
+    async def post_all(url: str) -> list[httpx.Response]:
+        limits = httpx.Limits(max_connections=50)
+        async with httpx.AsyncClient(base_url=url, limits=limits, timeout=20) as client:
+            return await asyncio.gather(
+                *(client.post("/callbacks/parrot/right", content=f"line-{number}") for number in range(50))
+            )
+
+    try:
+        with ThreadPoolExecutor(1) as pool:
+            with world.database.write() as connection:  # someone else holds the write lock
+                connection.exec_driver_sql("SELECT 1")
+                posting = pool.submit(asyncio.run, post_all(world.server.url))
+                world.parrot.wait_until_opened(50)
+                assert not posting.done()
+            responses = posting.result(timeout=20)
+        assert {response.status_code for response in responses} == {200}
+        assert len(world.stored("parrot")) == 50
+        # Ours here, the first to arrive, and all who waited for it; one more for stragglers.
+        assert len(commits) <= 5
+    finally:
+        world.close()
+
+
+@pytest.mark.parametrize("path", ["/callbacks/parrot/right", "/api/events"])
+def test_a_database_that_fails_is_a_503_never_a_200(tmp_path: Path, path: str) -> None:
+    world = World(tmp_path, schema=False)
+    try:
+        body = '{"id": "1", "member": "M1", "event": "store_visited"}'
+        headers = {"authorization": "Bearer another key"}
+        response = world.client.post(path, content=body, headers=headers)
+        assert response.status_code == 503
+        click = world.client.get(world.path(world.links.click(1, "shop")))
+        assert click.status_code == 503
+        assert "请稍等" in click.text
+        # It recovers by itself once the database does.
+        world.database.create_all()
+        assert world.client.post(path, content=body, headers=headers).status_code in (200, 202)
+    finally:
+        world.close()
