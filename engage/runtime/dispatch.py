@@ -368,7 +368,8 @@ def _learn(connection: Connection, applied: Applied, ready: Ready, refused: Reje
             _tell_bounced(connection, applied, ready, refused, now)
         case Failure.OPTED_OUT:
             evidence = f"the provider refuses: {refused.code}"
-            members.put_consent(connection, ref, applied.refusable_topics, channel, False, evidence, now)
+            topics = applied.refusable_topics
+            members.put_consent(connection, ref, topics, channel, False, evidence, now, own_word=True)
         case Failure.CONFIGURATION:
             log.error("channel_rests", channel=channel, code=refused.code, minutes=_RESTS_FOR.total_seconds() / 60)
             state.put(connection, f"resting:{channel}", (now + _RESTS_FOR).isoformat(), now)

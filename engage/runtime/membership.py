@@ -25,7 +25,9 @@ def given(reading: Reading, fact: MemberGiven) -> None:
     for channel, address in fact.addresses.items():
         members.put_contact_point(reading.connection, ref, channel, address, reading.now)
     for (topic, channel), granted in fact.consents.items():
-        members.put_consent(reading.connection, ref, [topic], channel, granted, fact.evidence, reading.now)
+        members.put_consent(
+            reading.connection, ref, [topic], channel, granted, fact.evidence, reading.now, own_word=False
+        )
     members.change_tags(reading.connection, ref, fact.tags, (), reading.now)
     if created and fact.announce:
         reading.about_member(ref, "member_created", fact.at, f"created:{ref.id}", None, {})
@@ -92,7 +94,8 @@ def followed(reading: Reading, fact: Followed) -> None:
     active = {"status": "active", "status_at": fact.at}
     members.change_contact_point(reading.connection, ref, fact.channel, **active)
     topic = reading.applied.service_topic
-    members.put_consent(reading.connection, ref, [topic], fact.channel, True, "followed the account", fact.at)
+    evidence = "followed the account"
+    members.put_consent(reading.connection, ref, [topic], fact.channel, True, evidence, fact.at, own_word=True)
     acted(reading, ref, fact.channel, fact.act, fact.at)
     key = f"in:{reading.inbound_id}"
     reading.about_member(ref, f"{fact.channel}_followed", fact.at, key, fact.channel, {"scene": fact.scene})
@@ -130,7 +133,7 @@ def refuse(reading: Reading, ref: MemberRef, channel: str, how: str, at: datetim
     """Record the refusal of one topic, or of all that are not service. False if all were refused before."""
     topics = [topic] if topic is not None else reading.applied.refusable_topics
     before = members.consents(reading.connection, [ref])
-    members.put_consent(reading.connection, ref, topics, channel, False, how, at)
+    members.put_consent(reading.connection, ref, topics, channel, False, how, at, own_word=True)
     return any(before.get((ref.id, name, channel)) is not False for name in topics)
 
 

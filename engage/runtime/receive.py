@@ -84,7 +84,8 @@ class Receive:
             if ref is None:
                 # The order may be told before the customer: kept for them, and nothing can be sent without a consent.
                 ref = known[fact.member] = members.create(reading.connection, reading.now, fact.member, None)
-            new.append(NewEvent(ref, fact.event, fact.at, f"in:{record.id}", fact.payload, inbound_id=record.id))
+            # The key the outside gave: the same order told by API and by file is one event.
+            new.append(NewEvent(ref, fact.event, fact.at, record.key, fact.payload, inbound_id=record.id))
         events.record(reading.connection, reading.applied.catalog, new, reading.now)
 
     def _read_one(self, reading: Reading, record: Record, facts: tuple[Fact, ...]) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
@@ -27,12 +26,13 @@ def words_context(
     known = {name: value for name, value in profile.values.items() if value not in (None, "")}
     run_context = run_context or {}
     journey = active.journey if active is not None else None
+    brand = applied.catalog.brand
     return {
         **(answers or {}),
         "member": {**defaults, **known},
         "event": run_context.get("event", {}),
         "var": run_context.get("var", {}),
         "journey": {"id": journey.id, "title": journey.title} if journey is not None else {},
-        "brand": asdict(applied.catalog.brand),
+        "brand": {"name": brand.name, "sms_sign": brand.sms_sign, "links": brand.links},
         "now": now.astimezone(zone_of(profile.timezone, applied.catalog.timezone)),
     }

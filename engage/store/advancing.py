@@ -128,10 +128,10 @@ def first_seen(
     counted = or_(*(_counts(catalog, name, since) for name in names))
     joined = (event.c.bucket == enrolment.c.bucket) & (event.c.member_id == enrolment.c.member_id)
     query = (
-        select(enrolment.c.id, event.c.name, event.c.at)
+        select(enrolment.c.id, enrolment.c.entered_at, event.c.name, event.c.at)
         .join(event, joined)
         .join(member, _OF_MEMBER)
-        .where(_these(runs), counted, event.c.at > enrolment.c.entered_at - NEWS_FOR)
+        .where(_these(runs), counted)
         .order_by(event.c.id.desc())
     )
     if where is not None:
@@ -139,7 +139,8 @@ def first_seen(
     if per is not None:
         key = event.c.payload[per].as_string()
         query = query.where(or_(key.is_(None), key == enrolment.c.per_value))
-    return {run_id: Seen(name, at) for run_id, name, at in connection.execute(query)}
+    rows = connection.execute(query)
+    return {i: Seen(name, at) for i, entered_at, name, at in rows if at > entered_at - NEWS_FOR}
 
 
 def _matched_event(origin: str, key: str) -> Any:

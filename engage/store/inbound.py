@@ -44,12 +44,13 @@ class Record:
 
     id: int
     source: str
+    key: str
     body: str
 
 
 def unread(connection: Connection, limit: int) -> list[Record]:
     """The oldest unread records, in the order they arrived."""
-    query = select(inbound.c.id, inbound.c.source, inbound.c.body).where(inbound.c.status == "new")
+    query = select(inbound.c.id, inbound.c.source, inbound.c.key, inbound.c.body).where(inbound.c.status == "new")
     return [Record(*row) for row in connection.execute(query.order_by(inbound.c.id).limit(limit))]
 
 

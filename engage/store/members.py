@@ -275,10 +275,17 @@ def put_consent(
     granted: bool,
     evidence: str,
     now: datetime,
+    *,
+    own_word: bool,
 ) -> None:
+    """Record a grant or a refusal. What a member refused themselves, only they can grant again: a shop's list that
+    still says yes does not."""
+    here = (consent.c.bucket == ref.bucket) & (consent.c.member_id == ref.id) & (consent.c.channel == channel)
+    refused = select(consent.c.topic).where(here, consent.c.own_word, ~consent.c.granted)
+    kept = set() if own_word or not granted else set(connection.scalars(refused))
     key = {"bucket": ref.bucket, "member_id": ref.id, "channel": channel}
-    rows = [{**key, "topic": topic, "granted": granted, "evidence": evidence[:500], "at": now} for topic in topics]
-    put_rows(connection, consent, rows)
+    told = {"granted": granted, "own_word": own_word, "evidence": evidence[:500], "at": now}
+    put_rows(connection, consent, [{**key, "topic": topic, **told} for topic in topics if topic not in kept])
 
 
 def suppressions(connection: Connection, addresses: Iterable[tuple[str, str]]) -> dict[tuple[str, str], str]:

@@ -170,6 +170,7 @@ consent = Table(
     Column("topic", String(64), nullable=False),
     Column("channel", String(16), nullable=False),
     Column("granted", Boolean, nullable=False),
+    Column("own_word", Boolean, nullable=False),  # the member said so themselves: no list of the shop's overrides it
     Column("evidence", String(500), nullable=False),  # where this comes from: a form, a file's row, a callback
     Column("at", Instant, nullable=False),
     PrimaryKeyConstraint("bucket", "member_id", "topic", "channel"),

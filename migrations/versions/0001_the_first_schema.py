@@ -73,6 +73,7 @@ def upgrade() -> None:
         sa.Column("topic", sa.String(length=64), nullable=False),
         sa.Column("channel", sa.String(length=16), nullable=False),
         sa.Column("granted", sa.Boolean(), nullable=False),
+        sa.Column("own_word", sa.Boolean(), nullable=False),
         sa.Column("evidence", sa.String(length=500), nullable=False),
         sa.Column("at", tables.Instant(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("bucket", "member_id", "topic", "channel", name=op.f("pk_consent")),

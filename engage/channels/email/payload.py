@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from decimal import Decimal
 from email.headerregistry import Address
 from email.message import EmailMessage
@@ -16,6 +17,9 @@ from engage.core.catalog import TopicClass
 # 互联网电子邮件服务管理办法, article 13: the front of the subject of advertising mail says so.
 ADVERTISEMENT = "「广告」"
 
+# Controls (CR, LF, NUL, NEL) and Unicode's own line and paragraph separators.
+_BREAKS = frozenset({"Cc", "Zl", "Zp"})
+
 
 class _WirePolicy(EmailPolicy):
     """`policy.SMTP`, except that headers of one long ASCII word stay as they are.
@@ -23,10 +27,10 @@ class _WirePolicy(EmailPolicy):
     The library would fold them as encoded words, and no mail client finds its unsubscribe link in one.
     """
 
-    _WHOLE = frozenset({"list-unsubscribe", "message-id", "to"})
+    WHOLE = frozenset({"list-unsubscribe", "message-id", "to"})
 
     def fold(self, name: str, value: str) -> str:
-        return f"{name}: {value}{self.linesep}" if name.lower() in self._WHOLE else super().fold(name, value)
+        return f"{name}: {value}{self.linesep}" if name.lower() in self.WHOLE else super().fold(name, value)
 
 
 WIRE = _WirePolicy(linesep="\r\n", cte_type="7bit")
@@ -71,6 +75,8 @@ def _subject(message: Message) -> str:
 
 def _set_headers(mail: EmailMessage, headers: dict[str, str]) -> None:
     for name, value in headers.items():
-        if any(character < " " or character == "\x7f" for character in value):
+        if name.lower() in _WirePolicy.WHOLE and not value.isascii():
+            raise Uncomposable(f"the {name} header may contain ASCII only")
+        if any(unicodedata.category(character) in _BREAKS for character in value):
             raise Uncomposable(f"the {name} header may not contain a line break or a control character")
         mail[name] = value

@@ -18,6 +18,7 @@ from engage.core.journey.steps import Here
 from engage.core.problem import Problem, Said
 
 DEFAULT_ASK_TOPIC = "survey"
+MAX_TEXT_VALUE = 500  # what the database keeps of a text field
 MAX_OPTIONS = 5  # a WeChat menu and a typed digit both stay readable
 
 
@@ -94,13 +95,13 @@ def read_ask(here: Here) -> Step | None:
     remind = options.read("remind", scalars.duration)
     channels = options.read("channels", read_channels)
     topic = _topic(here) or _default_topic(here)
-    if survey is None or question is None:
+    if survey is None:
         return None
     _ask_fits_together(survey, within, remind, here)
     return Ask(
         **here.common,
         survey=survey,
-        question=question,
+        question=question or Words("", here.verb_span),  # reported above; its answers are still spoken of below
         comment=comment,
         options=choices,
         answer_within=within,
@@ -236,7 +237,7 @@ def field_value(found: Scalar, field: Field, problems: list[Problem]) -> str | N
     match field.type:
         case ValueType.TEXT:
             if not field.values or found.text in field.values:
-                return found.text
+                return scalars.text(found, problems, limit=MAX_TEXT_VALUE)
             problems.append(misfits.never_this_value(found.span, field.name, found.text, field.values))
             return None
         case ValueType.NUMBER if (number := scalars.number(found, problems)) is not None:

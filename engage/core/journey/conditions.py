@@ -36,6 +36,8 @@ from engage.core.problem import Problem, Said
 
 NOBODY: Condition = Any(())
 
+MAX_TAG = 64  # what the database keeps
+
 _COMBINE = ("any", "all", "not")
 _MEMBERSHIP = ("tag", "segment", "did")
 _CONDITION = Said("a condition", "条件")
@@ -129,10 +131,12 @@ def _membership(word: str, entry: Entry, scope: Scope, problems: list[Problem]) 
 
 
 def read_tags(node: Node, problems: list[Problem]) -> tuple[str, ...]:
-    found = scalars.scalars(
-        node, mistakes.word("tag"), Said("a tag, or a list of tags", "一个标签或一列标签"), problems
-    )
-    return tuple(item.text.strip() for item in found or ())
+    wanted = Said("a tag, or a list of tags", "一个标签或一列标签")
+    found = scalars.scalars(node, mistakes.word("tag"), wanted, problems) or ()
+    for item in found:
+        if len(item.text) > MAX_TAG:
+            problems.append(mistakes.too_long(item.span, Said("this tag", "这个标签"), MAX_TAG))
+    return tuple(item.text.strip() for item in found)
 
 
 def _segment(node: Node, scope: Scope, problems: list[Problem]) -> Condition:

@@ -36,6 +36,7 @@ _WHOLE = re.compile(r"[0-9]{1,9}")
 
 A_VALUE = Said("one value", "一个值")
 TEXT = Said("text", "文字")
+THIS = Said("this", "这里")
 
 
 def scalar(node: Node, what: Said, problems: Problems, wanted: Said = A_VALUE) -> Scalar | None:
@@ -44,9 +45,6 @@ def scalar(node: Node, what: Said, problems: Problems, wanted: Said = A_VALUE) -
         return node
     problems.append(mistakes.wrong_shape(node.span, what, wanted))
     return None
-
-
-THIS = Said("this", "这里")
 
 
 def text(node: Node, problems: Problems, *, limit: int = 2000) -> str | None:

@@ -64,8 +64,6 @@ _ALSO_CALLED = {
     "enrol": "enroll",
     "tell": "notify",
     "message": "send",
-    "message_template": "send",
-    "text_message": "sms",
     "when": "only_if",
     "condition": "only_if",
     "timeout": "up_to",

@@ -1,6 +1,6 @@
 """A letter's HTML for the frame that shows it: every link leads through the phone, so that a tap is a tap. Pure.
 
-Nothing is cleaned here. The frame's policy (`app.py`) allows no script, no form and no request, whatever the letter holds.
+Nothing is cleaned here. The frame's policy (`answers.py`) lets nothing run or load, whatever the letter holds.
 """
 
 from __future__ import annotations

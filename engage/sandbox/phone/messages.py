@@ -1,7 +1,7 @@
 """One message as the page draws it: a bubble, a card, a menu, a letter. Pure.
 
-Everything in here is data: the page puts words on the screen as words, whatever they contain. A link is spoken of by its
-place among the message's links; where it leads is looked up on the server when somebody taps it.
+Everything in here is data: the page puts words on the screen as words, whatever they contain. A link is spoken of by
+its place among the message's links; where it leads is looked up on the server when somebody taps it.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Phones that a visitor has just taken out of the box: their owners do not follow the account yet.
 
-The world meets a stranger at their first act. Until then they exist here, and the name they gave stays here, too: WeChat
-tells an account no names. Both are forgotten with the process; who has followed is in the truth log.
+The world meets a stranger at their first act. Until then they exist here, and the name they gave stays here, too:
+WeChat tells an account no names. Both are forgotten with the process; who has followed is in the truth log.
 """
 
 from __future__ import annotations

@@ -93,7 +93,7 @@ def _item(item: Item, brand: str) -> Json:
 
 
 def _said(text: str, brand: str) -> str:
-    """A grey line in the phone's own words: the account by its name, and no addresses, which are long and say nothing."""
+    """A grey line as the phone words it: the account by its name, and no addresses: they are long and say nothing."""
     named = {"已关注公众号": f"你已关注{brand}", "已取消关注": f"你已取消关注{brand}"}
     return named.get(text) or _ADDRESS.sub("", text)
 

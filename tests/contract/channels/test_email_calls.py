@@ -13,8 +13,8 @@ import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.handlers import Message as MessageHandler
 from aiosmtpd.smtp import AuthResult, LoginPassword
+from channel_rigs import EMAIL, NOW, Rig, a_message
 from channel_servers import HangUp, MailServer, Stall, closed_port
-from conftest import EMAIL, NOW, Rig, a_message
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec

@@ -6,8 +6,8 @@ import json
 from dataclasses import replace
 
 import pytest
+from channel_rigs import ADDRESSES, HANGS_UP, NOW, SECRETS, STALLS, Rig, a_message
 from channel_servers import Answer
-from conftest import ADDRESSES, HANGS_UP, NOW, SECRETS, STALLS, Rig, a_message
 
 from engage.channels.contract import Channel, Contact, NoWay, Payload, Way
 from engage.core.catalog import TopicClass

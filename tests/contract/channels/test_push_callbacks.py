@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
-from conftest import EMAIL, NOW, SMS, WECHAT
+from channel_rigs import EMAIL, NOW, SMS, WECHAT
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from urllib.parse import urlsplit
 
-from conftest import Rig, a_message
+from channel_rigs import Rig, a_message
 
 from engage.channels.contract import Payload
 from engage.channels.sms.signing import Call, Credentials, canonical_query, signed_headers

@@ -10,8 +10,8 @@ from datetime import timedelta
 
 import pytest
 import requests
+from channel_rigs import NOW, SECRETS, WECHAT, Rig, a_message, wechat_error
 from channel_servers import Answer, Behaviour, HangUp, HttpProvider, Seen, Stall, closed_port, said
-from conftest import NOW, SECRETS, WECHAT, Rig, a_message, wechat_error
 
 from engage.channels.contract import Channel
 from engage.channels.registry import build_channels

@@ -96,7 +96,6 @@ def test_every_test_of_the_language(line: str, expected: Condition) -> None:
         ("points: <= 6", ("E104", "<= 6")),
         ("points: 8..7", ("E312", "8..7")),
         ("points: ５００..", ("E101", "５００..")),
-        ("points: 1,000", ("E210", "000")),
         ("city: 500..", ("E305", "500..")),
         ("city: over 90d ago", ("E305", "over 90d ago")),
         ("city: contains", ("E305", "contains")),
@@ -131,14 +130,12 @@ def test_every_test_of_the_language(line: str, expected: Condition) -> None:
     ],
 )
 def test_lines_that_do_not_fit(line: str, expected: tuple[str, str]) -> None:
-    problems = found_on_top(f"exit_if: {{ {line} }}")
-    assert expected in problems
-    if "," not in line.replace(", ", ""):
-        assert problems == [expected]
+    assert found_on_top(f"exit_if: {{ {line} }}") == [expected]
 
 
 def test_a_block_text_as_a_comparison() -> None:
-    assert ("E104", "> 5") in found(text_of("exit_if:\n  points: > 5\npriority: 1"))
+    """`> 5` is the head of a text block to YAML."""
+    assert found(text_of("exit_if:\n  points: > 5\npriority: 1")) == [("E104", "> 5")]
 
 
 def test_suggestions_for_misspelt_names() -> None:
@@ -210,8 +207,8 @@ ASKS = """
 
 
 def test_answers_of_earlier_questions() -> None:
-    steps = f"{ASKS}  - if: {{ nps.score: 0..6, nps.comment: known, 口味.choice: 红茶, text.comment: contains 茶 }}\n    then: []"
-    step = good(text_of(steps=steps)).steps[-1]
+    lines = "{ nps.score: 0..6, nps.comment: known, 口味.choice: 红茶, text.comment: contains 茶 }"
+    step = good(text_of(steps=f"{ASKS}  - if: {lines}\n    then: []")).steps[-1]
     assert isinstance(step, Branch)
     assert step.arms[0].condition == All(
         (
@@ -261,9 +258,7 @@ def test_a_question_in_one_arm_is_not_earlier_for_the_other() -> None:
 
 def test_exit_if_may_use_any_answer() -> None:
     journey = good(text_of("exit_if: { nps.score: 0..6 }", ASKS.strip("\n")))
-    assert journey.exit_if == (
-        ExitOnCondition(Compare(AnswerValue("nps", "score"), Between(Decimal(0), Decimal(6)))),
-    )
+    assert journey.exit_if == (ExitOnCondition(Compare(AnswerValue("nps", "score"), Between(Decimal(0), Decimal(6)))),)
 
 
 def test_since_start_needs_a_run() -> None:

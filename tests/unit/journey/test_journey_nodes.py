@@ -13,7 +13,9 @@ def problems_of(source: str) -> list[tuple[str, str]]:
     return [(problem.code, underlined(source, problem)) for problem in problems]
 
 
-@pytest.mark.parametrize("text", ["yes", "NO", "10:30", "0123", "2026-02-29", "1e3", "null", "~", "0x1F", "500..", "60%"])
+@pytest.mark.parametrize(
+    "text", ["yes", "NO", "10:30", "0123", "2026-02-29", "1e3", "null", "~", "0x1F", "500..", "60%"]
+)
 def test_no_implicit_type_is_applied(text: str) -> None:
     node, problems = read_nodes(f"key: {text}\n", "x.yaml")
     assert problems == []

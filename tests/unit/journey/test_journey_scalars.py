@@ -80,7 +80,15 @@ def test_a_wait_for_a_field_points_at_the_field() -> None:
 
 @pytest.mark.parametrize(
     ("spelt", "guess"),
-    [("5天", "5d"), ("两周", "2w"), ("３小时", "3h"), ("10 minutes", "10m"), ("3个星期", "3w"), ("五百", None), ("x", None)],
+    [
+        ("5天", "5d"),
+        ("两周", "2w"),
+        ("３小时", "3h"),
+        ("10 minutes", "10m"),
+        ("3个星期", "3w"),
+        ("五百", None),
+        ("x", None),
+    ],
 )
 def test_durations_in_everyday_words_are_guessed(spelt: str, guess: str | None) -> None:
     assert guess_duration(spelt) == guess
@@ -137,7 +145,8 @@ def test_percent_and_priority() -> None:
 
 
 @pytest.mark.parametrize(
-    ("spelt", "help"), [("10点", "write 10:00"), ("9:5", None), ("8pm", "write 20:00"), ("24:00", None), ("10：30", "write 10:30")]
+    ("spelt", "help"),
+    [("10点", "write 10:00"), ("9:5", None), ("8pm", "write 20:00"), ("24:00", None), ("10：30", "write 10:30")],
 )
 def test_times_of_day_that_are_not(spelt: str, help: str | None) -> None:
     _, problems = read(text_of(f"start: {{ every: day, at: {spelt} }}\naudience: everyone"))
