@@ -57,8 +57,13 @@ def mark_address(reading: Reading, row: DeliveryRow, failure: Failure | None, co
 
 
 def _delivery_of(reading: Reading, fact: Receipt) -> DeliveryRow | None:
+    """None also where the receipt speaks of another address: bounces are mail, and anybody can write mail."""
     if fact.delivery_id is not None:
-        return receiving.delivery_by_id(reading.connection, fact.delivery_id)
-    if fact.provider_id is not None:
-        return receiving.delivery_by_provider_id(reading.connection, fact.channel, fact.provider_id)
-    return None
+        row = receiving.delivery_by_id(reading.connection, fact.delivery_id)
+    elif fact.provider_id is not None:
+        row = receiving.delivery_by_provider_id(reading.connection, fact.channel, fact.provider_id)
+    else:
+        row = None
+    if row is None or row.channel != fact.channel or fact.address not in (None, row.address):
+        return None
+    return row

@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any, assert_never
 
 import structlog
@@ -155,7 +156,9 @@ class Dispatch:
         """A repeat carries the very bytes of the first call, or it is not made."""
         if claimed.channel != clear.channel or claimed.address != clear.address or claimed.payload is None:
             return Overtaken("the member can no longer be reached as before")
-        return Ready(claimed, clear, Payload(claimed.payload, claimed.text or ""), claimed.text or "")
+        cost = Decimal(str(claimed.cost or 0))
+        payload = Payload(claimed.payload, claimed.text or "", claimed.segments or 1, cost)
+        return Ready(claimed, clear, payload, payload.text)
 
     # --- intend -------------------------------------------------------------------------------------------------
 
@@ -303,6 +306,8 @@ def _intent_of(ready: Ready, now: datetime) -> dict[str, Any]:
         "payload_hash": hashlib.sha256(canonical.encode()).hexdigest(),
         "text": ready.text,
         "offers": offers or None,
+        "segments": ready.payload.segments,
+        "cost": float(ready.payload.cost),
         "repeat_until": _repeat_until(ready, now),
     }
 

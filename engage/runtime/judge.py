@@ -23,6 +23,7 @@ from engage.core.delivery import Status
 from engage.core.eligibility import CapRule, DailySpan, HoursRule, Standing, may_send_from, over_cap, refusal
 from engage.core.journey.model import Ask, Send, Unless
 from engage.core.quiet import zone_of
+from engage.core.reply import CORRECTION_WINDOW
 from engage.runtime.advance import ends
 from engage.runtime.applied import Active, Applied
 from engage.runtime.context import Context
@@ -91,6 +92,7 @@ class Judge:
     taken_up: set[str]
     arrived: set[str]
     runs: Mapping[int, Any]
+    in_conversation: set[int]  # runs whose question the member has answered within a day: what follows is a reply
     ended: Mapping[int, str]
     passed_over: set[int]
     spent: dict[int, list[Spent]]
@@ -118,6 +120,7 @@ class Judge:
             taken_up=dispatching.taken_up(connection, batch),
             arrived=dispatching.arrived(connection, batch),
             runs=runs,
+            in_conversation=advancing.answered_since(connection, list(runs), now - CORRECTION_WINDOW),
             ended=ended,
             passed_over=passed_over,
             spent=dispatching.recent_messages(connection, refs, now - longest),
@@ -189,8 +192,8 @@ class Judge:
     # --- caps ---------------------------------------------------------------------------------------------------
 
     def _over_cap(self, claimed: Claimed) -> str | None:
-        """A fallback or a reminder is the same message; a reply uses no cap."""
-        if claimed.purpose in _REPLIES:
+        """A fallback or a reminder is the same message; a reply to the member uses no cap."""
+        if claimed.purpose in _REPLIES or claimed.enrolment_id in self.in_conversation:
             return None
         cap = self._cap_of(claimed.topic)
         rules = [CapRule(rule.count, rule.within) for rule in self.context.policy.caps.get(cap or "", [])]
@@ -239,7 +242,8 @@ class Judge:
         until = min((moment for moment in waiting if moment is not None), default=None)
         if until is not None:
             return Later(until, "provider is out of order", trace)
-        return Skip("no channel left to fall back to" if claimed.hop > 0 else "no channel can be used", trace)
+        tried = any(hop.channel is not None for hop in self.hops.get(claimed.key, []))
+        return Skip("no channel left to fall back to" if tried else "no channel can be used", trace)
 
     def _send_from(self, claimed: Claimed, channel: str, topic_class: TopicClass) -> datetime:
         if claimed.purpose in _REPLIES:

@@ -185,6 +185,12 @@ def answer_words(
     return found
 
 
+def answered_since(connection: Connection, run_ids: Sequence[int], since: datetime) -> set[int]:
+    """Runs with an answer younger than that."""
+    recent = answer.c.enrolment_id.in_(run_ids) & (answer.c.answered_at > since)
+    return set(connection.scalars(select(answer.c.enrolment_id).where(recent)))
+
+
 def field_dates(
     connection: Connection, field: str, kind: ValueType, runs: Sequence[RunRow]
 ) -> dict[int, date | datetime]:

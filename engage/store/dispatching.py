@@ -104,6 +104,8 @@ class Claimed:
     mode: str | None
     payload: Mapping[str, Any] | None
     text: str | None
+    segments: int | None
+    cost: float | None
     repeat_until: datetime | None
     first_sent_at: datetime | None
 
@@ -132,7 +134,7 @@ def _claimed(row: Any) -> Claimed:
         purpose=Purpose(row.purpose), topic=row.topic, priority=row.priority, template=row.template,
         queued_at=row.queued_at, late_at=row.late_at, enrolment_id=row.enrolment_id, journey_id=row.journey_id,
         step_id=row.step_id, visit=row.visit, channel=row.channel, fence=row.fence + 1, attempts=row.attempts,
-        repeat=row.status == Status.AMBIGUOUS, address=row.address, mode=row.mode, payload=row.payload, text=row.text,
+        repeat=row.status == Status.AMBIGUOUS, address=row.address, mode=row.mode, payload=row.payload, text=row.text, segments=row.segments, cost=row.cost,
         repeat_until=row.repeat_until, first_sent_at=row.first_sent_at,
     )  # fmt: skip
 

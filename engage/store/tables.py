@@ -266,6 +266,7 @@ answer = Table(
     PrimaryKeyConstraint("bucket", "id"),
     UniqueConstraint("bucket", "enrolment_id", "step_id", "visit"),
     Index(None, "survey", "answered_at"),
+    Index(None, "enrolment_id"),
 )
 
 task = Table(

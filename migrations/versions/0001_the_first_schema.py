@@ -56,6 +56,7 @@ def upgrade() -> None:
         ),
     )
     with op.batch_alter_table("answer", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_answer_enrolment_id"), ["enrolment_id"], unique=False)
         batch_op.create_index(batch_op.f("ix_answer_survey_answered_at"), ["survey", "answered_at"], unique=False)
 
     op.create_table(
@@ -516,6 +517,7 @@ def downgrade() -> None:
     op.drop_table("applied_file")
     with op.batch_alter_table("answer", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_answer_survey_answered_at"))
+        batch_op.drop_index(batch_op.f("ix_answer_enrolment_id"))
 
     op.drop_table("answer")
     with op.batch_alter_table("anniversary", schema=None) as batch_op:
