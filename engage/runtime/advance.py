@@ -68,7 +68,7 @@ class Advance:
         """Move one batch of due runs. Returns how many."""
         now = self._context.clock.now()
         with self._context.database.read() as connection:
-            if not advancing.due(connection, now, 1):
+            if not advancing.anything_due(connection, now):
                 return 0
         applied = self._context.applied.current()
         with self._context.database.write() as connection:

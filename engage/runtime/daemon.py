@@ -32,7 +32,7 @@ def only_daemon(database_file: Path | None) -> Iterator[None]:
     if database_file is None:
         yield
         return
-    path = database_file.with_name(database_file.name + ".lock")
+    path = _lock_file(database_file)
     with path.open("a+") as handle:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -44,6 +44,33 @@ def only_daemon(database_file: Path | None) -> Iterator[None]:
         handle.write(str(os.getpid()))
         handle.flush()
         yield
+
+
+def running_daemon(database_file: Path | None) -> int | None:
+    """The process that holds the lock; None if none does, or if there is no file to lock.
+
+    The lock itself is asked only if a process of the number on file is alive, so that asking never stands in the way of
+    a daemon that starts at this very moment.
+    """
+    if database_file is None:
+        return None
+    path = _lock_file(database_file)
+    try:
+        holder = int(path.read_text())
+        os.kill(holder, 0)
+        with path.open() as handle:
+            fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except (FileNotFoundError, ValueError, ProcessLookupError):
+        return None
+    except BlockingIOError:
+        return holder
+    except PermissionError:  # somebody else's process: alive
+        return holder
+    return None
+
+
+def _lock_file(database_file: Path) -> Path:
+    return database_file.with_name(database_file.name + ".lock")
 
 
 class Daemon:

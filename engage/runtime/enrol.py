@@ -7,7 +7,7 @@ schedule). Both bring entrants to the same door: `admit`.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import structlog
@@ -37,13 +37,16 @@ _SEGMENTS_SWEPT = "segments_swept"  # up to when the passing of time has been ap
 class Enrol:
     def __init__(self, context: Context) -> None:
         self._context = context
+        # Asked at every tick, and the same until something starts: kept with what it was worked out from.
+        self._next_for: tuple[datetime, str, tuple[str | None, ...]] | None = None
+        self._next = datetime.max.replace(tzinfo=UTC)
 
     def tick(self) -> int:
         """Returns how many events and starts were dealt with."""
         now = self._context.clock.now()
         with self._context.database.read() as connection:
-            timely = self._moment_has_come(connection, now)
-            if not timely and not events.fresh_events(connection, 1):
+            timely = self.next_due(connection, now) <= now
+            if not timely and not events.any_fresh(connection):
                 return 0
         applied = self._context.applied.current()
         with self._context.database.write() as connection:
@@ -51,20 +54,15 @@ class Enrol:
             return done + _look_at_events(connection, applied, now)
 
     def next_due(self, connection: Connection, now: datetime) -> datetime:
-        """The next start at a moment, or the next look at the passing of time, after `now`."""
-        applied = self._context.applied.current()
-        moments = [_hour(now) + SWEEP_EVERY]
-        for zone_name in members.timezones(connection):
-            zone = zone_of(zone_name, applied.catalog.timezone)
-            for active in applied.journeys.values():
-                start = active.journey.start
-                if isinstance(start, OnDate | OnSchedule) and not active.draining:
-                    moments.append(schedule.next_slot(start, now, zone).at)
-        return min(moments)
-
-    def _moment_has_come(self, connection: Connection, now: datetime) -> bool:
+        """The next start at a moment, or the next look at the passing of time; `now` if that was never done."""
         seen = _moment(state.get(connection, _STARTS_SEEN))
-        return seen is None or self.next_due(connection, seen) <= now
+        if seen is None:
+            return now
+        applied = self._context.applied.current()
+        known = (seen, applied.mark, tuple(members.timezones(connection)))
+        if known != self._next_for:
+            self._next_for, self._next = known, _next_moment(applied, seen, known[2])
+        return self._next
 
     def _start_by_time(self, connection: Connection, applied: Applied, now: datetime) -> int:
         seen = _moment(state.get(connection, _STARTS_SEEN)) or now
@@ -75,6 +73,17 @@ class Enrol:
                     done += _start_slots(connection, applied, active, zone_name, seen, now)
         state.put(connection, _STARTS_SEEN, now.isoformat(), now)
         return done + _sweep_segments(connection, applied, now)
+
+
+def _next_moment(applied: Applied, after: datetime, zone_names: Sequence[str | None]) -> datetime:
+    moments = [_hour(after) + SWEEP_EVERY]
+    for zone_name in zone_names:
+        zone = zone_of(zone_name, applied.catalog.timezone)
+        for active in applied.journeys.values():
+            start = active.journey.start
+            if isinstance(start, OnDate | OnSchedule) and not active.draining:
+                moments.append(schedule.next_slot(start, after, zone).at)
+    return min(moments)
 
 
 # --- starts at a moment -----------------------------------------------------------------------------------------

@@ -45,7 +45,7 @@ class Receive:
     def tick(self) -> int:
         """Read one batch. Returns how many records."""
         with self._context.database.read() as connection:
-            if not inbound.unread(connection, 1):
+            if not inbound.any_unread(connection):
                 return 0
         applied = self._context.applied.current()
         now = self._context.clock.now()

@@ -1,4 +1,4 @@
-"""A small HTTP server on a free loopback port that can do what others refuse to: hang up without an answer."""
+"""A small HTTP server on a loopback port that can do what others refuse to: hang up without an answer."""
 
 from __future__ import annotations
 
@@ -42,10 +42,11 @@ def json_answer(data: Mapping[str, Any], status: int = 200) -> Answer:
 
 
 class LoopbackServer:
-    """Serves from its own threads between start() and stop(). `respond` is called from many threads at once."""
+    """Serves from its own threads between start() and stop(). `respond` is called from many threads at once. Port 0
+    takes a free one. OSError if the port is taken."""
 
-    def __init__(self, respond: Respond) -> None:
-        self._server = _Server(("127.0.0.1", 0), _handler(respond))
+    def __init__(self, respond: Respond, port: int = 0) -> None:
+        self._server = _Server(("127.0.0.1", port), _handler(respond))
         self._thread: threading.Thread | None = None
 
     @property
@@ -66,6 +67,7 @@ class LoopbackServer:
 
 
 class _Server(socketserver.ThreadingTCPServer):
+    allow_reuse_address = True
     daemon_threads = True
     block_on_close = False
     request_queue_size = 128

@@ -21,8 +21,8 @@ _NAME = "mx.sandbox.invalid"
 class MailSink:
     """Serves from its own thread between start() and stop()."""
 
-    def __init__(self, chronicle: Chronicle) -> None:
-        self._controller = _LoopbackController(_Mailboxes(chronicle), server_hostname=_NAME)
+    def __init__(self, chronicle: Chronicle, port: int = 0) -> None:
+        self._controller = _LoopbackController(_Mailboxes(chronicle), port, server_hostname=_NAME)
 
     @property
     def host(self) -> str:
@@ -40,10 +40,10 @@ class MailSink:
 
 
 class _LoopbackController(Controller):
-    """Listens on a free port; the library's own wants to be told one."""
+    """Listens on a free port for port 0; the library's own cannot."""
 
-    def __init__(self, handler: object, server_hostname: str) -> None:
-        self._socket = socket.create_server((_HOST, 0))
+    def __init__(self, handler: object, port: int, server_hostname: str) -> None:
+        self._socket = socket.create_server((_HOST, port))
         super().__init__(handler, _HOST, self._socket.getsockname()[1], server_hostname=server_hostname)
 
     def _create_server(self) -> Any:

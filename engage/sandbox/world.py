@@ -31,7 +31,7 @@ from engage.sandbox.sms_gateway import SmsGateway
 from engage.sandbox.truth import TruthLog
 from engage.sandbox.wechat_api import WeChatApi
 
-__all__ = ["ActResult", "Behaviour", "GivenUp", "World"]
+__all__ = ["ActResult", "Behaviour", "GivenUp", "Ports", "World"]
 
 _NO_TEMPLATES: Mapping[str, str] = MappingProxyType({})
 
@@ -54,8 +54,21 @@ class GivenUp:
     answer: str
 
 
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """Where the providers listen; 0 takes a free port."""
+
+    wechat: int = 0
+    sms: int = 0
+    smtp: int = 0
+
+
+_FREE_PORTS = Ports()
+
+
 class World:
-    """`sms_templates`: the approved texts that the SMS provider holds, by template code, with `${name}` variables."""
+    """`sms_templates`: the approved texts that the SMS provider holds, by template code, with `${name}` variables.
+    OSError if a port is taken."""
 
     def __init__(
         self,
@@ -67,6 +80,7 @@ class World:
         behaviour: Behaviour,
         script: Sequence[Planned],
         sms_templates: Mapping[str, str] = _NO_TEMPLATES,
+        ports: Ports = _FREE_PORTS,
     ) -> None:
         chance = Chance(seed)
         self._clock = clock
@@ -74,9 +88,9 @@ class World:
         conditions = Conditions(seed, settings.account, people, behaviour, script)
         self._chronicle = Chronicle(self._truth, clock, Faults(chance, settings.faults), conditions)
         self._courier = Courier(settings, clock, chance)
-        self._wechat = LoopbackServer(WeChatApi(self._chronicle, settings).respond)
-        self._sms = LoopbackServer(SmsGateway(self._chronicle, settings, sms_templates).respond)
-        self._mail = MailSink(self._chronicle)
+        self._wechat = LoopbackServer(WeChatApi(self._chronicle, settings).respond, ports.wechat)
+        self._sms = LoopbackServer(SmsGateway(self._chronicle, settings, sms_templates).respond, ports.sms)
+        self._mail = MailSink(self._chronicle, ports.smtp)
         self._hands = threading.RLock()  # one thing is done at a time; never held by a provider's server
         self._by_hand = 0
         self._given_up: list[GivenUp] = []

@@ -16,7 +16,7 @@ from engage.core.delivery import Status
 from engage.core.journey.model import Since
 from engage.store.conditions import VALUE_COLUMN, Scope, compile_condition
 from engage.store.members import MemberRef
-from engage.store.tables import answer, delivery, enrolment, event, member, member_value
+from engage.store.tables import IS_LIVE, Instant, answer, delivery, enrolment, event, member, member_value
 
 # A fact told this late is history, not news: it neither starts a run, nor ends a wait, nor reaches a goal.
 NEWS_FOR = timedelta(days=1)
@@ -46,7 +46,7 @@ class RunRow:
 
 def due(connection: Connection, now: datetime, limit: int) -> list[RunRow]:
     """Live runs whose time has come, oldest first; on PostgreSQL, those no other daemon is working on."""
-    live = (enrolment.c.status == "live") & (enrolment.c.due_at <= now)
+    live = and_(IS_LIVE, enrolment.c.due_at <= now)
     oldest = _runs(live).order_by(enrolment.c.due_at, enrolment.c.id).limit(limit)
     return [_row(row) for row in connection.execute(oldest.with_for_update(skip_locked=True, of=enrolment))]
 
@@ -72,9 +72,17 @@ def _row(row: Any) -> RunRow:
 
 def next_due(connection: Connection, now: datetime) -> datetime | None:
     """The next moment after `now` at which a run is due."""
-    later = (enrolment.c.status == "live") & (enrolment.c.due_at > now)
-    earliest: datetime | None = connection.scalar(select(func.min(enrolment.c.due_at)).where(later))
+    earliest: datetime | None = connection.scalar(_NEXT_DUE, {"now": now})
     return earliest
+
+
+_NOW = bindparam("now", type_=Instant())
+_ANYTHING_DUE = select(enrolment.c.id).where(IS_LIVE, enrolment.c.due_at <= _NOW).limit(1)
+_NEXT_DUE = select(func.min(enrolment.c.due_at)).where(IS_LIVE, enrolment.c.due_at > _NOW)
+
+
+def anything_due(connection: Connection, now: datetime) -> bool:
+    return connection.scalar(_ANYTHING_DUE, {"now": now}) is not None
 
 
 # --- what is known ----------------------------------------------------------------------------------------------

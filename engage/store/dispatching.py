@@ -13,10 +13,9 @@ from engage.core.advance import Purpose
 from engage.core.delivery import LEASE, Recorded, Status
 from engage.store.database import take_ids, upsert
 from engage.store.members import MemberRef, in_refs
-from engage.store.tables import delivery, enrolment, event
+from engage.store.tables import IS_UNSETTLED, Instant, delivery, enrolment, event
 
 D = delivery.c
-UNSETTLED = (Status.PENDING, Status.CLAIMED, Status.SENDING, Status.AMBIGUOUS)
 # Events by which a member shows that a message reached them and was taken up.
 TAKEN_UP = ("clicked", "replied", "answered")
 
@@ -111,7 +110,15 @@ class Claimed:
 
 
 def claim(connection: Connection, now: datetime, limit: int) -> list[Claimed]:
-    """Take what is due, the most important first: fence + 1, lease. Whoever held it before can no longer write."""
+    """Take what is due: fence + 1, lease. Whoever held it before can no longer write."""
+    claimed = due(connection, now, limit)
+    _hold(connection, [c for c in claimed if not c.repeat], now, status=Status.CLAIMED)
+    _hold(connection, [c for c in claimed if c.repeat], now, status=Status.AMBIGUOUS)
+    return claimed
+
+
+def due(connection: Connection, now: datetime, limit: int) -> list[Claimed]:
+    """What `claim` would take, the most important first, as it would be held. Nothing is written."""
     waiting = and_(D.status == Status.PENDING, D.due_at <= now)
     repeatable = and_(D.status == Status.AMBIGUOUS, D.due_at <= now, D.repeat_until > now)
     query = (
@@ -121,11 +128,7 @@ def claim(connection: Connection, now: datetime, limit: int) -> list[Claimed]:
         .limit(limit)
         .with_for_update(skip_locked=True)
     )
-    rows = connection.execute(query).all()
-    claimed = [_claimed(row) for row in rows]
-    _hold(connection, [c for c in claimed if not c.repeat], now, status=Status.CLAIMED)
-    _hold(connection, [c for c in claimed if c.repeat], now, status=Status.AMBIGUOUS)
-    return claimed
+    return [_claimed(row) for row in connection.execute(query)]
 
 
 def _claimed(row: Any) -> Claimed:
@@ -134,13 +137,13 @@ def _claimed(row: Any) -> Claimed:
         purpose=Purpose(row.purpose), topic=row.topic, priority=row.priority, template=row.template,
         queued_at=row.queued_at, late_at=row.late_at, enrolment_id=row.enrolment_id, journey_id=row.journey_id,
         step_id=row.step_id, visit=row.visit, channel=row.channel, fence=row.fence + 1, attempts=row.attempts,
-        repeat=row.status == Status.AMBIGUOUS, address=row.address, mode=row.mode, payload=row.payload, text=row.text, segments=row.segments, cost=row.cost,
-        repeat_until=row.repeat_until, first_sent_at=row.first_sent_at,
+        repeat=row.status == Status.AMBIGUOUS, address=row.address, mode=row.mode, payload=row.payload, text=row.text,
+        segments=row.segments, cost=row.cost, repeat_until=row.repeat_until, first_sent_at=row.first_sent_at,
     )  # fmt: skip
 
 
 def _hold(connection: Connection, claimed: Sequence[Claimed], now: datetime, *, status: Status) -> None:
-    values = {"status": status, "fence": D.fence + 1, "lease_until": now + LEASE, "due_at": now + LEASE}
+    values = {"status": status, "fence": D.fence + 1, "due_at": now + LEASE}
     if claimed:
         connection.execute(update(delivery).where(_these(claimed)).values(values))
 
@@ -239,7 +242,7 @@ def enrolments_of(connection: Connection, claimed: Sequence[Claimed]) -> dict[in
 
 def set_aside(connection: Connection, claimed: Claimed, status: Status, reason: str, decision: Any) -> None:
     """Skipped or cancelled, with its reason."""
-    _write(connection, claimed, {"status": status, "reason": reason[:300], "decision": decision, "lease_until": None})
+    _write(connection, claimed, {"status": status, "reason": reason[:300], "decision": decision, "due_at": None})
 
 
 def put_back(
@@ -250,7 +253,6 @@ def put_back(
         "status": Status.PENDING,
         "due_at": due_at,
         "reason": reason,
-        "lease_until": None,
         "attempts": claimed.attempts,
     }
     _write(connection, claimed, values | ({"decision": decision} if decision is not None else {}))
@@ -258,7 +260,7 @@ def put_back(
 
 def leave_ambiguous(connection: Connection, claimed: Claimed) -> None:
     """No repeat: it waits for a receipt, or for a person."""
-    _write(connection, claimed, {"status": Status.AMBIGUOUS, "repeat_until": None, "lease_until": None})
+    _write(connection, claimed, {"status": Status.AMBIGUOUS, "repeat_until": None, "due_at": None})
 
 
 def begin_sending(connection: Connection, rows: Sequence[tuple[Claimed, Mapping[str, Any]]], now: datetime) -> None:
@@ -268,7 +270,6 @@ def begin_sending(connection: Connection, rows: Sequence[tuple[Claimed, Mapping[
             "status": Status.SENDING,
             "attempts": claimed.attempts + 1,
             "sent_at": now,
-            "lease_until": now + LEASE,
         }
         first = {"first_sent_at": claimed.first_sent_at or now, "due_at": now + LEASE, "reason": None}
         _write(connection, claimed, intent | first | dict(values))
@@ -281,10 +282,9 @@ def begin_sending(connection: Connection, rows: Sequence[tuple[Claimed, Mapping[
 
 def record(connection: Connection, claimed: Claimed, recorded: Recorded, values: Mapping[str, Any]) -> bool:
     """What became of it. False if somebody else has settled it meanwhile (the lease ran out)."""
-    due = {"due_at": recorded.due_at} if recorded.due_at is not None else {}
-    outcome = {"status": recorded.status, "reason": (recorded.reason or "")[:300] or None, "lease_until": None}
+    outcome = {"status": recorded.status, "reason": (recorded.reason or "")[:300] or None, "due_at": recorded.due_at}
     here = _mine(claimed) & (D.status == Status.SENDING)
-    return connection.execute(update(delivery).where(here).values(outcome | due | dict(values))).rowcount == 1
+    return connection.execute(update(delivery).where(here).values(outcome | dict(values))).rowcount == 1
 
 
 def _mine(claimed: Claimed) -> Any:
@@ -299,31 +299,33 @@ def _write(connection: Connection, claimed: Claimed, values: Mapping[str, Any]) 
 
 
 def expire_leases(connection: Connection, now: datetime) -> int:
-    """A claim nobody finished goes back; a send nobody recorded becomes ambiguous, never pending."""
-    ended = D.lease_until <= now
-    back = update(delivery).where(D.status == Status.CLAIMED, ended)
-    lost = update(delivery).where(D.status == Status.SENDING, ended)
-    released = connection.execute(back.values(status=Status.PENDING, due_at=now, lease_until=None)).rowcount
+    """A claim nobody finished goes back; a send nobody recorded becomes ambiguous, never pending; a repeat whose window
+    has closed is not made."""
+    ended = and_(IS_UNSETTLED, D.due_at <= now)
+    too_late = and_(ended, D.status == Status.AMBIGUOUS, or_(D.repeat_until.is_(None), D.repeat_until <= now))
+    connection.execute(update(delivery).where(too_late).values(due_at=None))
+    back = update(delivery).where(ended, D.status == Status.CLAIMED)
+    released = connection.execute(back.values(status=Status.PENDING, due_at=now)).rowcount
     reason = "the process ended before the outcome was recorded"
-    stranded = connection.execute(lost.values(status=Status.AMBIGUOUS, reason=reason, due_at=now, lease_until=None))
-    return int(released + stranded.rowcount)
+    lost = update(delivery).where(ended, D.status == Status.SENDING)
+    again = case((D.repeat_until > now, now), else_=None)
+    stranded = connection.execute(lost.values(status=Status.AMBIGUOUS, reason=reason, due_at=again)).rowcount
+    return int(released + stranded)
+
+
+_NOW = bindparam("now", type_=Instant())
+_ANYTHING_DUE = select(D.id).where(IS_UNSETTLED, D.due_at <= _NOW).limit(1)
+_NEXT_DUE = select(func.min(D.due_at)).where(IS_UNSETTLED, D.due_at > _NOW)
 
 
 def anything_due(connection: Connection, now: datetime) -> bool:
     """Whether there is something to claim or to reconcile."""
-    waiting = and_(D.status == Status.PENDING, D.due_at <= now)
-    repeatable = and_(D.status == Status.AMBIGUOUS, D.due_at <= now, D.repeat_until > now)
-    ended = and_(D.status.in_([Status.CLAIMED, Status.SENDING]), D.lease_until <= now)
-    return connection.scalar(select(D.id).where(or_(waiting, repeatable, ended)).limit(1)) is not None
+    return connection.scalar(_ANYTHING_DUE, {"now": now}) is not None
 
 
 def next_due(connection: Connection, now: datetime) -> datetime | None:
     """The next moment after `now` at which dispatch or the reconciler has something to do."""
-    leased = D.status.in_([Status.CLAIMED, Status.SENDING])
-    repeatable = and_(D.status == Status.AMBIGUOUS, D.repeat_until > D.due_at)
-    moment = case((leased, D.lease_until), else_=D.due_at)
-    timely = and_(D.status.in_(UNSETTLED), or_(D.status != Status.AMBIGUOUS, repeatable), moment > now)
-    earliest: datetime | None = connection.scalar(select(func.min(moment)).where(timely))
+    earliest: datetime | None = connection.scalar(_NEXT_DUE, {"now": now})
     return earliest
 
 

@@ -70,6 +70,13 @@ def fresh_events(connection: Connection, limit: int) -> list[FreshEvent]:
     return [FreshEvent(i, MemberRef(bucket, m), name, at, payload) for i, bucket, m, name, at, payload in rows]
 
 
+_ANY_FRESH = select(event.c.id).where(event.c.fresh).limit(1)
+
+
+def any_fresh(connection: Connection) -> bool:
+    return connection.scalar(_ANY_FRESH) is not None
+
+
 def mark_seen(connection: Connection, events: Sequence[FreshEvent]) -> None:
     buckets = sorted({e.member.bucket for e in events})
     seen = event.c.bucket.in_(buckets) & event.c.id.in_([e.id for e in events])

@@ -9,7 +9,7 @@ from datetime import datetime
 from sqlalchemy import Connection, select, update
 
 from engage.store.database import upsert
-from engage.store.tables import inbound
+from engage.store.tables import IS_UNREAD, inbound
 
 # Our own sources; their bodies are facts as JSON (core.fact_json). Providers' sources are named in channels.registry.
 PAGE = "page"
@@ -50,8 +50,15 @@ class Record:
 
 def unread(connection: Connection, limit: int) -> list[Record]:
     """The oldest unread records, in the order they arrived."""
-    query = select(inbound.c.id, inbound.c.source, inbound.c.key, inbound.c.body).where(inbound.c.status == "new")
+    query = select(inbound.c.id, inbound.c.source, inbound.c.key, inbound.c.body).where(IS_UNREAD)
     return [Record(*row) for row in connection.execute(query.order_by(inbound.c.id).limit(limit))]
+
+
+_ANY_UNREAD = select(inbound.c.id).where(IS_UNREAD).limit(1)
+
+
+def any_unread(connection: Connection) -> bool:
+    return connection.scalar(_ANY_UNREAD) is not None
 
 
 def mark_read(connection: Connection, ids: Sequence[int], now: datetime) -> None:

@@ -12,6 +12,9 @@ from sqlalchemy import Connection, delete, func, insert, select, update
 from engage.store.database import upsert
 from engage.store.tables import applied_file, enrolment, journey, journey_version
 
+# Asked at every tick, so built once.
+_MARK = select(func.max(applied_file.c.applied_at), func.count(applied_file.c.path))
+
 
 def digest(source: str) -> str:
     return hashlib.sha256(source.encode()).hexdigest()
@@ -39,9 +42,7 @@ def applied(connection: Connection) -> Applied:
 
 def mark(connection: Connection) -> str:
     """Cheap to read: tells whether anything was applied since."""
-    newest, count = connection.execute(
-        select(func.max(applied_file.c.applied_at), func.count(applied_file.c.path))
-    ).one()
+    newest, count = connection.execute(_MARK).one()
     return f"{newest}/{count}"
 
 

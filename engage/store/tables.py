@@ -240,7 +240,7 @@ event = Table(
     Index(None, "bucket", "member_id", "name", "at"),
     Index(None, "name", "at"),
     Index(None, "bucket", "enrolment_id", "name"),
-    Index("ix_event_fresh", "id", sqlite_where=text("fresh"), postgresql_where=text("fresh")),
+    Index("ix_event_fresh", "id", sqlite_where=text("fresh = 1"), postgresql_where=text("fresh")),
 )
 
 answer = Table(
@@ -335,7 +335,7 @@ job_slot = Table(
     PrimaryKeyConstraint("job", "slot"),
 )
 
-_LIVE = text("status = 'live'")
+_LIVE = text("status = 'live'")  # the words of a partial index; a query that means to use it says the same
 
 enrolment = Table(
     "enrolment",
@@ -411,7 +411,7 @@ delivery = Table(
     Column("status", String(16), nullable=False),
     Column("reason", String(300)),  # why it was skipped, failed or cancelled
     Column("queued_at", Instant, nullable=False),
-    Column("due_at", Instant, nullable=False),
+    Column("due_at", Instant),  # when to look again: to send, to repeat, or because a lease has ended; None: never
     Column("late_at", Instant),  # not sent after this
     Column("channel", String(16)),
     Column("address", String(200)),
@@ -422,7 +422,6 @@ delivery = Table(
     Column("text", Text),  # what the member reads
     Column("offers", JSON),  # menu words this message offers (「回复【1】」): never taken for a score
     Column("fence", Integer, nullable=False, server_default="0"),
-    Column("lease_until", Instant),
     Column("attempts", Integer, nullable=False, server_default="0"),
     Column("first_sent_at", Instant),  # of the first intent
     Column("sent_at", Instant),  # of the last intent
@@ -460,6 +459,13 @@ notice = Table(
         "ix_notice_due", "due_at", sqlite_where=text("status = 'pending'"), postgresql_where=text("status = 'pending'")
     ),
 )
+
+# What queries say to have these partial indexes used: SQLite takes one only where its own words stand in the query, not
+# where a bound value happens to mean the same.
+IS_LIVE = text("enrolment.status = 'live'")
+IS_UNSETTLED = text("delivery.status IN ('pending', 'claimed', 'sending', 'ambiguous')")
+IS_UNREAD = text("inbound.status = 'new'")
+IS_UNTOLD = text("notice.status = 'pending'")
 
 # --- running ----------------------------------------------------------------------------------------------------
 

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import Connection, Integer, bindparam, func, insert, select, update
 
 from engage.store.database import take_ids, upsert
 from engage.store.members import MemberRef
-from engage.store.tables import member, member_value, notice, task
+from engage.store.tables import IS_UNTOLD, Instant, member, member_value, notice, task
 
 T = task.c
 N = notice.c
@@ -121,9 +121,15 @@ class DueNotice:
     task: TaskRow
 
 
+_NOW = bindparam("now", type_=Instant())
+_DUE_NOTICES = (
+    select(notice).where(IS_UNTOLD, N.due_at <= _NOW).order_by(N.due_at, N.id).limit(bindparam("most", type_=Integer()))
+)
+_NEXT_NOTICE = select(func.min(N.due_at)).where(IS_UNTOLD, N.due_at > _NOW)
+
+
 def due_notices(connection: Connection, now: datetime, limit: int) -> list[DueNotice]:
-    due = (N.status == "pending") & (N.due_at <= now)
-    rows = connection.execute(select(notice).where(due).order_by(N.due_at, N.id).limit(limit)).all()
+    rows = connection.execute(_DUE_NOTICES, {"now": now, "most": limit}).all()
     tasks = {t.id: t for t in _tasks(connection, T.id.in_([row.task_id for row in rows]))} if rows else {}
     return [DueNotice(row.bucket, row.id, row.team, row.attempts, tasks[row.task_id]) for row in rows]
 
@@ -134,6 +140,5 @@ def settle_notices(connection: Connection, rows: Sequence[tuple[DueNotice, dict[
 
 
 def next_notice_due(connection: Connection, now: datetime) -> datetime | None:
-    waiting = (N.status == "pending") & (N.due_at > now)
-    earliest: datetime | None = connection.scalar(select(func.min(N.due_at)).where(waiting))
+    earliest: datetime | None = connection.scalar(_NEXT_NOTICE, {"now": now})
     return earliest

@@ -126,7 +126,7 @@ def upgrade() -> None:
         sa.Column("status", sa.String(length=16), nullable=False),
         sa.Column("reason", sa.String(length=300), nullable=True),
         sa.Column("queued_at", tables.Instant(timezone=True), nullable=False),
-        sa.Column("due_at", tables.Instant(timezone=True), nullable=False),
+        sa.Column("due_at", tables.Instant(timezone=True), nullable=True),
         sa.Column("late_at", tables.Instant(timezone=True), nullable=True),
         sa.Column("channel", sa.String(length=16), nullable=True),
         sa.Column("address", sa.String(length=200), nullable=True),
@@ -137,7 +137,6 @@ def upgrade() -> None:
         sa.Column("text", sa.Text(), nullable=True),
         sa.Column("offers", sa.JSON(), nullable=True),
         sa.Column("fence", sa.Integer(), server_default="0", nullable=False),
-        sa.Column("lease_until", tables.Instant(timezone=True), nullable=True),
         sa.Column("attempts", sa.Integer(), server_default="0", nullable=False),
         sa.Column("first_sent_at", tables.Instant(timezone=True), nullable=True),
         sa.Column("sent_at", tables.Instant(timezone=True), nullable=True),
@@ -248,7 +247,7 @@ def upgrade() -> None:
             batch_op.f("ix_event_bucket_member_id_name_at"), ["bucket", "member_id", "name", "at"], unique=False
         )
         batch_op.create_index(
-            "ix_event_fresh", ["id"], unique=False, sqlite_where=sa.text("fresh"), postgresql_where=sa.text("fresh")
+            "ix_event_fresh", ["id"], unique=False, sqlite_where=sa.text("fresh = 1"), postgresql_where=sa.text("fresh")
         )
         batch_op.create_index(batch_op.f("ix_event_name_at"), ["name", "at"], unique=False)
 
@@ -480,7 +479,7 @@ def downgrade() -> None:
     op.drop_table("id_block")
     with op.batch_alter_table("event", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_event_name_at"))
-        batch_op.drop_index("ix_event_fresh", sqlite_where=sa.text("fresh"), postgresql_where=sa.text("fresh"))
+        batch_op.drop_index("ix_event_fresh", sqlite_where=sa.text("fresh = 1"), postgresql_where=sa.text("fresh"))
         batch_op.drop_index(batch_op.f("ix_event_bucket_member_id_name_at"))
         batch_op.drop_index(batch_op.f("ix_event_bucket_enrolment_id_name"))
 

@@ -63,7 +63,7 @@ function link(person, fresh) {
   return element("a", { class: "row", href: `/p/${encodeURIComponent(person.key)}` },
     element("span", { class: "face", "aria-hidden": "true" }, [...person.name].at(-1)),
     element("span", {},
-      element("span", { class: "who" }, element("b", {}, person.name), element("span", {}, channels.join(" · "))),
+      element("span", { class: "who" }, element("b", {}, person.name), element("span", {}, [person.ref, ...channels].filter(Boolean).join(" · "))),
       element("span", { class: "words" }, person.last?.words ?? "还没有收到消息")),
     element("span", { class: "aside" },
       person.last?.when ?? "",

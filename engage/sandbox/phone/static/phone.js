@@ -185,6 +185,8 @@ function closeLetter() {
 letterFrame.addEventListener("load", () => {
   const away = letterFrame.contentWindow.location.pathname.endsWith("/open");
   letter.classList.toggle("away", away);
+  $("#away-title").hidden = !away;
+  $("#away-title").textContent = letterFrame.contentDocument.title || "网页";
   $("#close-letter").setAttribute("aria-label", away ? "回到邮件" : "回到收件箱");
   $("#unsubscribe").hidden = away || !openLetter?.unsubscribe;
   if (away) refresh();

@@ -1,0 +1,81 @@
+"""The `engage` command: its list of commands, and the one place where every error ends.
+
+A command is a module beside this one and its line here. Only that module is imported when it is called.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+from typer.core import TyperGroup
+from typer.main import get_command
+
+from engage.cli.later import Later
+from engage.cli.options import GlobalOptions
+
+_BUILD, _RUN, _LOOK, _DATA = "Write journeys", "Run them", "See what happens", "Data"
+
+COMMANDS = (
+    Later("init", "engage.cli.init:init", "Start a new project.", _BUILD),
+    Later("check", "engage.cli.check:check", "Find every mistake in journeys, templates and catalog.", _BUILD),
+    Later("preview", "engage.cli.preview:preview", "Show a template as one member would get it.", _BUILD),
+    Later("send-test", "engage.cli.send_test:send_test", "Really send a template, to a test address.", _BUILD),
+    Later("apply", "engage.cli.apply:apply", "Make the files of the project what runs.", _BUILD),
+    Later("run", "engage.cli.run:run", "Run the daemon: journeys, sending, web.", _RUN),
+    Later("sandbox", "engage.cli.sandbox:sandbox", "Local WeChat, SMS and mail, with the follower's phone.", _RUN),
+    Later("demo", "engage.cli.demo:demo", "See the main job done, in minutes and without any account.", _RUN),
+    Later("pause", "engage.cli.pause:pause", "Stop sending: everything, a journey, or a channel.", _RUN),
+    Later("resume", "engage.cli.pause:resume", "Go on sending after a pause.", _RUN),
+    Later("status", "engage.cli.status:status", "How the system is, now.", _LOOK),
+    Later("report", "engage.cli.report:report", "What came of it: messages, goals, NPS, cost.", _LOOK),
+    Later("explain", "engage.cli.explain:explain", "Why a member got what they got, and did not get the rest.", _LOOK),
+    Later("tasks", "engage.cli.tasks:group", "Open tasks of the teams: list them, close them.", _LOOK),
+    Later("import", "engage.cli.importing:group", "Bring in members or events from CSV and Excel.", _DATA),
+    Later("export", "engage.cli.exporting:export", "Write what is stored, as JSON Lines or CSV.", _DATA),
+    Later("db", "engage.cli.db:group", "Upgrade and back up the database.", _DATA),
+)
+
+
+def engage(
+    ctx: typer.Context,
+    config: Annotated[
+        Path | None,
+        typer.Option("--config", help="The config file. Default: config.yaml here or in a folder above."),
+    ] = None,
+    lang: Annotated[
+        Literal["en", "zh"] | None,
+        typer.Option("--lang", help="Language of the answers. Default: the config's, else the system's."),
+    ] = None,
+) -> None:
+    """Multichannel customer engagement that runs itself: journeys in YAML over WeChat, SMS and email.
+
+    Start with  engage demo , or with  engage init my-shop .
+
+    Exit codes: 0 done · 1 the answer is no, or problems were found · 2 wrong usage · 3 the configuration cannot be
+    used · 4 refused as things stand (the message says what to do first) · 5 a fault of Engage or the machine.
+    """
+    ctx.obj = GlobalOptions(config, lang)
+
+
+def build() -> TyperGroup:
+    root = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
+    root.callback()(engage)
+    group = get_command(root)
+    if not isinstance(group, TyperGroup):
+        raise AssertionError("a Typer with a callback is a group")
+    for command in COMMANDS:
+        group.add_command(command)
+    return group
+
+
+def main(args: list[str] | None = None) -> None:
+    """Runs one command and leaves the process with its exit code."""
+    try:
+        build()(args=args, prog_name="engage")
+    except Exception as error:
+        from engage.cli.ending import tell
+
+        sys.exit(tell(error))

@@ -1,0 +1,62 @@
+"""How a command ends: exit codes that mean something, and one clear line for every error."""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from enum import IntEnum
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from engage.config import ConfigError
+from engage.errors import EngageError
+
+
+class Ending(IntEnum):
+    DONE = 0
+    NO = 1  # the answer is no, or problems were found
+    USAGE = 2
+    CONFIG = 3
+    REFUSED = 4  # as things stand: another daemon, an old schema, stranded members
+    FAULT = 5
+
+
+class Refusal(Exception):
+    """A command will not, or cannot, do what was asked. The words are final: in the reader's language."""
+
+    def __init__(self, words: str, ending: Ending = Ending.REFUSED) -> None:
+        super().__init__(words)
+        self.ending = ending
+
+
+def tell(error: Exception) -> Ending:
+    """Say it on stderr. A traceback only for what nobody foresaw: that one is ours, and we need it."""
+    ending = _ending_of(error)
+    if ending is Ending.FAULT and not isinstance(error, OSError | SQLAlchemyError):
+        traceback.print_exception(error)
+    print(f"engage: {_words(error)}", file=sys.stderr)
+    return ending
+
+
+def _ending_of(error: Exception) -> Ending:
+    match error:
+        case Refusal():
+            return error.ending
+        case ConfigError():
+            return Ending.CONFIG
+        case EngageError():
+            return Ending.REFUSED
+        case _:
+            return Ending.FAULT
+
+
+def _words(error: Exception) -> str:
+    match error:
+        case Refusal() | ConfigError() | EngageError():
+            return str(error)
+        case SQLAlchemyError():
+            return f"the database refuses: {getattr(error, 'orig', None) or error}"
+        case OSError():
+            return f"{error.strerror or error}{f': {error.filename}' if error.filename else ''}"
+        case _:
+            return f"something unforeseen happened ({type(error).__name__}: {error})"
