@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from sqlalchemy import make_url
 
 from engage.channels.registry import build_channels, build_sources
 from engage.channels.staff import StaffMail, StaffRobot
-from engage.clock import Clock
+from engage.clock import Clock, SystemClock, VirtualClock
 from engage.config import Config
 from engage.content.links import Links
 from engage.core.journey.model import Journey
 from engage.runtime.context import AppliedHolder, Context
 from engage.runtime.engine import Engine
+from engage.store import state
 from engage.store.database import Database
 from engage.web.app import make_app
 from engage.web.deps import WebDeps
@@ -45,6 +47,13 @@ def open_database(config: Config, folder: Path) -> Database:
     if url.get_backend_name() == "sqlite" and url.database and url.database != ":memory:":
         url = url.set(database=str((folder / url.database).resolve()))
     return Database(url.render_as_string(hide_password=False))
+
+
+def clock_of(database: Database) -> Clock:
+    """The clock a database lives by: a demo's stands still where the demo left it; any other is the system's."""
+    with database.read() as connection:
+        moment = state.get(connection, state.VIRTUAL_NOW)
+    return VirtualClock(datetime.fromisoformat(moment)) if moment is not None else SystemClock()
 
 
 def build(config: Config, clock: Clock, folder: Path) -> App:

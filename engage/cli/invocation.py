@@ -17,16 +17,12 @@ from engage.cli.ending import Refusal
 from engage.cli.logs import log_quietly
 from engage.cli.options import GlobalOptions
 from engage.cli.screen import Screen
-from engage.clock import Clock, SystemClock, VirtualClock
 from engage.config import Config, ConfigError, load_config
 from engage.core.problem import Lang
-from engage.store import state
 from engage.store.database import Database
 from engage.store.migrating import require_current
 
 CONFIG_NAME = "config.yaml"
-# Where a demo keeps its own time. Commands on such a database tell time by it.
-VIRTUAL_MOMENT = "virtual_moment"
 
 
 @dataclass
@@ -83,17 +79,6 @@ class Invocation:
             yield database
         finally:
             database.close()
-
-
-def clock_of(database: Database) -> Clock:
-    """The real time; or the moment a demo's database stands at."""
-    moment = virtual_moment(database)
-    return VirtualClock(moment) if moment is not None else SystemClock()
-
-
-def virtual_moment(database: Database):  # type: ignore[no-untyped-def]
-    with database.read() as connection:
-        return state.get(connection, VIRTUAL_MOMENT)
 
 
 def nearest_config(folder: Path) -> Path | None:

@@ -28,6 +28,7 @@ from engage.sandbox.model import Act, ChannelName, Person, Phone, Planned, Sandb
 from engage.sandbox.phones import Item
 from engage.sandbox.pushes import Push, Visit, WeChatPush
 from engage.sandbox.sms_gateway import SmsGateway
+from engage.sandbox.staff_room import StaffRoom
 from engage.sandbox.truth import TruthLog
 from engage.sandbox.wechat_api import WeChatApi
 
@@ -91,6 +92,7 @@ class World:
         self._wechat = LoopbackServer(WeChatApi(self._chronicle, settings).respond, ports.wechat)
         self._sms = LoopbackServer(SmsGateway(self._chronicle, settings, sms_templates).respond, ports.sms)
         self._mail = MailSink(self._chronicle, ports.smtp)
+        self._staff = StaffRoom(folder, clock)
         self._hands = threading.RLock()  # one thing is done at a time; never held by a provider's server
         self._by_hand = 0
         self._given_up: list[GivenUp] = []
@@ -113,7 +115,13 @@ class World:
     def smtp_port(self) -> int:
         return self._mail.port
 
+    @property
+    def staff_url(self) -> str:
+        """Where the staff's group robots listen: one path for each group."""
+        return self._staff.url
+
     def start(self) -> None:
+        self._staff.start()
         self._wechat.start()
         self._sms.start()
         self._mail.start()
@@ -122,6 +130,7 @@ class World:
         self._wechat.stop()
         self._sms.stop()
         self._mail.stop()
+        self._staff.stop()
         with self._hands:
             self._courier.close()
             self._truth.close()

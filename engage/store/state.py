@@ -11,6 +11,7 @@ from sqlalchemy import Connection, delete, select
 from engage.store.database import upsert
 from engage.store.tables import job_slot, pause, state
 
+VIRTUAL_NOW = "virtual_now"  # where the clock of a demo stands
 ALL = "all"  # the pause scope that stops everything
 
 

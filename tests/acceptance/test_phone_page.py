@@ -24,10 +24,16 @@ from engage.sandbox.truth import Done, TruthLog
 from engage.sandbox.world import World
 from engage.web.server import Server
 
-_NO_NETWORK = (
-    "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
-    "--disable-component-update --disable-sync"
-).split()
+_QUIET = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
 _PHONES = [(360, 740), (390, 844), (430, 932)]
 _SURVEY = """<!doctype html><meta charset="utf-8"><title>您的意见</title><h1>愿意推荐我们吗？</h1>
 <form method="post"><input type="radio" name="score" value="9" checked><button>提交</button></form>"""
@@ -146,7 +152,7 @@ def browser() -> Iterator[Browser]:
     if chromium is None:
         pytest.skip("there is no Chromium on this machine (apt-get install chromium): the phone page was not opened")
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=_NO_NETWORK)
+        browser = playwright.chromium.launch(executable_path=chromium, args=_QUIET)
         yield browser
         browser.close()
 
@@ -187,8 +193,10 @@ def on_a_phone(browser: Browser) -> Iterator[Page]:
     with browser.new_context(viewport={"width": 390, "height": 844}, has_touch=True, locale="zh-CN") as context:
         page = context.new_page()
         page.set_default_timeout(8000)
-        page.on("pageerror", lambda error: pytest.fail(f"the page's script failed: {error}"))
+        failures: list[str] = []
+        page.on("pageerror", lambda error: failures.append(str(error)))
         yield page
+        assert failures == []
 
 
 def fits(page: Page) -> bool:
@@ -325,3 +333,20 @@ def test_the_keyboard_is_enough(demo: Demo, on_a_phone: Page) -> None:
     page.keyboard.press("Escape")
     expect(page.get_by_role("button", name="旅程")).to_be_focused()
     expect(page.get_by_role("button", name="收起")).to_be_hidden()
+
+
+def test_the_list_finds_people_and_says_who_has_new_messages(demo: Demo, on_a_phone: Page) -> None:
+    page = on_a_phone
+    demo.mail("<h1>来得早</h1>")
+    page.goto(demo.url)
+    row = page.get_by_role("link", name="林晚")
+    expect(row).to_contain_text("茶到了")
+    expect(row.locator(".badge")).to_have_count(0)  # whoever comes later has missed nothing
+    demo.mail("<h1>刚刚来</h1>")
+    expect(row.locator(".badge")).to_have_text("1")
+    page.get_by_text("有新消息", exact=True).click()
+    expect(row).to_be_visible()
+    page.get_by_label("按姓名、会员号或手机号查找").fill("13900000002")
+    expect(page.get_by_text("没有找到，换个词试试")).to_be_visible()
+    page.get_by_label("按姓名、会员号或手机号查找").fill("m00001")
+    expect(row).to_be_visible()

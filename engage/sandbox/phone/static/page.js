@@ -61,23 +61,29 @@ export async function post(url, body) {
 }
 
 // How many messages of each channel have been seen on each phone, kept by the browser. Whoever opens the demo for the
-// first time has seen all that came before.
+// first time has seen all that came before; a phone that turns up later has everything to show.
 const SEEN = "seen";
+const KNOWS_EVERYBODY = "*"; // set once the list has been read
 
-export function rememberFrom(people) {
-  if (localStorage.getItem(SEEN)) return;
-  localStorage.setItem(SEEN, JSON.stringify(Object.fromEntries(people.map(({ key, received }) => [key, received]))));
+const readSeen = () => JSON.parse(localStorage.getItem(SEEN)) ?? {};
+const writeSeen = (seen) => localStorage.setItem(SEEN, JSON.stringify(seen));
+
+export function seenBefore(people, isEverybody) {
+  const seen = readSeen();
+  if (seen[KNOWS_EVERYBODY]) return;
+  for (const { key, received } of people) seen[key] ??= received;
+  if (isEverybody) seen[KNOWS_EVERYBODY] = true;
+  writeSeen(seen);
 }
 
 export function unseen(key, received) {
-  const seen = (JSON.parse(localStorage.getItem(SEEN)) ?? {})[key] ?? {};
+  const seen = readSeen()[key] ?? {};
   // A demo that was started afresh on the same port has fewer messages than were seen in the last one.
-  const fresh = (channel) => Math.max(0, received[channel] - Math.min(seen[channel] ?? 0, received[channel]));
+  const fresh = (channel) => received[channel] - Math.min(seen[channel] ?? 0, received[channel]);
   return Object.fromEntries(CHANNELS.map((channel) => [channel, fresh(channel)]));
 }
 
 export function markSeen(key, channel, count) {
-  const seen = JSON.parse(localStorage.getItem(SEEN)) ?? {};
-  seen[key] = { ...seen[key], [channel]: count };
-  localStorage.setItem(SEEN, JSON.stringify(seen));
+  const seen = readSeen();
+  writeSeen({ ...seen, [key]: { ...seen[key], [channel]: count } });
 }

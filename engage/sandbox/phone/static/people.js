@@ -1,6 +1,6 @@
 // The list of people: find one, see who has new messages, take a new phone.
 
-import { element, keepUpToDate, post, rememberFrom, unseen } from "./page.js";
+import { element, keepUpToDate, post, seenBefore, unseen } from "./page.js";
 
 const CHANNEL_WORDS = { wechat: "微信", sms: "短信", email: "邮件" };
 const SHOWN_AT_MOST = 200;
@@ -73,7 +73,7 @@ function link(person, fresh) {
 function show(state) {
   document.getElementById("clock").textContent = state.now;
   people = state.people;
-  rememberFrom(people);
+  seenBefore(people, true);
   if (!order.length) putInOrder();
   draw();
 }

@@ -1,7 +1,7 @@
 // One phone: its three apps, the browser over them, and the panel with the journeys and the time.
 
 import { drawItem, drawLetterRow, drawRuns } from "./messages.js";
-import { CHANNELS, element, keepUpToDate, markSeen, post, rememberFrom, unseen } from "./page.js";
+import { CHANNELS, element, keepUpToDate, markSeen, post, seenBefore, unseen } from "./page.js";
 
 const key = decodeURIComponent(location.pathname.split("/").at(-1));
 const home = `/p/${encodeURIComponent(key)}`;
@@ -269,7 +269,7 @@ function showPanel(shown) {
 
 function show(polled) {
   state = polled;
-  rememberFrom([{ key, received: state.received }]);
+  seenBefore([{ key, received: state.received }], false);
   document.title = `${state.name}的手机`;
   $("#owner").textContent = state.name;
   $("#clock").textContent = state.now;

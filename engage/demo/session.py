@@ -1,0 +1,157 @@
+"""One run of the demo, from an empty folder (or where it was killed) to the phone that a person can pick up."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from rich.console import Console
+
+from engage.bootstrap import App, build
+from engage.clock import VirtualClock
+from engage.config import load_config
+from engage.content.project import Project, project_files, read_project
+from engage.demo import folder as folders
+from engage.demo.controls import DemoControls
+from engage.demo.drive import Drive
+from engage.demo.folder import START, Settings
+from engage.demo.screen import DemoScreen
+from engage.errors import EngageError
+from engage.exchange.importing import import_events, import_members
+from engage.runtime.applying import apply
+from engage.runtime.daemon import only_daemon
+from engage.sandbox.behaviour import Followers
+from engage.sandbox.model import Person
+from engage.sandbox.phone.app import phone_app
+from engage.sandbox.population import events_csv, make_people, members_csv
+from engage.sandbox.shop import script
+from engage.sandbox.world import World
+from engage.store import migrating, progress, state
+from engage.store.database import Database
+from engage.web.server import Server
+
+_READY = "demo_ready"  # the first members are in: from here on a killed demo goes on instead of starting again
+
+
+def play(folder: Path, settings: Settings, console: Console, *, stay: bool, phone_port: int) -> None:
+    """Live through the days that were asked for; then, if `stay`, serve the phone page until it is interrupted."""
+    project = _read_project(folder)
+    with only_daemon(folder / "engage.db"):
+        people = make_people(settings.members, settings.seed, START)
+        clock = VirtualClock(_moment(folder))
+        world = _world(folder, settings, people, project, clock)
+        with _serving(folder, settings, world, clock) as app:
+            _set_up(app, folder, settings, people, project)
+            drive = Drive(app.engine, world, clock)
+            _live_through(app, drive, settings, console)
+            _say_where(folder, console)
+            if stay:
+                _serve_phone(app, world, drive, console, phone_port)
+        missed = world.given_up()
+        if missed:
+            raise EngageError(f"the engine did not take {len(missed)} callbacks; the first: {missed[0]}")
+
+
+def _read_project(folder: Path) -> Project:
+    sources, problems = project_files(folder)
+    project, found = read_project(sources)
+    if project is None:
+        raise EngageError(f"{folder} has {len(problems) + len(found)} problems; see `engage check {folder}`")
+    return project
+
+
+def _moment(folder: Path) -> datetime:
+    """Where the clock of an earlier run stood; the beginning, if there was none."""
+    path = folder / "engage.db"
+    if not path.exists():
+        return START
+    database = Database(f"sqlite:///{path}")
+    try:
+        migrating.upgrade(database)
+        with database.read() as connection:
+            stored = state.get(connection, state.VIRTUAL_NOW)
+    finally:
+        database.close()
+    return datetime.fromisoformat(stored) if stored is not None else START
+
+
+def _world(folder: Path, settings: Settings, people: list[Person], project: Project, clock: VirtualClock) -> World:
+    followers = Followers(frozenset(person.key for person in people), settings.seed, START)
+    plans = script(people, settings.seed, START, settings.days)
+    shared = folders.sandbox_settings(settings)
+    approved = project.library.approved_sms()
+    return World(folder, clock, settings.seed, shared, people, followers, plans, approved)
+
+
+@contextmanager
+def _serving(folder: Path, settings: Settings, world: World, clock: VirtualClock) -> Iterator[App]:
+    """The simulators and the engine's web server, up; down again whatever happens."""
+    world.start()
+    try:
+        path = folders.write_config(folder, settings, folders.sandbox_settings(settings), world)
+        app = build(load_config(path), clock, folder)
+        try:
+            migrating.upgrade(app.context.database)
+            yield app
+        finally:
+            app.close()
+    finally:
+        world.stop()
+
+
+def _set_up(app: App, folder: Path, settings: Settings, people: list[Person], project: Project) -> None:
+    """Apply the journeys and import the shop's members, once. Each part may be repeated: nothing happens twice."""
+    database, now = app.context.database, app.context.clock.now()
+    with database.read() as connection:
+        ready = state.get(connection, _READY)
+    if not ready:
+        apply(database, project, now)
+        for name, text, bring in (
+            ("members.csv", members_csv(people, settings.seed, START), import_members),
+            ("events.csv", events_csv(people, settings.seed, START), import_events),
+        ):
+            (folder / name).write_text(text, encoding="utf-8")
+            bring(database, project.catalog, folder / name, now)
+        with database.write() as connection:
+            state.put(connection, _READY, True, now)
+    app.server.start()
+
+
+def _live_through(app: App, drive: Drive, settings: Settings, console: Console) -> None:
+    end = START + timedelta(days=settings.days)
+    screen = DemoScreen(console, START, end)
+    database, clock = app.context.database, app.context.clock
+
+    def told() -> None:
+        if screen.wants_to_show(clock.now()):
+            with database.read() as connection:
+                screen.show(clock.now(), progress.progress(connection))
+
+    with screen.running():
+        drive.run_until(end, told)
+    with database.read() as connection:
+        screen.summary(clock.now(), progress.progress(connection), progress.journey_totals(connection))
+
+
+def _say_where(folder: Path, console: Console) -> None:
+    config = folder / "config.yaml"
+    console.print()
+    console.print(f"The truth, as the phones saw it:  {folder / 'truth'}")
+    console.print(
+        f"Look into it:  engage --config {config} report   (or status, tasks, explain M00001, export answers)"
+    )
+
+
+def _serve_phone(app: App, world: World, drive: Drive, console: Console, port: int) -> None:
+    controls = DemoControls(app.context, world, drive)
+    brand = app.context.applied.current().catalog.brand.name
+    server = Server(phone_app(world, controls, brand), "127.0.0.1", port)
+    server.start()
+    console.print()
+    console.print(f"[bold]Pick up a follower's phone:  {server.url}[/bold]   (Ctrl-C ends the demo)")
+    try:
+        drive.flow()
+    finally:
+        server.stop()

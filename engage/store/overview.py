@@ -1,0 +1,99 @@
+"""How the system is now: what is waiting, what is due, what needs somebody. Reads only."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection, func, select
+
+from engage.core.delivery import Status
+from engage.store.tables import delivery, enrolment, event, inbound, pause, state, task
+
+D, E = delivery.c, enrolment.c
+_RESTING = "resting:"
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Live enrolments at one step; the holdout, which walks along unseen, is not in."""
+
+    journey_id: str
+    step_id: str | None
+    members: int
+    due: int  # to be looked at now
+    next_due_at: datetime | None
+
+
+def standing(connection: Connection, now: datetime) -> list[Standing]:
+    due = func.count(E.id).filter(E.due_at <= now)
+    query = select(E.journey_id, E.step_id, func.count(), due, func.min(E.due_at)).where(
+        E.status == "live", E.holdout.is_(False)
+    )
+    rows = connection.execute(query.group_by(E.journey_id, E.step_id).order_by(E.journey_id, E.step_id))
+    return [Standing(*row) for row in rows]
+
+
+@dataclass(frozen=True, slots=True)
+class Outbox:
+    by_status: Mapping[str, int]
+    oldest_due_at: datetime | None  # of what should have gone out by now
+    next_due_at: datetime | None
+
+
+def outbox(connection: Connection, now: datetime) -> Outbox:
+    counts = connection.execute(select(D.status, func.count()).group_by(D.status))
+    waiting = D.status == Status.PENDING
+    earliest = select(func.min(D.due_at)).where(waiting)
+    oldest = connection.scalar(earliest.where(D.due_at <= now))
+    later = connection.scalar(earliest.where(D.due_at > now))
+    return Outbox({row[0]: row[1] for row in counts}, oldest, later)
+
+
+@dataclass(frozen=True, slots=True)
+class Inbox:
+    """Records that wait to be read, that could not be read, and events no journey has looked at."""
+
+    unread: int
+    unreadable: int
+    fresh_events: int
+
+
+def inbox(connection: Connection) -> Inbox:
+    query = select(inbound.c.status, func.count()).where(inbound.c.status.in_(["new", "unreadable"]))
+    counts: dict[str, int] = {row[0]: row[1] for row in connection.execute(query.group_by(inbound.c.status))}
+    fresh = connection.scalar(select(func.count()).select_from(event).where(event.c.fresh)) or 0
+    return Inbox(counts.get("new", 0), counts.get("unreadable", 0), fresh)
+
+
+@dataclass(frozen=True, slots=True)
+class Paused:
+    scope: str
+    since: datetime
+    reason: str | None
+
+
+def pauses(connection: Connection) -> list[Paused]:
+    rows = connection.execute(select(pause.c.scope, pause.c.since, pause.c.reason).order_by(pause.c.scope))
+    return [Paused(*row) for row in rows]
+
+
+def resting(connection: Connection, now: datetime) -> dict[str, datetime]:
+    """Channels left alone until then, because their provider refuses everything."""
+    rows = connection.execute(select(state.c.key, state.c.value).where(state.c.key.startswith(_RESTING)))
+    until = {key.removeprefix(_RESTING): datetime.fromisoformat(value) for key, value in rows}
+    return {channel: moment for channel, moment in sorted(until.items()) if moment > now}
+
+
+@dataclass(frozen=True, slots=True)
+class OpenTasks:
+    open: int
+    urgent: int
+    overdue: int
+
+
+def open_tasks(connection: Connection, now: datetime) -> OpenTasks:
+    t = task.c
+    query = select(func.count(), func.count(t.id).filter(t.urgent), func.count(t.id).filter(t.due_at < now))
+    return OpenTasks(*connection.execute(query.where(t.closed_at.is_(None))).one())

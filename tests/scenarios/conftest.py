@@ -1,0 +1,31 @@
+"""A stage for each test: its own folder, database, servers and clock."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from stage import OpenStage, Stage
+
+
+@pytest.fixture
+def open_stage(tmp_path: Path) -> Iterator[OpenStage]:
+    """Stages that begin at another moment, with faults, or under another policy."""
+    opened: list[Stage] = []
+
+    def make(starts: str = "2026-11-23 10:00", **more: object) -> Stage:
+        folder = tmp_path / str(len(opened))
+        folder.mkdir()
+        opened.append(Stage(folder, starts, **more))  # type: ignore[arg-type]
+        return opened[-1]
+
+    yield make
+    for stage in opened:
+        stage.close()
+
+
+@pytest.fixture
+def stage(open_stage: OpenStage) -> Stage:
+    """A Monday morning, ten o'clock."""
+    return open_stage()
