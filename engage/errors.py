@@ -1,4 +1,4 @@
-"""Faults: exceptions that code may catch, record, and back off from. Author mistakes are `Problem`s, decisions values."""
+"""Faults: exceptions to catch, record, and back off from. Author mistakes are `Problem`s, decisions are values."""
 
 from __future__ import annotations
 

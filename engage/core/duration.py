@@ -6,7 +6,7 @@ import re
 from datetime import time, timedelta
 
 _UNITS = {"w": timedelta(weeks=1), "d": timedelta(days=1), "h": timedelta(hours=1), "m": timedelta(minutes=1)}
-_DURATION = re.compile(r"(?:\d{1,5}[wdhm])+")
+_DURATION = re.compile(r"(?:\d{1,5}[wdhm]){1,8}")  # bounded, so that no text is longer than a timedelta can be
 _PART = re.compile(r"(\d+)([wdhm])")
 _TIME = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)")
 

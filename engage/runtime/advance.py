@@ -48,6 +48,7 @@ from engage.core.journey.model import (
 )
 from engage.core.quiet import zone_of
 from engage.core.timing import UntilField
+from engage.runtime import goals
 from engage.runtime.applied import Active, Applied
 from engage.runtime.context import Context
 from engage.runtime.doing import Doing
@@ -198,7 +199,11 @@ class _Batch:
         if note is not None:
             self.lines.append((run.member.bucket, run.id, step.id, note.what, note.detail))
         if run.holdout:
-            return  # measured, not sent to: it walks the same steps and nothing comes of them
+            # Measured, not sent to: it walks the same steps and nothing comes of them, but for the moment from which a
+            # goal is counted, which is when the message would have gone out.
+            if any(isinstance(effect, QueueMessage) for effect in effects):
+                self._set(run, last_message_at=self.now)
+            return
         for effect in effects:
             match effect:
                 case QueueMessage():
@@ -287,9 +292,4 @@ def ends(
 
 
 def _counts(journey: Journey, run: RunRow, seen: Seen) -> bool:
-    """Whether the goal falls into the attribution window. Whoever got no message is counted from entry."""
-    goal = journey.goal
-    if goal is None or goal.within is None:
-        return True
-    start = run.entered_at if goal.count_from_entry or run.last_message_at is None else run.last_message_at
-    return seen.at <= start + goal.within
+    return journey.goal is not None and goals.counts(journey.goal, run, seen)

@@ -20,6 +20,7 @@ from engage.core.journey.model import OnDate, OnEvent, OnSchedule, OnSegment
 from engage.core.quiet import zone_of
 from engage.runtime.applied import Active, Applied
 from engage.runtime.context import Context
+from engage.runtime.goals import note_goals
 from engage.store import advancing, enrolling, events, members, segments, state
 from engage.store.enrolling import Entrant
 from engage.store.events import FreshEvent, NewEvent
@@ -154,6 +155,7 @@ def _look_at_events(connection: Connection, applied: Applied, now: datetime) -> 
         if not active.draining:
             _start_by_events(connection, applied, active, news, now)
     _wake(connection, applied, news, now)
+    note_goals(connection, applied, news, now)
     told = {event.member for event in news}
     crossings = segments.refresh(connection, applied.catalog, events.members_of(fresh), now)
     record_crossings(connection, applied, [c for c in crossings if c.member in told], now)

@@ -342,7 +342,8 @@ def resting_channels(connection: Connection, context: Context, now: datetime) ->
 def _looked_again(
     connection: Connection, applied: Applied, batch: Sequence[Claimed], now: datetime
 ) -> tuple[dict[int, str], set[int]]:
-    """Goal, exit and `only_if` once more: ended runs with the reason, and messages whose `only_if` holds no more."""
+    """Goal, exit and `only_if` once more: ended runs with the reason, and messages whose `only_if` holds no more. Runs
+    that came to their natural end are asked, too: their last message may still wait for the morning."""
     by_run = {c.enrolment_id: c for c in batch if c.enrolment_id is not None}
     runs = advancing.runs_by_id(connection, [(c.member.bucket, i) for i, c in by_run.items()])
     ended: dict[int, str] = {}

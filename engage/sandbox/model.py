@@ -85,7 +85,7 @@ class Unfollow:
 
 @dataclass(frozen=True, slots=True)
 class Type:
-    """Words typed into the WeChat chat, or an SMS reply. `about` is the handover they have in mind, for the truth log."""
+    """Words typed into the WeChat chat, or an SMS reply. `about`: the handover they have in mind, for the truth log."""
 
     channel: ChannelName
     address: str

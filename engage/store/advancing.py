@@ -15,7 +15,7 @@ from engage.core.condition import Condition, ValueType
 from engage.core.delivery import Status
 from engage.core.journey.model import Since
 from engage.store.conditions import VALUE_COLUMN, Scope, compile_condition
-from engage.store.members import MemberRef
+from engage.store.members import MemberRef, in_refs
 from engage.store.tables import IS_LIVE, Instant, answer, delivery, enrolment, event, member, member_value
 
 # A fact told this late is history, not news: it neither starts a run, nor ends a wait, nor reaches a goal.
@@ -52,10 +52,20 @@ def due(connection: Connection, now: datetime, limit: int) -> list[RunRow]:
 
 
 def runs_by_id(connection: Connection, runs: Sequence[tuple[int, int]]) -> list[RunRow]:
-    """Live runs, given as (bucket, id)."""
+    """Runs, live or ended, given as (bucket, id)."""
     buckets, ids = sorted({bucket for bucket, _ in runs}), [i for _, i in runs]
-    here = enrolment.c.bucket.in_(buckets) & enrolment.c.id.in_(ids) & (enrolment.c.status == "live")
+    here = enrolment.c.bucket.in_(buckets) & enrolment.c.id.in_(ids)
     return [_row(row) for row in connection.execute(_runs(here).order_by(enrolment.c.id))]
+
+
+def without_goal(
+    connection: Connection, journey_id: str, refs: Sequence[MemberRef], *, ended: bool, live: bool
+) -> list[RunRow]:
+    """These members' runs of a journey for which no goal has been noted yet."""
+    statuses = [status for status, wanted in (("ended", ended), ("live", live)) if wanted]
+    here = in_refs(enrolment, refs) & (enrolment.c.journey_id == journey_id) & enrolment.c.goal_at.is_(None)
+    wanted = here & enrolment.c.status.in_(statuses)
+    return [_row(row) for row in connection.execute(_runs(wanted).order_by(enrolment.c.id))]
 
 
 def _runs(where: Any) -> Any:

@@ -16,7 +16,7 @@ def letter_page(html: str, open_url: Callable[[str], str | None]) -> str:
     """`open_url` gives the address on the phone that opens a link; None takes the link out."""
 
     def led(found: re.Match[str]) -> str:
-        target = open_url(unescape(found[3]).strip())
-        return f'{found[1]}"{escape(target or "")}"' if target else f'{found[1]}""'
+        target = open_url(unescape(found[3]).strip()) or "#"
+        return f'{found[1]}"{escape(target)}"'
 
     return _HREF.sub(led, html)

@@ -315,7 +315,7 @@ def test_a_letter_is_shown_in_a_frame_that_runs_and_loads_nothing(page: PhonePag
     place = f"/p/{LIN.key}/open?message={quote(message, safe='')}"
     assert f'<a class="b" href="{place}&amp;link=0">9 分</a>' in shown.text
     assert f'href="{place}&amp;link=1">退订' in shown.text.replace("HREF=", "href=")
-    assert 'href="">点' in shown.text
+    assert 'href="#">点' in shown.text
     assert engine not in shown.text
 
 
