@@ -5,16 +5,30 @@ Secrets may be written as `env:NAME` or `file:/path`, so that the file itself ca
 
 from __future__ import annotations
 
+import difflib
 import os
+import re
+from collections.abc import Hashable
 from datetime import time, timedelta
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, Self
 
 import yaml
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    model_validator,
+)
+from pydantic_core import ErrorDetails
 
 from engage.core.duration import parse_duration, parse_time
+from engage.core.quiet import leaves_room
 
 
 class ConfigError(Exception):
@@ -32,10 +46,31 @@ def _resolve_secret(value: object) -> object:
         return os.environ[name]
     if isinstance(value, str) and value.startswith("file:"):
         path = Path(value.removeprefix("file:"))
-        if not path.is_file():
-            raise ValueError(f"the file {path} does not exist")
-        return path.read_text(encoding="utf-8").strip()
+        try:
+            return path.read_text(encoding="utf-8").strip()
+        except FileNotFoundError:
+            raise ValueError(f"the file {path} does not exist") from None
+        except (OSError, UnicodeDecodeError):
+            raise ValueError(f"the file {path} cannot be read as text") from None
     return value
+
+
+def _filled(secret: SecretStr) -> SecretStr:
+    if not secret.get_secret_value().strip():
+        raise ValueError("is empty; write the secret, or env:NAME, or file:/path")
+    return secret
+
+
+def _long_enough(secret: SecretStr) -> SecretStr:
+    if len(secret.get_secret_value()) < SIGNING_KEY_LENGTH:
+        raise ValueError(f"is too short; use at least {SIGNING_KEY_LENGTH} random characters")
+    return secret
+
+
+def _aes_key(secret: SecretStr) -> SecretStr:
+    if not re.fullmatch(r"[A-Za-z0-9+/]{43}", secret.get_secret_value()):
+        raise ValueError("is not an EncodingAESKey; copy the 43 letters and digits from the account's settings")
+    return secret
 
 
 def _duration(value: object) -> object:
@@ -43,6 +78,8 @@ def _duration(value: object) -> object:
         parsed = parse_duration(value)
         if parsed is None:
             raise ValueError(f"“{value}” is not a duration; durations look like 30m, 2h, 3d, 1d12h")
+        if not timedelta(0) < parsed <= _LONGEST:
+            raise ValueError(f"“{value}” is out of range; write something between 1m and {_LONGEST.days}d")
         return parsed
     return value
 
@@ -56,10 +93,22 @@ def _time(value: object) -> object:
     return value
 
 
-Secret = Annotated[SecretStr, BeforeValidator(_resolve_secret)]
+def _url(value: str) -> str:
+    if not value.startswith(("http://", "https://")):
+        raise ValueError(f"“{value}” is not a web address; it starts with https:// or http://")
+    return value.rstrip("/")
+
+
+SIGNING_KEY_LENGTH = 32
+_LONGEST = timedelta(days=3660)  # of a frequency cap; a slip of the keyboard otherwise
+Secret = Annotated[SecretStr, BeforeValidator(_resolve_secret), AfterValidator(_filled)]
 Duration = Annotated[timedelta, BeforeValidator(_duration)]
 TimeOfDay = Annotated[time, BeforeValidator(_time)]
-Url = Annotated[str, AfterValidator(lambda url: url.rstrip("/"))]
+Url = Annotated[str, AfterValidator(_url)]
+Port = Annotated[int, Field(ge=1, le=65535)]
+Concurrency = Annotated[int, Field(ge=1, le=256)]
+Money = Annotated[Decimal, Field(ge=0)]
+Share = Annotated[Decimal, Field(ge=0, le=1)]
 
 
 class Section(BaseModel):
@@ -72,9 +121,9 @@ class Database(Section):
 
 class Web(Section):
     host: str = "127.0.0.1"
-    port: int = 8080
+    port: Port = 8080
     public_url: Url = "http://127.0.0.1:8080"  # how followers and providers reach us
-    signing_key: Secret  # signs links and unsubscribe tokens; at least 32 characters
+    signing_key: Annotated[Secret, AfterValidator(_long_enough)]  # signs links and unsubscribe tokens
     api_keys: dict[str, Secret] = Field(default_factory=dict)  # name → key
 
 
@@ -83,9 +132,9 @@ class WeChat(Section):
     app_secret: Secret
     account: str  # gh_…: the account's original id, the ToUserName of callbacks
     callback_token: Secret
-    encoding_aes_key: Secret  # 43 characters; callbacks are accepted in safe mode only
+    encoding_aes_key: Annotated[Secret, AfterValidator(_aes_key)]  # callbacks are accepted in safe mode only
     base_url: Url = "https://api.weixin.qq.com"
-    concurrency: int = 8
+    concurrency: Concurrency = 8
 
 
 class Sms(Section):
@@ -96,21 +145,21 @@ class Sms(Section):
     sign_name: str
     callback_secret: Secret  # Aliyun's pushes are not signed: the secret is part of the callback path
     base_url: Url = "https://dysmsapi.aliyuncs.com"
-    price: Decimal = Decimal("0.045")  # per segment
-    concurrency: int = 8
+    price: Money = Decimal("0.045")  # per segment
+    concurrency: Concurrency = 8
 
 
 class Email(Section):
     host: str
-    port: int = 587
+    port: Port = 587
     security: Literal["none", "starttls", "tls"] = "starttls"
     username: str | None = None
     password: Secret | None = None
     sender: str  # "山野茶事 <hello@example.com>"
     bounce_domain: str  # envelope senders are b+<delivery>@<bounce_domain>
     callback_secret: Secret  # the mail server posts bounces to /callbacks/email/<secret>
-    price: Decimal = Decimal("0.001")
-    concurrency: int = 4
+    price: Money = Decimal("0.001")
+    concurrency: Concurrency = 4
 
 
 class Channels(Section):
@@ -127,7 +176,7 @@ class Hours(Section):
 
 
 class Cap(Section):
-    count: int
+    count: Annotated[int, Field(ge=0)]  # 0: none at all
     within: Duration
 
 
@@ -142,10 +191,36 @@ class Policy(Section):
             "survey": [Cap(count=1, within=timedelta(days=7))],
         }
     )  # by topic; a topic without a row has no cap
-    response_value: Decimal = Decimal("1.00")  # what one response is worth, for ranking channels
-    engagement: dict[str, Decimal] = Field(
+    response_value: Money = Decimal("1.00")  # what one response is worth, for ranking channels
+    engagement: dict[str, Share] = Field(
         default_factory=lambda: {"wechat": Decimal("0.30"), "email": Decimal("0.08"), "sms": Decimal("0.06")}
     )  # expected share of messages answered or clicked
+
+    @model_validator(mode="after")
+    def _only_known_channels(self) -> Self:
+        """A misspelt channel would lose its rule in silence, and marketing hours must never do that."""
+        for key, channels in (("marketing_hours", self.marketing_hours), ("engagement", self.engagement)):
+            unknown = sorted(set(channels) - set(Channels.model_fields))
+            if unknown:
+                known = ", ".join(Channels.model_fields)
+                raise ValueError(f"{key}.{unknown[0]}: there is no such channel; the channels are {known}")
+        return self
+
+    @model_validator(mode="after")
+    def _hours_leave_room(self) -> Self:
+        """Hours in which nothing can be sent would hold every message back for ever."""
+        quiet = (self.quiet_hours.start, self.quiet_hours.end)
+        for channel, hours in self.marketing_hours.items():
+            if not leaves_room(quiet, (hours.start, hours.end)):
+                raise ValueError(
+                    f"marketing_hours.{channel}: {_spelt(hours)} lies wholly inside the quiet hours "
+                    f"{_spelt(self.quiet_hours)}, so that nothing could ever be sent; change one of the two"
+                )
+        return self
+
+
+def _spelt(hours: Hours) -> str:
+    return f"{hours.start:%H:%M}-{hours.end:%H:%M}"
 
 
 class StaffWebhook(Section):
@@ -169,18 +244,58 @@ class Config(Section):
 def load_config(path: Path) -> Config:
     """Read and validate. Every mistake at once, each with its key; never a secret's value."""
     try:
-        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+        # S506: this is a SafeLoader that knows even fewer types.
+        raw = yaml.load(path.read_text(encoding="utf-8"), Loader=_TextLoader)  # noqa: S506
     except FileNotFoundError:
         raise ConfigError(f"{path} does not exist. `engage init DIR` makes a project with one.") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path} is not valid YAML: {error}") from None
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be read: {error.strerror}") from None
+    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
+        raise ConfigError(f"{path} is not valid YAML: {_yaml_problem(error)}") from None
     if not isinstance(raw, dict):
         raise ConfigError(f"{path} must be a mapping, like config.example.yaml")
     try:
         return Config.model_validate(raw)
     except ValidationError as error:
-        lines = [
-            f"  {'.'.join(str(part) for part in item['loc'])}: {item['msg'].removeprefix('Value error, ')}"
-            for item in error.errors(include_input=False, include_url=False)
-        ]
+        lines = [f"  {_problem(item)}" for item in error.errors(include_input=False, include_url=False)]
         raise ConfigError("\n".join([f"{path} cannot be used:", *lines])) from None
+
+
+class _TextLoader(yaml.SafeLoader):
+    """Values stay the text they are; the sections decide what they mean. To YAML 1.1 an unquoted `21:00` is the number
+    1260, which read as a time is 00:21. Only `null` and nothing are themselves. A key given twice is an error."""
+
+    yaml_implicit_resolvers = {  # noqa: RUF012
+        first: [(tag, pattern) for tag, pattern in rules if tag == "tag:yaml.org,2002:null"]
+        for first, rules in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
+        seen: set[str] = set()
+        for key, _ in node.value:
+            name = str(key.value)
+            if name in seen:
+                raise yaml.constructor.ConstructorError(None, None, "this key is given twice", key.start_mark)
+            seen.add(name)
+        return super().construct_mapping(node, deep)
+
+
+def _yaml_problem(error: Exception) -> str:
+    """Without the text around it, which YAML's own message quotes: that may be a password."""
+    if not isinstance(error, yaml.MarkedYAMLError) or error.problem is None:
+        return "it is not a text file that YAML can read"
+    line = f"line {error.problem_mark.line + 1}: " if error.problem_mark is not None else ""
+    return line + re.sub(r"""(['"]).*\1""", "…", error.problem)
+
+
+def _problem(item: ErrorDetails) -> str:
+    key = ".".join(str(part) for part in item["loc"])
+    match item["type"]:
+        case "missing":
+            return f"{key}: is missing; see config.example.yaml"
+        case "extra_forbidden":
+            known = {name for section in Section.__subclasses__() for name in section.model_fields}
+            near = difflib.get_close_matches(str(item["loc"][-1]), sorted(known), 1)
+            return f"{key}: there is no such key" + (f"; did you mean {near[0]}?" if near else "")
+        case _:
+            return f"{key}: {item['msg'].removeprefix('Value error, ')}"

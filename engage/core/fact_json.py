@@ -36,13 +36,13 @@ def fact_to_json(fact: Fact) -> str:
 
 def fact_from_json(text: str) -> Fact:
     """Raises ValueError for anything `fact_to_json` did not write."""
-    data = json.loads(text)
     try:
+        data = json.loads(text)
         adapter = _ADAPTERS[data.pop("fact")]
         if adapter is _ADAPTERS["MemberGiven"]:
             data["consents"] = {(topic, channel): granted for topic, channel, granted in data["consents"]}
         fact: Fact = adapter.validate_python(data)
-    except (AttributeError, KeyError, TypeError) as error:
+    except (AttributeError, KeyError, TypeError, RecursionError) as error:
         raise ValueError(f"not a fact: {error}") from error
     return fact
 

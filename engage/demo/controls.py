@@ -42,8 +42,12 @@ class DemoControls:
         return lines
 
     def _member(self, key: str) -> MemberRef | None:
-        """The member behind a phone, by any name the engine may know them under."""
-        person = self._world.phone(key).person
+        """The member behind a phone, by any name the engine may know them under. None for a phone just unpacked: the
+        world meets its owner at their first act."""
+        try:
+            person = self._world.phone(key).person
+        except KeyError:
+            return None
         mobile = f"+86{person.phone}" if person.phone else None
         names = {members.MEMBER_KIND: person.ref, "wechat": person.openid, "sms": mobile, "email": person.email}
         with self._context.database.read() as connection:

@@ -160,7 +160,7 @@ def _message(active: Active, run: RunRow, effect: QueueMessage, now: datetime) -
         template=_template_name(step, effect.purpose),
         due_at=now + effect.after,
         hop=1 if effect.purpose is Purpose.REMIND else 0,
-        late_at=now + late if late is not None else None,
+        late_at=(run.due_at or now) + late if late is not None else None,  # not from when a late daemon got to it
         enrolment_id=run.id,
         journey_id=run.journey_id,
         version=active.version,

@@ -38,9 +38,7 @@ def note_goals(connection: Connection, applied: Applied, news: Sequence[FreshEve
         runs = advancing.without_goal(
             connection, active.journey.id, refs, ended=goal.within is not None, live=not goal.then_exit
         )
-        seen = advancing.first_seen(
-            connection, applied.catalog, [goal.event], Since.START, goal.where, None, runs, now
-        )
+        seen = advancing.first_seen(connection, applied.catalog, [goal.event], Since.START, goal.where, None, runs, now)
         reached = [(run, seen[run.id]) for run in runs if run.id in seen and counts(goal, run, seen[run.id])]
         advancing.save(
             connection,

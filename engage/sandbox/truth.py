@@ -114,6 +114,11 @@ class TruthLog:
         for file in self._files.values():
             file.close()
 
+    @property
+    def last(self) -> int:
+        """The number of the newest line, over all logs; 0 if there is none."""
+        return self._last
+
     def _next(self) -> int:
         self._last += 1
         return self._last

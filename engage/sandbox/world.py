@@ -94,7 +94,7 @@ class World:
         self._mail = MailSink(self._chronicle, ports.smtp)
         self._staff = StaffRoom(folder, clock)
         self._hands = threading.RLock()  # one thing is done at a time; never held by a provider's server
-        self._by_hand = 0
+        self._by_hand = self._truth.last  # beyond any act by hand of an earlier life of this world
         self._given_up: list[GivenUp] = []
 
     # --- servers ---

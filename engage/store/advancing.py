@@ -26,7 +26,7 @@ _OF_MEMBER = (member.c.bucket == enrolment.c.bucket) & (member.c.id == enrolment
 
 @dataclass(frozen=True, slots=True)
 class RunRow:
-    """One live enrolment as it stands in the database."""
+    """One enrolment as it stands in the database. `due_at`: when it was to be looked at, however late that is done."""
 
     id: int
     member: MemberRef
@@ -37,6 +37,7 @@ class RunRow:
     visit: int
     phase: str
     entered_at: datetime
+    due_at: datetime | None
     deadline_at: datetime | None
     last_message_at: datetime | None
     context: Mapping[str, Any]
@@ -75,8 +76,8 @@ def _runs(where: Any) -> Any:
 def _row(row: Any) -> RunRow:
     return RunRow(
         row.id, MemberRef(row.bucket, row.member_id), row.journey_id, row.version, row.holdout, row.step_id,
-        row.visit, row.phase, row.entered_at, row.deadline_at, row.last_message_at, row.context, row.per_value,
-        row.timezone,
+        row.visit, row.phase, row.entered_at, row.due_at, row.deadline_at, row.last_message_at, row.context,
+        row.per_value, row.timezone,
     )  # fmt: skip
 
 

@@ -232,8 +232,13 @@ class Stage:
         self.settle()
 
     def moment(self, day: int, at: str) -> datetime:
-        on = (self.began + timedelta(days=day)).date()
-        return datetime.fromisoformat(f"{on.isoformat()} {at}").replace(tzinfo=ZONE).astimezone(UTC)
+        return self.moment_of(f"{(self.began + timedelta(days=day)).date().isoformat()} {at}")
+
+    def moment_of(self, local: str) -> datetime:
+        return datetime.fromisoformat(local).replace(tzinfo=ZONE).astimezone(UTC)
+
+    def local(self, at: datetime) -> datetime:
+        return at.astimezone(ZONE)
 
     def _next_moment(self) -> datetime:
         """What is due next. The engine's own hourly look at segments is left to the moments at which there is
@@ -293,10 +298,12 @@ class Stage:
 
     def clicks(self, name: str, channel: ChannelName | None = None) -> None:
         """The first link of the last message."""
+        assert self.opens(name, self.last(name, channel).handover.links[0].url, channel).status == 302
+
+    def opens(self, name: str, url: str, channel: ChannelName | None = None) -> ActResult:
+        """An address from the last message."""
         came = self.last(name, channel)
-        url = came.handover.links[0].url
-        result = self._does(OpenLink(came.handover.channel, came.handover.address, url))
-        assert result.status == 302
+        return self._does(OpenLink(came.handover.channel, came.handover.address, url))
 
     def fills(self, name: str, score: int, comment: str | None = None, channel: ChannelName = "email") -> ActResult:
         """The survey page behind the last message: opened, and sent."""
@@ -385,7 +392,7 @@ class Stage:
         return [(came.when, came.channel) for came in self.phone(name)]
 
     def when(self, at: datetime) -> str:
-        local = at.astimezone(ZONE)
+        local = self.local(at)
         return f"day {(local.date() - self.began.date()).days} {local:%H:%M}"
 
     # --- what Engage has on file --------------------------------------------------------------------------------
@@ -441,6 +448,11 @@ class Stage:
         """What the member's run decided, as `step: what`."""
         run = self.run(name, journey)
         return [f"{row.step_id}: {row.what}" for row in self.rows(decision, enrolment_id=run.id)]
+
+    def notes(self, name: str, journey: str, what: str) -> list[Mapping[str, Any]]:
+        """The details of one kind of decision in the member's newest run."""
+        run = self.runs(name, journey)[-1]
+        return [row.detail for row in self.rows(decision, enrolment_id=run.id, what=what)]
 
     def tasks(self) -> list[TaskRow]:
         """The open ones."""

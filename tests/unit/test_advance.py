@@ -237,9 +237,7 @@ def test_a_choice_is_told_in_the_trail() -> None:
 
 def test_while_commenting_a_run_stays_until_the_ten_minutes_are_over() -> None:
     until = NOW + 4 * MINUTE
-    turn = look(
-        an_ask(comment=words("?")), Known(answer=an_answer(6)), phase=Phase.COMMENTING, deadline_at=until
-    )
+    turn = look(an_ask(comment=words("?")), Known(answer=an_answer(6)), phase=Phase.COMMENTING, deadline_at=until)
     assert turn == Stay(Phase.COMMENTING, until)
 
 

@@ -11,9 +11,7 @@ from hypothesis import strategies as st
 from engage.core.choose import Candidate, choose
 
 ONE = Decimal("1.00")
-WECHAT = Candidate(
-    "wechat", None, "客服消息 (wrote to us 1d7h ago, 1/5 left)", Decimal("0.000"), Decimal("0.30")
-)
+WECHAT = Candidate("wechat", None, "客服消息 (wrote to us 1d7h ago, 1/5 left)", Decimal("0.000"), Decimal("0.30"))
 SMS = Candidate("sms", None, "sms", Decimal("0.045"), Decimal("0.06"))
 EMAIL = Candidate("email", None, "email", Decimal("0.001"), Decimal("0.08"))
 BOUNCED = Candidate("email", "hard bounce", "email", Decimal("0.001"), Decimal("0.08"))

@@ -31,7 +31,25 @@ def test_durations(text: str, expected: timedelta) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "d", "3", "3 d", "3d ", " 3d", "-3d", "+3d", "3.5d", "3D", "3s", "3y", "3天", "P3D", "1d 12h", "3d\n", "123456d"],
+    [
+        "",
+        "d",
+        "3",
+        "3 d",
+        "3d ",
+        " 3d",
+        "-3d",
+        "+3d",
+        "3.5d",
+        "3D",
+        "3s",
+        "3y",
+        "3天",
+        "P3D",
+        "1d 12h",
+        "3d\n",
+        "123456d",
+    ],
 )
 def test_what_is_no_duration(text: str) -> None:
     assert parse_duration(text) is None

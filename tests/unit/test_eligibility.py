@@ -188,7 +188,9 @@ def test_the_answer_window_is_five_minutes() -> None:
     st.sampled_from(TopicClass),
     st.sampled_from([SHANGHAI, NEW_YORK, ZoneInfo("Australia/Lord_Howe")]),
 )
-def test_no_deferred_message_lands_in_the_quiet_hours(passed: timedelta, topic_class: TopicClass, zone: ZoneInfo) -> None:
+def test_no_deferred_message_lands_in_the_quiet_hours(
+    passed: timedelta, topic_class: TopicClass, zone: ZoneInfo
+) -> None:
     now = datetime(2026, 1, 1, tzinfo=UTC) + passed
     moment = sent_at(now, topic_class, zone=zone)
     clock = moment.astimezone(zone).time()

@@ -56,8 +56,8 @@ def wang(database: Database) -> MemberRef:
         store.put_contact_point(connection, ref, "sms", "+8613800138000", NOW)
         store.put_contact_point(connection, ref, "wechat", OPENID, NOW)
         store.change_contact_point(connection, ref, "wechat", status="unfollowed")
-        store.put_consent(connection, ref, ["marketing", "survey"], "sms", True, "表单", NOW)
-        store.put_consent(connection, ref, ["marketing"], "wechat", False, "退订", NOW)
+        store.put_consent(connection, ref, ["marketing", "survey"], "sms", True, "表单", NOW, own_word=False)
+        store.put_consent(connection, ref, ["marketing"], "wechat", False, "退订", NOW, own_word=False)
         store.change_tags(connection, ref, ["VIP", "推荐官"], (), NOW)
         store.create(connection, NOW, None, None)  # a follower without a shop id
     return ref
@@ -214,7 +214,7 @@ def test_deliveries_carry_everything_a_script_needs(database: Database, wang: Me
         "provider_id": "biz-1",
         "code": "OK",
         "queued_at": "2026-11-23T02:00:00+00:00",
-        "due_at": "2026-11-23T02:00:00+00:00",
+        "due_at": None,
         "late_at": None,
         "first_sent_at": "2026-11-23T02:00:00+00:00",
         "sent_at": "2026-11-23T02:00:00+00:00",

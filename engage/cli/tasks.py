@@ -1,0 +1,141 @@
+"""`engage tasks`: what people have to do, and that it is done."""
+
+from __future__ import annotations
+
+import getpass
+from typing import Annotated, Any
+
+import typer
+from rich.text import Text
+
+from engage.bootstrap import clock_of
+from engage.cli.ending import Ending, Refusal
+from engage.cli.invocation import Invocation
+from engage.cli.screen import Cell, local, print_json
+from engage.core.quiet import zone_of
+from engage.runtime.context import AppliedHolder
+from engage.store import events, tasks
+from engage.store.events import NewEvent
+from engage.store.tasks import TaskRow
+
+group = typer.Typer(invoke_without_command=True)
+
+_Team = Annotated[str | None, typer.Option("--team", help="Only this team's.")]
+_Json = Annotated[bool, typer.Option("--json", help="For scripts.")]
+
+
+@group.callback()
+def list_by_default(ctx: typer.Context, team: _Team = None, as_json: _Json = False) -> None:
+    """Open tasks of the teams: list them, close them.
+
+    Journeys open tasks (`notify`), and so does every reply that answers nothing: those are in the inbox, which has no
+    team. Closing a task is the event `task_done`, which a journey may be waiting for.
+
+    Examples:
+      engage tasks --team 客服一组
+      engage tasks close 7 --outcome "已电话致歉，补寄一盒"
+    """
+    if ctx.invoked_subcommand is None:
+        _list(Invocation.of(ctx), team, as_json)
+
+
+@group.command("list")
+def list_tasks(ctx: typer.Context, team: _Team = None, as_json: _Json = False) -> None:
+    """List open tasks, urgent ones first, then by when they are due.
+
+    Example:  engage tasks list --json
+
+    Exit codes: 0 listed
+    """
+    _list(Invocation.of(ctx), team, as_json)
+
+
+@group.command("close")
+def close_task(
+    ctx: typer.Context,
+    task_id: Annotated[int, typer.Argument(metavar="ID", help="As the list shows it.")],
+    outcome: Annotated[str, typer.Option("--outcome", help="What came of it, in a few words.")],
+    by: Annotated[str | None, typer.Option("--by", help="Who did it. Default: the name you are logged in with.")] = None,
+) -> None:
+    """Close a task with its outcome. The journey that waits for it goes on.
+
+    Example:  engage tasks close 7 --outcome "已电话致歉，补寄一盒" --by 小王
+
+    Exit codes: 0 closed · 1 there is no such task · 4 somebody has closed it before
+    """
+    inv = Invocation.of(ctx)
+    word = inv.screen.word
+    if not outcome.strip():
+        raise Refusal(word("say what came of it: --outcome “…”", "请写明结果：--outcome “……”"), Ending.USAGE)
+    with inv.database() as database:
+        catalog, now = AppliedHolder(database).current().catalog, clock_of(database).now()
+        with database.write() as connection:
+            row = tasks.task_by_id(connection, task_id)
+            if row is None:
+                raise Refusal(word(f"there is no task {task_id}", f"没有任务 {task_id}"), Ending.NO)
+            if not tasks.close(connection, row, outcome.strip()[:500], (by or getpass.getuser())[:100], now):
+                already = f"“{row.outcome}”"
+                raise Refusal(word(f"task {task_id} is closed already: {already}", f"任务 {task_id} 已关闭：{already}"))
+            done = NewEvent(
+                row.member,
+                "task_done",
+                now,
+                f"task:{row.id}",
+                {"outcome": outcome.strip()},
+                enrolment_id=row.enrolment_id,
+                journey_id=row.journey_id,
+                step_id=row.step_id,
+            )
+            events.record(connection, catalog, [done], now)
+    inv.screen.say(f"✓ Task {task_id} is closed.", f"✓ 任务 {task_id} 已关闭。", "green")
+
+
+def _list(inv: Invocation, team: str | None, as_json: bool) -> None:
+    with inv.database() as database:
+        now = clock_of(database).now()
+        with database.read() as connection:
+            rows = tasks.open_tasks(connection, team)
+        zone = zone_of(None, AppliedHolder(database).current().catalog.timezone)
+    if as_json:
+        print_json([_data(row) for row in rows])
+        return
+    word = inv.screen.word
+    if not rows:
+        inv.screen.say("No open tasks.", "没有待办任务。")
+        return
+
+    def due(row: TaskRow) -> Cell:
+        if row.due_at is None:
+            return ""
+        return Text(local(row.due_at, zone), "bold red" if row.due_at < now else "")
+
+    def words(row: TaskRow) -> Cell:
+        urgent = Text(word("urgent ", "紧急 "), "bold red") if row.urgent else Text()
+        return urgent.append(row.words, "default")
+
+    headings = (word("id", "编号"), word("team", "团队"), word("member", "会员"), word("due", "期限"), word("task", "任务"))
+    inv.screen.table(
+        headings,
+        [
+            (str(row.id), row.team or word("inbox", "收件箱"), row.external_id or str(row.member.id), due(row), words(row))
+            for row in rows
+        ],
+        right=(0,),
+    )
+
+
+def _data(row: TaskRow) -> dict[str, Any]:
+    return {
+        "id": row.id,
+        "team": row.team,
+        "kind": row.kind,
+        "member": row.external_id,
+        "member_id": row.member.id,
+        "name": row.name,
+        "words": row.words,
+        "urgent": row.urgent,
+        "opened_at": row.opened_at,
+        "due_at": row.due_at,
+        "journey": row.journey_id,
+        "step": row.step_id,
+    }

@@ -1,0 +1,27 @@
+"""A copy of the database while it is in use, by SQLite's own online backup."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+from engage.errors import EngageError
+from engage.store.database import Database
+
+
+def back_up(database: Database, target: Path) -> None:
+    """A whole, consistent copy, as of one moment; writers are not held up for longer than a few pages take. Never
+    overwrites. Raises EngageError if the target exists, or if there is no file to copy."""
+    if database.file is None:
+        raise EngageError("this database is not a SQLite file; use the tools of its server")
+    try:
+        target.touch(exist_ok=False)
+    except FileExistsError:
+        raise EngageError(f"{target} exists already; a backup overwrites nothing") from None
+    try:
+        with closing(sqlite3.connect(database.file)) as source, closing(sqlite3.connect(target)) as copy:
+            source.backup(copy)
+    except BaseException:
+        target.unlink()  # half a copy looks like a whole one
+        raise
