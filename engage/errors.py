@@ -5,3 +5,7 @@ from __future__ import annotations
 
 class EngageError(Exception):
     """The root of every fault. The message says what happened and what to do."""
+
+
+class DatabaseUnavailable(EngageError):
+    """The database did not answer, or was busy for too long. Nothing was written; try again."""

@@ -13,7 +13,7 @@ import typer
 from typer.core import TyperGroup
 from typer.main import get_command
 
-from engage.cli.later import Later
+from engage.cli.later import Later, flowing
 from engage.cli.options import GlobalOptions
 
 _BUILD, _RUN, _LOOK, _DATA = "Write journeys", "Run them", "See what happens", "Data"
@@ -68,6 +68,7 @@ def build() -> TyperGroup:
         raise AssertionError("a Typer with a callback is a group")
     for command in COMMANDS:
         group.add_command(command)
+    flowing(group)
     return group
 
 

@@ -21,7 +21,8 @@ def channel_lines(screen: Screen, trace: Sequence[Mapping[str, Any]]) -> Iterato
         why = reason_in(str(line.get("why", "")), screen.lang)
         numbers = _numbers(screen, line) if is_open else ""
         text = Text(f"{mark} {line.get('channel', ''):<{_NAME_WIDTH}}", "green" if is_open else "red")
-        yield text.append(f"{why}{'; ' if why and numbers else ''}{numbers}", "default" if is_open else "dim")
+        between = screen.word("; ", "；") if why and numbers else ""
+        yield text.append(f"{why}{between}{numbers}", "default" if is_open else "dim")
 
 
 def _numbers(screen: Screen, line: Mapping[str, Any]) -> str:
@@ -35,4 +36,4 @@ def _numbers(screen: Screen, line: Mapping[str, Any]) -> str:
         parts.append(screen.word(f"score {line['score']}", f"得分 {line['score']}"))
     if "preference" in line:
         parts.append(screen.word(f"preference #{line['preference']}", f"顺位 {line['preference']}"))
-    return ", ".join(parts)
+    return screen.word(", ", "，").join(parts)

@@ -8,11 +8,13 @@ from typing import Annotated
 import typer
 
 from engage.bootstrap import open_database
+from engage.cli.ending import Refusal
 from engage.cli.invocation import Invocation
+from engage.runtime.daemon import running_daemon
 from engage.store.backup import back_up
 from engage.store.migrating import is_current, upgrade
 
-group = typer.Typer(no_args_is_help=True)
+group = typer.Typer(no_args_is_help=True, add_completion=False)
 
 
 @group.callback()
@@ -28,11 +30,13 @@ def upgrade_database(ctx: typer.Context) -> None:
 
     Example:  engage db backup before.db && engage db upgrade
 
-    Exit codes: 0 the schema is the newest
+    Exit codes: 0 the schema is the newest · 4 a daemon is running
     """
     inv = Invocation.of(ctx)
     database = open_database(inv.config, inv.folder)
     try:
+        if running_daemon(database.file) is not None:
+            raise Refusal(inv.screen.word("a daemon is running; stop it first", "引擎正在运行，请先停止它"))
         if is_current(database):
             inv.screen.say("✓ The schema is the newest already.", "✓ 数据库结构已是最新。", "green")
             return

@@ -17,7 +17,7 @@ from engage.exchange.report import ImportReport, as_data, describe
 from engage.runtime.context import Context
 from engage.runtime.receive import Receive
 
-group = typer.Typer(no_args_is_help=True)
+group = typer.Typer(no_args_is_help=True, add_completion=False)
 
 _File = Annotated[Path, typer.Argument(help="CSV or xlsx. UTF-8, with or without BOM, or GBK.")]
 _Json = Annotated[bool, typer.Option("--json", help="For scripts.")]

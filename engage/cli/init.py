@@ -62,9 +62,10 @@ def init(
 
 
 def _with_new_secrets(example: str) -> str:
-    letters = string.ascii_letters + string.digits
-    aes_key = "".join(secrets.choice(letters) for _ in range(43))
-    return _EXAMPLE_AES_KEY.sub(aes_key, _EXAMPLE_SECRET.sub(lambda _: secrets.token_urlsafe(32), example))
+    def new(_: re.Match[str]) -> str:
+        return "".join(secrets.choice(string.ascii_letters + string.digits) for _ in range(43))
+
+    return _EXAMPLE_AES_KEY.sub(new, _EXAMPLE_SECRET.sub(new, example))
 
 
 def _tell_next_steps(screen: Screen, directory: Path) -> None:

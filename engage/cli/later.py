@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from importlib import import_module
 from typing import Any
 
 import typer
 from typer.core import TyperCommand
 from typer.main import get_command
+
+# A line break inside a paragraph: Typer would keep it.
+_NOT_BEFORE_AN_EXAMPLE = re.compile(r"(?<=[^\n])\n(?=[^\n ])")
 
 
 class Later(TyperCommand):
@@ -25,7 +29,16 @@ class Later(TyperCommand):
         module, _, name = self._target.partition(":")
         found = getattr(import_module(module), name)
         if isinstance(found, typer.Typer):
-            return get_command(found)
+            return flowing(get_command(found))
         alone = typer.Typer(add_completion=False)
         alone.command(self.name)(found)
-        return get_command(alone)
+        return flowing(get_command(alone))
+
+
+def flowing(command: Any) -> Any:
+    """The help of a command, and of those under it, as paragraphs that fit any width. Indented lines stay lines."""
+    command.help = _NOT_BEFORE_AN_EXAMPLE.sub(" ", command.help or "")
+    for below in getattr(command, "commands", {}).values():
+        if not isinstance(below, Later):
+            flowing(below)
+    return command

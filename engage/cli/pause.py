@@ -44,7 +44,9 @@ def pause(
         with database.write() as connection:
             state.pause_scopes(connection, wanted, reason[:200], clock_of(database).now())
     listed = ", ".join(wanted)
-    inv.screen.say(f"✓ Paused: {listed}. `engage resume` goes on.", f"✓ 已暂停：{listed}。用 `engage resume` 恢复。", "yellow")
+    inv.screen.say(
+        f"✓ Paused: {listed}. `engage resume` goes on.", f"✓ 已暂停：{listed}。用 `engage resume` 恢复。", "yellow"
+    )
 
 
 def resume(ctx: typer.Context, scopes: _Scopes = None) -> None:

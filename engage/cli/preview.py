@@ -97,11 +97,16 @@ def _show(screen: Screen, sheet: Shown) -> None:
         return
     if sheet.words.subject is not None:
         screen.line(f"{screen.word('Subject: ', '标题：')}{sheet.words.subject}", "bold")
-    screen.line(sheet.payload.text if sheet.payload is not None else sheet.words.plain or sheet.words.body)
+    screen.line(_text(sheet, sheet.words))
     screen.line(f"  {_how(screen, sheet)}", "dim")
     if sheet.refused is not None:
         screen.say(f"  cannot be put on the wire: {sheet.refused}", f"  无法发送：{sheet.refused}", "yellow")
     screen.line()
+
+
+def _text(sheet: Shown, words: Rendered) -> str:
+    """What is read: of a mail its plain part; elsewhere what goes on the wire, if that is known."""
+    return words.plain or (sheet.payload.text if sheet.payload is not None else words.body)
 
 
 def _how(screen: Screen, sheet: Shown) -> str:
@@ -130,7 +135,7 @@ def _data(sheet: Shown) -> dict[str, Any]:
     return head | {
         "missing": [],
         "subject": sheet.words.subject,
-        "text": payload.text if payload is not None else sheet.words.plain or sheet.words.body,
+        "text": _text(sheet, sheet.words),
         "segments": payload.segments if payload is not None else None,
         "cost": payload.cost if payload is not None else None,
         "refused": sheet.refused,

@@ -70,7 +70,7 @@ def _must_be_ready(inv: Invocation, database: Database) -> None:
     changed = differs(database, project_files(inv.folder)[0])
     if changed:
         log.warning("files_differ_from_what_is_applied", files=changed)
-        inv.screen.aside(
+        inv.screen.say(
             f"{len(changed)} files differ from what is applied and runs; `engage apply` takes them up.",
             f"有 {len(changed)} 个文件和正在运行的版本不同；运行 `engage apply` 才会生效。",
             "yellow",
@@ -82,7 +82,7 @@ def _serve(inv: Invocation, app: App) -> None:
     app.server.start()
     url, journeys = app.server.url, len(applied.journeys)
     log.info("serving", url=url, journeys=sorted(applied.journeys))
-    inv.screen.aside(
+    inv.screen.say(
         f"Engage runs {journeys} journeys and listens on {url}. Ctrl-C ends it.",
         f"Engage 已启动：{journeys} 个旅程，监听 {url}。按 Ctrl-C 结束。",
         "green",

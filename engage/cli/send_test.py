@@ -30,8 +30,8 @@ def send_test(
     """Really send a template, to a test address.
 
     Goes through the real provider, and costs what a message costs. Only addresses in `test_recipients` are written to.
-    Where words are free, it is marked 【测试】; an approved SMS text cannot be. Nothing is recorded, and links in it lead
-    to a page that says they are not valid. On WeChat the test account must have written to you before.
+    Where words are free, it is marked 【测试】; an approved SMS text cannot be. Nothing is recorded; its links lead to
+    a page that says they are not valid. On WeChat the test account must have written to you before.
 
     Example:  engage send-test welcome M00001 --channel email --to me@example.com
 

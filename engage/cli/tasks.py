@@ -18,7 +18,7 @@ from engage.store import events, tasks
 from engage.store.events import NewEvent
 from engage.store.tasks import TaskRow
 
-group = typer.Typer(invoke_without_command=True)
+group = typer.Typer(invoke_without_command=True, add_completion=False)
 
 _Team = Annotated[str | None, typer.Option("--team", help="Only this team's.")]
 _Json = Annotated[bool, typer.Option("--json", help="For scripts.")]
@@ -55,7 +55,9 @@ def close_task(
     ctx: typer.Context,
     task_id: Annotated[int, typer.Argument(metavar="ID", help="As the list shows it.")],
     outcome: Annotated[str, typer.Option("--outcome", help="What came of it, in a few words.")],
-    by: Annotated[str | None, typer.Option("--by", help="Who did it. Default: the name you are logged in with.")] = None,
+    by: Annotated[
+        str | None, typer.Option("--by", help="Who did it. Default: the name you are logged in with.")
+    ] = None,
 ) -> None:
     """Close a task with its outcome. The journey that waits for it goes on.
 
@@ -113,11 +115,23 @@ def _list(inv: Invocation, team: str | None, as_json: bool) -> None:
         urgent = Text(word("urgent ", "紧急 "), "bold red") if row.urgent else Text()
         return urgent.append(row.words, "default")
 
-    headings = (word("id", "编号"), word("team", "团队"), word("member", "会员"), word("due", "期限"), word("task", "任务"))
+    headings = (
+        word("id", "编号"),
+        word("team", "团队"),
+        word("member", "会员"),
+        word("due", "期限"),
+        word("task", "任务"),
+    )
     inv.screen.table(
         headings,
         [
-            (str(row.id), row.team or word("inbox", "收件箱"), row.external_id or str(row.member.id), due(row), words(row))
+            (
+                str(row.id),
+                row.team or word("inbox", "收件箱"),
+                row.external_id or str(row.member.id),
+                due(row),
+                words(row),
+            )
             for row in rows
         ],
         right=(0,),

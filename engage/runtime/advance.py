@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any, assert_never
 
 import structlog
@@ -52,12 +52,14 @@ from engage.runtime import goals
 from engage.runtime.applied import Active, Applied
 from engage.runtime.context import Context
 from engage.runtime.doing import Doing
+from engage.runtime.quarantine import together_or_singly
 from engage.store import advancing, events, trail
 from engage.store.advancing import RunRow
 
 BATCH = 500
 # Steps one run may take in one tick. No journey without a loop reaches it; a run that does goes on at the next tick.
 MOST_ROUNDS = 100
+_TRIED_AGAIN = timedelta(hours=1)  # a run whose step failed
 log = structlog.get_logger("engage.advance")
 
 
@@ -71,12 +73,21 @@ class Advance:
         with self._context.database.read() as connection:
             if not advancing.anything_due(connection, now):
                 return 0
-        applied = self._context.applied.current()
+            due = advancing.due(connection, now, BATCH)
+        together_or_singly(due, self._move, self._set_aside)
+        return len(due)
+
+    def _move(self, due: Sequence[RunRow]) -> None:
+        applied, now = self._context.applied.current(), self._context.clock.now()
         with self._context.database.write() as connection:
-            runs = advancing.due(connection, now, BATCH)
-            batch = _Batch(connection, applied, now, Doing(connection, applied, now))
-            batch.move(runs)
-        return len(runs)
+            runs = advancing.still_due(connection, due, now)
+            _Batch(connection, applied, now, Doing(connection, applied, now)).move(runs)
+
+    def _set_aside(self, run: RunRow, error: Exception) -> None:
+        """The member stays where they are, untouched; it is tried again later."""
+        later = self._context.clock.now() + _TRIED_AGAIN
+        with self._context.database.write() as connection:
+            advancing.save(connection, [{"bucket": run.member.bucket, "id": run.id, "due_at": later}])
 
 
 @dataclass

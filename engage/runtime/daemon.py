@@ -18,7 +18,7 @@ from engage.errors import EngageError
 from engage.runtime.engine import Engine
 
 # How often each loop looks for work. An idle look is one indexed read.
-_EVERY_SECONDS = 1.0
+_EVERY_SECONDS = 0.25
 log = structlog.get_logger("engage.daemon")
 
 

@@ -112,10 +112,25 @@ class Dispatch:
             verdict = judge.judge(claimed)
             if isinstance(verdict, Clear):
                 judge.reserve(claimed, verdict)
-                drafts[claimed.id] = self._word(applied, judge, claimed, verdict, answers)
+                drafts[claimed.id] = self._word_safely(applied, judge, claimed, verdict, answers)
             else:
                 drafts[claimed.id] = verdict
         return drafts
+
+    def _word_safely(
+        self,
+        applied: Applied,
+        judge: Judge,
+        claimed: Claimed,
+        clear: Clear,
+        answers: Mapping[int, Mapping[str, Mapping[str, Any]]],
+    ) -> Draft:
+        """One message that cannot be worded must not hold up the others of its batch."""
+        try:
+            return self._word(applied, judge, claimed, clear, answers)
+        except Exception as error:
+            log.exception("wording_failed", delivery_id=claimed.id)
+            return Skip(f"a fault while wording: {type(error).__name__}", clear.trace)
 
     def _word(
         self,

@@ -21,6 +21,7 @@ from engage.core.quiet import zone_of
 from engage.runtime.applied import Active, Applied
 from engage.runtime.context import Context
 from engage.runtime.goals import note_goals
+from engage.runtime.quarantine import together_or_singly
 from engage.store import advancing, enrolling, events, members, segments, state
 from engage.store.enrolling import Entrant
 from engage.store.events import FreshEvent, NewEvent
@@ -47,12 +48,22 @@ class Enrol:
         now = self._context.clock.now()
         with self._context.database.read() as connection:
             timely = self.next_due(connection, now) <= now
-            if not timely and not events.any_fresh(connection):
-                return 0
-        applied = self._context.applied.current()
+            fresh = events.fresh_events(connection, BATCH) if events.any_fresh(connection) else []
+        started = self._start_by_time(now) if timely else 0
+        if fresh:
+            together_or_singly(fresh, self._look_at, self._set_aside)
+        return started + len(fresh)
+
+    def _look_at(self, fresh: Sequence[FreshEvent]) -> None:
+        applied, now = self._context.applied.current(), self._context.clock.now()
         with self._context.database.write() as connection:
-            done = self._start_by_time(connection, applied, now) if timely else 0
-            return done + _look_at_events(connection, applied, now)
+            fresh = events.still_fresh(connection, fresh)
+            _look_at_events(connection, applied, fresh, now)
+
+    def _set_aside(self, event: FreshEvent, error: Exception) -> None:
+        """The event stays on record; what it would have started is in the log."""
+        with self._context.database.write() as connection:
+            events.mark_seen(connection, [event])
 
     def next_due(self, connection: Connection, now: datetime) -> datetime:
         """The next start at a moment, or the next look at the passing of time; `now` if that was never done."""
@@ -65,15 +76,21 @@ class Enrol:
             self._next_for, self._next = known, _next_moment(applied, seen, known[2])
         return self._next
 
-    def _start_by_time(self, connection: Connection, applied: Applied, now: datetime) -> int:
-        seen = _moment(state.get(connection, _STARTS_SEEN)) or now
-        done = 0
-        for zone_name in members.timezones(connection):
-            for active in applied.journeys.values():
-                if not active.draining:
-                    done += _start_slots(connection, applied, active, zone_name, seen, now)
-        state.put(connection, _STARTS_SEEN, now.isoformat(), now)
-        return done + _sweep_segments(connection, applied, now)
+    def _start_by_time(self, now: datetime) -> int:
+        applied = self._context.applied.current()
+        with self._context.database.write() as connection:
+            return _start_by_time(connection, applied, now)
+
+
+def _start_by_time(connection: Connection, applied: Applied, now: datetime) -> int:
+    seen = _moment(state.get(connection, _STARTS_SEEN)) or now
+    done = 0
+    for zone_name in members.timezones(connection):
+        for active in applied.journeys.values():
+            if not active.draining:
+                done += _start_slots(connection, applied, active, zone_name, seen, now)
+    state.put(connection, _STARTS_SEEN, now.isoformat(), now)
+    return done + _sweep_segments(connection, applied, now)
 
 
 def _next_moment(applied: Applied, after: datetime, zone_names: Sequence[str | None]) -> datetime:
@@ -146,10 +163,7 @@ def _celebrants(
 # --- starts by what happened ------------------------------------------------------------------------------------
 
 
-def _look_at_events(connection: Connection, applied: Applied, now: datetime) -> int:
-    fresh = events.fresh_events(connection, BATCH)
-    if not fresh:
-        return 0
+def _look_at_events(connection: Connection, applied: Applied, fresh: Sequence[FreshEvent], now: datetime) -> None:
     news = [event for event in fresh if _is_news(event, now)]
     for active in applied.journeys.values():
         if not active.draining:
@@ -160,7 +174,6 @@ def _look_at_events(connection: Connection, applied: Applied, now: datetime) -> 
     crossings = segments.refresh(connection, applied.catalog, events.members_of(fresh), now)
     record_crossings(connection, applied, [c for c in crossings if c.member in told], now)
     events.mark_seen(connection, fresh)
-    return len(fresh)
 
 
 def _is_news(event: FreshEvent, now: datetime) -> bool:

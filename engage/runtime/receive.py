@@ -27,6 +27,7 @@ from engage.core.fact import (
 from engage.core.fact_json import fact_from_json
 from engage.runtime import arrivals, conversation, membership
 from engage.runtime.context import Context
+from engage.runtime.quarantine import together_or_singly
 from engage.runtime.reading import Reading
 from engage.store import events, inbound, members
 from engage.store.events import NewEvent
@@ -47,10 +48,15 @@ class Receive:
         with self._context.database.read() as connection:
             if not inbound.any_unread(connection):
                 return 0
+            records = inbound.unread(connection, BATCH)
+        together_or_singly(records, self._read, self._set_aside)
+        return len(records)
+
+    def _read(self, records: Sequence[Record]) -> None:
         applied = self._context.applied.current()
         now = self._context.clock.now()
         with self._context.database.write() as connection:
-            records = inbound.unread(connection, BATCH)
+            records = inbound.still_unread(connection, records)
             reading = Reading(connection, applied, self._context.channels, now)
             parsed = [(record, self._parse(connection, record)) for record in records]
             for simple, group in groupby(parsed, key=_is_business_event):
@@ -62,7 +68,11 @@ class Receive:
                         self._read_one(reading, record, facts)
             done = [record.id for record, facts in parsed if facts is not None]
             inbound.mark_read(connection, done, now)
-        return len(records)
+
+    def _set_aside(self, record: Record, error: Exception) -> None:
+        """Kept as it came, for somebody to look at."""
+        with self._context.database.write() as connection:
+            inbound.mark_unreadable(connection, record.id, str(error), self._context.clock.now())
 
     def _parse(self, connection: Connection, record: Record) -> tuple[Fact, ...] | None:
         try:

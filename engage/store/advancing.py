@@ -46,10 +46,19 @@ class RunRow:
 
 
 def due(connection: Connection, now: datetime, limit: int) -> list[RunRow]:
-    """Live runs whose time has come, oldest first; on PostgreSQL, those no other daemon is working on."""
+    """Live runs whose time has come, oldest first."""
     live = and_(IS_LIVE, enrolment.c.due_at <= now)
     oldest = _runs(live).order_by(enrolment.c.due_at, enrolment.c.id).limit(limit)
-    return [_row(row) for row in connection.execute(oldest.with_for_update(skip_locked=True, of=enrolment))]
+    return [_row(row) for row in connection.execute(oldest)]
+
+
+def still_due(connection: Connection, runs: Sequence[RunRow], now: datetime) -> list[RunRow]:
+    """These runs as they stand now, without those that somebody else has moved, or is moving, meanwhile."""
+    due_still = and_(_these(runs), IS_LIVE, enrolment.c.due_at <= now)
+    locked = (
+        _runs(due_still).order_by(enrolment.c.due_at, enrolment.c.id).with_for_update(skip_locked=True, of=enrolment)
+    )
+    return [_row(row) for row in connection.execute(locked)]
 
 
 def runs_by_id(connection: Connection, runs: Sequence[tuple[int, int]]) -> list[RunRow]:

@@ -14,7 +14,7 @@ from typing import Any as Anything
 from typing import assert_never
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import ColumnElement, Select, and_, exists, false, func, not_, or_, select, true
+from sqlalchemy import ColumnElement, Double, Select, and_, case, cast, exists, false, func, not_, or_, select, true
 
 from engage.core.catalog import Aggregate, Catalog, Computed
 from engage.core.condition import (
@@ -118,8 +118,11 @@ def aggregate_of(name: str, computed: Computed, now: datetime) -> Select[Anythin
         column = VALUE_COLUMN[
             ValueType.NUMBER if computed.aggregate in (Aggregate.COUNT, Aggregate.SUM) else ValueType.INSTANT
         ]
-        kept = select(column).where(_owned(member_value), member_value.c.field == name)
-        return select(func.coalesce(kept.scalar_subquery(), 0)) if column is member_value.c.number_value else kept
+        kept = and_(_owned(member_value), member_value.c.field == name)
+        # At most one row; `max` makes a row of none, so that nothing on file is 0. (A subquery inside another would not
+        # be tied to the outer query's member.)
+        value = func.coalesce(func.max(column), 0) if column is member_value.c.number_value else column
+        return select(value).where(kept)
     in_window = and_(
         _owned(event), event.c.name.in_(computed.events), event.c.at > now - computed.within, event.c.at <= now
     )
@@ -127,7 +130,7 @@ def aggregate_of(name: str, computed: Computed, now: datetime) -> Select[Anythin
         case Aggregate.COUNT:
             return select(func.count()).select_from(event).where(in_window)
         case Aggregate.SUM:
-            amount = event.c.payload[computed.key].as_float()
+            amount = _number_in(event.c.payload[computed.key])
             return select(func.coalesce(func.sum(amount), 0)).where(in_window)
         case Aggregate.FIRST:
             return select(func.min(event.c.at)).where(in_window)
@@ -160,11 +163,22 @@ def _context(subject: ContextValue, test: Test, scope: Scope) -> Predicate:
     if scope.context is None:
         return true() if isinstance(test, Unknown) else false()
     element = scope.context(subject.origin, subject.key)
-    typed = {
-        ValueType.NUMBER: element.as_float,
-        ValueType.BOOLEAN: element.as_boolean,
-    }.get(subject.type, element.as_string)()
+    match subject.type:
+        case ValueType.NUMBER:
+            typed = _number_in(element)
+        case ValueType.BOOLEAN:
+            typed = element.as_boolean()
+        case _:
+            typed = element.as_string()
     return _compare(typed, subject.type, test, scope)
+
+
+def _number_in(element: Anything) -> ColumnElement[Anything]:
+    """A number of a JSON document, also where it is text (`enroll … with` passes words); NULL if it is none. Compared
+    as it came, every text would be greater than every number (SQLite, “Datatypes”, §4.2)."""
+    text = element.as_string()
+    is_number = func.json_type(text).in_(["integer", "real"])
+    return case((func.json_valid(text) == 1, case((is_number, cast(text, Double)))))
 
 
 def _did(atom: Did, scope: Scope) -> Predicate:
@@ -197,7 +211,7 @@ def _raw_compare(value: Anything, kind: ValueType, test: Test, scope: Scope) -> 
         case OneOf(values):
             return value.in_([_plain(v) for v in values])
         case Contains(text):
-            return value.contains(text, autoescape=True)
+            return value.icontains(text, autoescape=True)  # LIKE would ignore case on SQLite only
         case Between(low, high):
             return and_(
                 value >= _plain(low) if low is not None else value.is_not(None),

@@ -12,8 +12,9 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, insert, make_url, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert  # the same API as PostgreSQL's: ON CONFLICT
+from sqlalchemy.exc import OperationalError
 
-from engage.errors import EngageError
+from engage.errors import DatabaseUnavailable, EngageError
 from engage.store.tables import id_block, metadata
 
 __all__ = ["Database", "take_ids", "upsert"]
@@ -31,14 +32,15 @@ class Database:
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
-        with self.engine.connect() as connection:
+        """Committed at the end; rolled back if anything is raised. Raises DatabaseUnavailable if it cannot be had."""
+        with _telling_faults_apart(), self.engine.connect() as connection:
             connection.execution_options(engage_write=True)
             with connection.begin():
                 yield connection
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
-        with self.engine.connect() as connection, connection.begin():
+        with _telling_faults_apart(), self.engine.connect() as connection, connection.begin():
             yield connection
 
     @property
@@ -53,6 +55,14 @@ class Database:
 
     def close(self) -> None:
         self.engine.dispose()
+
+
+@contextmanager
+def _telling_faults_apart() -> Iterator[None]:
+    try:
+        yield
+    except OperationalError as error:
+        raise DatabaseUnavailable(f"the database does not answer: {error.orig}") from error
 
 
 def take_ids(connection: Connection, kind: str, count: int) -> range:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, and_, bindparam, case, func, insert, or_, select, update
+from sqlalchemy import Connection, and_, bindparam, case, func, insert, literal, or_, select, update
 
 from engage.core.advance import Purpose
 from engage.core.delivery import LEASE, Recorded, Status
@@ -242,7 +242,8 @@ def enrolments_of(connection: Connection, claimed: Sequence[Claimed]) -> dict[in
 
 def set_aside(connection: Connection, claimed: Claimed, status: Status, reason: str, decision: Any) -> None:
     """Skipped or cancelled, with its reason."""
-    _write(connection, claimed, {"status": status, "reason": reason[:300], "decision": decision, "due_at": None})
+    values = {"status": status, "reason": reason[:300], "decision": decision, "due_at": None}
+    _write(connection, claimed, values, was=(Status.CLAIMED,))
 
 
 def put_back(
@@ -255,12 +256,14 @@ def put_back(
         "reason": reason,
         "attempts": claimed.attempts,
     }
-    _write(connection, claimed, values | ({"decision": decision} if decision is not None else {}))
+    judged = {"decision": decision} if decision is not None else {}
+    _write(connection, claimed, values | judged, was=(Status.CLAIMED, Status.SENDING))
 
 
 def leave_ambiguous(connection: Connection, claimed: Claimed) -> None:
     """No repeat: it waits for a receipt, or for a person."""
-    _write(connection, claimed, {"status": Status.AMBIGUOUS, "repeat_until": None, "due_at": None})
+    values = {"status": Status.AMBIGUOUS, "repeat_until": None, "due_at": None}
+    _write(connection, claimed, values, was=(Status.AMBIGUOUS, Status.SENDING))
 
 
 def begin_sending(connection: Connection, rows: Sequence[tuple[Claimed, Mapping[str, Any]]], now: datetime) -> None:
@@ -272,7 +275,8 @@ def begin_sending(connection: Connection, rows: Sequence[tuple[Claimed, Mapping[
             "sent_at": now,
         }
         first = {"first_sent_at": claimed.first_sent_at or now, "due_at": now + LEASE, "reason": None}
-        _write(connection, claimed, intent | first | dict(values))
+        held = Status.AMBIGUOUS if claimed.repeat else Status.CLAIMED
+        _write(connection, claimed, intent | first | dict(values), was=(held,))
     runs = {(c.member.bucket, c.enrolment_id) for c, _ in rows if c.enrolment_id is not None}
     if runs:
         here = (enrolment.c.bucket == bindparam("b")) & (enrolment.c.id == bindparam("i"))
@@ -281,9 +285,15 @@ def begin_sending(connection: Connection, rows: Sequence[tuple[Claimed, Mapping[
 
 
 def record(connection: Connection, claimed: Claimed, recorded: Recorded, values: Mapping[str, Any]) -> bool:
-    """What became of it. False if somebody else has settled it meanwhile (the lease ran out)."""
-    outcome = {"status": recorded.status, "reason": (recorded.reason or "")[:300] or None, "due_at": recorded.due_at}
-    here = _mine(claimed) & (D.status == Status.SENDING)
+    """What became of it. False if somebody else has settled it meanwhile (the lease ran out). A receipt may be quicker
+    than our own record: then it was sent, whatever the call said."""
+    told = and_(D.status == Status.SENT, D.due_at.is_not(None))
+    outcome = {
+        "status": case((told, Status.SENT.value), else_=recorded.status.value),
+        "reason": case((told, None), else_=(recorded.reason or "")[:300] or None),
+        "due_at": case((told, None), else_=literal(recorded.due_at, Instant())),
+    }
+    here = _mine(claimed) & or_(D.status == Status.SENDING, told)
     return connection.execute(update(delivery).where(here).values(outcome | dict(values))).rowcount == 1
 
 
@@ -291,8 +301,10 @@ def _mine(claimed: Claimed) -> Any:
     return (D.bucket == claimed.member.bucket) & (D.id == claimed.id) & (D.fence == claimed.fence)
 
 
-def _write(connection: Connection, claimed: Claimed, values: Mapping[str, Any]) -> None:
-    connection.execute(update(delivery).where(_mine(claimed)).values(dict(values)))
+def _write(connection: Connection, claimed: Claimed, values: Mapping[str, Any], *, was: Sequence[Status]) -> None:
+    """Only if it is still as it was: a process that wakes up late makes no move that `core.delivery` does not know."""
+    here = _mine(claimed) & D.status.in_(was)
+    connection.execute(update(delivery).where(here).values(dict(values)))
 
 
 # --- reconcile --------------------------------------------------------------------------------------------------
@@ -301,13 +313,17 @@ def _write(connection: Connection, claimed: Claimed, values: Mapping[str, Any]) 
 def expire_leases(connection: Connection, now: datetime) -> int:
     """A claim nobody finished goes back; a send nobody recorded becomes ambiguous, never pending; a repeat whose window
     has closed is not made."""
-    ended = and_(IS_UNSETTLED, D.due_at <= now)
-    too_late = and_(ended, D.status == Status.AMBIGUOUS, or_(D.repeat_until.is_(None), D.repeat_until <= now))
+    ended = and_(IS_UNSETTLED, D.due_at <= now, D.status != Status.PENDING)
+    rows = connection.execute(select(D.bucket, D.id).where(ended).with_for_update(skip_locked=True)).all()
+    if not rows:
+        return 0
+    here = D.bucket.in_(sorted({row.bucket for row in rows})) & D.id.in_([row.id for row in rows])
+    too_late = and_(here, D.status == Status.AMBIGUOUS, or_(D.repeat_until.is_(None), D.repeat_until <= now))
     connection.execute(update(delivery).where(too_late).values(due_at=None))
-    back = update(delivery).where(ended, D.status == Status.CLAIMED)
+    back = update(delivery).where(here, D.status == Status.CLAIMED)
     released = connection.execute(back.values(status=Status.PENDING, due_at=now)).rowcount
     reason = "the process ended before the outcome was recorded"
-    lost = update(delivery).where(ended, D.status == Status.SENDING)
+    lost = update(delivery).where(here, D.status == Status.SENDING)
     again = case((D.repeat_until > now, now), else_=None)
     stranded = connection.execute(lost.values(status=Status.AMBIGUOUS, reason=reason, due_at=again)).rowcount
     return int(released + stranded)
@@ -361,6 +377,6 @@ def drop_fallbacks(connection: Connection, runs: Sequence[tuple[int, int]], why:
     if not runs:
         return
     buckets, ids = sorted({bucket for bucket, _ in runs}), [i for _, i in runs]
-    waiting = (D.status == Status.PENDING) & (D.hop > 0) & (D.purpose == Purpose.SEND)
+    waiting = D.status.in_([Status.PENDING, Status.CLAIMED]) & (D.hop > 0) & (D.purpose == Purpose.SEND)
     theirs = D.bucket.in_(buckets) & D.enrolment_id.in_(ids)
     connection.execute(update(delivery).where(theirs, waiting).values(status=Status.CANCELLED, reason=why))

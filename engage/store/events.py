@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -75,6 +76,13 @@ _ANY_FRESH = select(event.c.id).where(event.c.fresh).limit(1)
 
 def any_fresh(connection: Connection) -> bool:
     return connection.scalar(_ANY_FRESH) is not None
+
+
+def still_fresh(connection: Connection, events: Sequence[FreshEvent]) -> list[FreshEvent]:
+    """Without those that another process has looked at meanwhile."""
+    query = select(event.c.id).where(event.c.fresh, event.c.id.in_([e.id for e in events]))
+    fresh_ids = set(connection.scalars(query))
+    return [e for e in events if e.id in fresh_ids]
 
 
 def mark_seen(connection: Connection, events: Sequence[FreshEvent]) -> None:
@@ -168,9 +176,10 @@ def _with(computed: Computed, value: Any, new: NewEvent) -> Any:
 def _number(value: Any) -> float:
     """What cannot be read as a number adds nothing; `check` and the API refuse such payloads long before."""
     try:
-        return float(value)
+        number = float(value)
     except (TypeError, ValueError):
         return 0.0
+    return number if math.isfinite(number) else 0.0
 
 
 def members_of(events: Iterable[FreshEvent]) -> list[MemberRef]:

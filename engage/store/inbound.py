@@ -61,6 +61,13 @@ def any_unread(connection: Connection) -> bool:
     return connection.scalar(_ANY_UNREAD) is not None
 
 
+def still_unread(connection: Connection, records: Sequence[Record]) -> list[Record]:
+    """Without those that another process has read meanwhile."""
+    query = select(inbound.c.id).where(IS_UNREAD, inbound.c.id.in_([record.id for record in records]))
+    unread_ids = set(connection.scalars(query))
+    return [record for record in records if record.id in unread_ids]
+
+
 def mark_read(connection: Connection, ids: Sequence[int], now: datetime) -> None:
     if ids:
         statement = update(inbound).where(inbound.c.id.in_(ids))

@@ -278,11 +278,11 @@ def put_consent(
     *,
     own_word: bool,
 ) -> None:
-    """Record a grant or a refusal. What a member refused themselves, only they can grant again: a shop's list that
-    still says yes does not."""
+    """Record a grant or a refusal. What a member refused themselves, only they can grant again: no list of the shop's
+    touches it, so that one that says no today and yes tomorrow does not either."""
     here = (consent.c.bucket == ref.bucket) & (consent.c.member_id == ref.id) & (consent.c.channel == channel)
     refused = select(consent.c.topic).where(here, consent.c.own_word, ~consent.c.granted)
-    kept = set() if own_word or not granted else set(connection.scalars(refused))
+    kept = set() if own_word else set(connection.scalars(refused))
     key = {"bucket": ref.bucket, "member_id": ref.id, "channel": channel}
     told = {"granted": granted, "own_word": own_word, "evidence": evidence[:500], "at": now}
     put_rows(connection, consent, [{**key, "topic": topic, **told} for topic in topics if topic not in kept])

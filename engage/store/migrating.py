@@ -28,12 +28,16 @@ def upgrade(database: Database) -> None:
         command.upgrade(settings, "head")
 
 
-def require_current(database: Database) -> None:
-    """Raises SchemaTooOld if `engage db upgrade` has something to do."""
+def is_current(database: Database) -> bool:
+    """Whether `engage db upgrade` has nothing to do."""
     with database.read() as connection:
         at = MigrationContext.configure(connection).get_current_revision()
-    newest = ScriptDirectory.from_config(_settings()).get_current_head()
-    if at != newest:
+    return at == ScriptDirectory.from_config(_settings()).get_current_head()
+
+
+def require_current(database: Database) -> None:
+    """Raises SchemaTooOld if `engage db upgrade` has something to do."""
+    if not is_current(database):
         raise SchemaTooOld("the database is not at the schema this version needs; run `engage db upgrade`")
 
 

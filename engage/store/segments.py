@@ -106,14 +106,24 @@ def _edges(catalog: Catalog, condition: Condition, since: datetime, now: datetim
         match atom:
             case Compare(subject=FieldValue() as subject, test=test):
                 computed = catalog.fields[subject.name].computed
-                if computed is not None and computed.within is not None:
-                    edges.append(_events_leaving(computed.events, computed.within, since, now))
-                edges += [_dates_crossing(catalog, subject, shift, since, now) for shift in _shifts(test)]
+                if computed is None or computed.within is None:
+                    edges += [_dates_crossing(catalog, subject, shift, since, now) for shift in _shifts(test)]
+                else:
+                    edges += _window_edges(computed.events, (computed.within, *_shifts(test)), since, now)
             case Did(event=name, within=timedelta() as within):
-                edges.append(_events_leaving((name,), within, since, now))
+                edges += _window_edges((name,), (within,), since, now)
             case _:
                 pass
     return edges
+
+
+def _window_edges(
+    names: Sequence[str], shifts: Iterable[timedelta], since: datetime, now: datetime
+) -> list[Select[Any]]:
+    """Events that left their window or crossed a threshold in it, and those whose moment came: a sender's clock may be
+    ahead of ours, and what has not happened yet is in no window."""
+    came = _events_crossing(names, timedelta(0), since, now).where(event.c.recorded_at < event.c.at)
+    return [came, *(_events_crossing(names, shift, since, now) for shift in shifts)]
 
 
 def _shifts(test: object) -> tuple[timedelta, ...]:
@@ -137,11 +147,11 @@ def _dates_crossing(
     high: Any = now - shift
     if subject.type is ValueType.DATE:
         zone = ZoneInfo(catalog.timezone)
-        low, high = low.astimezone(zone).date() - timedelta(days=1), high.astimezone(zone).date()
-    crossed = (member_value.c.field == subject.name) & (column > low) & (column <= high)
+        low, high = low.astimezone(zone).date(), high.astimezone(zone).date()
+    crossed = (member_value.c.field == subject.name) & column.between(low, high)
     return select(member_value.c.bucket, member_value.c.member_id).where(crossed)
 
 
-def _events_leaving(names: Sequence[str], within: timedelta, since: datetime, now: datetime) -> Select[Any]:
-    left = event.c.name.in_(names) & (event.c.at > since - within) & (event.c.at <= now - within)
-    return select(event.c.bucket, event.c.member_id).where(left)
+def _events_crossing(names: Sequence[str], shift: timedelta, since: datetime, now: datetime) -> Select[Any]:
+    crossed = event.c.name.in_(names) & event.c.at.between(since - shift, now - shift)
+    return select(event.c.bucket, event.c.member_id).where(crossed)

@@ -19,6 +19,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import httpx
+from dispatch_by_hand import DispatchByHand
 from sqlalchemy import Connection, select
 from stage_wiring import API_KEY, House, build_house, read_files, shipped_files
 
@@ -47,10 +48,10 @@ from engage.sandbox.model import (
     Unfollow,
 )
 from engage.sandbox.world import ActResult, World
-from engage.store import advancing, dispatching, events, members, tasks
+from engage.store import advancing, dispatching, events, members, state, tasks
 from engage.store.database import Database
 from engage.store.members import MemberRef
-from engage.store.tables import answer, decision, delivery, enrolment, event, inbound, tag, task
+from engage.store.tables import answer, consent, contact_point, decision, delivery, enrolment, event, inbound, tag, task
 from engage.store.tasks import TaskRow
 
 ZONE = ZoneInfo("Asia/Shanghai")
@@ -194,6 +195,14 @@ class Stage:
         self.engine.close()
         self.engine = Engine(self.house.app.context)
 
+    def until_queued(self) -> None:
+        """What came in is read and its messages are in the outbox; nothing is claimed yet."""
+        while self.engine.receive.tick() + self.engine.enrol.tick() + self.engine.advance.tick():
+            pass
+
+    def dispatch_by_hand(self) -> DispatchByHand:
+        return DispatchByHand(self.engine, self.applied, self.clock)
+
     def serves(self, respond: Respond) -> str:
         """A server of the business's own, on loopback; where it listens."""
         server = LoopbackServer(respond)
@@ -242,7 +251,7 @@ class Stage:
 
     def _next_moment(self) -> datetime:
         """What is due next. The engine's own hourly look at segments is left to the moments at which there is
-        something else to do, once a day at least: so a year passes in a second."""
+        something else to do, and to ten o'clock: so a month passes in a second."""
         now = self.clock.now()
         with self.database.read() as connection:
             due = [
@@ -252,8 +261,9 @@ class Stage:
                 self.world.next_due(),
                 *self._starts_after(connection, now),
             ]
-        moments = [moment for moment in due if moment is not None]
-        return max(min([*moments, now + timedelta(days=1)]), now)
+        ten = self.local(now).replace(hour=10, minute=0, second=0, microsecond=0)
+        look = ten if ten > now else ten + timedelta(days=1)
+        return max(min([look, *(moment for moment in due if moment is not None)]), now)
 
     def _starts_after(self, connection: Connection, now: datetime) -> Iterator[datetime]:
         for zone_name in members.timezones(connection):
@@ -347,6 +357,25 @@ class Stage:
             events.record(connection, self.applied.catalog, [done], now)
         self.settle()
 
+    def sets_zone(self, name: str, zone: str) -> None:
+        """As an older list may have left it: no door of today's lets such a zone in."""
+        with self.database.write() as connection:
+            members.set_timezone(connection, self.ref(name), zone, self.clock.now())
+
+    def suppress(self, name: str, channel: ChannelName, reason: str) -> None:
+        """The address is on the do-not-contact list."""
+        (point,) = [point for point in self.points(name) if point.channel == channel]
+        with self.database.write() as connection:
+            members.suppress(connection, channel, point.address, reason, self.clock.now())
+
+    def pauses(self, scope: str) -> None:
+        with self.database.write() as connection:
+            state.pause_scopes(connection, [scope], "值班", self.clock.now())
+
+    def resumes(self, scope: str) -> None:
+        with self.database.write() as connection:
+            assert state.resume_scopes(connection, [scope]) == 1
+
     def imports(self, rows: Sequence[Mapping[str, str]], history: Sequence[Mapping[str, str]] = ()) -> None:
         """Files of the shop: members first, then what happened to them. Silent."""
         database, now = self.database, self.clock.now()
@@ -434,6 +463,12 @@ class Stage:
     def run(self, name: str, journey: str) -> Any:
         (row,) = self.runs(name, journey)
         return row
+
+    def points(self, name: str) -> list[Any]:
+        return self.rows(contact_point, name)
+
+    def consents(self, name: str) -> list[Any]:
+        return self.rows(consent, name)
 
     def answers(self, name: str) -> list[Any]:
         return self.rows(answer, name)

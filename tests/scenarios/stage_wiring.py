@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import os
 import random
 import socket
 from collections.abc import Mapping, Sequence
@@ -147,11 +149,18 @@ def _config(world: World, port: int, policy: Mapping[str, Any], webhooks: Mappin
     )
 
 
+# Below the ports that the system gives away by itself: nobody takes one between the look and the listening.
+_PORTS = itertools.count(20_000 + os.getpid() % 1000 * 10)
+
+
 def _free_port() -> int:
     """The world must know where the engine listens before the engine exists, and the other way round."""
+    return next(port for port in _PORTS if _is_free(port))
+
+
+def _is_free(port: int) -> bool:
     with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+        return probe.connect_ex(("127.0.0.1", port)) != 0
 
 
 # --- fate -------------------------------------------------------------------------------------------------------

@@ -51,8 +51,7 @@ from engage.core.journey.model import (
 )
 from engage.core.journey.program import Program
 from engage.core.problem import Span
-from engage.core.timing import For, UntilDays, UntilEntryDay, UntilField, WaitSpec
-from engage.core.timing import DaySet as Days
+from engage.core.timing import DaySet, For, UntilDays, UntilEntryDay, UntilField, WaitSpec
 
 SPAN = Span("journeys/j.yaml", 1, 1, 1, 1)
 SHANGHAI = ZoneInfo("Asia/Shanghai")
@@ -259,7 +258,7 @@ def test_commenting_is_over_when(has_comment: bool, deadline: datetime) -> None:
     ("spec", "until"),
     [
         (For(3 * DAY), NOW + 3 * DAY),
-        (UntilDays(Days.DAY, time(20)), datetime(2026, 11, 23, 12, tzinfo=UTC)),
+        (UntilDays(DaySet.DAY, time(20)), datetime(2026, 11, 23, 12, tzinfo=UTC)),
         (UntilEntryDay(30, time(10)), datetime(2026, 12, 20, 2, tzinfo=UTC)),
     ],
 )

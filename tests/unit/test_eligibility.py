@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -122,7 +122,7 @@ RULE = HoursRule(DailySpan(time(21), time(9)), DailySpan(time(9), time(20, 30)))
 
 
 def at(clock: str, day: int = 23, zone: ZoneInfo = SHANGHAI) -> datetime:
-    return datetime.combine(datetime(2026, 11, day), time.fromisoformat(clock), zone).astimezone(UTC)
+    return datetime.combine(date(2026, 11, day), time.fromisoformat(clock), zone).astimezone(UTC)
 
 
 def sent_at(

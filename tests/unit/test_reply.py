@@ -231,7 +231,9 @@ def test_offered_words_are_read_out_of_the_message() -> None:
     assert offered_words("回复 【领茶】 即可") == ("领茶",)
 
 
-@pytest.mark.parametrize("text", ["【山野茶事】新茶到了", "请直接回复 0–10", "拒收请回复R", "回复1领取", "回复【】", ""])
+@pytest.mark.parametrize(
+    "text", ["【山野茶事】新茶到了", "请直接回复 0–10", "拒收请回复R", "回复1领取", "回复【】", ""]
+)
 def test_messages_that_offer_nothing(text: str) -> None:
     assert offered_words(text) == ()
 

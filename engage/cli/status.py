@@ -1,0 +1,208 @@
+"""`engage status`: how the system is, now."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Annotated, Any
+from zoneinfo import ZoneInfo
+
+import typer
+
+from engage.bootstrap import clock_of
+from engage.cli.ending import Ending
+from engage.cli.invocation import Invocation
+from engage.cli.screen import Screen, local, print_json
+from engage.content.project import project_files
+from engage.core.quiet import zone_of
+from engage.errors import EngageError
+from engage.runtime.applying import differs
+from engage.runtime.context import AppliedHolder
+from engage.runtime.daemon import running_daemon
+from engage.store import journeys, overview
+from engage.store.database import Database
+from engage.store.overview import Inbox, OpenTasks, Outbox, Paused, Standing
+
+
+@dataclass(frozen=True, slots=True)
+class _Now:
+    at: datetime
+    zone: ZoneInfo
+    daemon: int | None
+    versions: Mapping[str, int]
+    draining: frozenset[str]
+    differ: list[str]
+    standing: list[Standing]
+    outbox: Outbox
+    inbox: Inbox
+    paused: list[Paused]
+    resting: Mapping[str, datetime]
+    tasks: OpenTasks
+
+
+def status(
+    ctx: typer.Context,
+    as_json: Annotated[bool, typer.Option("--json", help="For scripts and monitoring.")] = False,
+) -> None:
+    """How the system is, now.
+
+    Whether a daemon runs, what is applied and whether the files differ from it, who stands where in which journey, what
+    waits in the outbox and the inbox, what is paused, and what needs somebody: ambiguous messages, open tasks.
+
+    Example:  engage status --json | jq .outbox
+
+    Exit codes: 0 a daemon runs · 1 none does · 4 there is no database yet
+    """
+    inv = Invocation.of(ctx)
+    with inv.database() as database:
+        now = _read(inv, database)
+    if as_json:
+        print_json(_data(now))
+    else:
+        _show(inv.screen, now)
+    if now.daemon is None:
+        raise typer.Exit(Ending.NO)
+
+
+def _read(inv: Invocation, database: Database) -> _Now:
+    at = clock_of(database).now()
+    with database.read() as connection:
+        applied = journeys.applied(connection)
+        return _Now(
+            at=at,
+            zone=_zone(database),
+            daemon=running_daemon(database.file),
+            versions=applied.versions,
+            draining=applied.draining,
+            differ=differs(database, project_files(inv.folder)[0]),
+            standing=overview.standing(connection, at),
+            outbox=overview.outbox(connection, at),
+            inbox=overview.inbox(connection),
+            paused=overview.pauses(connection),
+            resting=overview.resting(connection, at),
+            tasks=overview.open_tasks(connection, at),
+        )
+
+
+def _zone(database: Database) -> ZoneInfo:
+    """Of the business; a status is shown even if what is applied cannot be run."""
+    try:
+        return zone_of(None, AppliedHolder(database).current().catalog.timezone)
+    except EngageError:
+        return zone_of(None, "")
+
+
+# --- for people -------------------------------------------------------------------------------------------------
+
+
+def _show(screen: Screen, now: _Now) -> None:
+    if now.daemon is not None:
+        screen.say(f"● A daemon runs (process {now.daemon}).", f"● 引擎正在运行（进程 {now.daemon}）。", "green")
+    else:
+        screen.say("○ No daemon runs; `engage run` starts one.", "○ 引擎没有运行；用 `engage run` 启动。", "yellow")
+    _show_stopped(screen, now)
+    _show_applied(screen, now)
+    _show_standing(screen, now)
+    _show_outbox(screen, now)
+    _show_waiting(screen, now)
+
+
+def _show_stopped(screen: Screen, now: _Now) -> None:
+    for paused in now.paused:
+        since = local(paused.since, now.zone)
+        why = f" ({paused.reason})" if paused.reason else ""
+        screen.say(f"‖ Paused since {since}: {paused.scope}{why}", f"‖ 自 {since} 暂停：{paused.scope}{why}", "yellow")
+    for channel, until in now.resting.items():
+        at = local(until, now.zone)
+        screen.say(
+            f"‖ {channel} rests until {at}: its provider refuses everything; look at the credentials and the balance.",
+            f"‖ {channel} 停到 {at}：服务商拒绝了所有请求，请检查密钥和余额。",
+            "yellow",
+        )
+
+
+def _show_applied(screen: Screen, now: _Now) -> None:
+    if not now.versions:
+        screen.say("Nothing is applied yet; `engage apply`.", "还没有生效的旅程；请运行 `engage apply`。")
+        return
+    draining = screen.word(" (draining)", "（逐步结束）")
+    listed = ", ".join(f"{i} v{v}{draining if i in now.draining else ''}" for i, v in sorted(now.versions.items()))
+    screen.say(f"Applied: {listed}", f"已生效：{listed}")
+    if now.differ:
+        count = len(now.differ)
+        screen.say(f"{count} files differ from it: ", f"有 {count} 个文件与之不同：", "yellow")
+        for path in now.differ:
+            screen.line(f"  {path}")
+
+
+def _show_standing(screen: Screen, now: _Now) -> None:
+    if not now.standing:
+        return
+    screen.heading("Members in journeys", "旅程中的会员")
+    word = screen.word
+    screen.table(
+        (word("journey", "旅程"), word("step", "步骤"), word("members", "人数"), word("next", "下一次")),
+        [
+            (s.journey_id, s.step_id or "", f"{s.members:,}", local(s.next_due_at, now.zone) if s.next_due_at else "")
+            for s in now.standing
+        ],
+        right=(2,),
+    )
+
+
+_STATUSES = {
+    "pending": ("waiting", "待发"),
+    "claimed": ("being worded", "处理中"),
+    "sending": ("on the wire", "发送中"),
+    "sent": ("sent", "已发"),
+    "ambiguous": ("ambiguous", "结果不明"),
+    "failed": ("failed", "失败"),
+    "skipped": ("skipped", "跳过"),
+    "cancelled": ("cancelled", "取消"),
+}
+
+
+def _show_outbox(screen: Screen, now: _Now) -> None:
+    screen.heading("Messages", "消息")
+    counts = now.outbox.by_status
+    shown = [f"{screen.word(*words)} {counts[name]:,}" for name, words in _STATUSES.items() if counts.get(name)]
+    screen.line(" · ".join(shown) or screen.word("none yet", "还没有"))
+    if now.outbox.oldest_due_at is not None:
+        at = local(now.outbox.oldest_due_at, now.zone)
+        screen.say(f"The oldest one due waits since {at}.", f"最早一条到期未发的：{at}。", "yellow")
+    if now.outbox.next_due_at is not None:
+        at = local(now.outbox.next_due_at, now.zone)
+        screen.say(f"The next one is due {at}.", f"下一条：{at}。")
+
+
+def _show_waiting(screen: Screen, now: _Now) -> None:
+    screen.heading("Waiting", "待处理")
+    inbox, tasks = now.inbox, now.tasks
+    screen.say(
+        f"inbox: {inbox.unread} unread, {inbox.unreadable} unreadable, {inbox.fresh_events} events to look at",
+        f"来信：未读 {inbox.unread}，无法读取 {inbox.unreadable}，待处理事件 {inbox.fresh_events}",
+    )
+    screen.say(
+        f"tasks: {tasks.open} open, {tasks.urgent} urgent, {tasks.overdue} overdue",
+        f"任务：待办 {tasks.open}，紧急 {tasks.urgent}，逾期 {tasks.overdue}",
+    )
+
+
+# --- for scripts ------------------------------------------------------------------------------------------------
+
+
+def _data(now: _Now) -> dict[str, Any]:
+    return {
+        "at": now.at,
+        "daemon": now.daemon,
+        "applied": dict(now.versions),
+        "draining": sorted(now.draining),
+        "files_that_differ": now.differ,
+        "enrolments": [asdict(standing) for standing in now.standing],
+        "outbox": asdict(now.outbox),
+        "inbox": asdict(now.inbox),
+        "paused": [asdict(paused) for paused in now.paused],
+        "resting": dict(now.resting),
+        "tasks": asdict(now.tasks),
+    }

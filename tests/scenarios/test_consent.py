@@ -1,0 +1,206 @@
+"""Permission: asked at the last moment, taken back at any, and kept with its evidence."""
+
+from __future__ import annotations
+
+from small_journeys import COUPON, SERVICE, journey
+from stage import OpenStage, Stage
+
+ADVERT = {"advert": journey("store_visited", COUPON)}
+NOTE = {"note": journey("coupon_used", SERVICE, topic="service")}
+
+
+def visits(stage: Stage, name: str = "王芳") -> None:
+    stage.happens(name, "store_visited", store="湖滨店")
+
+
+def why_not(stage: Stage, name: str = "王芳") -> dict[str, str]:
+    """By channel, why the newest message could not go there."""
+    return {line["channel"]: line["why"] for line in stage.deliveries(name)[-1].decision}
+
+
+def test_without_a_grant_an_advert_is_skipped_and_says_why(stage: Stage) -> None:
+    stage.member("王芳", sms=True, email=True, consents="survey:all")
+    stage.apply(ADVERT)
+    visits(stage)
+    row = stage.delivery("王芳")
+    assert (row.status, row.reason) == ("skipped", "no channel can be used")
+    assert why_not(stage) == {
+        "email": "no consent on file for marketing on email",
+        "sms": "no consent on file for marketing on sms",
+        "wechat": "no address on file",
+    }
+    assert stage.phone("王芳") == []
+
+
+def test_a_grant_on_one_channel_is_a_grant_there_and_nowhere_else(stage: Stage) -> None:
+    stage.member("王芳", sms=True, email=True, consents="marketing:sms")
+    stage.apply(ADVERT)
+    visits(stage)
+    assert [channel for _, channel in stage.got("王芳")] == ["sms"]
+
+
+def test_service_needs_no_grant_and_stops_at_a_refusal(stage: Stage) -> None:
+    stage.member("王芳", sms=True, consents="")
+    stage.member("李雷", sms=True, consents="!service:sms")
+    stage.apply(NOTE)
+    for name in ("王芳", "李雷"):
+        stage.happens(name, "coupon_used", code="C1")
+    assert len(stage.phone("王芳")) == 1
+    assert why_not(stage, "李雷")["sms"] == "refused service on sms"
+
+
+def test_an_opt_out_between_queueing_and_sending_is_heard(open_stage: OpenStage) -> None:
+    stage = open_stage("2026-11-23 22:00")
+    stage.member("王芳", sms=True)
+    stage.apply(ADVERT)
+    visits(stage)
+    assert stage.delivery("王芳").status == "pending"
+    stage.types("王芳", "TD", channel="sms")
+    stage.run_until(day=2, at="10:00")
+    assert [came.text for came in stage.phone("王芳")] == [
+        "【山野茶事】已为您退订活动、问卷和祝福短信。订单、售后这类服务通知还会发给您。以后想恢复，跟客服说一声就好。"
+    ]
+    assert stage.got("王芳") == [("day 0 22:00", "sms")]  # confirmed at once: it answers the member's own word
+    assert why_not(stage)["sms"] == "no consent on file" or stage.deliveries("王芳")[0].status == "skipped"
+
+
+def test_an_opt_out_after_the_message_was_worded_is_heard_in_the_intents_transaction(stage: Stage) -> None:
+    stage.member("王芳", sms=True)
+    stage.apply(ADVERT)
+    with stage.daemon_down():
+        visits(stage)
+    stage.until_queued()
+    hand = stage.dispatch_by_hand()
+    hand.claim()
+    hand.draft()
+    assert hand.worded == 1
+    with stage.daemon_down():
+        stage.types("王芳", "R", channel="sms")
+    stage.engine.receive.tick()
+    assert hand.intend() == []
+    row = stage.deliveries("王芳")[0]
+    assert (row.status, row.first_sent_at) == ("skipped", None)
+    assert {line["channel"]: line["why"] for line in row.decision}["sms"] == "refused marketing on sms"
+
+
+def test_a_typed_opt_out_covers_all_but_service_on_that_channel_only(stage: Stage) -> None:
+    stage.member("王芳", sms=True, email=True, consents="yes")
+    stage.apply(ADVERT | NOTE)
+    stage.types("王芳", "退订", channel="sms")
+    visits(stage)
+    stage.happens("王芳", "coupon_used", code="C1")
+    advert, note = stage.deliveries("王芳")[1:]
+    assert advert.channel == "email"
+    assert note.status == "sent"
+    stage.types("王芳", "退订", channel="sms")
+    confirmations = [came for came in stage.phone("王芳") if "已为您退订" in came.text]
+    assert len(confirmations) == 1  # said once
+
+
+def test_one_click_in_the_mail_program_takes_the_topic_back_and_needs_no_word_from_us(stage: Stage) -> None:
+    stage.member("王芳", email=True)
+    stage.apply(ADVERT)
+    visits(stage)
+    stage.unsubscribes("王芳")
+    stage.run_until(day=2)
+    visits(stage)
+    assert len(stage.phone("王芳")) == 1
+    assert why_not(stage)["email"] == "refused marketing on email"
+    assert [event.channel for event in stage.events("王芳", "unsubscribed")] == ["email"]
+
+
+def test_the_shops_list_does_not_overrule_what_a_member_said_themselves(stage: Stage) -> None:
+    stage.member("王芳", sms=True)
+    stage.apply(ADVERT)
+    stage.types("王芳", "T", channel="sms")
+    stage.registers("王芳", consents=["marketing"])
+    visits(stage)
+    assert why_not(stage)["sms"] == "refused marketing on sms"
+
+
+def test_a_suppressed_address_gets_nothing_whatever_was_granted(stage: Stage) -> None:
+    stage.member("王芳", sms=True)
+    stage.apply(ADVERT | NOTE)
+    stage.suppress("王芳", "sms", "投诉到工信部")
+    visits(stage)
+    stage.happens("王芳", "coupon_used", code="C1")
+    assert stage.phone("王芳") == []
+    assert why_not(stage)["sms"] == "suppressed: 投诉到工信部"
+
+
+def test_an_invalid_number_is_suppressed_after_the_first_receipt(stage: Stage) -> None:
+    stage.member("王芳", sms=True, phone_dead=True)
+    stage.apply(NOTE)
+    stage.happens("王芳", "coupon_used", code="C1")
+    stage.passes("1m")
+    stage.happens("王芳", "coupon_used", code="C2")
+    assert [row.status for row in stage.deliveries("王芳")] == ["sent", "skipped"]
+    assert why_not(stage)["sms"].startswith("suppressed: invalid address")
+
+
+def test_who_unfollows_is_not_written_to_on_wechat_and_is_again_when_they_return(stage: Stage) -> None:
+    stage.member("王芳", wechat=True)
+    stage.apply(NOTE)
+    stage.unfollows("王芳")
+    stage.happens("王芳", "coupon_used", code="C1")
+    assert why_not(stage)["wechat"] == "unfollowed"
+    stage.follows("王芳")
+    stage.happens("王芳", "coupon_used", code="C2")
+    assert len(stage.phone("王芳")) == 1
+
+
+def test_following_grants_service_there_and_nothing_more(stage: Stage) -> None:
+    stage.stranger("小李")
+    stage.apply(NOTE)
+    stage.follows("小李")
+    assert [(row.topic, row.channel, row.granted) for row in stage.consents("小李")] == [("service", "wechat", True)]
+
+
+def test_what_ops_have_paused_waits_and_goes_out_when_it_is_resumed(stage: Stage) -> None:
+    stage.member("王芳", sms=True, email=True)
+    stage.apply(ADVERT | NOTE)
+    stage.pauses("journey:advert")
+    visits(stage)
+    stage.happens("王芳", "coupon_used", code="C1")
+    assert [row.status for row in stage.deliveries("王芳")] == ["pending", "sent"]
+    stage.run_until(at="15:00")
+    assert len(stage.phone("王芳")) == 1
+    stage.resumes("journey:advert")
+    stage.passes("1m")
+    assert len(stage.phone("王芳")) == 2
+
+
+def test_everything_paused_means_everything(stage: Stage) -> None:
+    stage.member("王芳", sms=True)
+    stage.apply(NOTE)
+    stage.pauses("all")
+    stage.happens("王芳", "coupon_used", code="C1")
+    stage.types("王芳", "TD", channel="sms")
+    stage.passes("1h")
+    assert stage.phone("王芳") == []
+    stage.resumes("all")
+    stage.passes("1m")
+    assert len(stage.phone("王芳")) == 2
+
+
+def test_a_pause_after_the_message_was_worded_is_heard_in_the_intents_transaction(stage: Stage) -> None:
+    stage.member("王芳", sms=True)
+    stage.apply(ADVERT)
+    with stage.daemon_down():
+        visits(stage)
+    stage.until_queued()
+    hand = stage.dispatch_by_hand()
+    hand.claim()
+    hand.draft()
+    stage.pauses("all")
+    assert hand.intend() == []
+    assert stage.delivery("王芳").status == "pending"
+
+
+def test_a_paused_channel_leaves_the_others(stage: Stage) -> None:
+    stage.member("王芳", sms=True, email=True)
+    stage.apply(ADVERT)
+    stage.pauses("channel:email")
+    visits(stage)
+    assert [channel for _, channel in stage.got("王芳")] == ["sms"]
+    assert why_not(stage)["email"] == "channel is paused"
