@@ -19,7 +19,7 @@ from engage.cli.options import GlobalOptions
 _BUILD, _RUN, _LOOK, _DATA = "Write journeys", "Run them", "See what happens", "Data"
 
 COMMANDS = (
-    Later("init", "engage.cli.init:init", "Start a new project.", _BUILD),
+    Later("init", "engage.cli.init:init", "Start a new project, ready to run on local simulators.", _BUILD),
     Later("check", "engage.cli.check:check", "Find every mistake in journeys, templates and catalog.", _BUILD),
     Later("preview", "engage.cli.preview:preview", "Show a template as one member would get it.", _BUILD),
     Later("send-test", "engage.cli.send_test:send_test", "Really send a template, to a test address.", _BUILD),

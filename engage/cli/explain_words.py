@@ -94,7 +94,9 @@ def step_words(screen: Screen, story: Story, line: Line) -> str:
     words = _STEP_WORDS.get(line.what)
     if words is None:
         return f"{line.what} {line.step_id or ''} {dict(line.detail) or ''}".strip()
-    return words(screen, story, line.step_id or "", line.detail)
+    said = words(screen, story, line.step_id or "", line.detail)
+    withheld = screen.word(" (withheld: holdout)", "（对照组：不执行）") if line.detail.get("withheld") else ""
+    return said + withheld
 
 
 _Words = Callable[[Screen, Story, str, Mapping[str, Any]], str]

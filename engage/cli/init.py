@@ -33,7 +33,7 @@ def init(
     ctx: typer.Context,
     directory: Annotated[Path, typer.Argument(help="The new folder. It must not exist, or be empty.")],
 ) -> None:
-    """Start a new project.
+    """Start a new project, ready to run on local simulators.
 
     Makes a folder with config.yaml (its secrets are new and random), the six starter journeys, their catalog, and
     templates for WeChat, SMS and email. It works at once with the local simulators; config.yaml says what to change for

@@ -12,7 +12,6 @@ from pathlib import Path
 import typer
 import yaml
 
-from engage.bootstrap import open_database
 from engage.cli.ending import Refusal
 from engage.cli.logs import log_quietly
 from engage.cli.options import GlobalOptions
@@ -66,6 +65,8 @@ class Invocation:
     def database(self) -> Iterator[Database]:
         """The project's database, at the schema this version needs. Raises Refusal or SchemaTooOld, and makes no file
         where there is none."""
+        from engage.bootstrap import open_database  # brings the whole engine along; `check` can do without
+
         database = open_database(self.config, self.folder)
         try:
             if database.file is not None and not database.file.exists():

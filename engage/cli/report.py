@@ -23,7 +23,6 @@ from engage.store import reporting
 from engage.store.database import Database
 from engage.store.reporting import Enrolments, Goals, Messages, Period, Skipped, Tasks
 
-_DAYS = 30
 _DAY = "%Y-%m-%d"
 
 
@@ -45,7 +44,10 @@ class Report:
 
 def report(
     ctx: typer.Context,
-    days: Annotated[int, typer.Option("--days", min=1, help="The last so many days, until now.")] = _DAYS,
+    days: Annotated[
+        int | None,
+        typer.Option("--days", min=1, help="The last so many days, until now. Default: all that is on file."),
+    ] = None,
     since: Annotated[
         datetime | None, typer.Option("--from", formats=[_DAY], help="The first day, instead of --days.")
     ] = None,
@@ -62,6 +64,7 @@ def report(
 
     Examples:
       engage report
+      engage report --days 30
       engage report --from 2026-11-01 --to 2026-11-30 --json
 
     Exit codes: 0 shown · 4 nothing is applied yet
@@ -70,7 +73,9 @@ def report(
     with inv.database() as database:
         applied = AppliedHolder(database).current()
         zone = zone_of(None, applied.catalog.timezone)
-        period = _period(inv, clock_of(database).now(), zone, days, since, until)
+        with database.read() as connection:
+            beginning = reporting.beginning(connection)
+        period = _period(inv, clock_of(database).now(), zone, beginning, days, since, until)
         told = make_report(database, applied, period, clock_of(database).now())
     if as_json:
         print_json(_data(told))
@@ -97,11 +102,23 @@ def make_report(database: Database, applied: Applied, period: Period, now: datet
 
 
 def _period(
-    inv: Invocation, now: datetime, zone: ZoneInfo, days: int, since: datetime | None, until: datetime | None
+    inv: Invocation,
+    now: datetime,
+    zone: ZoneInfo,
+    beginning: datetime | None,
+    days: int | None,
+    since: datetime | None,
+    until: datetime | None,
 ) -> Period:
-    """Whole local days where days are named; else the last so many times 24 hours, this moment included."""
+    """Whole local days where days are named; else the last so many times 24 hours, or everything, this moment
+    included."""
     end = _midnight(until + timedelta(days=1), zone) if until is not None else now + timedelta(seconds=1)
-    start = _midnight(since, zone) if since is not None else end - timedelta(days=days)
+    if since is not None:
+        start = _midnight(since, zone)
+    elif days is not None:
+        start = end - timedelta(days=days)
+    else:
+        start = min(beginning or now, now)
     if start >= end:
         raise Refusal(inv.screen.word("the period ends before it begins", "结束日期早于开始日期"), Ending.USAGE)
     return Period(start, end)
@@ -115,5 +132,5 @@ def _data(told: Report) -> dict[str, Any]:
     data = asdict(told) | {"zone": str(told.zone)}
     for survey in ("nps", "csat"):
         by_journey = data[survey]
-        data[survey] = {"overall": by_journey.pop(None), "by_journey": by_journey}
+        data[survey] = {**by_journey.pop(None), "by_journey": by_journey}
     return data

@@ -208,12 +208,10 @@ class _Batch:
 
     def _do(self, active: Active, run: RunRow, effects: Sequence[Effect], note: Note | None, step: Step) -> None:
         if note is not None:
-            self.lines.append((run.member.bucket, run.id, step.id, note.what, note.detail))
+            # The holdout is measured, not sent to: it walks the same steps, and nothing comes of them.
+            detail = {**note.detail, "withheld": True} if run.holdout and effects else note.detail
+            self.lines.append((run.member.bucket, run.id, step.id, note.what, detail))
         if run.holdout:
-            # Measured, not sent to: it walks the same steps and nothing comes of them, but for the moment from which a
-            # goal is counted, which is when the message would have gone out.
-            if any(isinstance(effect, QueueMessage) for effect in effects):
-                self._set(run, last_message_at=self.now)
             return
         for effect in effects:
             match effect:

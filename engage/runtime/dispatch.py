@@ -12,7 +12,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, assert_never
@@ -20,7 +20,7 @@ from typing import Any, assert_never
 import structlog
 from sqlalchemy import Connection
 
-from engage.channels.contract import Message, Payload
+from engage.channels.contract import Message, Payload, Way
 from engage.content.links import DeliveryLinks
 from engage.content.render import Missing, render, render_words
 from engage.core import delivery as protocol
@@ -59,6 +59,14 @@ class Ready:
     text: str
 
 
+@dataclass(frozen=True, slots=True)
+class Intended:
+    """Its intent was committed at that moment: one call may be made, while it is fresh."""
+
+    ready: Ready
+    at: datetime
+
+
 Draft = Ready | Later | Skip | Overtaken
 
 
@@ -83,8 +91,8 @@ class Dispatch:
             claimed = dispatching.claim(connection, now, BATCH)
         if claimed:
             drafts = self._draft(applied, claimed)
-            for ready in self._intend(applied, claimed, drafts):
-                self._submit(applied, ready)
+            for intended in self._intend(applied, claimed, drafts):
+                self._submit(applied, intended)
         return expired + len(claimed)
 
     def settle(self) -> None:
@@ -173,11 +181,13 @@ class Dispatch:
             return Overtaken("the member can no longer be reached as before")
         cost = Decimal(str(claimed.cost or 0))
         payload = Payload(claimed.payload, claimed.text or "", claimed.segments or 1, cost)
-        return Ready(claimed, clear, payload, payload.text)
+        # Whatever better way has opened meanwhile: these bytes are for the first one.
+        same_way = Way(claimed.mode or clear.way.mode, "once more, under the same key")
+        return Ready(claimed, replace(clear, way=same_way), payload, payload.text)
 
     # --- intend -------------------------------------------------------------------------------------------------
 
-    def _intend(self, applied: Applied, batch: Sequence[Claimed], drafts: Mapping[int, Draft]) -> list[Ready]:
+    def _intend(self, applied: Applied, batch: Sequence[Claimed], drafts: Mapping[int, Draft]) -> list[Intended]:
         """The intent's transaction: everything is looked up and judged again, then committed before any call."""
         now = self._context.clock.now()
         ready: list[Ready] = []
@@ -201,7 +211,7 @@ class Dispatch:
             for r in ready:
                 if r.clear.way.uses_window:
                     members.use_window(connection, r.claimed.member, r.clear.channel, 1)
-        return ready
+        return [Intended(r, now) for r in ready]
 
     def _room(self, channel: str) -> int:
         flying = self._in_flight[channel]
@@ -210,15 +220,15 @@ class Dispatch:
 
     # --- hand over, record --------------------------------------------------------------------------------------
 
-    def _submit(self, applied: Applied, ready: Ready) -> None:
-        intended_at = self._context.clock.now()
-        future = self._pools[ready.clear.channel].submit(self._hand_over, applied, ready, intended_at)
-        self._in_flight[ready.clear.channel].add(future)
+    def _submit(self, applied: Applied, intended: Intended) -> None:
+        channel = intended.ready.clear.channel
+        self._in_flight[channel].add(self._pools[channel].submit(self._hand_over, applied, intended))
 
-    def _hand_over(self, applied: Applied, ready: Ready, intended_at: datetime) -> None:
+    def _hand_over(self, applied: Applied, intended: Intended) -> None:
         """One call, then its record. Runs on the channel's own threads."""
+        ready = intended.ready
         try:
-            if self._context.clock.now() >= _call_until(ready, intended_at):
+            if self._context.clock.now() >= _call_until(intended):
                 self._never_called(ready)
                 return
             channel = self._context.channels[ready.clear.channel]
@@ -227,7 +237,7 @@ class Dispatch:
             except Exception as error:  # a channel must not raise; if it does, the call may have been made
                 log.exception("send_raised", delivery_id=ready.claimed.id)
                 outcome = Unknown(f"{type(error).__name__} while sending")
-            self._record(applied, ready, outcome)
+            self._record(applied, intended, outcome)
         except Exception:
             # Not recorded: the lease runs out and the reconciler makes it ambiguous.
             log.exception("send_not_recorded", delivery_id=ready.claimed.id)
@@ -243,13 +253,14 @@ class Dispatch:
             if ready.clear.way.uses_window:
                 members.use_window(connection, ready.claimed.member, ready.clear.channel, -1)
 
-    def _record(self, applied: Applied, ready: Ready, outcome: SendOutcome) -> None:
-        claimed, now = ready.claimed, self._context.clock.now()
+    def _record(self, applied: Applied, intended: Intended, outcome: SendOutcome) -> None:
+        ready, now = intended.ready, self._context.clock.now()
+        claimed = ready.claimed
         recorded = protocol.record(
             outcome,
             attempts=claimed.attempts + 1,
             repeat=claimed.repeat,
-            repeat_until=_repeat_until(ready, now),
+            repeat_until=_repeat_until(ready, intended.at),
             now=now,
         )
         with self._context.database.write() as connection:
@@ -327,12 +338,12 @@ def _intent_of(ready: Ready, now: datetime) -> dict[str, Any]:
     }
 
 
-def _repeat_until(ready: Ready, now: datetime) -> datetime | None:
-    """The window opens with the first call, whatever repeats follow."""
+def _repeat_until(ready: Ready, intended_at: datetime) -> datetime | None:
+    """The window opens with the first call, whatever repeats follow: no earlier than its intent."""
     if ready.claimed.repeat:
         return ready.claimed.repeat_until
     within = ready.clear.way.repeat_within
-    return now + within if within is not None else None
+    return intended_at + within if within is not None else None
 
 
 def _set_aside(connection: Connection, claimed: Claimed, verdict: Later | Skip | Overtaken) -> None:
@@ -351,9 +362,10 @@ def _set_aside(connection: Connection, claimed: Claimed, verdict: Later | Skip |
             assert_never(verdict)
 
 
-def _call_until(ready: Ready, intended_at: datetime) -> datetime:
-    window_end = ready.clear.way.valid_until
-    deadline = intended_at + WIRE_DEADLINE
+def _call_until(intended: Intended) -> datetime:
+    """Counted from the intent: a process that was frozen since does not know what has changed."""
+    window_end = intended.ready.clear.way.valid_until
+    deadline = intended.at + WIRE_DEADLINE
     return min(deadline, window_end) if window_end is not None else deadline
 
 

@@ -16,7 +16,7 @@ def back_up(database: Database, target: Path) -> None:
     if database.file is None:
         raise EngageError("this database is not a SQLite file; use the tools of its server")
     try:
-        target.touch(exist_ok=False)
+        target.touch(mode=0o600, exist_ok=False)
     except FileExistsError:
         raise EngageError(f"{target} exists already; a backup overwrites nothing") from None
     try:

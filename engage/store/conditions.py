@@ -57,7 +57,8 @@ VALUE_COLUMN = {
 class Scope:
     """What a condition may look at besides the member.
 
-    `enrolment` is the enrolment table (or None before entry); `context` finds `event.x` and `var.x` as a JSON element.
+    `enrolment` is the enrolment table (or None before entry); `context` finds `event.x` and `var.x` as a JSON element,
+    or None where there can be no such thing.
     """
 
     catalog: Catalog
@@ -128,16 +129,21 @@ def aggregate_of(name: str, computed: Computed, now: datetime) -> Select[Anythin
     )
     match computed.aggregate:
         case Aggregate.COUNT:
-            return select(func.count()).select_from(event).where(in_window)
+            return _of_events(func.count(), in_window)
         case Aggregate.SUM:
             amount = _number_in(event.c.payload[computed.key])
-            return select(func.coalesce(func.sum(amount), 0)).where(in_window)
+            return _of_events(func.coalesce(func.sum(amount), 0), in_window)
         case Aggregate.FIRST:
-            return select(func.min(event.c.at)).where(in_window)
+            return _of_events(func.min(event.c.at), in_window)
         case Aggregate.LAST:
-            return select(func.max(event.c.at)).where(in_window)
+            return _of_events(func.max(event.c.at), in_window)
         case _:
             assert_never(computed.aggregate)
+
+
+def _of_events(value: Anything, where: Predicate) -> Select[Anything]:
+    """Looks at events of its own, also inside a query that looks at an event already."""
+    return select(value).select_from(event).where(where).correlate_except(event)
 
 
 def _answer(subject: AnswerValue, test: Test, scope: Scope) -> Predicate:
@@ -160,9 +166,9 @@ def _answer(subject: AnswerValue, test: Test, scope: Scope) -> Predicate:
 
 
 def _context(subject: ContextValue, test: Test, scope: Scope) -> Predicate:
-    if scope.context is None:
+    element = scope.context(subject.origin, subject.key) if scope.context is not None else None
+    if element is None:
         return true() if isinstance(test, Unknown) else false()
-    element = scope.context(subject.origin, subject.key)
     match subject.type:
         case ValueType.NUMBER:
             typed = _number_in(element)
@@ -191,8 +197,8 @@ def _did(atom: Did, scope: Scope) -> Predicate:
         if scope.catalog.is_response(atom.event):
             happened.append(event.c.enrolment_id == scope.enrolment.c.id)
     if atom.at_least == 1 and atom.at_most is None:
-        return exists().where(*happened)
-    times = select(func.count()).select_from(event).where(*happened).scalar_subquery()
+        return exists().where(*happened).correlate_except(event)
+    times = _of_events(func.count(), and_(*happened)).scalar_subquery()
     high = times <= atom.at_most if atom.at_most is not None else true()
     return and_(times >= atom.at_least, high)
 

@@ -30,6 +30,18 @@ class Period:
         return and_(column >= self.since, column < self.until)
 
 
+def beginning(connection: Connection) -> datetime | None:
+    """The first moment there is anything to report of; None if there is nothing."""
+    firsts = (
+        select(func.min(D.queued_at)),
+        select(func.min(E.entered_at)),
+        select(func.min(answer.c.answered_at)),
+        select(func.min(task.c.opened_at)),
+    )
+    moments = [connection.scalar(first) for first in firsts]
+    return min((moment for moment in moments if moment is not None), default=None)
+
+
 # --- messages ---------------------------------------------------------------------------------------------------
 
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from stage import OpenStage, Stage
+from stage_wiring import Setup
 
 
 @pytest.fixture
@@ -14,10 +16,10 @@ def open_stage(tmp_path: Path) -> Iterator[OpenStage]:
     """Stages that begin at another moment, with faults, or under another policy."""
     opened: list[Stage] = []
 
-    def make(starts: str = "2026-11-23 10:00", **more: object) -> Stage:
+    def make(starts: str = "2026-11-23 10:00", *, faults: bool = False, **setup: Any) -> Stage:
         folder = tmp_path / str(len(opened))
         folder.mkdir()
-        opened.append(Stage(folder, starts, **more))  # type: ignore[arg-type]
+        opened.append(Stage(folder, starts, faults, Setup(**setup)))
         return opened[-1]
 
     yield make

@@ -19,10 +19,11 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import httpx
-from dispatch_by_hand import DispatchByHand
+from by_hand import ByHand
 from sqlalchemy import Connection, select
-from stage_wiring import API_KEY, House, build_house, read_files, shipped_files
+from stage_wiring import API_KEY, House, Setup, build_house, config_of, read_files, shipped_files
 
+from engage.bootstrap import build_context
 from engage.clock import VirtualClock
 from engage.core import schedule
 from engage.core.duration import parse_duration
@@ -74,8 +75,7 @@ class Stage:
     folder: Path
     starts: str = "2026-11-23 10:00"
     faults: bool = False
-    policy: Mapping[str, Any] = field(default_factory=dict)
-    webhooks: Mapping[str, Any] = field(default_factory=dict)
+    setup: Setup = field(default_factory=Setup)
 
     def __post_init__(self) -> None:
         self.began = datetime.fromisoformat(self.starts).replace(tzinfo=ZONE)
@@ -159,9 +159,7 @@ class Stage:
 
     def _rise(self) -> None:
         people = list(self._people.values())
-        self._house = build_house(
-            self.folder, self.clock, people, faults=self.faults, policy=self.policy, webhooks=self.webhooks
-        )
+        self._house = build_house(self.folder, self.clock, people, faults=self.faults, setup=self.setup)
         self.engine = self._house.app.engine
 
     def close(self) -> None:
@@ -195,13 +193,11 @@ class Stage:
         self.engine.close()
         self.engine = Engine(self.house.app.context)
 
-    def until_queued(self) -> None:
-        """What came in is read and its messages are in the outbox; nothing is claimed yet."""
-        while self.engine.receive.tick() + self.engine.enrol.tick() + self.engine.advance.tick():
-            pass
-
-    def dispatch_by_hand(self) -> DispatchByHand:
-        return DispatchByHand(self.engine, self.applied, self.clock)
+    def reconfigures(self, setup: Setup) -> None:
+        """Ops correct `config.yaml` and start the daemon again."""
+        self.engine.close()
+        config = config_of(self.world, self.house.app.server.port, setup)
+        self.engine = Engine(build_context(config, self.clock, self.database))
 
     def serves(self, respond: Respond) -> str:
         """A server of the business's own, on loopback; where it listens."""
@@ -217,6 +213,9 @@ class Stage:
 
     def passes(self, span: str) -> None:
         self.run_to(self.clock.now() + _span(span))
+
+    def passes_seconds(self, seconds: int) -> None:
+        self.run_to(self.clock.now() + timedelta(seconds=seconds))
 
     def run_to(self, end: datetime) -> None:
         """Let time pass, stopping at each thing that is due on the way."""
@@ -239,6 +238,19 @@ class Stage:
         yield
         self._down = False
         self.settle()
+
+    @contextmanager
+    def by_hand(self) -> Iterator[ByHand]:
+        """The loops go only as far as they are told."""
+        with self.daemon_down():
+            yield ByHand(self.engine, self.applied, self.clock)
+
+    @contextmanager
+    def another_worker(self) -> Iterator[ByHand]:
+        """A second process on the same database."""
+        engine = Engine(self.house.app.context)
+        yield ByHand(engine, self.applied, self.clock)
+        engine.close()
 
     def moment(self, day: int, at: str) -> datetime:
         return self.moment_of(f"{(self.began + timedelta(days=day)).date().isoformat()} {at}")
@@ -367,6 +379,16 @@ class Stage:
         (point,) = [point for point in self.points(name) if point.channel == channel]
         with self.database.write() as connection:
             members.suppress(connection, channel, point.address, reason, self.clock.now())
+
+    def refuses(self, name: str, topic: str, channel: ChannelName) -> None:
+        """The member says so at the counter."""
+        self.posts(
+            "/api/members",
+            {
+                "member": self._people[name].ref,
+                "consents": [{"topic": topic, "channel": channel, "granted": False, "evidence": "柜台"}],
+            },
+        )
 
     def pauses(self, scope: str) -> None:
         with self.database.write() as connection:

@@ -7,7 +7,7 @@ import os
 import random
 import socket
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache
 from pathlib import Path
@@ -81,6 +81,15 @@ def _read(files: Mapping[str, str]) -> Project:
 # --- the engine and its world -----------------------------------------------------------------------------------
 
 
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """What `config.yaml` says beyond the addresses of the sandbox."""
+
+    policy: dict[str, Any] = field(default_factory=dict)
+    webhooks: dict[str, Any] = field(default_factory=dict)
+    sms: dict[str, Any] = field(default_factory=dict)
+
+
 @dataclass(frozen=True)
 class House:
     """A database, an engine, a web server, and the world they run in. The server is not yet started."""
@@ -99,15 +108,14 @@ def build_house(
     people: Sequence[Person],
     *,
     faults: bool,
-    policy: Mapping[str, Any],
-    webhooks: Mapping[str, Any],
+    setup: Setup,
 ) -> House:
     port = _free_port()
     world = World(
         folder, clock, SEED, _settings(port, faults), people, Quiet(), (), shipped_project().library.approved_sms()
     )
     world.start()
-    app = build(_config(world, port, policy, webhooks), clock, folder)
+    app = build(config_of(world, port, setup), clock, folder)
     app.context.database.create_all()
     return House(app, world)
 
@@ -126,7 +134,7 @@ def _settings(port: int, faults: bool) -> SandboxSettings:
     )
 
 
-def _config(world: World, port: int, policy: Mapping[str, Any], webhooks: Mapping[str, Any]) -> Config:
+def config_of(world: World, port: int, setup: Setup) -> Config:
     wechat = {**_WECHAT, "encoding_aes_key": _AES_KEY, "base_url": world.wechat_url}
     sms = {**_SMS, "sign_name": "山野茶事", "callback_secret": "smscb", "base_url": world.sms_url}
     email = {
@@ -142,9 +150,9 @@ def _config(world: World, port: int, policy: Mapping[str, Any], webhooks: Mappin
         {
             "database": {"url": "sqlite:///engage.db"},
             "web": web | {"api_keys": {"shop": API_KEY}},
-            "channels": {"wechat": wechat, "sms": sms, "email": email},
-            "policy": dict(policy),
-            "webhooks": dict(webhooks),
+            "channels": {"wechat": wechat, "sms": sms | setup.sms, "email": email},
+            "policy": setup.policy,
+            "webhooks": setup.webhooks,
         }
     )
 
@@ -182,3 +190,9 @@ def _meets(fates: Faults, channel: ChannelName, address: str, wanted: Sequence[F
             return False
         taken += fault in (Fault.NONE, Fault.HUNG_UP_AFTER)
     return True
+
+
+def dead_mailbox(*, at_the_door: bool) -> str:
+    """Half of the dead mailboxes are refused at once; mail for the others is taken, and comes back later."""
+    addresses = (f"gone{number}@example.com" for number in range(100))
+    return next(a for a in addresses if (Chance(SEED).fraction("dead mailbox", a) < 0.5) is at_the_door)

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from stage import OpenStage, Stage
-from stage_wiring import SEED, shipped, unlucky
+from stage_wiring import dead_mailbox, shipped, unlucky
 
 from engage.core.holdout import is_held_out
-from engage.sandbox.chance import Chance
 from engage.sandbox.faults import Fault
 
 EVERYBODY = {"winback": shipped("winback", ("holdout: 10%", "holdout: 0%"))}
@@ -184,9 +183,3 @@ def test_members_under_recovery_and_staff_are_left_out(stage: Stage) -> None:
     stage.apply(EVERYBODY)
     stage.run_until(day=3)
     assert [stage.runs(name) for name in ("补救", "员工", "黑名单")] == [[], [], []]
-
-
-def dead_mailbox(*, at_the_door: bool) -> str:
-    """Half of the dead mailboxes are refused at once; mail for the others is taken, and comes back later."""
-    addresses = (f"gone{number}@example.com" for number in range(100))
-    return next(a for a in addresses if (Chance(SEED).fraction("dead mailbox", a) < 0.5) is at_the_door)

@@ -14,7 +14,7 @@ from engage.store.dispatching import Claimed
 
 
 @dataclass
-class DispatchByHand:
+class ByHand:
     engine: Engine
     applied: Applied
     clock: VirtualClock
@@ -22,22 +22,32 @@ class DispatchByHand:
     ready: list[Ready] = field(default_factory=list)
     _drafts: Mapping[int, Draft] = field(default_factory=dict)
 
+    def queue(self) -> None:
+        """What came in is read, and what follows from it is in the outbox."""
+        while self.engine.receive.tick() + self.engine.enrol.tick() + self.engine.advance.tick():
+            pass
+
     def claim(self) -> None:
         with self.engine.context.database.write() as connection:
+            dispatching.expire_leases(connection, self.clock.now())
             self.claimed = dispatching.claim(connection, self.clock.now(), 100)
 
-    def draft(self) -> None:
+    def draft(self) -> int:
+        """How many could be worded."""
         self._drafts = self.engine.dispatch._draft(self.applied, self.claimed)
-
-    @property
-    def worded(self) -> int:
         return sum(isinstance(draft, Ready) for draft in self._drafts.values())
 
-    def intend(self) -> list[Ready]:
+    def intend(self) -> int:
+        """How many may go out. Their intents are committed."""
         self.ready = self.engine.dispatch._intend(self.applied, self.claimed, self._drafts)
-        return self.ready
+        return len(self.ready)
 
-    def submit(self) -> None:
+    def up_to_the_wire(self) -> None:
+        self.queue()
+        self.claim()
+        assert self.draft() == self.intend() == 1
+
+    def hand_over(self) -> None:
         """Make the calls, and wait for their records."""
         for ready in self.ready:
             self.engine.dispatch._submit(self.applied, ready)

@@ -1,0 +1,400 @@
+"""Conditions as SQL mean what their sentences say: random people, random condition trees, two readers that must agree.
+
+Times lie on a grid of twelve hours around `now`, and periods are multiples of it, so that examples fall exactly on the
+edges of a span again and again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any as Anything
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import Connection, insert, select
+from store_bench import CATALOG, DAY, HOUR, NOW, Bench, a_journey
+from store_oracle import Happening, Person, Reader
+
+from engage.core.condition import (
+    All,
+    AnswerValue,
+    Any,
+    Between,
+    Compare,
+    Condition,
+    Contains,
+    ContextValue,
+    Did,
+    FieldValue,
+    HasTag,
+    InSegment,
+    Known,
+    Not,
+    OneOf,
+    OverAgo,
+    Test,
+    Unknown,
+    ValueType,
+    WithinLast,
+    WithinNext,
+)
+from engage.store import advancing, enrolling, events, members
+from engage.store.conditions import Scope, compile_condition
+from engage.store.database import Database
+from engage.store.events import NewEvent
+from engage.store.members import MemberRef
+from engage.store.tables import answer, member
+
+STEP = 12 * HOUR
+TODAY = NOW.astimezone(ZoneInfo("Asia/Shanghai")).date()
+BIRTHDAY = {"calendar": "lunar", "month": 8, "day": 15, "leap": False, "year": None}
+TAGS = ("VIP", "新客", "a%")
+TEXTS = ("上海", "北京", "普洱茶", "Tea 100%", "tea_bag", "a\\b", "")
+NUMBERS = (-5, 0, 1, 2.5, 99.99, 100, 500)
+EVENTS = ("order_paid", "store_visited", "clicked", "unheard_of")
+
+# --- people -----------------------------------------------------------------------------------------------------
+
+_moments = st.integers(-8, 4).map(lambda steps: NOW + steps * STEP)
+_texts = st.sampled_from(TEXTS)
+_numbers = st.sampled_from(NUMBERS)
+_days = st.integers(-5, 5).map(lambda days: TODAY + timedelta(days=days))
+
+
+def _some(**kinds: st.SearchStrategy[Anything]) -> st.SearchStrategy[dict[str, Anything]]:
+    """Any of these keys; the others are missing."""
+    return st.fixed_dictionaries({}, optional=kinds)
+
+
+_values = _some(
+    city=_texts, level=_numbers, employee=st.booleans(), contract_end=_days, birthday=st.just(BIRTHDAY)
+)
+_payloads = _some(
+    order_id=_texts, amount=_numbers, gift=st.booleans(), paid_on=_days.map(lambda day: day.isoformat())
+)
+_happenings = st.builds(
+    Happening, st.sampled_from(EVENTS), _moments, _payloads, in_run=st.booleans(), of_run=st.booleans()
+)
+_answers = st.dictionaries(
+    st.sampled_from(["nps", "taste"]),
+    _some(score=st.integers(0, 10), choice=_texts.filter(bool), comment=_texts.filter(bool)),
+    max_size=2,
+)
+_passed = _some(amount=_numbers.map(str) | st.sampled_from(["", "abc", "12 克", "1e2"]), note=_texts)
+_people = st.builds(
+    Person, _values, st.sets(st.sampled_from(TAGS)), st.lists(_happenings, max_size=5), _answers, _payloads, _passed
+)
+
+# --- conditions -------------------------------------------------------------------------------------------------
+
+_periods = st.integers(1, 8).map(lambda steps: steps * STEP)
+_decimals = st.sampled_from(NUMBERS).map(lambda number: Decimal(str(number)))
+_presence = st.sampled_from([Known(), Unknown()])
+_text_tests = _presence | st.one_of(
+    st.lists(_texts, min_size=1, max_size=3).map(lambda values: OneOf(tuple(values))),
+    st.sampled_from(["茶", "TEA", "%", "_", "\\", "海"]).map(Contains),
+)
+_number_tests = _presence | st.one_of(
+    st.lists(_decimals, min_size=1, max_size=2).map(lambda values: OneOf(tuple(values))),
+    st.builds(Between, st.none() | _decimals, st.none() | _decimals),
+)
+_flag_tests = _presence | st.booleans().map(lambda value: OneOf((value,)))
+_time_tests = _presence | st.one_of(st.builds(kind, _periods) for kind in (WithinLast, OverAgo, WithinNext))
+_TESTS: dict[ValueType, st.SearchStrategy[Test]] = {
+    ValueType.TEXT: _text_tests,
+    ValueType.NUMBER: _number_tests,
+    ValueType.BOOLEAN: _flag_tests,
+    ValueType.DATE: _time_tests,
+    ValueType.INSTANT: _time_tests,
+    ValueType.ANNIVERSARY: _presence,
+}
+
+
+def _compares(subjects: Sequence[tuple[Anything, ValueType]]) -> st.SearchStrategy[Condition]:
+    return st.sampled_from(subjects).flatmap(
+        lambda pair: _TESTS[pair[1]].map(lambda test: Compare(pair[0], test))
+    )
+
+
+_FIELDS = [(FieldValue(name, each.type), each.type) for name, each in CATALOG.fields.items() if name != "name"]
+_OF_RUN = [
+    (AnswerValue("nps", "score"), ValueType.NUMBER),
+    (AnswerValue("taste", "choice"), ValueType.TEXT),
+    (AnswerValue("taste", "comment"), ValueType.TEXT),
+    *(
+        (ContextValue("event", key, type), type)
+        for key, type in CATALOG.events["order_paid"].payload.items()
+    ),
+    (ContextValue("var", "amount", ValueType.NUMBER), ValueType.NUMBER),
+    (ContextValue("var", "note", ValueType.TEXT), ValueType.TEXT),
+]
+_dids = st.builds(
+    Did,
+    st.sampled_from(EVENTS),
+    at_least=st.integers(0, 2),
+    at_most=st.none() | st.integers(0, 3),
+    within=st.none() | _periods,
+)
+_dids_of_run = st.builds(Did, st.sampled_from(EVENTS), st.integers(0, 2), since_start=st.booleans())
+_tags = st.lists(st.sampled_from(TAGS), min_size=1, max_size=2).map(lambda tags: HasTag(tuple(tags)))
+_atoms = _compares(_FIELDS) | _tags | _dids
+
+
+def _trees(atoms: st.SearchStrategy[Condition]) -> st.SearchStrategy[Condition]:
+    return st.recursive(
+        atoms,
+        lambda inner: st.one_of(
+            inner.map(Not),
+            inner.map(lambda part: InSegment("some", part)),
+            st.lists(inner, min_size=1, max_size=3).map(lambda parts: All(tuple(parts))),
+            st.lists(inner, min_size=1, max_size=3).map(lambda parts: Any(tuple(parts))),
+        ),
+        max_leaves=6,
+    )
+
+
+# --- putting people into the database ---------------------------------------------------------------------------
+
+
+def _settle(bench: Bench, people: Sequence[Person]) -> list[MemberRef]:
+    """What happened to them before any run, in one batch for all."""
+    refs = [bench.member(person.tags, **person.values) for person in people]
+    _record(bench, refs, people, in_run=False, of_run={})
+    return refs
+
+
+def _record(
+    bench: Bench, refs: Sequence[MemberRef], people: Sequence[Person], *, in_run: bool, of_run: dict[int, int]
+) -> None:
+    new = [
+        NewEvent(
+            ref, h.name, h.at, f"k{bench.number()}", h.payload, enrolment_id=of_run.get(ref.id) if h.of_run else None
+        )
+        for ref, person in zip(refs, people, strict=True)
+        for h in person.happened
+        if h.in_run == in_run
+    ]
+    events.record(bench.connection, CATALOG, new, NOW)
+
+
+def _start_runs(bench: Bench, refs: Sequence[MemberRef], people: Sequence[Person]) -> dict[int, int]:
+    """A run for each of them, with its answers; then what happened since. Member id → run id."""
+    runs = {}
+    for ref, person in zip(refs, people, strict=True):
+        runs[ref.id] = bench.enters(ref, context={"event": dict(person.event), "var": dict(person.var)})
+        for step_id, given_answer in person.answers.items():
+            _put_answer(bench, ref, runs[ref.id], step_id, given_answer)
+    _record(bench, refs, people, in_run=True, of_run=runs)
+    return runs
+
+
+def _put_answer(bench: Bench, ref: MemberRef, run_id: int, step_id: str, given_answer: dict[str, Anything]) -> None:
+    row = {
+        "bucket": ref.bucket,
+        "id": bench.number(),
+        "member_id": ref.id,
+        "enrolment_id": run_id,
+        "journey_id": "winback",
+        "step_id": step_id,
+        "visit": 0,
+        "delivery_id": 1,
+        "survey": "nps",
+        "channel": "sms",
+        "typed": True,
+        "answered_at": NOW,
+    }
+    bench.connection.execute(insert(answer).values(**row, **given_answer))
+
+
+def matching(connection: Connection, condition: Condition, now: datetime = NOW) -> set[int]:
+    query = select(member.c.id).where(compile_condition(condition, Scope(CATALOG, now)))
+    return set(connection.scalars(query))
+
+
+# --- the properties ---------------------------------------------------------------------------------------------
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(_people, min_size=1, max_size=4), st.lists(_trees(_atoms), min_size=1, max_size=6))
+def test_sql_and_a_plain_reading_agree_on_who_a_condition_is_about(
+    database_of_module: Database, people: list[Person], conditions: list[Condition]
+) -> None:
+    reader = Reader(CATALOG, NOW)
+    with database_of_module.engine.connect() as connection, connection.begin() as transaction:
+        bench = Bench(connection)
+        refs = _settle(bench, people)
+        _record(bench, refs, people, in_run=True, of_run={})
+        for condition in conditions:
+            expected = {ref.id for ref, person in zip(refs, people, strict=True) if reader.holds(condition, person)}
+            assert matching(connection, condition) == expected
+            assert matching(connection, Not(condition)) == {ref.id for ref in refs} - expected
+        transaction.rollback()
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.lists(_people, min_size=1, max_size=3),
+    st.lists(_trees(_atoms | _compares(_OF_RUN) | _dids_of_run), min_size=1, max_size=6),
+)
+@example([Person(var={"amount": "50"})], [Compare(_OF_RUN[-2][0], Between(Decimal(100), None))])
+def test_sql_and_a_plain_reading_agree_inside_a_run(
+    database_of_module: Database, people: list[Person], conditions: list[Condition]
+) -> None:
+    """Answers, what started the run, what was passed to it, and what happened since; all conditions in one query."""
+    reader = Reader(CATALOG, NOW, in_run=True)
+    with database_of_module.engine.connect() as connection, connection.begin() as transaction:
+        bench = Bench(connection)
+        refs = _settle(bench, people)
+        runs = _start_runs(bench, refs, people)
+        rows = advancing.runs_by_id(connection, [(ref.bucket, runs[ref.id]) for ref in refs])
+        found = advancing.holding(connection, CATALOG, [*conditions, None], rows, NOW)
+        for ref, person in zip(refs, people, strict=True):
+            expected = tuple(reader.holds(condition, person) for condition in conditions)
+            assert found[runs[ref.id]] == (*expected, True)
+        transaction.rollback()
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(_payloads, min_size=1, max_size=4), _trees(_compares([s for s in _OF_RUN if s[0].__class__ is ContextValue])))
+def test_where_reads_the_payload_of_the_event_that_came(
+    database_of_module: Database, payloads: list[dict[str, Anything]], where: Condition
+) -> None:
+    reader = Reader(CATALOG, NOW, in_run=True)
+    with database_of_module.engine.connect() as connection, connection.begin() as transaction:
+        bench = Bench(connection)
+        ref = bench.member()
+        for payload in payloads:
+            bench.happens(ref, "order_paid", **payload)
+        ids = range(1, len(payloads) + 1)
+        expected = {i for i in ids if reader.holds(where, Person(event=payloads[i - 1]))}
+        assert enrolling.events_where(connection, CATALOG, list(ids), where, NOW) == expected
+        assert enrolling.events_where(connection, CATALOG, list(ids), None, NOW) == set(ids)
+        transaction.rollback()
+
+
+# --- worth a name of their own ----------------------------------------------------------------------------------
+
+
+def a_field(name: str, test: Test) -> Compare:
+    return Compare(FieldValue(name, CATALOG.fields[name].type), test)
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        a_field("city", OneOf(("上海",))),
+        a_field("city", Contains("茶")),
+        a_field("level", Between(None, Decimal(6))),
+        a_field("employee", OneOf((False,))),
+        a_field("contract_end", OverAgo(90 * DAY)),
+        a_field("last_order_at", OverAgo(90 * DAY)),
+        a_field("last_seen_3d", OverAgo(DAY)),
+        a_field("birthday", Known()),
+        HasTag(("VIP",)),
+        Did("order_paid"),
+        Compare(AnswerValue("nps", "score"), Between(Decimal(0), Decimal(6))),
+        Compare(ContextValue("event", "amount", ValueType.NUMBER), Between(None, Decimal(6))),
+        Any(()),
+    ],
+)
+def test_of_somebody_nothing_is_known_nothing_holds_and_every_not_does(bench: Bench, condition: Condition) -> None:
+    """`not: { employee: yes }` holds for someone whose field is empty; a line about nothing never sends."""
+    ref = bench.member()
+    assert matching(bench.connection, condition) == set()
+    assert matching(bench.connection, Not(condition)) == {ref.id}
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        a_field("city", Unknown()),
+        a_field("contract_end", Unknown()),
+        a_field("last_order_at", Unknown()),
+        a_field("birthday", Unknown()),
+        a_field("orders", Between(None, Decimal(0))),
+        a_field("spent_3d", OneOf((Decimal(0),))),
+        Did("order_paid", at_least=0, at_most=0),
+        Compare(AnswerValue("nps", "score"), Unknown()),
+        Compare(ContextValue("var", "note", ValueType.TEXT), Unknown()),
+        All(()),
+    ],
+)
+def test_only_unknown_and_never_hold_for_what_is_not_on_file(bench: Bench, condition: Condition) -> None:
+    ref = bench.member()
+    assert matching(bench.connection, condition) == {ref.id}
+
+
+def test_a_value_in_quotes_and_percent_signs_is_only_text(bench: Bench) -> None:
+    evil = "x' OR '1'='1"
+    bench.member(city="上海")
+    ref = bench.member(city=evil)
+    assert matching(bench.connection, a_field("city", OneOf((evil,)))) == {ref.id}
+    assert matching(bench.connection, a_field("city", Contains("' OR '"))) == {ref.id}
+    assert matching(bench.connection, a_field("city", Contains("%"))) == set()
+
+
+def test_a_key_with_quotes_and_dots_is_only_a_key(bench: Bench) -> None:
+    ref = bench.member()
+    run_id = bench.enters(ref, context={"event": {'a"b.c': "x", "a": {"b": "y"}}, "var": {}})
+    rows = advancing.runs_by_id(bench.connection, [(ref.bucket, run_id)])
+    for key, value, expected in (("a.b", "y", False), ("a", "x", False)):
+        condition = Compare(ContextValue("event", key, ValueType.TEXT), OneOf((value,)))
+        assert advancing.holding(bench.connection, CATALOG, [condition], rows, NOW) == {run_id: (expected,)}
+
+
+def test_one_members_events_never_count_for_another(bench: Bench) -> None:
+    active, silent = bench.member(), bench.member()
+    for _ in range(3):
+        bench.happens(active, "order_paid", amount=10)
+    for condition in (
+        Did("order_paid", at_least=3),
+        a_field("orders", OneOf((Decimal(3),))),
+        a_field("orders_3d", OneOf((Decimal(3),))),
+        a_field("spent", OneOf((Decimal(30),))),
+        a_field("last_order_at", Known()),
+    ):
+        assert matching(bench.connection, condition) == {active.id}
+    assert matching(bench.connection, a_field("orders", OneOf((Decimal(0),)))) == {silent.id}
+
+
+def test_a_condition_about_the_past_can_stand_beside_the_event_that_is_matched(bench: Bench) -> None:
+    """The query joins `event` already: the condition's own look at events must stay its own."""
+    ref = bench.member(("VIP",))
+    bench.happens(ref, "store_visited")
+    bench.happens(ref, "order_paid", amount=10)
+    condition = All((Did("store_visited"), a_field("orders_3d", OneOf((Decimal(2),))), HasTag(("VIP",))))
+    assert enrolling.events_where(bench.connection, CATALOG, [1, 2], condition, NOW) == {1, 2}
+
+
+def test_audience_and_exclude_together_say_who_is_let_in(bench: Bench) -> None:
+    shanghai, _, staff = bench.member(city="上海"), bench.member(city="北京"), bench.member(city="上海", employee=True)
+    journey = a_journey(audience=a_field("city", OneOf(("上海",))), exclude=a_field("employee", OneOf((True,))))
+    refs = [MemberRef(row["bucket"], row["id"]) for row in bench.rows("member")]
+    assert enrolling.admitted(bench.connection, CATALOG, journey, refs, NOW) == {shanghai.id}
+    assert enrolling.admitted(bench.connection, CATALOG, a_journey(), [staff], NOW) == {staff.id}
+    assert enrolling.everyone(bench.connection, CATALOG, journey, None, NOW) == [shanghai]
+    assert enrolling.everyone(bench.connection, CATALOG, journey, "Asia/Urumqi", NOW) == []
+
+
+def test_profiles_say_the_same_as_conditions(bench: Bench) -> None:
+    ref = bench.member(city="上海", level=3)
+    bench.happens(ref, "order_paid", NOW - DAY, amount=12.5)
+    bench.happens(ref, "order_paid", NOW - 4 * DAY, amount=100)
+    profile = members.profiles(bench.connection, CATALOG, [ref], NOW)[ref.id]
+    assert profile.values == {
+        "city": "上海",
+        "level": 3,
+        "orders": 2,
+        "spent": 112.5,
+        "first_order_at": NOW - 4 * DAY,
+        "last_order_at": NOW - DAY,
+        "last_seen_at": NOW - DAY,
+        "orders_3d": 1,
+        "spent_3d": 12.5,
+        "first_order_3d": NOW - DAY,
+        "last_seen_3d": NOW - DAY,
+    }

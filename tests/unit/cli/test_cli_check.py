@@ -1,0 +1,103 @@
+"""`engage check` of files that belong to no project, and of projects: every fault, at its place."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from engage.cli.app import main
+from engage.cli.shipped import ROOT
+
+BAD = Path(__file__).parents[2] / "fixtures" / "bad"
+# (code, line, column) of each fault; a_typo also has the faults of b_sem.
+FAULTS = {
+    "a_typo.yaml": {("E213", 7, 20), ("E210", 8, 5), ("E301", 3, 13), ("E320", 9, 5), ("E310", 14, 17)},
+    "b_sem.yaml": {("E301", 3, 13), ("E306", 4, 8), ("E320", 8, 5), ("E310", 13, 17), ("E304", 14, 30)},
+    "c_dash.yaml": {("E204", 5, 5), ("E203", 6, 5), ("E202", 7, 5)},
+    "d_ime.yaml": {("E101", 1, 8), ("E104", 4, 11), ("E103", 7, 11)},
+}
+
+
+@pytest.fixture
+def engage(capsys):
+    """Runs one command in this process; gives exit code, stdout and stderr."""
+
+    def run(*args):
+        with pytest.raises(SystemExit) as ended:
+            main(["--lang", "en", *map(str, args)])
+        shown = capsys.readouterr()
+        return int(ended.value.code or 0), shown.out, shown.err
+
+    return run
+
+
+@pytest.mark.parametrize("name", sorted(FAULTS))
+def test_each_fault_of_a_lone_file_is_found_at_its_place(engage, name):
+    code, out, _ = engage("check", BAD / name, "--json")
+    found = json.loads(out)
+    assert code == 1
+    assert {(p["code"], p["line"], p["column"]) for p in found["problems"]} == FAULTS[name]
+    assert {p["file"] for p in found["problems"]} == {(BAD / name).as_posix()}
+    assert found["errors"] == len(found["problems"])
+
+
+def test_files_are_told_of_one_after_the_other_and_summed_up(engage):
+    code, out, err = engage("check", *sorted(BAD.glob("*.yaml")))
+    places = [line.split()[1].rsplit("/", 1)[1].split(":")[0] for line in out.splitlines() if "╭─" in line]
+    assert code == 1
+    assert places == sorted(places)
+    assert out.splitlines()[-1] == f"{out.count('error[')} errors in 4 files"
+    assert "Traceback" not in out + err
+
+
+def test_underlines_stand_under_chinese_words(engage):
+    _, out, _ = engage("check", BAD / "a_typo.yaml")
+    lines = out.splitlines()
+    place = next(number for number, line in enumerate(lines) if line.startswith("7 │     answer_within: 5天"))
+    assert lines[place + 1].rstrip() == "  │                    ━━━"
+
+
+def test_a_folders_own_catalog_holds_for_the_files_in_it(engage, tmp_path):
+    catalog = (ROOT / "journeys" / "catalog.yaml").read_text(encoding="utf-8")
+    (tmp_path / "catalog.yaml").write_text(catalog.replace("  city: text\n", "  town: text\n"), encoding="utf-8")
+    journey = "journey: 试\nstart: { event: member_created }\naudience: { town: 福州 }\nsteps:\n  - send: welcome\n"
+    (tmp_path / "town.yaml").write_text(journey, encoding="utf-8")
+    assert engage("check", tmp_path / "town.yaml")[0] == 0
+    (tmp_path / "town.yaml").write_text(journey.replace("town:", "city:"), encoding="utf-8")
+    assert engage("check", tmp_path / "town.yaml")[0] == 1
+
+
+def test_one_file_of_a_project_is_checked_with_the_project(engage, tmp_path):
+    for folder in ("journeys", "templates"):
+        shutil.copytree(ROOT / folder, tmp_path / folder)
+    welcome = tmp_path / "journeys" / "welcome.yaml"
+    welcome.write_text(welcome.read_text(encoding="utf-8").replace("welcome_guide", "welcom_guide"), encoding="utf-8")
+    code, out, _ = engage("check", welcome)
+    assert code == 1
+    assert "did you mean `welcome_guide`?" in out
+    assert engage("check", tmp_path / "journeys" / "nps.yaml")[0] == 0
+    code, out, _ = engage("check", tmp_path)
+    assert code == 1
+    assert f"{tmp_path.as_posix()}/journeys/welcome.yaml:" in out
+
+
+def test_the_shipped_project_has_no_problems(engage):
+    code, out, _ = engage("check", ROOT, "--json")
+    assert (code, json.loads(out)["problems"]) == (0, [])
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"\xff\xfe\x00", b"steps: [", b"\x00", b"- a\n- b\n", "journey: 茶\n".encode("gbk")]
+)
+def test_no_content_makes_a_traceback(engage, tmp_path, content):
+    (tmp_path / "odd.yaml").write_bytes(content)
+    code, out, err = engage("check", tmp_path / "odd.yaml")
+    assert code == 1
+    assert "error[" in out
+    assert "Traceback" not in out + err
+
+
+def test_a_path_that_does_not_exist_is_wrong_usage(engage):
+    code, _, err = engage("check", "no/such.yaml")
+    assert (code, err) == (2, "engage: no/such.yaml does not exist\n")
