@@ -46,7 +46,10 @@ def typed(reading: Reading, fact: Typed) -> None:
         case CommentGiven(delivery_id, comment):
             _take(reading, ref, fact, delivery_id, Given(comment=comment, typed=True))
         case MenuWord(delivery_id, _):
-            _for_a_person(reading, ref, fact, receiving.delivery_by_id(reading.connection, delivery_id))
+            offered = receiving.delivery_by_id(reading.connection, delivery_id)
+            if offered is not None:
+                receiving.prove_arrival(reading.connection, offered, fact.at)  # where else would they know it from?
+            _for_a_person(reading, ref, fact, offered)
         case ForAPerson():
             since = reading.now - REPLIES_TO
             last = receiving.last_message(reading.connection, ref, fact.channel, since)
@@ -141,7 +144,6 @@ def _for_a_person(reading: Reading, ref: MemberRef, fact: Typed, about: Delivery
     """Kept as a reply, and put into the inbox: nobody who writes to us is left unread."""
     key = f"in:{reading.inbound_id}"
     if about is not None:
-        receiving.prove_arrival(reading.connection, about, fact.at)
         reading.about_delivery(about, "replied", fact.at, key, {"text": fact.text})
     else:
         reading.about_member(ref, "replied", fact.at, key, fact.channel, {"text": fact.text})

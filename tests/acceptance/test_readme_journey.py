@@ -1,5 +1,7 @@
-"""The journey of the README, by a stranger who has read nothing else: taken out of the README's own text, put into a new
-project, checked, applied, and run by the real engine against the local providers until it has done what the README says.
+"""The journey of the README, by a stranger who has read nothing else.
+
+It is taken out of the README's own text, put into a new project, checked, applied, and run by the real engine against
+the local providers until it has done what the README says.
 """
 
 from __future__ import annotations
@@ -10,7 +12,7 @@ import shutil
 import socket
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -32,7 +34,8 @@ from engage.store import export, migrating, state
 
 ROOT = Path(__file__).parents[2]
 READMES = ("README.md", "README.zh-CN.md")
-NIGHT = datetime(2026, 11, 23, 22, 15, tzinfo=ZoneInfo("Asia/Shanghai"))
+SHANGHAI = ZoneInfo("Asia/Shanghai")
+NIGHT = datetime(2026, 11, 23, 22, 15, tzinfo=SHANGHAI)
 OPENID = "oReader0000000000000000000001"
 KEY = f"wechat:{OPENID}"
 _FILE = re.compile(r"<!-- file: (\S+) -->\n```\w+\n(.*?)```", re.DOTALL)
@@ -71,9 +74,7 @@ class Reader:
 
     def chat(self) -> list[tuple[str, str]]:
         """What came, and when by the phone's clock."""
-        return [
-            (f"{came.at.astimezone(NIGHT.tzinfo):%d %H:%M}", came.text) for came in self.world.phone(KEY).received
-        ]
+        return [(f"{came.at.astimezone(SHANGHAI):%d %H:%M}", came.text) for came in self.world.phone(KEY).received]
 
     def tasks(self, kind: str) -> list[tuple[str | None, str]]:
         """(team, words) of every task of the kind."""
@@ -219,18 +220,17 @@ def settings_of(config: Config) -> SandboxSettings:
     assert wechat
     assert sms
     assert email
-    secret: Callable[[Any], str] = lambda value: value.get_secret_value()  # noqa: E731 - short name for a long call
     return SandboxSettings(
         engine_url=config.web.public_url,
         app_id=wechat.app_id,
-        app_secret=secret(wechat.app_secret),
+        app_secret=wechat.app_secret.get_secret_value(),
         account=wechat.account,
-        callback_token=secret(wechat.callback_token),
-        encoding_aes_key=secret(wechat.encoding_aes_key),
+        callback_token=wechat.callback_token.get_secret_value(),
+        encoding_aes_key=wechat.encoding_aes_key.get_secret_value(),
         sms_access_key_id=sms.access_key_id,
-        sms_access_key_secret=secret(sms.access_key_secret),
-        sms_callback_secret=secret(sms.callback_secret),
-        email_callback_secret=secret(email.callback_secret),
+        sms_access_key_secret=sms.access_key_secret.get_secret_value(),
+        sms_callback_secret=sms.callback_secret.get_secret_value(),
+        email_callback_secret=email.callback_secret.get_secret_value(),
         api_key="",
         faults=False,
     )

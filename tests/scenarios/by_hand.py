@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from engage.clock import VirtualClock
 from engage.runtime.applied import Applied
-from engage.runtime.dispatch import Draft, Ready
+from engage.runtime.dispatch import Draft, Intended, Ready
 from engage.runtime.engine import Engine
 from engage.store import dispatching
 from engage.store.dispatching import Claimed
@@ -19,7 +19,7 @@ class ByHand:
     applied: Applied
     clock: VirtualClock
     claimed: Sequence[Claimed] = ()
-    ready: list[Ready] = field(default_factory=list)
+    intended: list[Intended] = field(default_factory=list)
     _drafts: Mapping[int, Draft] = field(default_factory=dict)
 
     def queue(self) -> None:
@@ -39,8 +39,8 @@ class ByHand:
 
     def intend(self) -> int:
         """How many may go out. Their intents are committed."""
-        self.ready = self.engine.dispatch._intend(self.applied, self.claimed, self._drafts)
-        return len(self.ready)
+        self.intended = self.engine.dispatch._intend(self.applied, self.claimed, self._drafts)
+        return len(self.intended)
 
     def up_to_the_wire(self) -> None:
         self.queue()
@@ -49,6 +49,6 @@ class ByHand:
 
     def hand_over(self) -> None:
         """Make the calls, and wait for their records."""
-        for ready in self.ready:
-            self.engine.dispatch._submit(self.applied, ready)
+        for intended in self.intended:
+            self.engine.dispatch._submit(self.applied, intended)
         self.engine.dispatch.settle()

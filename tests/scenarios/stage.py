@@ -33,7 +33,7 @@ from engage.exchange.importing import import_events, import_members
 from engage.runtime.applied import Applied
 from engage.runtime.applying import ApplyReport, apply
 from engage.runtime.engine import Engine
-from engage.sandbox.loopback import LoopbackServer, Respond
+from engage.sandbox.loopback import LoopbackServer
 from engage.sandbox.model import (
     Act,
     ChannelName,
@@ -199,12 +199,13 @@ class Stage:
         config = config_of(self.world, self.house.app.server.port, setup)
         self.engine = Engine(build_context(config, self.clock, self.database))
 
-    def serves(self, respond: Respond) -> str:
-        """A server of the business's own, on loopback; where it listens."""
-        server = LoopbackServer(respond)
-        server.start()
+    def owns(self, server: LoopbackServer) -> None:
+        """A server of the business's own, stopped with the stage."""
         self._servers.append(server)
-        return server.url
+
+    @property
+    def url(self) -> str:
+        return self.house.app.server.url
 
     # --- time ---------------------------------------------------------------------------------------------------
 
@@ -304,9 +305,14 @@ class Stage:
         self.posts("/api/members", body | {"consents": granted} | ({"timezone": zone} if zone else {}))
 
     def posts(self, path: str, body: Mapping[str, Any]) -> None:
-        url = self.house.app.server.url + path
-        told = _HTTP.post(url, json=dict(body), headers={"Authorization": f"Bearer {API_KEY}"})
+        told = _HTTP.post(self.url + path, json=dict(body), headers={"Authorization": f"Bearer {API_KEY}"})
         assert told.status_code == 202, told.text
+        self.settle()
+
+    def sms_pushes(self, *items: Mapping[str, object]) -> None:
+        """One post of the SMS provider."""
+        told = _HTTP.post(f"{self.url}/callbacks/aliyun_sms/smscb", json=[dict(item) for item in items])
+        assert told.status_code == 200, told.text
         self.settle()
 
     def types(self, name: str, text: str, channel: ChannelName = "wechat") -> None:
@@ -409,6 +415,13 @@ class Stage:
             report = import_events(database, self.applied.catalog, self._csv("events.csv", history), now)
             assert report.accepted == len(history), report
         self.settle()
+
+    def imports_again(self) -> tuple[int, int]:
+        """The same list of members once more: (rows read, rows accepted)."""
+        path = self._csv("members again.csv", self._rows)
+        report = import_members(self.database, self.applied.catalog, path, self.clock.now())
+        self.settle()
+        return report.read, report.accepted
 
     def _csv(self, name: str, rows: Sequence[Mapping[str, str]]) -> Path:
         path = self.folder / name

@@ -47,7 +47,7 @@ class Happening:
     at: datetime
     payload: Mapping[str, Anything] = field(default_factory=dict)
     in_run: bool = False  # recorded after the run began
-    of_run: bool = False  # a response to the run's own message
+    of_run: bool = False  # and a response to the run's own message
 
 
 @dataclass
@@ -93,7 +93,7 @@ class Reader:
         for each in person.happened:
             recent = did.within is None or self.now - did.within < each.at <= self.now
             begun = each.in_run or not (self.in_run and did.since_start)
-            mine = each.of_run or not (self.in_run and self.catalog.is_response(did.event))
+            mine = (each.in_run and each.of_run) or not (self.in_run and self.catalog.is_response(did.event))
             times += each.name == did.event and recent and begun and mine
         return did.at_least <= times and (did.at_most is None or times <= did.at_most)
 

@@ -218,7 +218,7 @@ def matching(connection: Connection, condition: Condition, now: datetime = NOW) 
 # --- the properties ---------------------------------------------------------------------------------------------
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.lists(_people, min_size=1, max_size=4), st.lists(_trees(_atoms), min_size=1, max_size=6))
 def test_sql_and_a_plain_reading_agree_on_who_a_condition_is_about(
     database_of_module: Database, people: list[Person], conditions: list[Condition]
@@ -235,7 +235,7 @@ def test_sql_and_a_plain_reading_agree_on_who_a_condition_is_about(
         transaction.rollback()
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(
     st.lists(_people, min_size=1, max_size=3),
     st.lists(_trees(_atoms | _compares(_OF_RUN) | _dids_of_run), min_size=1, max_size=6),

@@ -1,0 +1,215 @@
+"""What comes in: stored once, read once, in whatever order and however often it is told."""
+
+from __future__ import annotations
+
+import httpx
+from small_journeys import SERVICE, journey
+from stage import Stage
+from stage_wiring import shipped
+
+NOTE = {"note": journey("store_visited", SERVICE, topic="service")}
+NPS = "ask: nps\nquestion: 会推荐给朋友吗？\nanswer_within: 3d\ntopic: service"
+
+
+def visits(stage: Stage) -> None:
+    stage.happens("王芳", "store_visited", store="湖滨店")
+
+
+def receipt(stage: Stage, delivered: bool = True, code: str = "DELIVERED", **changed: str) -> dict[str, object]:
+    """As Aliyun reports on the newest SMS of 王芳."""
+    row = stage.deliveries("王芳")[-1]
+    told = {
+        "phone_number": stage.address("王芳", "sms"),
+        "send_time": "2026-11-23 10:00:00",
+        "report_time": "2026-11-23 10:00:05",
+        "success": delivered,
+        "err_code": code,
+        "err_msg": "",
+        "sms_size": "1",
+        "biz_id": row.provider_id or "9999^0",
+        "out_id": (row.payload or {}).get("OutId", ""),
+    }
+    return told | changed
+
+
+def reply(stage: Stage, text: str, number: str = "71") -> dict[str, object]:
+    return {
+        "phone_number": stage.address("王芳", "sms"),
+        "content": text,
+        "send_time": "2026-11-23 10:00:00",
+        "dest_code": "10690000101",
+        "sequence_id": number,
+    }
+
+
+def test_a_reply_told_twice_is_answered_once(stage: Stage) -> None:
+    stage.member("王芳", sms=True)
+    stage.apply({"ask": journey("store_visited", NPS, topic="service")})
+    visits(stage)
+    for _ in range(3):
+        stage.sms_pushes(reply(stage, "3 包装破了"))
+    (given,) = stage.answers("王芳")
+    assert (given.score, given.comment) == (3, "包装破了")
+    assert len(stage.events("王芳", "replied")) == 1
+    assert len(stage.inbox(source="aliyun_sms", key="up:71")) == 1
+
+
+def test_a_repeat_after_the_first_was_worked_on_changes_nothing(stage: Stage) -> None:
+    stage.member("王芳", sms=True)
+    stage.apply(NOTE)
+    stage.sms_pushes(reply(stage, "下午打给我"))
+    stage.run_until(at="12:00")
+    stage.sms_pushes(reply(stage, "下午打给我"))
+    assert len(stage.tasks()) == 1
+
+
+def test_two_facts_in_one_post_are_two_facts(stage: Stage) -> None:
+    stage.member("王芳", sms=True)
+    stage.apply(NOTE)
+    stage.sms_pushes(reply(stage, "在吗", "71"), reply(stage, "有人吗", "72"))
+    assert sorted(task.words for task in stage.tasks()) == ["王芳：“在吗”", "王芳：“有人吗”"]
+
+
+def test_the_shop_reports_the_same_order_twice_and_it_counts_once(stage: Stage) -> None:
+    stage.member("王芳", sms=True)
+    stage.apply(NOTE)
+    order = {"id": "o1", "member": "M0001", "event": "order_paid", "data": {"order_id": "A1", "amount": 100}}
+    for _ in range(2):
+        stage.posts("/api/events", order)
+    assert (stage.profile("王芳")["orders"], stage.profile("王芳")["spent"]) == (1, 100)
+
+
+def test_the_same_order_by_file_and_by_api_counts_once(stage: Stage) -> None:
+    stage.member("王芳", sms=True)
+    stage.history("王芳", "order_paid", "2h", order_id="A1", amount=100)
+    stage.apply(NOTE)
+    order = {"id": "h0", "member": "M0001", "event": "order_paid", "data": {"order_id": "A1", "amount": 100}}
+    stage.posts("/api/events", order)
+    assert stage.profile("王芳")["orders"] == 1
+
+
+def test_a_receipt_before_our_own_record_is_not_lost(stage: Stage) -> None:
+    stage.member("王芳", sms=True, email=True)
+    both = SERVICE + "\nchannels: { try: [sms, email], fallback: 2h }"
+    stage.apply({"note": journey("store_visited", both, "wait: 2d", topic="service")})
+    with stage.by_hand() as hand:
+        visits(stage)
+        hand.up_to_the_wire()
+        stage.sms_pushes(receipt(stage))
+        hand.queue()
+        assert stage.delivery("王芳").status == "sent"
+        hand.hand_over()
+    row = stage.deliveries("王芳")[0]
+    assert (row.status, row.arrival) == ("sent", "delivered")
+    assert row.provider_id is not None
+    stage.run_until(at="13:00")
+    assert [channel for _, channel in stage.got("王芳")] == ["sms", "email"]  # nobody answered: the fallback stands
+
+
+def test_a_template_message_whose_finish_is_told_before_our_record_is_known_to_have_arrived(stage: Stage) -> None:
+    """WeChat names only its own msgid, which we learn from the answer to our call."""
+    stage.member("王芳", wechat=True)
+    stage.apply(NOTE)
+    with stage.by_hand() as hand:
+        visits(stage)
+        hand.up_to_the_wire()
+        hand.hand_over()
+    stage.passes("1m")
+    assert stage.delivery("王芳").arrival == "delivered"
+
+
+def test_a_bounce_after_delivered_stands_and_delivered_after_a_bounce_does_not(stage: Stage) -> None:
+    stage.member("王芳", sms=True)
+    stage.apply(NOTE)
+    visits(stage)
+    stage.sms_pushes(receipt(stage, False, "UNDELIV"), receipt(stage))
+    assert stage.delivery("王芳").arrival == "bounced"
+    assert len(stage.events("王芳", "bounced")) == 1
+    assert stage.points("王芳")[0].status == "unreachable"
+
+
+def test_a_receipt_about_a_message_we_never_sent_is_kept_and_changes_nothing(stage: Stage) -> None:
+    stage.member("王芳", sms=True)
+    stage.apply(NOTE)
+    visits(stage)
+    before = stage.delivery("王芳")
+    stage.sms_pushes(receipt(stage, False, "MK:0001", biz_id="1^0", out_id="d999"))
+    assert stage.delivery("王芳") == before
+    assert [row.status for row in stage.inbox(source="aliyun_sms")] == ["done"]
+
+
+def test_a_receipt_about_another_number_is_not_believed(stage: Stage) -> None:
+    stage.member("王芳", sms=True)
+    stage.apply(NOTE)
+    visits(stage)
+    stage.sms_pushes(receipt(stage, False, "MK:0001", phone_number="13999999999"))
+    assert stage.delivery("王芳").arrival is None
+    assert stage.points("王芳")[0].status == "active"
+
+
+def test_a_carrier_that_knows_of_a_refusal_is_believed(stage: Stage) -> None:
+    """MBBLACK: the member has refused this sender at the carrier."""
+    stage.member("王芳", sms=True)
+    stage.apply(NOTE)
+    visits(stage)
+    stage.sms_pushes(receipt(stage, False, "MBBLACK"))
+    refused = {row.topic for row in stage.consents("王芳") if not row.granted and row.own_word}
+    assert refused == {"survey", "lifecycle", "marketing"}
+
+
+def test_a_record_nobody_can_read_is_kept_and_holds_up_nobody(stage: Stage) -> None:
+    stage.member("王芳", sms=True)
+    stage.apply(NOTE)
+    stage.sms_pushes(
+        reply(stage, "在吗", "71") | {"phone_number": "not a number"},
+        reply(stage, "有人吗", "72"),
+        reply(stage, "喂", "73") | {"send_time": "yesterday"},
+    )
+    kept = {row.key: (row.status, row.error) for row in stage.inbox(source="aliyun_sms")}
+    assert kept["up:71"] == ("unreadable", "a reply from something that is not a phone number")
+    assert kept["up:73"][0] == "unreadable"
+    assert kept["up:72"] == ("done", None)
+    assert [task.words for task in stage.tasks()] == ["王芳：“有人吗”"]
+    visits(stage)
+    assert len(stage.phone("王芳")) == 1  # and the daemon goes on
+
+
+def test_a_member_told_in_words_the_catalog_no_longer_has_holds_up_nobody(stage: Stage) -> None:
+    """Told while the old catalog was in force, read under the new one."""
+    stage.member("王芳", sms=True)
+    stage.apply(NOTE, catalog=shipped("catalog", ("  level: number", "  level: number\n  tea_age: number")))
+    with stage.daemon_down():
+        stage.registers("王芳", tea_age=7, city="福州")
+        stage.apply(NOTE)
+    assert "tea_age" not in stage.profile("王芳")
+    visits(stage)
+    assert len(stage.phone("王芳")) == 1
+
+
+def test_what_happened_days_ago_starts_nothing(stage: Stage) -> None:
+    stage.member("王芳", sms=True)
+    stage.apply(NOTE)
+    visit = {"id": "v1", "member": "M0001", "event": "store_visited", "data": {"store": "湖滨店"}}
+    stage.posts("/api/events", visit | {"at": "2026-11-21 10:00"})
+    assert stage.runs("王芳") == []
+    assert len(stage.events("王芳", "store_visited")) == 1
+    stage.posts("/api/events", visit | {"id": "v2", "at": "2026-11-22 18:00"})
+    assert len(stage.runs("王芳")) == 1  # yesterday evening is still news
+
+
+def test_an_event_about_somebody_unknown_is_kept_for_them(stage: Stage) -> None:
+    stage.member("新人", sms=True, on_file=False)
+    stage.apply(NOTE)
+    order = {"id": "o1", "member": "M0001", "event": "order_paid", "data": {"order_id": "A1", "amount": 100}}
+    stage.posts("/api/events", order)
+    stage.registers("新人")
+    assert stage.profile("新人")["orders"] == 1
+
+
+def test_a_callback_with_the_wrong_secret_is_not_taken_in(stage: Stage) -> None:
+    stage.member("王芳", sms=True)
+    stage.apply(NOTE)
+    answer = httpx.post(f"{stage.url}/callbacks/aliyun_sms/guess", json=[reply(stage, "TD")])
+    stage.settle()
+    assert answer.status_code in (403, 404)
+    assert stage.events("王芳", "unsubscribed") == []
