@@ -29,7 +29,7 @@ class Standing:
     suppressed: str | None = None  # why, if the address is on the suppression list
     consent: bool | None = None  # the member's word for this topic here; None: nothing on file
     closed: str | None = None  # why there is no lawful way now, if there is none
-    resting_until: datetime | None = None  # the provider is out of order until then
+    resting: str | None = None  # why the channel takes nothing now: its provider is out of order, or it is paused
     tried: bool = False  # an earlier hop of the same message went here
 
 
@@ -49,8 +49,8 @@ def refusal(standing: Standing, topic: str, topic_class: TopicClass, *, is_reply
         return f"no consent on file for {topic} on {standing.channel}"
     if standing.closed is not None:
         return standing.closed
-    if standing.resting_until is not None:
-        return "provider is out of order"
+    if standing.resting is not None:
+        return standing.resting
     if standing.tried:
         return "already tried"
     return None

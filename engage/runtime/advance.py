@@ -212,6 +212,9 @@ class _Batch:
             detail = {**note.detail, "withheld": True} if run.holdout and effects else note.detail
             self.lines.append((run.member.bucket, run.id, step.id, note.what, detail))
         if run.holdout:
+            # A goal is counted from when the message would have gone out.
+            if any(isinstance(effect, QueueMessage) for effect in effects):
+                self._set(run, last_message_at=self.now)
             return
         for effect in effects:
             match effect:

@@ -9,9 +9,13 @@ from datetime import datetime
 from sqlalchemy import Connection
 
 from engage.content.project import Project
+from engage.core.journey.model import OnSegment
 from engage.core.journey.program import Program
-from engage.store import journeys, segments, state
+from engage.runtime.applied import load_applied
+from engage.runtime.enrol import BATCH, admit
+from engage.store import events, journeys, segments, state
 from engage.store.database import Database
+from engage.store.enrolling import Entrant
 
 _SETTLED = "settled_segments"
 
@@ -41,7 +45,7 @@ class ApplyReport:
 def apply(database: Database, project: Project, now: datetime, *, existing: bool = False) -> ApplyReport:
     """Make the project what runs. Journeys marked `draft` stay out; journeys whose file is gone drain.
 
-    Members already in a segment that is new stay out of the journeys it starts, unless `existing`.
+    Members who are in a segment already stay out of the new journeys that it starts, unless `existing`.
     """
     with database.write() as connection:
         before = journeys.applied(connection)
@@ -58,10 +62,12 @@ def apply(database: Database, project: Project, now: datetime, *, existing: bool
         versions = {i: _put(connection, project, i, now) for i in sorted(running)}
         gone = sorted(set(before.versions) - set(running))
         journeys.drain(connection, gone)
-        if not existing:
-            _settle_new_segments(connection, project, now)
+        _settle_new_segments(connection, project, now)
+        new = tuple(i for i in versions if i not in before.versions)
+        if existing:
+            _let_in_existing(connection, new, now)
     return ApplyReport(
-        new=tuple(i for i in versions if i not in before.versions),
+        new=new,
         changed=tuple(i for i, version in versions.items() if before.versions.get(i, version) != version),
         unchanged=tuple(i for i, version in versions.items() if before.versions.get(i) == version),
         draining=tuple(gone),
@@ -102,3 +108,18 @@ def _settle_new_segments(connection: Connection, project: Project, now: datetime
     for name in sorted(set(project.catalog.segments) - settled):
         segments.settle(connection, project.catalog, name, now)
     state.put(connection, _SETTLED, sorted(settled | set(project.catalog.segments)), now)
+
+
+def _let_in_existing(connection: Connection, journey_ids: Sequence[str], now: datetime) -> None:
+    """Whoever is in the segment that starts a new journey enters it as if they had come into the segment now."""
+    applied = load_applied(connection)
+    after = events.last_id(connection)
+    for active in (applied.journeys[journey_id] for journey_id in journey_ids):
+        start = active.journey.start
+        if not isinstance(start, OnSegment):
+            continue
+        inside = segments.members_of(connection, start.segment)
+        context = {"event": {"segment": start.segment}, "var": {}}
+        for batch in (inside[first : first + BATCH] for first in range(0, len(inside), BATCH)):
+            entrants = [Entrant(ref, "existing", context, after) for ref in batch]
+            admit(connection, applied, active, entrants, now)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from engage.core.advance import Purpose
+from engage.core.delivery import Status
 from engage.core.fact import Arrival, Clicked, Receipt
+from engage.core.journey.model import Fallback
 from engage.core.outcome import Failure
 from engage.runtime import membership
-from engage.runtime.follow_up import after_failing, fallback_of
+from engage.runtime.follow_up import after_failing, after_sending, fallback_of
 from engage.runtime.reading import Reading
 from engage.store import members, receiving
 from engage.store.receiving import DeliveryRow
@@ -25,11 +28,15 @@ def receipt(reading: Reading, fact: Receipt) -> None:
     match fact.arrival:
         case Arrival.DELIVERED:
             reading.about_delivery(row, "delivered", fact.at, f"delivered:{row.id}", {})
+            if row.status is Status.AMBIGUOUS and row.purpose in (Purpose.SEND, Purpose.ASK):
+                # Known to have gone out after all: now the next channel may be waited for.
+                after_sending(reading.connection, _fallback(reading, row), row.member, row.id, reading.now)
         case Arrival.BOUNCED:
             reading.about_delivery(row, "bounced", fact.at, f"bounced:{row.id}", {"code": fact.code})
             mark_address(reading, row, fact.failure, fact.code)
-            fallback = fallback_of(reading.applied, row.journey_id, row.step_id)
-            after_failing(reading.connection, fallback, row.member, row.id, reading.now)
+            if fact.failure is Failure.OPTED_OUT:
+                membership.refuse(reading, row.member, fact.channel, f"the carrier refuses: {fact.code}", fact.at)
+            after_failing(reading.connection, _fallback(reading, row), row.member, row.id, reading.now)
         case Arrival.DEFERRED:
             pass  # the provider still tries; nothing to do yet
 
@@ -54,6 +61,10 @@ def mark_address(reading: Reading, row: DeliveryRow, failure: Failure | None, co
     members.change_contact_point(reading.connection, row.member, row.channel, **values)
     if failure is Failure.INVALID_ADDRESS:
         members.suppress(reading.connection, row.channel, row.address, f"invalid address ({code})", reading.now)
+
+
+def _fallback(reading: Reading, row: DeliveryRow) -> Fallback | None:
+    return fallback_of(reading.applied, row.journey_id, row.step_id)
 
 
 def _delivery_of(reading: Reading, fact: Receipt) -> DeliveryRow | None:

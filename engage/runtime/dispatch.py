@@ -33,6 +33,7 @@ from engage.runtime.applied import Applied
 from engage.runtime.context import Context
 from engage.runtime.follow_up import after_failing, after_sending, fallback_of, step_of
 from engage.runtime.judge import Clear, Judge, Later, Overtaken, Skip, Verdict
+from engage.runtime.situation import Situation
 from engage.runtime.wording import words_context
 from engage.store import advancing, dispatching, events, members, state
 from engage.store.dispatching import Claimed
@@ -111,7 +112,7 @@ class Dispatch:
     def _draft(self, applied: Applied, batch: Sequence[Claimed]) -> dict[int, Draft]:
         """Choose and word each message, outside any write transaction: rendering is the slow part."""
         with self._context.database.read() as connection:
-            judge = Judge.load(self._context, connection, applied, batch)
+            judge = Judge(self._context, applied, Situation.load(self._context, connection, applied, batch))
             answers = advancing.answer_words(
                 connection, [c.enrolment_id for c in batch if c.enrolment_id], {c.member.bucket for c in batch}
             )
@@ -150,9 +151,9 @@ class Dispatch:
     ) -> Draft:
         if claimed.repeat:
             return self._word_for_word(claimed, clear)
-        profile = judge.profiles.get(claimed.member.id, Profile(None, None, {}))
-        run = judge.runs.get(claimed.enrolment_id or 0)
-        context = _words_for(applied, profile, claimed, run.context if run else {}, answers, judge.now)
+        profile = judge.situation.profiles.get(claimed.member.id, Profile(None, None, {}))
+        run = judge.situation.runs.get(claimed.enrolment_id or 0)
+        context = _words_for(applied, profile, claimed, run.context if run else {}, answers, judge.situation.now)
         links = DeliveryLinks(self._context.links, claimed.id)
         rendered = render(clear.template, context, links)
         if isinstance(rendered, Missing):
@@ -167,7 +168,7 @@ class Dispatch:
             topic_class=applied.topic_class(claimed.topic),
             brand=applied.catalog.brand,
             unsubscribe_url=links.unsubscribe_url,
-            at=judge.now,
+            at=judge.situation.now,
         )
         try:
             payload = self._context.channels[clear.channel].compose(message)
@@ -193,7 +194,7 @@ class Dispatch:
         ready: list[Ready] = []
         with self._context.database.write() as connection:
             held = dispatching.still_held(connection, batch)
-            judge = Judge.load(self._context, connection, applied, batch)
+            judge = Judge(self._context, applied, Situation.load(self._context, connection, applied, batch))
             room = {name: self._room(name) for name in self._pools}
             for claimed in batch:
                 if claimed.id not in held:
@@ -315,7 +316,7 @@ def _last_word(judge: Judge, draft: Ready, room: Mapping[str, int]) -> Draft:
     if not isinstance(verdict, Clear):
         return verdict
     if room[draft.clear.channel] <= 0:
-        return Later(judge.now + _BUSY_FOR, "the channel is busy")
+        return Later(judge.situation.now + _BUSY_FOR, "the channel is busy")
     return draft
 
 

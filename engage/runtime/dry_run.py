@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from engage.runtime.context import Context
 from engage.runtime.judge import Clear, Judge, Verdict
+from engage.runtime.situation import Situation
 from engage.store import dispatching, overview, tasks
 from engage.store.dispatching import Claimed
 from engage.store.overview import Inbox, Standing
@@ -38,7 +39,7 @@ def next_tick(context: Context) -> NextTick:
     now = context.clock.now()
     with context.database.read() as connection:
         due = dispatching.due(connection, now, MOST)
-        judge = Judge.load(context, connection, applied, due)
+        judge = Judge(context, applied, Situation.load(context, connection, applied, due))
         judged = []
         for message in due:
             verdict = judge.judge(message)

@@ -59,6 +59,13 @@ def settle(connection: Connection, catalog: Catalog, name: str, now: datetime) -
     return len(inside)
 
 
+def members_of(connection: Connection, name: str) -> list[MemberRef]:
+    """Who is in it, as far as it has been looked at."""
+    here = segment_member.c.segment == name
+    query = select(segment_member.c.bucket, segment_member.c.member_id).where(here)
+    return [MemberRef(*row) for row in connection.execute(query.order_by(segment_member.c.member_id))]
+
+
 def refresh_by_time(connection: Connection, catalog: Catalog, since: datetime, now: datetime) -> list[Crossing]:
     """Members for whom some date in a segment's condition crossed its threshold after `since`, up to `now`."""
     crossings = []

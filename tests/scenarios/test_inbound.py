@@ -106,18 +106,6 @@ def test_a_receipt_before_our_own_record_is_not_lost(stage: Stage) -> None:
     assert [channel for _, channel in stage.got("王芳")] == ["sms", "email"]  # nobody answered: the fallback stands
 
 
-def test_a_template_message_whose_finish_is_told_before_our_record_is_known_to_have_arrived(stage: Stage) -> None:
-    """WeChat names only its own msgid, which we learn from the answer to our call."""
-    stage.member("王芳", wechat=True)
-    stage.apply(NOTE)
-    with stage.by_hand() as hand:
-        visits(stage)
-        hand.up_to_the_wire()
-        hand.hand_over()
-    stage.passes("1m")
-    assert stage.delivery("王芳").arrival == "delivered"
-
-
 def test_a_bounce_after_delivered_stands_and_delivered_after_a_bounce_does_not(stage: Stage) -> None:
     stage.member("王芳", sms=True)
     stage.apply(NOTE)

@@ -92,6 +92,18 @@ def test_an_ambiguous_message_is_never_followed_by_another_channel(open_stage: O
     assert story.status == "ambiguous"
 
 
+def test_an_ambiguous_message_that_a_receipt_settles_is_followed_by_the_next_channel_after_all(
+    open_stage: OpenStage,
+) -> None:
+    stage = open_stage(faults=True)
+    falls_asleep(stage, sms=unlucky("sms", Fault.HUNG_UP_AFTER), email=True)
+    sms_first = ("channels: { try: auto, fallback: 2d }", "channels: { try: [sms, email], fallback: 2d }")
+    stage.apply({"winback": shipped("winback", ("holdout: 10%", "holdout: 0%"), sms_first)})
+    stage.run_until(day=4)
+    assert [channel for _, channel in stage.got("王芳")] == ["sms", "email"]
+    assert stage.last("王芳").when == "day 3 10:00"
+
+
 def test_a_mailbox_refused_at_the_door_fails_over_at_once(stage: Stage) -> None:
     falls_asleep(stage, email=dead_mailbox(at_the_door=True), sms=True, mailbox_dead=True)
     stage.apply(EVERYBODY)

@@ -37,7 +37,7 @@ SHUT: tuple[tuple[dict[str, Any], str], ...] = (
     ({"status": "bounced"}, "hard bounce"),
     ({"consent": None}, "no consent on file for marketing on sms"),
     ({"closed": "48h reply window closed 2h ago"}, "48h reply window closed 2h ago"),
-    ({"resting_until": NOW}, "provider is out of order"),
+    ({"resting": "provider is out of order"}, "provider is out of order"),
     ({"tried": True}, "already tried"),
 )
 

@@ -84,7 +84,9 @@ class Reader:
                 return self._did(condition, person)
             case Compare(subject, test):
                 value, type = self._value(subject, person)
-                return value is None if isinstance(test, Unknown) else value is not None and self._fits(value, type, test)
+                return (
+                    value is None if isinstance(test, Unknown) else value is not None and self._fits(value, type, test)
+                )
             case _:
                 assert_never(condition)
 

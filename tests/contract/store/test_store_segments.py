@@ -83,7 +83,9 @@ _told = st.one_of(
     st.tuples(st.just("tag"), st.booleans()),
 )
 _steps = st.lists(
-    st.tuples(st.integers(0, 40).map(lambda hours: hours * HOUR), st.lists(st.tuples(st.integers(0, 1), _told), max_size=3)),
+    st.tuples(
+        st.integers(0, 40).map(lambda hours: hours * HOUR), st.lists(st.tuples(st.integers(0, 1), _told), max_size=3)
+    ),
     min_size=1,
     max_size=7,
 )

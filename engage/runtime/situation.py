@@ -1,0 +1,147 @@
+"""What is known about one batch of claimed messages: loaded once, a query for each kind of fact, never one a member."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection
+
+from engage.channels.contract import Contact
+from engage.core.reply import CORRECTION_WINDOW
+from engage.runtime.advance import ends
+from engage.runtime.applied import Active, Applied
+from engage.runtime.context import Context
+from engage.runtime.membership import window_of
+from engage.store import advancing, dispatching, members, state
+from engage.store.dispatching import Claimed, Hop, Spent
+from engage.store.members import PointRow, Profile
+
+# Messages held by a pause are looked at again this often.
+PAUSED_FOR = timedelta(minutes=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Resting:
+    """A channel that takes nothing until a moment: its provider is out of order, or somebody has paused it."""
+
+    until: datetime
+    why: str
+
+
+@dataclass
+class Situation:
+    """Facts by member id, by run or by message key. `spent` and `points` change as messages of the batch take their
+    share; everything else stays as it was read."""
+
+    now: datetime
+    profiles: Mapping[int, Profile]
+    points: dict[tuple[int, str], PointRow]  # by (member id, channel)
+    consents: Mapping[tuple[int, str, str], bool]  # by (member id, topic, channel)
+    suppressed: Mapping[tuple[str, str], str]  # why, by (channel, address)
+    resting: Mapping[str, Resting]
+    paused: frozenset[str]  # scopes
+    hops: Mapping[str, list[Hop]]  # that came before, by message key
+    taken_up: set[str]  # messages the member has responded to
+    arrived: set[str]
+    runs: Mapping[int, Any]
+    in_conversation: set[int]  # runs whose question the member has answered within a day: what follows is a reply
+    ended: Mapping[int, str]  # runs whose goal or exit has come meanwhile, and which
+    passed_over: set[int]  # deliveries whose `only_if` holds no more
+    spent: dict[int, list[Spent]]
+
+    @classmethod
+    def load(cls, context: Context, connection: Connection, applied: Applied, batch: Sequence[Claimed]) -> Situation:
+        now = context.clock.now()
+        refs = sorted({claimed.member for claimed in batch})
+        points = members.contact_points(connection, refs)
+        runs = dispatching.enrolments_of(connection, batch)
+        ended, passed_over = _looked_again(connection, applied, batch, now)
+        paused = state.paused(connection)
+        longest = max((cap.within for caps in context.policy.caps.values() for cap in caps), default=timedelta(0))
+        return cls(
+            now=now,
+            profiles=members.profiles(connection, applied.catalog, refs, now),
+            points=points,
+            consents=members.consents(connection, refs),
+            suppressed=members.suppressions(connection, [(c, point["address"]) for (_, c), point in points.items()]),
+            resting=_resting(connection, context, paused, now),
+            paused=paused,
+            hops=dispatching.earlier_hops(connection, batch),
+            taken_up=dispatching.taken_up(connection, batch),
+            arrived=dispatching.arrived(connection, batch),
+            runs=runs,
+            in_conversation=advancing.answered_since(connection, list(runs), now - CORRECTION_WINDOW),
+            ended=ended,
+            passed_over=passed_over,
+            spent=dispatching.recent_messages(connection, refs, now - longest),
+        )
+
+    def contact(self, member_id: int, channel: str) -> Contact | None:
+        point = self.points.get((member_id, channel))
+        return Contact(point["address"], window_of(point)) if point is not None else None
+
+    def last_act(self, member_id: int) -> datetime | None:
+        """When the member last did something, on any channel."""
+        acts = [point["last_inbound_at"] for (owner, _), point in self.points.items() if owner == member_id]
+        return max((at for at in acts if at is not None), default=None)
+
+    def channels_tried(self, key: str) -> set[str]:
+        return {hop.channel for hop in self.hops.get(key, []) if hop.channel is not None}
+
+    def reserve(self, claimed: Claimed, channel: str, *, uses_window: bool) -> None:
+        """The next messages of this batch see what this one takes: of the frequency cap, and of the reply window."""
+        self.spent.setdefault(claimed.member.id, []).append(Spent(claimed.key, claimed.topic, self.now))
+        if uses_window:
+            point = self.points[claimed.member.id, channel]
+            self.points[claimed.member.id, channel] = {**point, "window_used": point["window_used"] + 1}
+
+
+def _resting(connection: Connection, context: Context, paused: frozenset[str], now: datetime) -> dict[str, Resting]:
+    until = {name: state.get(connection, f"resting:{name}") for name in context.channels}
+    moments = {name: datetime.fromisoformat(value) for name, value in until.items() if value is not None}
+    resting = {name: Resting(at, "provider is out of order") for name, at in moments.items() if at > now}
+    by_hand = [name for name in context.channels if f"channel:{name}" in paused]
+    return resting | {name: Resting(now + PAUSED_FOR, "channel is paused") for name in by_hand}
+
+
+def _looked_again(
+    connection: Connection, applied: Applied, batch: Sequence[Claimed], now: datetime
+) -> tuple[dict[int, str], set[int]]:
+    """Goal, exit and `only_if` once more: ended runs with the reason, and messages whose `only_if` holds no more. Runs
+    that came to their natural end are asked, too: their last message may still wait for the morning."""
+    by_run = {c.enrolment_id: c for c in batch if c.enrolment_id is not None}
+    runs = advancing.runs_by_id(connection, [(c.member.bucket, i) for i, c in by_run.items()])
+    ended: dict[int, str] = {}
+    passed_over: set[int] = set()
+    for journey_id in {run.journey_id for run in runs}:
+        active = applied.journeys.get(journey_id)
+        if active is None:
+            continue
+        group = [run for run in runs if run.journey_id == journey_id]
+        ended |= {i: reason for i, (_, reason, _) in ends(connection, applied, active, group, now).items()}
+        passed_over |= _not_holding(connection, applied, active, batch, group, now)
+    return ended, passed_over
+
+
+def _not_holding(
+    connection: Connection,
+    applied: Applied,
+    active: Active,
+    batch: Sequence[Claimed],
+    group: Sequence[advancing.RunRow],
+    now: datetime,
+) -> set[int]:
+    ids = {run.id for run in group}
+    gone: set[int] = set()
+    for step_id in {c.step_id for c in batch if c.enrolment_id in ids and c.step_id in active.program.ids}:
+        condition = active.program.step(step_id or "").only_if
+        if condition is None:
+            continue
+        asked = [c for c in batch if c.step_id == step_id and c.enrolment_id in ids]
+        runs = [run for run in group if run.id in {c.enrolment_id for c in asked}]
+        holding = advancing.holding(connection, applied.catalog, [condition], runs, now)
+        gone |= {c.id for c in asked if not holding.get(c.enrolment_id or 0, (True,))[0]}
+    return gone
