@@ -1,6 +1,6 @@
 """`config.yaml`: what ops own. Journeys may tighten these rules, never loosen them.
 
-Secrets may be written as `env:NAME` or `file:/path`, so that the file itself can be kept in git.
+Secrets may be written as `env:NAME` or `file:PATH` (relative to this file), so that the file itself can be kept in git.
 """
 
 from __future__ import annotations
@@ -241,6 +241,19 @@ class Config(Section):
     lang: Literal["en", "zh"] | None = None  # of messages to people at the terminal; None: the locale's
 
 
+def _anchored(value: object, folder: Path) -> object:
+    """Secrets' relative paths are relative to the config file, wherever the command is run."""
+    match value:
+        case dict():
+            return {key: _anchored(part, folder) for key, part in value.items()}
+        case list():
+            return [_anchored(part, folder) for part in value]
+        case str() if value.startswith("file:"):
+            return f"file:{folder / value.removeprefix('file:')}"
+        case _:
+            return value
+
+
 def load_config(path: Path) -> Config:
     """Read and validate. Every mistake at once, each with its key; never a secret's value."""
     try:
@@ -255,7 +268,7 @@ def load_config(path: Path) -> Config:
     if not isinstance(raw, dict):
         raise ConfigError(f"{path} must be a mapping, like config.example.yaml")
     try:
-        return Config.model_validate(raw)
+        return Config.model_validate(_anchored(raw, path.parent))
     except ValidationError as error:
         lines = [f"  {_problem(item)}" for item in error.errors(include_input=False, include_url=False)]
         raise ConfigError("\n".join([f"{path} cannot be used:", *lines])) from None

@@ -59,7 +59,6 @@ def read_send(here: Here) -> Step | None:
     channels = options.read("channels", read_channels)
     topic = _topic(here)
     late = options.read("late", scalars.duration)
-    repeat = options.read("on_ambiguous", _repeat)
     if name is None:
         return None
     return Send(
@@ -70,17 +69,7 @@ def read_send(here: Here) -> Step | None:
         channels=channels,
         topic=topic,
         late=late,
-        repeat_if_ambiguous=bool(repeat),
     )
-
-
-def _repeat(node: Node, problems: list[Problem]) -> bool | None:
-    if isinstance(node, Scalar) and node.text in ("hold", "repeat"):
-        return node.text == "repeat"
-    shown = node.text if isinstance(node, Scalar) else "…"
-    what = Said("a value of `on_ambiguous`", "`on_ambiguous` 的值")
-    problems.append(mistakes.not_one_of(node.span, shown, what, ("hold", "repeat")))
-    return None
 
 
 def read_ask(here: Here) -> Step | None:

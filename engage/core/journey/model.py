@@ -190,7 +190,6 @@ class Send(StepBase):
     channels: ChannelPolicy | None = None  # replaces the journey's as a whole
     topic: str | None = None
     late: timedelta | None = None
-    repeat_if_ambiguous: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -33,7 +33,7 @@ STEP_OPTIONS = ("id", "label", "only_if")
 
 # verb → its own options
 VERBS: Mapping[str, tuple[str, ...]] = {
-    "send": ("text", "with", "channels", "topic", "late", "on_ambiguous"),
+    "send": ("text", "with", "channels", "topic", "late"),
     "ask": ("question", "comment", "options", "answer_within", "remind", "channels", "topic"),
     "wait": (),
     "wait_for": ("up_to", "where", "since", "then", "else"),
@@ -50,7 +50,7 @@ VERBS: Mapping[str, tuple[str, ...]] = {
 LATER_VERBS = ("split", "webhook", "goto")
 LATER_JOURNEY_KEYS = ("on_edit",)
 LATER_STEP_OPTIONS = ("was",)
-LATER_OPTIONS: Mapping[str, tuple[str, ...]] = {"send": ("at",)}
+LATER_OPTIONS: Mapping[str, tuple[str, ...]] = {"send": ("at", "on_ambiguous")}
 
 # What a person may write for a word of ours. Used for suggestions only: the file keeps one spelling.
 _ALSO_CALLED = {

@@ -39,20 +39,19 @@ def test_send() -> None:
     channels: [sms]
     topic: service
     late: 6h
-    on_ambiguous: repeat
 """)
     assert isinstance(step, Send)
     assert (step.id, step.label, step.only_if) == ("first", "第一封", HasTag(("VIP",)))
     assert (step.template, step.text) == ("welcome", None)
     assert {key: words.source for key, words in step.values.items()} == {"why": "{{ member.name }}", "off": "10"}
     assert (step.channels, step.topic) == (ChannelPolicy(("sms",)), "service")
-    assert (step.late, step.repeat_if_ambiguous) == (timedelta(hours=6), True)
+    assert step.late == timedelta(hours=6)
 
 
 def test_send_defaults_and_place() -> None:
     step = good_step("  - send: welcome")
     assert isinstance(step, Send)
-    assert (step.channels, step.topic, step.late, step.repeat_if_ambiguous) == (None, None, None, False)
+    assert (step.channels, step.topic, step.late) == (None, None, None)
     assert (step.span.line, step.span.column, step.span.end_column) == (5, 11, 18)
 
 
@@ -237,7 +236,7 @@ NPS = "  - ask: nps\n    question: 几分？\n"
         ("  - send: a\n    with: { 1a: b }", [("E220", "1a")]),
         ("  - send: a\n    with: { a: }", [("E206", "a")]),
         ("  - send: a\n    topic: marketting", [("E306", "marketting")]),
-        ("  - send: a\n    on_ambiguous: retry", [("E218", "retry")]),
+        ("  - send: a\n    on_ambiguous: repeat", [("E290", "on_ambiguous")]),
         ("  - send: a\n    id: 一 二", [("E220", "一 二")]),
         ("  - ask: stars\n    question: a", [("E218", "stars")]),
         ("  - ask: nps", [("E211", "ask")]),
