@@ -7,8 +7,23 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
 from stage import OpenStage, Stage
 from stage_wiring import Setup
+
+
+@pytest.fixture(autouse=True, scope="package")
+def _plain_tracebacks() -> Iterator[None]:
+    """structlog's own would show every local variable, at a second or more for each."""
+    before = structlog.get_config()
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback),
+        ]
+    )
+    yield
+    structlog.configure(**before)
 
 
 @pytest.fixture

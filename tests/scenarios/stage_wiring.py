@@ -25,8 +25,8 @@ from engage.sandbox.world import World
 PROJECT = Path(__file__).parents[2]
 SEED = 7
 API_KEY = "shop-api-key"
-_AES_KEY = "A" * 43
-_WECHAT = {"app_id": "wxdemo", "app_secret": "s", "account": "gh_demo", "callback_token": "tok"}
+AES_KEY = "A" * 43
+WECHAT = {"app_id": "wxdemo", "app_secret": "s", "account": "gh_demo", "callback_token": "tok"}
 _SMS = {"access_key_id": "ak", "access_key_secret": "sk"}
 
 
@@ -123,8 +123,8 @@ def build_house(
 def _settings(port: int, faults: bool) -> SandboxSettings:
     return SandboxSettings(
         engine_url=f"http://127.0.0.1:{port}",
-        **_WECHAT,
-        encoding_aes_key=_AES_KEY,
+        **WECHAT,
+        encoding_aes_key=AES_KEY,
         sms_access_key_id=_SMS["access_key_id"],
         sms_access_key_secret=_SMS["access_key_secret"],
         sms_callback_secret="smscb",
@@ -135,7 +135,7 @@ def _settings(port: int, faults: bool) -> SandboxSettings:
 
 
 def config_of(world: World, port: int, setup: Setup) -> Config:
-    wechat = {**_WECHAT, "encoding_aes_key": _AES_KEY, "base_url": world.wechat_url}
+    wechat = {**WECHAT, "encoding_aes_key": AES_KEY, "base_url": world.wechat_url}
     sms = {**_SMS, "sign_name": "山野茶事", "callback_secret": "smscb", "base_url": world.sms_url}
     email = {
         "host": world.smtp_host,

@@ -16,8 +16,8 @@ def apply_birthday(stage: Stage) -> None:
     stage.apply({"birthday": shipped("birthday")})
 
 
-# By the calendars of the Purple Mountain Observatory. Lunar 2028 has a leap fifth month; the twelfth months of lunar 2026
-# and 2027 end with the 29th.
+# By the calendars of the Purple Mountain Observatory. Lunar 2028 has a leap fifth month; the twelfth months of lunar
+# 2026 and 2027 end with the 29th.
 BIRTHDAYS = {
     "公历": ("05-12", ["2027-05-12", "2028-05-12"]),
     "闰日": ("1992-02-29", ["2027-02-28", "2028-02-29"]),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from small_journeys import COUPON, SERVICE, journey
 from stage import OpenStage, Stage
@@ -10,7 +12,7 @@ SERVICE_NOTE = {"note": journey("store_visited", SERVICE, topic="service")}
 ADVERT = {"advert": journey("store_visited", COUPON)}
 
 
-def visit_at(open_stage: OpenStage, starts: str, journeys: dict[str, str], **channels: object) -> Stage:
+def visit_at(open_stage: OpenStage, starts: str, journeys: dict[str, str], **channels: Any) -> Stage:
     stage = open_stage(starts)
     stage.member("王芳", **channels)
     stage.apply(journeys)

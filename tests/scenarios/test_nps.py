@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from stage import OpenStage, Stage
 from stage_wiring import shipped
@@ -15,7 +17,7 @@ def morning(open_stage: OpenStage) -> Stage:
     return open_stage("2026-11-23 09:00")
 
 
-def asked(stage: Stage, name: str = "王芳", **channels: bool) -> None:
+def asked(stage: Stage, name: str = "王芳", **channels: Any) -> None:
     """A regular customer, who has just been asked. Who is asked on WeChat wrote there half an hour ago."""
     stage.member(name, lifecycle="活跃", **channels)
     stage.history(name, "order_paid", "100d", order_id="A1", amount=168)

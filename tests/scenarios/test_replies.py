@@ -127,7 +127,9 @@ def test_somebody_nobody_knows_is_listened_to_as_well(stage: Stage) -> None:
 
 def test_an_answer_wakes_the_journey_at_once(stage: Stage) -> None:
     stage.member("王芳", sms=True)
-    stage.apply({"ask": journey("store_visited", NPS, "notify: 客服一组\ntask: 打了 {{ nps.score }} 分", topic="service")})
+    stage.apply(
+        {"ask": journey("store_visited", NPS, "notify: 客服一组\ntask: 打了 {{ nps.score }} 分", topic="service")}
+    )
     stage.happens("王芳", "store_visited", store="湖滨店")
     stage.types("王芳", "10", channel="sms")
     assert [task.words for task in stage.tasks()] == ["打了 10 分"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from small_journeys import SERVICE, journey
 from stage import OpenStage, Stage
@@ -21,7 +23,8 @@ def visits(stage: Stage) -> None:
 def unlucky_stage(open_stage: OpenStage, channel: ChannelName, *faults: Fault) -> Stage:
     """王芳 has one address, and the calls to it meet these faults."""
     stage = open_stage(faults=True)
-    stage.member("王芳", **{channel: unlucky(channel, *faults)})  # type: ignore[arg-type]
+    address: dict[str, Any] = {channel: unlucky(channel, *faults)}
+    stage.member("王芳", **address)
     stage.apply(NOTE)
     return stage
 

@@ -7,7 +7,6 @@ from stage import Stage
 
 NOTES = {"note": journey("coupon_used", SERVICE, topic="service")}
 ADVERT = {"advert": journey("store_visited", COUPON)}
-NO_CAPS = {"caps": {}}
 
 
 def note(stage: Stage, code: str = "C") -> None:

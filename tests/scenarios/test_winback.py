@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from small_journeys import journey
 from stage import OpenStage, Stage
 from stage_wiring import dead_mailbox, shipped, unlucky
 
@@ -11,9 +14,9 @@ from engage.sandbox.faults import Fault
 EVERYBODY = {"winback": shipped("winback", ("holdout: 10%", "holdout: 0%"))}
 
 
-def falls_asleep(stage: Stage, name: str = "王芳", amount: int = 800, **more: object) -> None:
+def falls_asleep(stage: Stage, name: str = "王芳", amount: int = 800, **more: Any) -> None:
     """Their last order is ninety days old on day 1, at ten."""
-    stage.member(name, **more)  # type: ignore[arg-type]
+    stage.member(name, **more)
     stage.history(name, "order_paid", "89d", order_id=f"{name}-1", amount=amount)
 
 
@@ -80,6 +83,16 @@ def test_a_chat_reply_keeps_the_second_channel_silent(stage: Stage) -> None:
     stage.types("王芳", "最近忙，过阵子来")
     stage.run_until(day=5)
     assert len(stage.phone("王芳")) == 1
+
+
+def test_the_next_message_takes_the_place_of_the_fallback(stage: Stage) -> None:
+    stage.member("王芳", sms=True, email=True)
+    story = "send: winback_story\nchannels: { try: [email, sms], fallback: 2d }"
+    stage.apply({"two": journey("store_visited", story, "wait: 1d", "send: winback_gift\nchannels: [email]")})
+    stage.happens("王芳", "store_visited", store="湖滨店")
+    stage.run_until(day=4)
+    assert stage.got("王芳") == [("day 0 10:00", "email"), ("day 1 10:00", "email")]
+    assert [row.reason for row in stage.deliveries("王芳", hop=1)] == ["overtaken by the next message"]
 
 
 def test_an_ambiguous_message_is_never_followed_by_another_channel(open_stage: OpenStage) -> None:

@@ -84,9 +84,8 @@ class Reader:
                 return self._did(condition, person)
             case Compare(subject, test):
                 value, type = self._value(subject, person)
-                return (
-                    value is None if isinstance(test, Unknown) else value is not None and self._fits(value, type, test)
-                )
+                missing = value is None
+                return missing if isinstance(test, Unknown) else not missing and self._fits(value, type, test)
             case _:
                 assert_never(condition)
 
@@ -140,7 +139,7 @@ class Reader:
             case Known():
                 return True
             case OneOf(values):
-                return value in values
+                return (Decimal(str(value)) if type is ValueType.NUMBER else value) in values
             case Contains(text):
                 return text.lower() in value.lower()
             case Between(low, high):

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
 from datetime import datetime
+from itertools import pairwise
 from typing import Any
 
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from store_bench import CATALOG, DAY, HOUR, NOW, Bench
@@ -65,7 +66,7 @@ def test_what_is_fresh_is_looked_at_once_in_the_order_it_came(bench: Bench) -> N
 def test_a_rollback_takes_the_ids_back(database: Database) -> None:
     with database.write() as connection:
         ref = Bench(connection).member()
-    with pytest.raises(RuntimeError), database.write() as connection:
+    with contextlib.suppress(RuntimeError), database.write() as connection:
         Bench(connection).happens(ref, "order_paid")
         raise RuntimeError
     with database.write() as connection:
@@ -119,7 +120,7 @@ def test_computed_fields_are_right_in_any_order_and_any_batches(
     def batches(order: list[int]) -> list[list[int]]:
         cuts = sorted(rng.sample(range(len(order) + 1), min(2, len(order) + 1)))
         edges = [0, *cuts, len(order)]
-        return [order[a:b] for a, b in zip(edges, edges[1:], strict=False)]
+        return [order[a:b] for a, b in pairwise(edges)]
 
     order = list(range(len(happened)))
     rng.shuffle(order)

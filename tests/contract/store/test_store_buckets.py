@@ -1,0 +1,50 @@
+"""The watch over buckets (tests/conftest.py) sees what it should; every other test is held to it."""
+
+from __future__ import annotations
+
+import pytest
+from sqlalchemy import Executable, delete, select, update
+from store_bench import NOW, Bench
+
+from engage.store.tables import delivery, enrolment, event, inbound, member, suppression, tag
+
+HERE = (member.c.bucket == 1) & (member.c.id == 1)
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        update(delivery).values(status="pending"),
+        update(delivery).where(delivery.c.id == 1).values(status="pending"),
+        update(enrolment).where(enrolment.c.due_at <= NOW).values(bucket=3),
+        delete(tag).where(tag.c.member_id == 1),
+        select(event).where(event.c.id == 1).with_for_update(),
+    ],
+    ids=str,
+)
+def test_a_statement_that_names_no_bucket_is_noticed(
+    bench: Bench, statements_without_bucket: list[str], statement: Executable
+) -> None:
+    bench.connection.execute(statement)
+    assert len(statements_without_bucket) == 1
+    statements_without_bucket.clear()
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        update(member).where(HERE).values(updated_at=NOW),
+        update(tag).where(tag.c.bucket.in_([1, 2]), tag.c.member_id.in_([7])).values(tag="x"),
+        delete(suppression).where(suppression.c.channel == "sms"),
+        update(inbound).where(inbound.c.id == 1).values(status="done"),
+        select(event).where(event.c.id == 1),
+        select(event).where(event.c.fresh).with_for_update(skip_locked=True),
+        select(member).where(HERE).with_for_update(),
+    ],
+    ids=str,
+)
+def test_a_statement_that_names_its_bucket_or_needs_none_is_not(
+    bench: Bench, statements_without_bucket: list[str], statement: Executable
+) -> None:
+    bench.connection.execute(statement)
+    assert statements_without_bucket == []

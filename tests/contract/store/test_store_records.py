@@ -1,0 +1,167 @@
+"""The small tables: the inbox, tasks and notices, slots and pauses, and what has been applied."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from store_bench import DAY, HOUR, MINUTE, NOW, Bench, a_journey
+
+from engage.store import inbound, journeys, state, tasks
+from engage.store.database import take_ids
+from engage.store.inbound import Arrived
+from engage.store.tasks import NewTask
+
+# --- the inbox --------------------------------------------------------------------------------------------------
+
+
+def test_a_callback_is_stored_once_however_often_it_is_pushed(bench: Bench) -> None:
+    first = [Arrived("wechat", "m1", "<xml/>"), Arrived("wechat", "m2", "<xml/>")]
+    assert inbound.put(bench.connection, first, NOW) == 2
+    again = [Arrived("wechat", "m1", "<other/>"), Arrived("sms", "m1", "{}")]
+    assert inbound.put(bench.connection, again, NOW + HOUR) == 1
+    assert inbound.put(bench.connection, [], NOW) == 0
+    rows = [(row["source"], row["key"], row["body"]) for row in bench.rows("inbound")]
+    assert rows == [("wechat", "m1", "<xml/>"), ("wechat", "m2", "<xml/>"), ("sms", "m1", "{}")]
+
+
+def test_records_are_read_once_in_the_order_they_came(bench: Bench) -> None:
+    inbound.put(bench.connection, [Arrived("sms", str(n), str(n)) for n in range(3)], NOW)
+    records = inbound.unread(bench.connection, 2)
+    assert [record.body for record in records] == ["0", "1"]
+    inbound.mark_read(bench.connection, [records[0].id], NOW)
+    inbound.mark_unreadable(bench.connection, records[1].id, "not a fact " * 100, NOW)
+    assert inbound.still_unread(bench.connection, records) == []
+    assert [record.body for record in inbound.unread(bench.connection, 9)] == ["2"]
+    assert [row["status"] for row in bench.rows("inbound")] == ["done", "unreadable", "new"]
+    assert len(bench.row("inbound", status="unreadable")["error"]) == 500
+    inbound.mark_read(bench.connection, [3], NOW)
+    assert not inbound.any_unread(bench.connection)
+
+
+# --- tasks ------------------------------------------------------------------------------------------------------
+
+
+def opens(bench: Bench, key: str, **more: Any) -> int | None:
+    wanted: dict[str, Any] = {"kind": "journey", "team": "客服一组", "words": "回电"} | more
+    return tasks.open_task(bench.connection, NewTask(bench.member(name="王芳"), key, **wanted), bench.now)
+
+
+def test_a_task_is_opened_once_and_each_team_is_told_once(bench: Bench) -> None:
+    ref = bench.member()
+    new = NewTask(ref, "1:call:0", "journey", "客服一组", "回电", copy_to=("店长群", "客服一组"))
+    assert tasks.open_task(bench.connection, new, NOW) == 1
+    assert tasks.open_task(bench.connection, new, NOW + DAY) is None
+    assert [row["team"] for row in bench.rows("notice")] == ["客服一组", "店长群"]
+
+
+def test_a_reply_nobody_asked_for_is_a_task_without_a_team_and_tells_nobody(bench: Bench) -> None:
+    assert opens(bench, "inbox:1", kind="inbox", team=None)
+    assert bench.rows("notice") == []
+    assert [task.kind for task in tasks.open_tasks(bench.connection)] == ["inbox"]
+    assert tasks.open_tasks(bench.connection, "客服一组") == []
+
+
+def test_tasks_are_listed_urgent_first_then_by_when_they_are_due(bench: Bench) -> None:
+    for key, urgent, due_at in (
+        ("whenever", False, None),
+        ("tomorrow", False, NOW + DAY),
+        ("today", False, NOW + HOUR),
+        ("fire", True, None),
+    ):
+        opens(bench, key, words=key, urgent=urgent, due_at=due_at)
+    assert [task.words for task in tasks.open_tasks(bench.connection)] == ["fire", "today", "tomorrow", "whenever"]
+    assert tasks.open_tasks(bench.connection)[0].name == "王芳"
+
+
+def test_a_task_is_closed_once(bench: Bench) -> None:
+    task_id = opens(bench, "k")
+    assert task_id is not None
+    row = tasks.task_by_id(bench.connection, task_id)
+    assert row is not None
+    assert tasks.close(bench.connection, row, "已回电", "小李", NOW)
+    assert not tasks.close(bench.connection, row, "again", "小王", NOW + HOUR)
+    closed = bench.row("task")
+    assert (closed["closed_at"], closed["closed_by"], closed["outcome"]) == (NOW, "小李", "已回电")
+    assert tasks.open_tasks(bench.connection) == []
+
+
+def test_notices_are_due_until_they_are_settled(bench: Bench) -> None:
+    opens(bench, "k")
+    (due,) = tasks.due_notices(bench.connection, NOW, 10)
+    assert (due.team, due.attempts, due.task.words) == ("客服一组", 0, "回电")
+    tasks.settle_notices(bench.connection, [(due, {"due_at": NOW + MINUTE, "attempts": 1})])
+    assert tasks.due_notices(bench.connection, NOW, 10) == []
+    assert tasks.next_notice_due(bench.connection, NOW) == NOW + MINUTE
+    tasks.settle_notices(bench.connection, [(due, {"status": "sent"})])
+    assert tasks.next_notice_due(bench.connection, NOW) is None
+
+
+# --- slots, pauses, small facts ---------------------------------------------------------------------------------
+
+
+def test_a_slot_is_taken_by_whoever_is_first(bench: Bench) -> None:
+    taken = [state.take_slot(bench.connection, "start:winback", day, NOW) for day in ("11-23", "11-23", "11-24")]
+    assert taken == [True, False, True]
+    assert state.take_slot(bench.connection, "start:welcome", "11-23", NOW)
+
+
+def test_small_facts_are_replaced(bench: Bench) -> None:
+    assert state.get(bench.connection, "starts_seen") is None
+    for value in ("a", {"b": [1]}):
+        state.put(bench.connection, "starts_seen", value, NOW)
+        assert state.get(bench.connection, "starts_seen") == value
+
+
+def test_what_is_paused_stays_paused_until_it_is_resumed(bench: Bench) -> None:
+    scopes = ["journey:winback", "channel:sms"]
+    for reason in ("投诉", "again"):
+        state.pause_scopes(bench.connection, scopes, reason, NOW)
+    assert state.paused(bench.connection) == set(scopes)
+    assert {row["reason"] for row in bench.rows("pause")} == {"投诉"}
+    assert state.resume_scopes(bench.connection, ["channel:sms", "all"]) == 1
+    assert state.paused(bench.connection) == {"journey:winback"}
+
+
+# --- what is applied --------------------------------------------------------------------------------------------
+
+
+def test_a_journey_gets_a_new_version_only_when_its_source_changes(bench: Bench) -> None:
+    def apply(source: str, title: str = "召回") -> int:
+        return journeys.put_version(bench.connection, "winback", title, source, NOW)
+
+    assert [apply("a"), apply("a", "新标题"), apply("b"), apply("a")] == [1, 1, 2, 3]
+    assert journeys.source_of(bench.connection, "winback", 2) == "b"
+    assert journeys.source_of(bench.connection, "winback", 4) is None
+    assert journeys.applied(bench.connection).versions == {"winback": 3}
+
+
+def test_a_journey_whose_file_is_gone_drains_until_it_is_applied_again(bench: Bench) -> None:
+    journeys.put_version(bench.connection, "winback", "召回", "a", NOW)
+    journeys.drain(bench.connection, ["winback"])
+    assert journeys.applied(bench.connection).draining == {"winback"}
+    journeys.put_version(bench.connection, "winback", "召回", "a", NOW + DAY)
+    applied = journeys.applied(bench.connection)
+    assert (applied.draining, applied.since) == (frozenset(), {"winback": NOW})
+
+
+def test_the_applied_files_are_exactly_those_put_last(bench: Bench) -> None:
+    journeys.put_files(bench.connection, {"a": "1", "b": "2"}, NOW)
+    before = journeys.mark(bench.connection)
+    journeys.put_files(bench.connection, {"b": "3", "c": "4"}, NOW + MINUTE)
+    assert journeys.applied(bench.connection).files == {"b": "3", "c": "4"}
+    assert journeys.mark(bench.connection) != before
+
+
+def test_how_many_stand_where(bench: Bench) -> None:
+    for journey_id in ("winback", "winback", "welcome"):
+        bench.enters(bench.member(), a_journey(id=journey_id))
+    assert journeys.standing_at(bench.connection, "winback") == {"hello": 2}
+    assert journeys.standing_at(bench.connection, "nps") == {}
+
+
+@pytest.mark.parametrize("count", [1, 7])
+def test_ids_are_handed_out_once(bench: Bench, count: int) -> None:
+    given = [*take_ids(bench.connection, "x", count), *take_ids(bench.connection, "x", count)]
+    assert given == list(range(1, 2 * count + 1))
+    assert list(take_ids(bench.connection, "y", 1)) == [1]
