@@ -22,21 +22,24 @@ _astray: list[str] = []
 @event.listens_for(Engine, "before_execute")
 def _watch(_connection: Any, statement: Any, *_: Any) -> None:
     # Collected, not raised: a loop would catch an exception, and a thread would swallow it.
-    if isinstance(statement, Update | Delete) and statement.table.name in OWNED and not _names_buckets(statement):
+    if (_changes(statement) or _locks(statement)) and not _names_buckets(statement):
         _astray.append(str(statement))
-    if isinstance(statement, Select) and _locks(statement) and not _names_buckets(statement):
-        _astray.append(str(statement))
+
+
+def _changes(statement: Any) -> bool:
+    return isinstance(statement, Update | Delete) and getattr(statement.table, "name", None) in OWNED
 
 
 def _names_buckets(statement: Any) -> bool:
     return ".bucket" in str(statement.whereclause)
 
 
-def _locks(statement: Select[Any]) -> bool:
-    """A lock that skips rows others hold is a claim."""
-    lock = statement._for_update_arg
-    owned = any(getattr(table, "name", None) in OWNED for table in statement.get_final_froms())
-    return lock is not None and not lock.skip_locked and owned
+def _locks(statement: Any) -> bool:
+    """A lock that skips the rows others hold is a claim."""
+    lock = statement._for_update_arg if isinstance(statement, Select) else None
+    if lock is None or lock.skip_locked:
+        return False
+    return any(getattr(table, "name", None) in OWNED for table in statement.get_final_froms())
 
 
 @pytest.fixture(autouse=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -78,7 +79,9 @@ class DemoScreen:
         table.add_row("not sent", _skip_words(progress, 3))
         return Group(Text(), table, Text())
 
-    def summary(self, now: datetime, progress: Progress, totals: list[JourneyTotals]) -> None:
+    def summary(
+        self, now: datetime, progress: Progress, totals: list[JourneyTotals], shut: Counter[tuple[str, str]]
+    ) -> None:
         """What came of it."""
         console = self._console
         console.print()
@@ -96,6 +99,7 @@ class DemoScreen:
         console.print(f"came back   {_response_words(progress)}")
         console.print(f"NPS         {_nps_words(progress)}")
         console.print(f"not sent    {_skip_words(progress, 6)}")
+        console.print(f"because     {_shut_words(shut, 6)}")
         odd = {name: progress.by_status.get(name, 0) for name in ("ambiguous", "failed", "cancelled")}
         console.print("also        " + " · ".join(f"{name} {count}" for name, count in odd.items()))
         console.print(f"for people  {progress.open_tasks} open tasks")
@@ -119,6 +123,12 @@ def _nps_words(progress: Progress) -> str:
         return "no answers yet"
     counts = f"{found.promoters} promoters, {found.passives} passives, {found.detractors} detractors"
     return f"{found.value:+.0f}  ({found.n} answers: {counts})"
+
+
+def _shut_words(shut: Counter[tuple[str, str]], most: int) -> str:
+    """Which channel was shut for whom, of messages that no channel could carry."""
+    shown = [f"{count} × {_CHANNELS.get(channel, channel)}: {why}" for (channel, why), count in shut.most_common(most)]
+    return "\n            ".join(shown) or "nothing was in the way"
 
 
 def _skip_words(progress: Progress, most: int) -> str:

@@ -132,7 +132,12 @@ def _live_through(app: App, drive: Drive, settings: Settings, console: Console) 
     with screen.running():
         drive.run_until(end, told)
     with database.read() as connection:
-        screen.summary(clock.now(), progress.progress(connection), progress.journey_totals(connection))
+        screen.summary(
+            clock.now(),
+            progress.progress(connection),
+            progress.journey_totals(connection),
+            progress.shut_channels(connection),
+        )
 
 
 def _say_where(folder: Path, console: Console) -> None:

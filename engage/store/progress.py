@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -42,6 +44,23 @@ def progress(connection: Connection) -> Progress:
         by_status={row[0]: row[1] for row in connection.execute(select(d.status, func.count()).group_by(d.status))},
         open_tasks=connection.scalar(select(func.count()).select_from(task).where(task.c.closed_at.is_(None))) or 0,
     )
+
+
+def shut_channels(connection: Connection) -> Counter[tuple[str, str]]:
+    """Why channels were shut for messages that could not go out at all: how often, by (channel, why)."""
+    d = delivery.c
+    skipped = select(d.decision).where(d.status == Status.SKIPPED, d.decision.is_not(None))
+    found: Counter[tuple[str, str]] = Counter()
+    for trace in connection.scalars(skipped):
+        lines = trace or []
+        if not any(line["open"] for line in lines):
+            found.update((line["channel"], _without_moment(line["why"])) for line in lines)
+    return found
+
+
+def _without_moment(why: str) -> str:
+    """“48h reply window closed 6h30m ago; …” → “48h reply window closed”: how long ago differs for everybody."""
+    return re.sub(r" \d\w* ago\b.*", "", why)
 
 
 @dataclass(frozen=True, slots=True)

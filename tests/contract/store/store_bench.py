@@ -146,8 +146,8 @@ class Bench:
     def queues(self, ref: MemberRef, key: str | None = None, **more: Any) -> str:
         """Puts a message into the outbox. Returns its key."""
         key = key or f"m{self.number()}"
-        wanted = {"purpose": Purpose.SEND, "topic": "marketing", "priority": 50, "template": "hello"} | more
-        message = NewMessage(ref, key, **{"due_at": self.now, **wanted})
+        wanted: dict[str, Any] = {"purpose": Purpose.SEND, "topic": "marketing", "priority": 50, "template": "hello"}
+        message = NewMessage(ref, key, **{"due_at": self.now, **wanted, **more})
         dispatching.queue(self.connection, [message], self.now)
         return key
 

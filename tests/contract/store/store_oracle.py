@@ -146,11 +146,11 @@ class Reader:
                 number = Decimal(str(value))
                 return (low is None or low <= number) and (high is None or number <= high)
             case WithinLast(period):
-                return self._moment(type, -period) < value <= self._moment(type)
+                return bool(self._moment(type, -period) < value <= self._moment(type))
             case OverAgo(period):
                 return bool(value <= self._moment(type, -period))
             case WithinNext(period):
-                return self._moment(type) <= value < self._moment(type, period)
+                return bool(self._moment(type) <= value < self._moment(type, period))
             case Unknown():
                 return False
             case _:

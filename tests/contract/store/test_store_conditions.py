@@ -101,8 +101,8 @@ _number_tests = _presence | st.one_of(
     st.builds(Between, st.none() | _decimals, st.none() | _decimals),
 )
 _flag_tests = _presence | st.booleans().map(lambda value: OneOf((value,)))
-_time_tests = _presence | st.one_of(st.builds(kind, _periods) for kind in (WithinLast, OverAgo, WithinNext))
-_TESTS: dict[ValueType, st.SearchStrategy[Test]] = {
+_time_tests = _presence | st.one_of([st.builds(kind, _periods) for kind in (WithinLast, OverAgo, WithinNext)])
+_TESTS: dict[ValueType, st.SearchStrategy[Anything]] = {
     ValueType.TEXT: _text_tests,
     ValueType.NUMBER: _number_tests,
     ValueType.BOOLEAN: _flag_tests,

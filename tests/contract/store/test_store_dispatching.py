@@ -286,7 +286,13 @@ def next_hop(bench: Bench, claimed: Claimed, due_at: Any) -> None:
 def test_the_next_hop_is_the_same_message_without_a_channel(bench: Bench) -> None:
     ref = bench.member()
     run_id = bench.enters(ref)
-    wanted = {"enrolment_id": run_id, "journey_id": "winback", "step_id": "hello", "visit": 0, "version": 3}
+    wanted: dict[str, Any] = {
+        "enrolment_id": run_id,
+        "journey_id": "winback",
+        "step_id": "hello",
+        "visit": 0,
+        "version": 3,
+    }
     first = sends(bench, ref, priority=70, late_at=NOW + 9 * DAY, **wanted)
     next_hop(bench, first, NOW + 2 * DAY)
     row = delivery(bench, first.key, 1)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from datetime import datetime, timedelta
 from itertools import permutations
+from typing import Any
 
 import pytest
 from store_bench import CATALOG, DAY, HOUR, MINUTE, NOW, Bench
@@ -21,7 +22,7 @@ from engage.store.receiving import DeliveryRow, Given
 SENT = Recorded(Status.SENT)
 
 
-def sends(bench: Bench, ref: MemberRef, recorded: Recorded | None = SENT, **more: object) -> Claimed:
+def sends(bench: Bench, ref: MemberRef, recorded: Recorded | None = SENT, **more: Any) -> Claimed:
     """A message up to its record; without one it is still on the wire."""
     offers = more.pop("offers", None)
     channel = more.pop("on", "sms")
@@ -168,8 +169,8 @@ def test_what_a_member_did_with_an_ambiguous_message_proves_that_it_arrived(benc
 # --- answers ----------------------------------------------------------------------------------------------------
 
 
-def asks(bench: Bench, ref: MemberRef, run_id: int, step_id: str = "nps", **more: object) -> Claimed:
-    place = {"enrolment_id": run_id, "step_id": step_id, "visit": 0, "journey_id": "winback"}
+def asks(bench: Bench, ref: MemberRef, run_id: int, step_id: str = "nps", **more: Any) -> Claimed:
+    place: dict[str, Any] = {"enrolment_id": run_id, "step_id": step_id, "visit": 0, "journey_id": "winback"}
     return sends(bench, ref, purpose=Purpose.ASK, **place, **more)
 
 
@@ -254,7 +255,7 @@ def open_on(bench: Bench, ref: MemberRef, channel: str = "sms") -> list[int]:
     return [row.delivery.id for row in receiving.asked(bench.connection, ref, channel, bench.now)]
 
 
-def stands_at(bench: Bench, run_id: int, step_id: str, **more: object) -> None:
+def stands_at(bench: Bench, run_id: int, step_id: str, **more: Any) -> None:
     run = bench.row("enrolment", id=run_id)
     advancing.save(bench.connection, [{"bucket": run["bucket"], "id": run_id, "step_id": step_id, **more}])
 
@@ -297,7 +298,7 @@ def test_questions_come_newest_first_each_once_however_often_it_was_put(bench: B
     newer = asks(bench, ref, other_run, key="newer")
     assert open_on(bench, ref) == [newer.id, older.id]
     bench.now += HOUR
-    place = {"enrolment_id": run_id, "step_id": "nps", "visit": 0, "journey_id": "winback"}
+    place: dict[str, Any] = {"enrolment_id": run_id, "step_id": "nps", "visit": 0, "journey_id": "winback"}
     reminder = sends(bench, ref, key="older", hop=1, purpose=Purpose.REMIND, **place)
     assert open_on(bench, ref) == [reminder.id, newer.id]
 
