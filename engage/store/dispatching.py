@@ -39,7 +39,6 @@ class NewMessage:
     step_id: str | None = None
     visit: int | None = None
     channel: str | None = None  # a reply goes where the member wrote; else chosen when it is sent
-    reason: str | None = None
 
 
 def queue(connection: Connection, messages: Sequence[NewMessage], now: datetime) -> None:
@@ -255,6 +254,7 @@ def put_back(
         "due_at": due_at,
         "reason": reason,
         "attempts": claimed.attempts,
+        "first_sent_at": claimed.first_sent_at,
     }
     judged = {"decision": decision} if decision is not None else {}
     _write(connection, claimed, values | judged, was=(Status.CLAIMED, Status.SENDING))
@@ -288,11 +288,13 @@ def record(connection: Connection, claimed: Claimed, recorded: Recorded, values:
     """What became of it. False if somebody else has settled it meanwhile (the lease ran out). A receipt may be quicker
     than our own record: then it was sent, whatever the call said."""
     told = and_(D.status == Status.SENT, D.due_at.is_not(None))
-    outcome = {
+    outcome: dict[str, Any] = {
         "status": case((told, Status.SENT.value), else_=recorded.status.value),
         "reason": case((told, None), else_=(recorded.reason or "")[:300] or None),
         "due_at": case((told, None), else_=literal(recorded.due_at, Instant())),
     }
+    if recorded.status is Status.PENDING:
+        outcome["first_sent_at"] = None  # surely not sent yet: the frequency cap counts from the call that succeeds
     here = _mine(claimed) & or_(D.status == Status.SENDING, told)
     return connection.execute(update(delivery).where(here).values(outcome | dict(values))).rowcount == 1
 

@@ -423,7 +423,7 @@ delivery = Table(
     Column("offers", JSON),  # menu words this message offers (「回复【1】」): never taken for a score
     Column("fence", Integer, nullable=False, server_default="0"),
     Column("attempts", Integer, nullable=False, server_default="0"),
-    Column("first_sent_at", Instant),  # of the first intent
+    Column("first_sent_at", Instant),  # of the first intent that was not surely refused: what frequency caps count
     Column("sent_at", Instant),  # of the last intent
     Column("repeat_until", Instant),  # a repeat with the same key is surely dropped by the provider until then
     Column("provider_id", String(200)),

@@ -64,16 +64,13 @@ def shipped(journey: str, *edits: tuple[str, str]) -> str:
 
 
 def read_files(files: Mapping[str, str]) -> Project:
-    return shipped_project() if files == shipped_files() else _read(files)
+    return _read(tuple(sorted(files.items())))
 
 
 @cache
-def shipped_project() -> Project:
-    return _read(shipped_files())
-
-
-def _read(files: Mapping[str, str]) -> Project:
-    project, problems = read_project(files)
+def _read(files: tuple[tuple[str, str], ...]) -> Project:
+    """Most tests of a module play the same piece: it is read once."""
+    project, problems = read_project(dict(files))
     assert project is not None, [f"{p.span.file}:{p.span.line} {p.message.en}" for p in problems]
     return project
 
@@ -112,7 +109,14 @@ def build_house(
 ) -> House:
     port = _free_port()
     world = World(
-        folder, clock, SEED, _settings(port, faults), people, Quiet(), (), shipped_project().library.approved_sms()
+        folder,
+        clock,
+        SEED,
+        _settings(port, faults),
+        people,
+        Quiet(),
+        (),
+        read_files(shipped_files()).library.approved_sms(),
     )
     world.start()
     app = build(config_of(world, port, setup), clock, folder)

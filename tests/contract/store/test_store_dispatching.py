@@ -172,10 +172,24 @@ def test_what_was_refused_for_now_is_claimed_again_with_its_attempts_counted(ben
     sends(bench, ref, Recorded(Status.PENDING, "throttled", due_at=NOW + MINUTE))
     bench.now += MINUTE
     claimed = bench.claims_one()
-    assert (claimed.attempts, claimed.fence, claimed.repeat, claimed.first_sent_at) == (1, 2, False, NOW)
+    assert (claimed.attempts, claimed.fence, claimed.repeat) == (1, 2, False)
     bench.begins_sending(claimed)
     row = bench.row("delivery")
-    assert (row["attempts"], row["first_sent_at"], row["sent_at"]) == (2, NOW, NOW + MINUTE)
+    assert (row["attempts"], row["first_sent_at"], row["sent_at"]) == (2, NOW + MINUTE, NOW + MINUTE)
+
+
+def test_a_message_uses_the_cap_from_the_call_that_may_have_reached_the_member(bench: Bench) -> None:
+    """Refused for hours and accepted at last: counted from the first try, the next one would come too soon."""
+    ref = bench.member()
+    sends(bench, ref, Recorded(Status.PENDING, "throttled", due_at=NOW + 3 * HOUR))
+    assert dispatching.recent_messages(bench.connection, [ref], NOW - DAY) == {}
+    bench.now += 3 * HOUR
+    claimed = bench.claims_one()
+    bench.begins_sending(claimed)
+    record(bench, claimed)
+    assert dispatching.recent_messages(bench.connection, [ref], NOW - DAY) == {
+        ref.id: [Spent(claimed.key, "marketing", NOW + 3 * HOUR)]
+    }
 
 
 def test_what_was_never_called_goes_back_with_its_attempt_taken_back(bench: Bench) -> None:
@@ -185,6 +199,7 @@ def test_what_was_never_called_goes_back_with_its_attempt_taken_back(bench: Benc
     dispatching.put_back(bench.connection, claimed, NOW + HOUR, "not called in time", [{"channel": "sms"}])
     row = delivery(bench, key)
     assert (row["status"], row["attempts"], row["due_at"]) == (Status.PENDING, 0, NOW + HOUR)
+    assert row["first_sent_at"] is None
     assert (row["reason"], row["decision"]) == ("not called in time", [{"channel": "sms"}])
 
 
