@@ -1,19 +1,27 @@
-"""Watches the SQL of every test: what changes or locks member-owned rows must say in which buckets they are.
+"""What every test shares: how Hypothesis looks for counterexamples, and a watch over the SQL.
 
-On Citus such a statement is routed by its bucket; without one it is refused, or touches every node (architecture,
-“bucket”). Only a claim may look at all buckets at once.
+What changes or locks member-owned rows must say in which buckets they are. On Citus such a statement is routed by its
+bucket; without one it is refused, or touches every node. Only a claim may look at all buckets at once.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 from sqlalchemy import Engine, Select, event
 from sqlalchemy.sql.dml import Delete, Update
 
 from engage.store.tables import metadata
+
+# No time limits: speed belongs to benchmarks. In CI the same examples every time, so that a red run can be repeated.
+settings.register_profile(
+    "engage", deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize="CI" in os.environ
+)
+settings.load_profile("engage")
 
 OWNED = frozenset(table.name for table in metadata.sorted_tables if "bucket" in table.primary_key.columns)
 _astray: list[str] = []

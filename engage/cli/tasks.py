@@ -13,9 +13,9 @@ from engage.cli.ending import Ending, Refusal
 from engage.cli.invocation import Invocation
 from engage.cli.screen import Cell, local, print_json
 from engage.core.quiet import zone_of
+from engage.runtime.closing import close_task
 from engage.runtime.context import AppliedHolder
-from engage.store import events, tasks
-from engage.store.events import NewEvent
+from engage.store import tasks
 from engage.store.tasks import TaskRow
 
 group = typer.Typer(invoke_without_command=True, add_completion=False)
@@ -51,7 +51,7 @@ def list_tasks(ctx: typer.Context, team: _Team = None, as_json: _Json = False) -
 
 
 @group.command("close")
-def close_task(
+def close(
     ctx: typer.Context,
     task_id: Annotated[int, typer.Argument(metavar="ID", help="As the list shows it.")],
     outcome: Annotated[str, typer.Option("--outcome", help="What came of it, in a few words.")],
@@ -75,20 +75,10 @@ def close_task(
             row = tasks.task_by_id(connection, task_id)
             if row is None:
                 raise Refusal(word(f"there is no task {task_id}", f"没有任务 {task_id}"), Ending.NO)
-            if not tasks.close(connection, row, outcome.strip()[:500], (by or getpass.getuser())[:100], now):
+            closer = (by or getpass.getuser())[:100]
+            if not close_task(connection, catalog, row, outcome.strip()[:500], closer, now):
                 already = f"“{row.outcome}”"
                 raise Refusal(word(f"task {task_id} is closed already: {already}", f"任务 {task_id} 已关闭：{already}"))
-            done = NewEvent(
-                row.member,
-                "task_done",
-                now,
-                f"task:{row.id}",
-                {"outcome": outcome.strip()},
-                enrolment_id=row.enrolment_id,
-                journey_id=row.journey_id,
-                step_id=row.step_id,
-            )
-            events.record(connection, catalog, [done], now)
     inv.screen.say(f"✓ Task {task_id} is closed.", f"✓ 任务 {task_id} 已关闭。", "green")
 
 

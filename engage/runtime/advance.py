@@ -167,8 +167,10 @@ class _Batch:
         }
         self._set(run, **values)
         self.lines.append((run.member.bucket, run.id, run.step_id, "exit", {"kind": kind, "reason": reason}))
-        overtaken = seen is not None or kind is EndKind.GOAL
-        self.doing.cancel_messages(run, f"the run ended: {reason}", only_follow_ups=not overtaken)
+        if seen is not None:
+            self.doing.cancel_messages(run, f"the run ended: {reason}", only_follow_ups=False)
+        elif kind is EndKind.EXIT:
+            self.doing.cancel_messages(run, f"the run ended: {reason}", only_follow_ups=True)
 
     # --- turns --------------------------------------------------------------------------------------------------
 

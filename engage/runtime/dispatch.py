@@ -12,52 +12,34 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from decimal import Decimal
 from typing import Any, assert_never
 
 import structlog
 from sqlalchemy import Connection
 
-from engage.channels.contract import Message, Payload, Way
-from engage.content.links import DeliveryLinks
-from engage.content.render import Missing, render, render_words
 from engage.core import delivery as protocol
 from engage.core.advance import Purpose
 from engage.core.delivery import CALL_TIMEOUT, WIRE_DEADLINE, Status
-from engage.core.journey.model import Ask, Send
-from engage.core.outcome import Accepted, Failure, Rejected, SendOutcome, Unknown
+from engage.core.outcome import Rejected, SendOutcome, Unknown
 from engage.core.reply import offered_words
 from engage.runtime.applied import Applied
 from engage.runtime.context import Context
-from engage.runtime.follow_up import after_failing, after_sending, fallback_of, step_of
+from engage.runtime.drafting import Draft, Drafting, Ready
+from engage.runtime.follow_up import after_failing, after_sending, fallback_of
 from engage.runtime.judge import Clear, Judge, Later, Overtaken, Skip, Verdict
+from engage.runtime.lessons import learn, outcome_values
 from engage.runtime.situation import Situation
-from engage.runtime.wording import words_context
-from engage.store import advancing, dispatching, events, members, state
+from engage.store import dispatching, members
 from engage.store.dispatching import Claimed
-from engage.store.events import NewEvent
-from engage.store.members import Profile
 
 BATCH = 100
 # A channel takes this many times its concurrency into flight; the rest waits in the outbox, so that a slow provider
 # neither holds up the other channels nor lets intents grow older than their deadline.
 _DEPTH = 4
 _BUSY_FOR = timedelta(seconds=1)
-_RESTS_FOR = timedelta(minutes=10)  # after a configuration failure: nothing will be accepted until somebody acts
-_WINDOW_FULL = 999
 log = structlog.get_logger("engage.dispatch")
-
-
-@dataclass(frozen=True, slots=True)
-class Ready:
-    """Worded for one channel; what goes on the wire, and what the database is told about it."""
-
-    claimed: Claimed
-    clear: Clear
-    payload: Payload
-    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +48,6 @@ class Intended:
 
     ready: Ready
     at: datetime
-
-
-Draft = Ready | Later | Skip | Overtaken
 
 
 class Dispatch:
@@ -91,7 +70,7 @@ class Dispatch:
             expired = dispatching.expire_leases(connection, now)
             claimed = dispatching.claim(connection, now, BATCH)
         if claimed:
-            drafts = self._draft(applied, claimed)
+            drafts = Drafting(self._context, applied).draft(claimed)
             for intended in self._intend(applied, claimed, drafts):
                 self._submit(applied, intended)
         return expired + len(claimed)
@@ -106,85 +85,6 @@ class Dispatch:
         """Let calls on the wire end and record them; start no other."""
         for pool in self._pools.values():
             pool.shutdown(wait=True)
-
-    # --- word ---------------------------------------------------------------------------------------------------
-
-    def _draft(self, applied: Applied, batch: Sequence[Claimed]) -> dict[int, Draft]:
-        """Choose and word each message, outside any write transaction: rendering is the slow part."""
-        with self._context.database.read() as connection:
-            judge = Judge(self._context, applied, Situation.load(self._context, connection, applied, batch))
-            answers = advancing.answer_words(
-                connection, [c.enrolment_id for c in batch if c.enrolment_id], {c.member.bucket for c in batch}
-            )
-        drafts: dict[int, Draft] = {}
-        for claimed in batch:
-            verdict = judge.judge(claimed)
-            if isinstance(verdict, Clear):
-                judge.reserve(claimed, verdict)
-                drafts[claimed.id] = self._word_safely(applied, judge, claimed, verdict, answers)
-            else:
-                drafts[claimed.id] = verdict
-        return drafts
-
-    def _word_safely(
-        self,
-        applied: Applied,
-        judge: Judge,
-        claimed: Claimed,
-        clear: Clear,
-        answers: Mapping[int, Mapping[str, Mapping[str, Any]]],
-    ) -> Draft:
-        """One message that cannot be worded must not hold up the others of its batch."""
-        try:
-            return self._word(applied, judge, claimed, clear, answers)
-        except Exception as error:
-            log.exception("wording_failed", delivery_id=claimed.id)
-            return Skip(f"a fault while wording: {type(error).__name__}", clear.trace)
-
-    def _word(
-        self,
-        applied: Applied,
-        judge: Judge,
-        claimed: Claimed,
-        clear: Clear,
-        answers: Mapping[int, Mapping[str, Mapping[str, Any]]],
-    ) -> Draft:
-        if claimed.repeat:
-            return self._word_for_word(claimed, clear)
-        profile = judge.situation.profiles.get(claimed.member.id, Profile(None, None, {}))
-        run = judge.situation.runs.get(claimed.enrolment_id or 0)
-        context = _words_for(applied, profile, claimed, run.context if run else {}, answers, judge.situation.now)
-        links = DeliveryLinks(self._context.links, claimed.id)
-        rendered = render(clear.template, context, links)
-        if isinstance(rendered, Missing):
-            return Skip(rendered.why, clear.trace)
-        message = Message(
-            delivery_id=claimed.id,
-            key=f"engage-{claimed.id}",
-            address=clear.address,
-            mode=clear.way.mode,
-            rendered=rendered,
-            topic=claimed.topic,
-            topic_class=applied.topic_class(claimed.topic),
-            brand=applied.catalog.brand,
-            unsubscribe_url=links.unsubscribe_url,
-            at=judge.situation.now,
-        )
-        try:
-            payload = self._context.channels[clear.channel].compose(message)
-        except ValueError as error:
-            return Skip(f"could not be worded for {clear.channel}: {error}", clear.trace)
-        return Ready(claimed, clear, payload, payload.text)
-
-    def _word_for_word(self, claimed: Claimed, clear: Clear) -> Draft:
-        """A repeat carries the very bytes of the first call, or it is not made."""
-        if claimed.channel != clear.channel or claimed.address != clear.address or claimed.payload is None:
-            return Overtaken("the member can no longer be reached as before")
-        cost = Decimal(str(claimed.cost or 0))
-        payload = Payload(claimed.payload, claimed.text or "", claimed.segments or 1, cost)
-        # Whatever better way has opened meanwhile: these bytes are for the first one.
-        same_way = Way(claimed.mode or clear.way.mode, "once more, under the same key")
-        return Ready(claimed, replace(clear, way=same_way), payload, payload.text)
 
     # --- intend -------------------------------------------------------------------------------------------------
 
@@ -265,7 +165,7 @@ class Dispatch:
             now=now,
         )
         with self._context.database.write() as connection:
-            if not dispatching.record(connection, claimed, recorded, _outcome_values(outcome)):
+            if not dispatching.record(connection, claimed, recorded, outcome_values(outcome)):
                 log.warning("settled_by_another", delivery_id=claimed.id)
                 return
             fallback = fallback_of(applied, claimed.journey_id, claimed.step_id)
@@ -274,38 +174,7 @@ class Dispatch:
             if recorded.failover:
                 after_failing(connection, fallback, claimed.member, claimed.id, now)
             if isinstance(outcome, Rejected) and not claimed.repeat:
-                _learn(connection, applied, ready, outcome, now)
-
-
-# --- words ------------------------------------------------------------------------------------------------------
-
-
-def _words_for(
-    applied: Applied,
-    profile: Profile,
-    claimed: Claimed,
-    run_context: Mapping[str, Any],
-    answers: Mapping[int, Mapping[str, Mapping[str, Any]]],
-    now: datetime,
-) -> dict[str, Any]:
-    found = step_of(applied, claimed.journey_id, claimed.step_id)
-    context = words_context(
-        applied,
-        profile,
-        now,
-        active=found[0] if found is not None else None,
-        run_context=run_context,
-        answers=answers.get(claimed.enrolment_id or 0),
-    )
-    match found:
-        case (_, Ask() as ask):
-            words = ask.comment if claimed.purpose is Purpose.COMMENT and ask.comment is not None else ask.question
-            return context | {"question": render_words(words.source, context), "options": list(ask.options)}
-        case (_, Send(values=values)) if values:
-            said = {name: render_words(words.source, context) for name, words in values.items()}
-            return context | {"var": {**context["var"], **said}}
-        case _:
-            return context
+                learn(connection, applied, ready, outcome, now)
 
 
 # --- intent -----------------------------------------------------------------------------------------------------
@@ -368,62 +237,3 @@ def _call_until(intended: Intended) -> datetime:
     window_end = intended.ready.clear.way.valid_until
     deadline = intended.at + WIRE_DEADLINE
     return min(deadline, window_end) if window_end is not None else deadline
-
-
-# --- what an outcome tells --------------------------------------------------------------------------------------
-
-
-def _outcome_values(outcome: SendOutcome) -> dict[str, Any]:
-    match outcome:
-        case Accepted(provider_id, segments, cost):
-            return {"provider_id": provider_id, "segments": segments, "cost": float(cost), "code": None}
-        case Rejected(_, code, _):
-            return {"code": code[:100]}
-        case Unknown():
-            return {}
-        case _:
-            assert_never(outcome)
-
-
-def _learn(connection: Connection, applied: Applied, ready: Ready, refused: Rejected, now: datetime) -> None:
-    """What a refusal says about the address, the reply window, the member's consent, or the provider."""
-    ref, channel = ready.claimed.member, ready.clear.channel
-    if ready.clear.way.uses_window:
-        taken = _WINDOW_FULL if refused.failure is Failure.WINDOW_CLOSED else -1
-        members.use_window(connection, ref, channel, taken)
-    match refused.failure:
-        case Failure.INVALID_ADDRESS:
-            members.change_contact_point(connection, ref, channel, status="invalid", status_at=now)
-            members.suppress(connection, channel, ready.clear.address, f"invalid address ({refused.code})", now)
-            _tell_bounced(connection, applied, ready, refused, now)
-        case Failure.UNREACHABLE:
-            members.change_contact_point(connection, ref, channel, status="unreachable", status_at=now)
-            _tell_bounced(connection, applied, ready, refused, now)
-        case Failure.OPTED_OUT:
-            evidence = f"the provider refuses: {refused.code}"
-            topics = applied.refusable_topics
-            members.put_consent(connection, ref, topics, channel, False, evidence, now, own_word=True)
-        case Failure.CONFIGURATION:
-            log.error("channel_rests", channel=channel, code=refused.code, minutes=_RESTS_FOR.total_seconds() / 60)
-            state.put(connection, f"resting:{channel}", (now + _RESTS_FOR).isoformat(), now)
-        case Failure.WINDOW_CLOSED | Failure.THROTTLED | Failure.QUIET_HOURS | Failure.CONTENT | Failure.PROVIDER_ERROR:
-            pass
-        case _:
-            assert_never(refused.failure)
-
-
-def _tell_bounced(connection: Connection, applied: Applied, ready: Ready, refused: Rejected, now: datetime) -> None:
-    claimed = ready.claimed
-    bounced = NewEvent(
-        claimed.member,
-        "bounced",
-        now,
-        f"bounced:{claimed.id}",
-        {"code": refused.code},
-        channel=ready.clear.channel,
-        delivery_id=claimed.id,
-        enrolment_id=claimed.enrolment_id,
-        journey_id=claimed.journey_id,
-        step_id=claimed.step_id,
-    )
-    events.record(connection, applied.catalog, [bounced], now)

@@ -14,7 +14,7 @@ from typing import Any
 
 from engage.channels.contract import NoWay, Way
 from engage.content.template import Template
-from engage.core.advance import Purpose
+from engage.core.advance import EndKind, Purpose
 from engage.core.catalog import TopicClass
 from engage.core.choose import Candidate, choose
 from engage.core.delivery import Status
@@ -123,9 +123,10 @@ class Judge:
         run = self.situation.runs.get(claimed.enrolment_id or 0)
         if claimed.purpose is Purpose.COMMENT or claimed.hop == 0 or run is None:
             return None
-        if run.status != "live":
+        if run.status != "live" and run.end_kind != EndKind.COMPLETED:
             return Overtaken("the run has ended")
-        if claimed.purpose in (Purpose.ASK, Purpose.REMIND) and run.step_id != claimed.step_id:
+        stands_there = run.status == "live" and run.step_id == claimed.step_id
+        if claimed.purpose in (Purpose.ASK, Purpose.REMIND) and not stands_there:
             return Overtaken("the question is closed")
         if claimed.key in self.situation.taken_up:
             return Overtaken("the member has responded")

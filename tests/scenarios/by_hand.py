@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from engage.clock import VirtualClock
 from engage.runtime.applied import Applied
 from engage.runtime.dispatch import Draft, Intended, Ready
+from engage.runtime.drafting import Drafting
 from engage.runtime.engine import Engine
 from engage.store import dispatching
 from engage.store.dispatching import Claimed
@@ -34,7 +35,7 @@ class ByHand:
 
     def draft(self) -> int:
         """How many could be worded."""
-        self._drafts = self.engine.dispatch._draft(self.applied, self.claimed)
+        self._drafts = Drafting(self.engine.context, self.applied).draft(self.claimed)
         return sum(isinstance(draft, Ready) for draft in self._drafts.values())
 
     def intend(self) -> int:

@@ -18,6 +18,7 @@ from stage_cast import CHANNELS
 from stage_records import Records
 from stage_wiring import AES_KEY, API_KEY, WECHAT, Setup
 
+from engage.runtime.closing import close_task
 from engage.sandbox.model import (
     Act,
     ChannelName,
@@ -33,7 +34,7 @@ from engage.sandbox.model import (
 from engage.sandbox.pushes import wechat_xml
 from engage.sandbox.wechat_crypto import seal, signature
 from engage.sandbox.world import ActResult
-from engage.store import events, members, state, tasks
+from engage.store import members, state
 from engage.store.tasks import TaskRow
 
 _HTTP = httpx.Client(trust_env=False)
@@ -135,18 +136,7 @@ class Stage(Records):
         """A colleague has done it: the task is closed, and that is an event."""
         now = self.clock.now()
         with self.database.write() as connection:
-            assert tasks.close(connection, row, outcome, "小周", now)
-            done = events.NewEvent(
-                row.member,
-                "task_done",
-                now,
-                f"task_done:{row.id}",
-                {"outcome": outcome},
-                enrolment_id=row.enrolment_id,
-                journey_id=row.journey_id,
-                step_id=row.step_id,
-            )
-            events.record(connection, self.applied.catalog, [done], now)
+            assert close_task(connection, self.applied.catalog, row, outcome, "小周", now)
         self.settle()
 
     def sets_zone(self, name: str, zone: str) -> None:

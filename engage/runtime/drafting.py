@@ -1,0 +1,153 @@
+"""Choosing and wording a batch of claimed messages, before anything is intended. Reads; writes and sends nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+import structlog
+
+from engage.channels.contract import Message, Payload, Way
+from engage.content.links import DeliveryLinks
+from engage.content.render import Missing, render, render_words
+from engage.core.advance import Purpose
+from engage.core.journey.model import Ask, Send
+from engage.runtime.applied import Applied
+from engage.runtime.context import Context
+from engage.runtime.follow_up import step_of
+from engage.runtime.judge import Clear, Judge, Later, Overtaken, Skip
+from engage.runtime.situation import Situation
+from engage.runtime.wording import words_context
+from engage.store import advancing
+from engage.store.dispatching import Claimed
+from engage.store.members import Profile
+
+log = structlog.get_logger("engage.dispatch")
+
+Answers = Mapping[int, Mapping[str, Mapping[str, Any]]]
+"""What templates read of earlier answers: {run: {step: {score, choice, comment}}}."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """Worded for one channel; what goes on the wire, and what the database is told about it."""
+
+    claimed: Claimed
+    clear: Clear
+    payload: Payload
+    text: str
+
+
+Draft = Ready | Later | Skip | Overtaken
+
+
+class Drafting:
+    def __init__(self, context: Context, applied: Applied) -> None:
+        self._context = context
+        self._applied = applied
+
+    def draft(self, batch: Sequence[Claimed]) -> dict[int, Draft]:
+        """By delivery id. Outside any write transaction: rendering is the slow part."""
+        with self._context.database.read() as connection:
+            situation = Situation.load(self._context, connection, self._applied, batch)
+            runs = [claimed.enrolment_id for claimed in batch if claimed.enrolment_id]
+            answers = advancing.answer_words(connection, runs, {claimed.member.bucket for claimed in batch})
+        judge = Judge(self._context, self._applied, situation)
+        drafts: dict[int, Draft] = {}
+        for claimed in batch:
+            verdict = judge.judge(claimed)
+            if isinstance(verdict, Clear):
+                judge.reserve(claimed, verdict)
+                drafts[claimed.id] = self._word_safely(judge, claimed, verdict, answers)
+            else:
+                drafts[claimed.id] = verdict
+        return drafts
+
+    def _word_safely(
+        self,
+        judge: Judge,
+        claimed: Claimed,
+        clear: Clear,
+        answers: Answers,
+    ) -> Draft:
+        """One message that cannot be worded must not hold up the others of its batch."""
+        try:
+            return self._word(judge, claimed, clear, answers)
+        except Exception as error:
+            log.exception("wording_failed", delivery_id=claimed.id)
+            return Skip(f"a fault while wording: {type(error).__name__}", clear.trace)
+
+    def _word(
+        self,
+        judge: Judge,
+        claimed: Claimed,
+        clear: Clear,
+        answers: Answers,
+    ) -> Draft:
+        if claimed.repeat:
+            return self._word_for_word(claimed, clear)
+        profile = judge.situation.profiles.get(claimed.member.id, Profile(None, None, {}))
+        run = judge.situation.runs.get(claimed.enrolment_id or 0)
+        context = _words_for(self._applied, profile, claimed, run.context if run else {}, answers, judge.situation.now)
+        links = DeliveryLinks(self._context.links, claimed.id)
+        rendered = render(clear.template, context, links)
+        if isinstance(rendered, Missing):
+            return Skip(rendered.why, clear.trace)
+        message = Message(
+            delivery_id=claimed.id,
+            key=f"engage-{claimed.id}",
+            address=clear.address,
+            mode=clear.way.mode,
+            rendered=rendered,
+            topic=claimed.topic,
+            topic_class=self._applied.topic_class(claimed.topic),
+            brand=self._applied.catalog.brand,
+            unsubscribe_url=links.unsubscribe_url,
+            at=judge.situation.now,
+        )
+        try:
+            payload = self._context.channels[clear.channel].compose(message)
+        except ValueError as error:
+            return Skip(f"could not be worded for {clear.channel}: {error}", clear.trace)
+        return Ready(claimed, clear, payload, payload.text)
+
+    def _word_for_word(self, claimed: Claimed, clear: Clear) -> Draft:
+        """A repeat carries the very bytes of the first call, or it is not made."""
+        if claimed.channel != clear.channel or claimed.address != clear.address or claimed.payload is None:
+            return Overtaken("the member can no longer be reached as before")
+        cost = Decimal(str(claimed.cost or 0))
+        payload = Payload(claimed.payload, claimed.text or "", claimed.segments or 1, cost)
+        # Whatever better way has opened meanwhile: these bytes are for the first one.
+        same_way = Way(claimed.mode or clear.way.mode, "once more, under the same key")
+        return Ready(claimed, replace(clear, way=same_way), payload, payload.text)
+
+
+def _words_for(
+    applied: Applied,
+    profile: Profile,
+    claimed: Claimed,
+    run_context: Mapping[str, Any],
+    answers: Answers,
+    now: datetime,
+) -> dict[str, Any]:
+    found = step_of(applied, claimed.journey_id, claimed.step_id)
+    context = words_context(
+        applied,
+        profile,
+        now,
+        active=found[0] if found is not None else None,
+        run_context=run_context,
+        answers=answers.get(claimed.enrolment_id or 0),
+    )
+    match found:
+        case (_, Ask() as ask):
+            words = ask.comment if claimed.purpose is Purpose.COMMENT and ask.comment is not None else ask.question
+            return context | {"question": render_words(words.source, context), "options": list(ask.options)}
+        case (_, Send(values=values)) if values:
+            said = {name: render_words(words.source, context) for name, words in values.items()}
+            return context | {"var": {**context["var"], **said}}
+        case _:
+            return context

@@ -1,0 +1,75 @@
+"""What the outcome of a call tells: about the message, the address, the reply window, the consent, the provider."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any, assert_never
+
+import structlog
+from sqlalchemy import Connection
+
+from engage.core.outcome import Accepted, Failure, Rejected, SendOutcome, Unknown
+from engage.runtime.applied import Applied
+from engage.runtime.drafting import Ready
+from engage.store import events, members, state
+from engage.store.events import NewEvent
+
+_RESTS_FOR = timedelta(minutes=10)  # after a configuration failure: nothing will be accepted until somebody acts
+_WINDOW_FULL = 999
+log = structlog.get_logger("engage.dispatch")
+
+
+def outcome_values(outcome: SendOutcome) -> dict[str, Any]:
+    match outcome:
+        case Accepted(provider_id, segments, cost):
+            return {"provider_id": provider_id, "segments": segments, "cost": float(cost), "code": None}
+        case Rejected(_, code, _):
+            return {"code": code[:100]}
+        case Unknown():
+            return {}
+        case _:
+            assert_never(outcome)
+
+
+def learn(connection: Connection, applied: Applied, ready: Ready, refused: Rejected, now: datetime) -> None:
+    """What a refusal says about the address, the reply window, the member's consent, or the provider."""
+    ref, channel = ready.claimed.member, ready.clear.channel
+    if ready.clear.way.uses_window:
+        taken = _WINDOW_FULL if refused.failure is Failure.WINDOW_CLOSED else -1
+        members.use_window(connection, ref, channel, taken)
+    match refused.failure:
+        case Failure.INVALID_ADDRESS:
+            members.change_contact_point(connection, ref, channel, status="invalid", status_at=now)
+            members.suppress(connection, channel, ready.clear.address, f"invalid address ({refused.code})", now)
+            _tell_bounced(connection, applied, ready, refused, now)
+        case Failure.UNREACHABLE:
+            members.change_contact_point(connection, ref, channel, status="unreachable", status_at=now)
+            _tell_bounced(connection, applied, ready, refused, now)
+        case Failure.OPTED_OUT:
+            evidence = f"the provider refuses: {refused.code}"
+            topics = applied.refusable_topics
+            members.put_consent(connection, ref, topics, channel, False, evidence, now, own_word=True)
+        case Failure.CONFIGURATION:
+            log.error("channel_rests", channel=channel, code=refused.code, minutes=_RESTS_FOR.total_seconds() / 60)
+            state.put(connection, f"resting:{channel}", (now + _RESTS_FOR).isoformat(), now)
+        case Failure.WINDOW_CLOSED | Failure.THROTTLED | Failure.QUIET_HOURS | Failure.CONTENT | Failure.PROVIDER_ERROR:
+            pass
+        case _:
+            assert_never(refused.failure)
+
+
+def _tell_bounced(connection: Connection, applied: Applied, ready: Ready, refused: Rejected, now: datetime) -> None:
+    claimed = ready.claimed
+    bounced = NewEvent(
+        claimed.member,
+        "bounced",
+        now,
+        f"bounced:{claimed.id}",
+        {"code": refused.code},
+        channel=ready.clear.channel,
+        delivery_id=claimed.id,
+        enrolment_id=claimed.enrolment_id,
+        journey_id=claimed.journey_id,
+        step_id=claimed.step_id,
+    )
+    events.record(connection, applied.catalog, [bounced], now)
