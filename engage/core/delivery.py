@@ -11,9 +11,10 @@ member. Only a receipt, a person, or a repeat with the same key inside the provi
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from enum import StrEnum
 from typing import assert_never
+from zoneinfo import ZoneInfo
 
 from engage.core.outcome import RETRYABLE, Accepted, Failure, Rejected, SendOutcome, Unknown
 
@@ -49,6 +50,8 @@ LEASE = timedelta(minutes=2)
 REPEAT_AFTER = timedelta(minutes=1)
 MOST_ATTEMPTS = 6
 _BACKOFF = (timedelta(minutes=1), timedelta(minutes=5), timedelta(minutes=15), timedelta(hours=1), timedelta(hours=3))
+# WeChat's daily quotas and Aliyun's daily limit begin anew at 00:00 there, wherever the business is.
+_BEIJING = ZoneInfo("Asia/Shanghai")
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +77,9 @@ def record(
             return _unresolved(f"refused on repeat: {failure} {code} {detail}".strip(), repeat_until, now)
         case Rejected(Failure.WINDOW_CLOSED, code, _) if attempts < MOST_ATTEMPTS:
             return Recorded(Status.PENDING, f"window closed ({code})", due_at=now)
+        case Rejected(Failure.QUOTA, code, detail):
+            # About the account, not about this message: it uses up none of its attempts.
+            return Recorded(Status.PENDING, f"quota ({code}) {detail}".strip(), due_at=quota_resets_at(now))
         case Rejected(failure, code, detail) if failure in RETRYABLE and attempts < MOST_ATTEMPTS:
             wait = _BACKOFF[min(attempts, len(_BACKOFF)) - 1]
             return Recorded(Status.PENDING, f"{failure} ({code}) {detail}".strip(), due_at=now + wait)
@@ -81,6 +87,12 @@ def record(
             return Recorded(Status.FAILED, f"{failure} ({code}) {detail}".strip(), failover=True)
         case _:
             assert_never(outcome)
+
+
+def quota_resets_at(now: datetime) -> datetime:
+    """The next midnight in Beijing. A monthly limit is asked again every day: nobody tells when its month began."""
+    tomorrow = now.astimezone(_BEIJING).date() + timedelta(days=1)
+    return datetime.combine(tomorrow, time(), _BEIJING).astimezone(UTC)
 
 
 def _unresolved(detail: str, repeat_until: datetime | None, now: datetime) -> Recorded:

@@ -17,6 +17,7 @@ class Failure(StrEnum):
     UNREACHABLE = "unreachable"  # unfollowed, blocked, mailbox full: not now
     WINDOW_CLOSED = "window_closed"  # WeChat 45015/45047: our idea of the reply window was wrong
     THROTTLED = "throttled"  # back off, try again
+    QUOTA = "quota"  # what the account may send is used up: the channel rests until the next day in Beijing
     OPTED_OUT = "opted_out"  # the provider knows of a refusal: record it
     QUIET_HOURS = "quiet_hours"  # come back in the morning
     CONTENT = "content"  # the words were refused; says nothing about the member
@@ -25,7 +26,9 @@ class Failure(StrEnum):
 
 
 # Failures after which the same message may be tried again on the same channel: it was surely not handed over.
-RETRYABLE = frozenset({Failure.THROTTLED, Failure.QUIET_HOURS, Failure.PROVIDER_ERROR, Failure.CONFIGURATION})
+RETRYABLE = frozenset(
+    {Failure.THROTTLED, Failure.QUOTA, Failure.QUIET_HOURS, Failure.PROVIDER_ERROR, Failure.CONFIGURATION}
+)
 
 
 @dataclass(frozen=True, slots=True)

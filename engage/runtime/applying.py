@@ -18,6 +18,7 @@ from engage.store.database import Database
 from engage.store.enrolling import Entrant
 
 _SETTLED = "settled_segments"
+_COMPUTED = "computed_fields"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +63,7 @@ def apply(database: Database, project: Project, now: datetime, *, existing: bool
         versions = {i: _put(connection, project, i, now) for i in sorted(running)}
         gone = sorted(set(before.versions) - set(running))
         journeys.drain(connection, gone)
+        _recount_changed_fields(connection, project, now)
         _settle_new_segments(connection, project, now)
         new = tuple(i for i in versions if i not in before.versions)
         if existing:
@@ -100,6 +102,15 @@ def _stranded(connection: Connection, project: Project, versions: Mapping[str, i
             if step_id is not None and step_id not in known:
                 found.append(Stranded(journey_id, step_id, count))
     return found
+
+
+def _recount_changed_fields(connection: Connection, project: Project, now: datetime) -> None:
+    """A computed field that is new, or counts something else than before, is counted from the events on record."""
+    known = state.get(connection, _COMPUTED) or {}
+    meant = {name: repr(field.computed) for name, field in project.catalog.fields.items() if field.computed is not None}
+    for name in sorted(name for name, computed in meant.items() if known.get(name) != computed):
+        events.recount(connection, project.catalog, name)
+    state.put(connection, _COMPUTED, meant, now)
 
 
 def _settle_new_segments(connection: Connection, project: Project, now: datetime) -> None:

@@ -21,9 +21,10 @@ from sqlalchemy import Connection
 
 from engage.core import delivery as protocol
 from engage.core.advance import Purpose
-from engage.core.delivery import CALL_TIMEOUT, WIRE_DEADLINE, Status
+from engage.core.delivery import CALL_TIMEOUT, WIRE_DEADLINE, Recorded, Status
 from engage.core.outcome import Rejected, SendOutcome, Unknown
 from engage.core.reply import offered_words
+from engage.errors import DatabaseUnavailable
 from engage.runtime.applied import Applied
 from engage.runtime.context import Context
 from engage.runtime.drafting import Draft, Drafting, Ready
@@ -39,6 +40,7 @@ BATCH = 100
 # neither holds up the other channels nor lets intents grow older than their deadline.
 _DEPTH = 4
 _BUSY_FOR = timedelta(seconds=1)
+_RECORD_TRIES = 4  # of 15 s each for the lock: within the lease of two minutes
 log = structlog.get_logger("engage.dispatch")
 
 
@@ -68,7 +70,8 @@ class Dispatch:
         applied = self._context.applied.current()
         with self._context.database.write() as connection:
             expired = dispatching.expire_leases(connection, now)
-            claimed = dispatching.claim(connection, now, BATCH)
+            full = {name for name in self._pools if self._room(name) <= 0}
+            claimed = dispatching.claim(connection, now, BATCH, full)
         if claimed:
             drafts = Drafting(self._context, applied).draft(claimed)
             for intended in self._intend(applied, claimed, drafts):
@@ -101,8 +104,10 @@ class Dispatch:
                     continue
                 draft = drafts[claimed.id]
                 if isinstance(draft, Ready):
-                    draft = _last_word(judge, draft, room)
-                if isinstance(draft, Ready):
+                    draft = _last_word(judge, draft)
+                if isinstance(draft, Ready) and room[draft.clear.channel] <= 0:
+                    self._wait_for_room(connection, draft, now)
+                elif isinstance(draft, Ready):
                     judge.reserve(claimed, draft.clear)
                     room[draft.clear.channel] -= 1
                     ready.append(draft)
@@ -113,6 +118,13 @@ class Dispatch:
                 if r.clear.way.uses_window:
                     members.use_window(connection, r.claimed.member, r.clear.channel, 1)
         return [Intended(r, now) for r in ready]
+
+    def _wait_for_room(self, connection: Connection, ready: Ready, now: datetime) -> None:
+        if ready.claimed.repeat:
+            dispatching.leave_ambiguous(connection, ready.claimed)
+            return
+        why = "the channel is busy"
+        dispatching.put_back(connection, ready.claimed, now + _BUSY_FOR, why, channel=ready.clear.channel)
 
     def _room(self, channel: str) -> int:
         flying = self._in_flight[channel]
@@ -164,29 +176,47 @@ class Dispatch:
             repeat_until=_repeat_until(ready, intended.at),
             now=now,
         )
-        with self._context.database.write() as connection:
-            if not dispatching.record(connection, claimed, recorded, outcome_values(outcome)):
-                log.warning("settled_by_another", delivery_id=claimed.id)
+        for tries_left in reversed(range(_RECORD_TRIES)):
+            try:
+                with self._context.database.write() as connection:
+                    _write_down(connection, applied, ready, recorded, outcome, now)
+            except DatabaseUnavailable:
+                if tries_left == 0:
+                    raise
+                # Only the writing is tried again, never the call. Each try waits for the lock as long as SQLite does.
+                log.warning("record_tried_again", delivery_id=claimed.id)
+            else:
                 return
-            fallback = fallback_of(applied, claimed.journey_id, claimed.step_id)
-            if recorded.status is Status.SENT and claimed.purpose in (Purpose.SEND, Purpose.ASK):
-                after_sending(connection, fallback, claimed.member, claimed.id, now)
-            if recorded.failover:
-                after_failing(connection, fallback, claimed.member, claimed.id, now)
-            if isinstance(outcome, Rejected) and not claimed.repeat:
-                learn(connection, applied, ready, outcome, now)
+
+
+def _write_down(
+    connection: Connection, applied: Applied, ready: Ready, recorded: Recorded, outcome: SendOutcome, now: datetime
+) -> None:
+    """The outcome first, in one statement; then what follows from how the delivery now stands."""
+    claimed = ready.claimed
+    stands = dispatching.record(connection, claimed, recorded, outcome_values(outcome))
+    if stands is None:
+        log.warning("settled_by_another", delivery_id=claimed.id)
+        return
+    fallback = fallback_of(applied, claimed.journey_id, claimed.step_id)
+    if stands is Status.SENT:
+        after_sending(connection, fallback, claimed.member, claimed.id, now)
+    elif recorded.failover:
+        after_failing(connection, fallback, claimed.member, claimed.id, now)
+    if isinstance(outcome, Rejected) and stands is not Status.SENT and not claimed.repeat:
+        learn(connection, applied, ready, outcome, now)
 
 
 # --- intent -----------------------------------------------------------------------------------------------------
 
 
-def _last_word(judge: Judge, draft: Ready, room: Mapping[str, int]) -> Draft:
+def _last_word(judge: Judge, draft: Ready) -> Draft:
+    """Judged once more; and a repeat only while the provider's dedupe window surely outlasts the call."""
+    ends = draft.claimed.repeat_until if draft.claimed.repeat else None
+    if ends is not None and judge.situation.now + WIRE_DEADLINE + CALL_TIMEOUT >= ends:
+        return Overtaken("the provider would no longer know it for the same message")
     verdict: Verdict = judge.confirm(draft.claimed, draft.clear)
-    if not isinstance(verdict, Clear):
-        return verdict
-    if room[draft.clear.channel] <= 0:
-        return Later(judge.situation.now + _BUSY_FOR, "the channel is busy")
-    return draft
+    return draft if isinstance(verdict, Clear) else verdict
 
 
 def _intent_of(ready: Ready, now: datetime) -> dict[str, Any]:
@@ -234,6 +264,6 @@ def _set_aside(connection: Connection, claimed: Claimed, verdict: Later | Skip |
 
 def _call_until(intended: Intended) -> datetime:
     """Counted from the intent: a process that was frozen since does not know what has changed."""
-    window_end = intended.ready.clear.way.valid_until
-    deadline = intended.at + WIRE_DEADLINE
-    return min(deadline, window_end) if window_end is not None else deadline
+    claimed, way = intended.ready.claimed, intended.ready.clear.way
+    ends = (intended.at + WIRE_DEADLINE, way.valid_until, claimed.repeat_until if claimed.repeat else None)
+    return min(moment for moment in ends if moment is not None)

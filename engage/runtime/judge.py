@@ -14,7 +14,7 @@ from typing import Any
 
 from engage.channels.contract import NoWay, Way
 from engage.content.template import Template
-from engage.core.advance import EndKind, Purpose
+from engage.core.advance import EndKind, Phase, Purpose
 from engage.core.catalog import TopicClass
 from engage.core.choose import Candidate, choose
 from engage.core.delivery import Status
@@ -94,8 +94,11 @@ class Judge:
     def confirm(self, claimed: Claimed, clear: Clear) -> Verdict:
         """Judge again, inside the intent's transaction: only the channel chosen before will do."""
         verdict = self.judge(claimed)
-        if isinstance(verdict, Clear) and verdict.channel != clear.channel:
-            return Later(self.situation.now, "the channel it was worded for is no longer the best")
+        if not isinstance(verdict, Clear) or claimed.repeat:
+            return verdict
+        worded_for = (clear.channel, clear.address, clear.way.mode)
+        if (verdict.channel, verdict.address, verdict.way.mode) != worded_for:
+            return Later(self.situation.now, "the way it was worded for is no longer the best")
         return verdict
 
     def reserve(self, claimed: Claimed, clear: Clear) -> None:
@@ -121,13 +124,20 @@ class Judge:
     def _follow_up_stopped(self, claimed: Claimed, step: Send | Ask) -> Overtaken | None:
         """Reminders and fallbacks, which run beside the journey: only while nothing has come of the message."""
         run = self.situation.runs.get(claimed.enrolment_id or 0)
-        if claimed.purpose is Purpose.COMMENT or claimed.hop == 0 or run is None:
+        if run is None:
+            return None
+        if claimed.purpose is Purpose.COMMENT:
+            return self._prompt_stopped(claimed, run)
+        if claimed.purpose in (Purpose.ASK, Purpose.REMIND) and not _stands_at(run, claimed):
+            return Overtaken("the question is closed")
+        if claimed.hop == 0:
             return None
         if run.status != "live" and run.end_kind != EndKind.COMPLETED:
             return Overtaken("the run has ended")
-        stands_there = run.status == "live" and run.step_id == claimed.step_id
-        if claimed.purpose in (Purpose.ASK, Purpose.REMIND) and not stands_there:
-            return Overtaken("the question is closed")
+        if claimed.key in self.situation.going_out:
+            return Overtaken("another hop of the same message goes out now")
+        if self.situation.newest.get(run.id, claimed.key) != claimed.key:
+            return Overtaken("overtaken by the next message")
         if claimed.key in self.situation.taken_up:
             return Overtaken("the member has responded")
         fallback = policy_of(self._applied.journeys[claimed.journey_id or ""].journey, step).fallback
@@ -136,6 +146,14 @@ class Judge:
             return Overtaken("it was delivered")
         if any(hop.status in (Status.AMBIGUOUS, Status.SENDING) for hop in self.situation.hops.get(claimed.key, [])):
             return Overtaken("an earlier attempt is ambiguous: it may have arrived")
+        return None
+
+    def _prompt_stopped(self, claimed: Claimed, run: Any) -> Overtaken | None:
+        """The open question after a score: only while its ten minutes last, and never to somebody who has refused."""
+        if not _stands_at(run, claimed) or run.phase != Phase.COMMENTING:
+            return Overtaken("the time for words has passed")
+        if self.situation.consents.get((claimed.member.id, claimed.topic, claimed.channel or "")) is False:
+            return Overtaken("the member has refused")
         return None
 
     # --- caps ---------------------------------------------------------------------------------------------------
@@ -162,8 +180,14 @@ class Judge:
         is_reply = claimed.purpose in _REPLIES
         topic_class = TopicClass.SERVICE if is_reply else self._applied.topic_class(claimed.topic)
         order = self._order(claimed, found)
-        options = {name: self._option(claimed, found, name, topic_class, is_reply) for name in self._channels}
-        choice = choose([o.candidate for o in options.values()], order, self._policy.response_value)
+        heeded = (True, False) if claimed.purpose is Purpose.REMIND else (True,)  # once more where it was, if need be
+        for once_each in heeded:
+            options = {
+                name: self._option(claimed, found, name, topic_class, is_reply, once_each) for name in self._channels
+            }
+            choice = choose([o.candidate for o in options.values()], order, self._policy.response_value)
+            if choice.channels:
+                break
         if not choice.channels:
             return self._nothing_open(claimed, options, choice.trace, order)
         best = options[choice.channels[0]]
@@ -214,11 +238,13 @@ class Judge:
         channel: str,
         topic_class: TopicClass,
         is_reply: bool,
+        once_each: bool,
     ) -> _Option:
         template = self._template(claimed, found, channel)
         way = self._way(claimed, template, channel, topic_class)
         resting = self.situation.resting.get(channel)
-        standing = self._standing(claimed, template, channel, way)
+        tried = once_each and channel in self.situation.channels_tried(claimed.key)
+        standing = self._standing(claimed, template, channel, way, tried=tried)
         shut = refusal(standing, claimed.topic, topic_class, is_reply=is_reply)
         open_way = way if isinstance(way, Way) else None
         candidate = Candidate(
@@ -239,7 +265,9 @@ class Judge:
             return None
         return self._channels[channel].way(template.front, contact, topic_class, self.situation.now)
 
-    def _standing(self, claimed: Claimed, template: Template | None, channel: str, way: Way | NoWay | None) -> Standing:
+    def _standing(
+        self, claimed: Claimed, template: Template | None, channel: str, way: Way | NoWay | None, *, tried: bool
+    ) -> Standing:
         point = self.situation.points.get((claimed.member.id, channel))
         resting = self.situation.resting.get(channel)
         return Standing(
@@ -251,16 +279,8 @@ class Judge:
             consent=self.situation.consents.get((claimed.member.id, claimed.topic, channel)),
             closed=way.why if isinstance(way, NoWay) else None,
             resting=resting.why if resting is not None else None,
-            tried=self._tried(claimed, channel),
+            tried=tried,
         )
-
-    def _tried(self, claimed: Claimed, channel: str) -> bool:
-        """Each channel once; a reminder may use the same one again if the member has no other."""
-        before = self.situation.channels_tried(claimed.key)
-        if claimed.purpose is not Purpose.REMIND:
-            return channel in before
-        others = {name for (member_id, name) in self.situation.points if member_id == claimed.member.id} - before
-        return channel in before and bool(others)
 
     def _template(self, claimed: Claimed, found: tuple[Active, Send | Ask] | None, channel: str) -> Template | None:
         library = self._applied.library
@@ -272,6 +292,10 @@ class Judge:
         if isinstance(step, Ask):
             return library.for_ask(step.id, step.survey, channel)
         return library.for_send(step, active.journey, channel)
+
+
+def _stands_at(run: Any, claimed: Claimed) -> bool:
+    return bool(run.status == "live" and run.step_id == claimed.step_id)
 
 
 @dataclass(frozen=True, slots=True)

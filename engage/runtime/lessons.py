@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any, assert_never
 
 import structlog
 from sqlalchemy import Connection
 
+from engage.core.delivery import quota_resets_at
 from engage.core.outcome import Accepted, Failure, Rejected, SendOutcome, Unknown
 from engage.runtime.applied import Applied
 from engage.runtime.drafting import Ready
@@ -41,35 +43,43 @@ def learn(connection: Connection, applied: Applied, ready: Ready, refused: Rejec
         case Failure.INVALID_ADDRESS:
             members.change_contact_point(connection, ref, channel, status="invalid", status_at=now)
             members.suppress(connection, channel, ready.clear.address, f"invalid address ({refused.code})", now)
-            _tell_bounced(connection, applied, ready, refused, now)
+            _tell(connection, applied, ready, "bounced", {"code": refused.code}, now)
         case Failure.UNREACHABLE:
             members.change_contact_point(connection, ref, channel, status="unreachable", status_at=now)
-            _tell_bounced(connection, applied, ready, refused, now)
+            _tell(connection, applied, ready, "bounced", {"code": refused.code}, now)
         case Failure.OPTED_OUT:
             evidence = f"the provider refuses: {refused.code}"
             topics = applied.refusable_topics
             members.put_consent(connection, ref, topics, channel, False, evidence, now, own_word=True)
+            _tell(connection, applied, ready, "unsubscribed", {"channel": channel}, now)
         case Failure.CONFIGURATION:
             log.error("channel_rests", channel=channel, code=refused.code, minutes=_RESTS_FOR.total_seconds() / 60)
             state.put(connection, f"resting:{channel}", (now + _RESTS_FOR).isoformat(), now)
+        case Failure.QUOTA:
+            until = quota_resets_at(now)
+            log.error("channel_rests", channel=channel, code=refused.code, until=until.isoformat())
+            state.put(connection, f"resting:{channel}", until.isoformat(), now)
         case Failure.WINDOW_CLOSED | Failure.THROTTLED | Failure.QUIET_HOURS | Failure.CONTENT | Failure.PROVIDER_ERROR:
             pass
         case _:
             assert_never(refused.failure)
 
 
-def _tell_bounced(connection: Connection, applied: Applied, ready: Ready, refused: Rejected, now: datetime) -> None:
+def _tell(
+    connection: Connection, applied: Applied, ready: Ready, name: str, payload: Mapping[str, Any], now: datetime
+) -> None:
+    """Record it as an event, tied to the delivery and its step."""
     claimed = ready.claimed
-    bounced = NewEvent(
+    told = NewEvent(
         claimed.member,
-        "bounced",
+        name,
         now,
-        f"bounced:{claimed.id}",
-        {"code": refused.code},
+        f"{name}:{claimed.id}",
+        payload,
         channel=ready.clear.channel,
         delivery_id=claimed.id,
         enrolment_id=claimed.enrolment_id,
         journey_id=claimed.journey_id,
         step_id=claimed.step_id,
     )
-    events.record(connection, applied.catalog, [bounced], now)
+    events.record(connection, applied.catalog, [told], now)

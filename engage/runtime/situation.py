@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection
 
 from engage.channels.contract import Contact
+from engage.core.advance import Purpose
 from engage.core.reply import CORRECTION_WINDOW
 from engage.runtime.advance import ends
 from engage.runtime.applied import Active, Applied
@@ -47,10 +48,12 @@ class Situation:
     taken_up: set[str]  # messages the member has responded to
     arrived: set[str]
     runs: Mapping[int, Any]
-    in_conversation: set[int]  # runs whose question the member has answered within a day: what follows is a reply
+    newest: Mapping[int, str]  # by run of a follow-up: the key of the newest message its steps have queued
+    in_conversation: set[int]  # runs whose next message replies to an answer of the last day
     ended: Mapping[int, str]  # runs whose goal or exit has come meanwhile, and which
     passed_over: set[int]  # deliveries whose `only_if` holds no more
     spent: dict[int, list[Spent]]
+    going_out: set[str] = field(default_factory=set)  # messages of which this batch sends a hop already
 
     @classmethod
     def load(cls, context: Context, connection: Connection, applied: Applied, batch: Sequence[Claimed]) -> Situation:
@@ -73,7 +76,8 @@ class Situation:
             taken_up=dispatching.taken_up(connection, batch),
             arrived=dispatching.arrived(connection, batch),
             runs=runs,
-            in_conversation=advancing.answered_since(connection, list(runs), now - CORRECTION_WINDOW),
+            newest=dispatching.newest_messages(connection, batch),
+            in_conversation=dispatching.in_conversation(connection, batch, now - CORRECTION_WINDOW),
             ended=ended,
             passed_over=passed_over,
             spent=dispatching.recent_messages(connection, refs, now - longest),
@@ -94,6 +98,9 @@ class Situation:
     def reserve(self, claimed: Claimed, channel: str, *, uses_window: bool) -> None:
         """The next messages of this batch see what this one takes: of the frequency cap, and of the reply window."""
         self.spent.setdefault(claimed.member.id, []).append(Spent(claimed.key, claimed.topic, self.now))
+        self.going_out.add(claimed.key)
+        if claimed.purpose is Purpose.SEND:
+            self.in_conversation.discard(claimed.enrolment_id or 0)
         if uses_window:
             point = self.points[claimed.member.id, channel]
             self.points[claimed.member.id, channel] = {**point, "window_used": point["window_used"] + 1}

@@ -2,18 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, and_, bindparam, case, func, insert, literal, or_, select, update
+from sqlalchemy import (
+    Connection,
+    and_,
+    bindparam,
+    case,
+    exists,
+    func,
+    insert,
+    literal,
+    or_,
+    select,
+    true,
+    update,
+)
 
 from engage.core.advance import Purpose
 from engage.core.delivery import LEASE, Recorded, Status
 from engage.store.database import take_ids, upsert
 from engage.store.members import MemberRef, in_refs
-from engage.store.tables import IS_UNSETTLED, Instant, delivery, enrolment, event
+from engage.store.tables import IS_UNSETTLED, Instant, answer, delivery, enrolment, event
 
 D = delivery.c
 # Events by which a member shows that a message reached them and was taken up.
@@ -108,17 +121,19 @@ class Claimed:
     first_sent_at: datetime | None
 
 
-def claim(connection: Connection, now: datetime, limit: int) -> list[Claimed]:
+def claim(connection: Connection, now: datetime, limit: int, full: Collection[str] = ()) -> list[Claimed]:
     """Take what is due: fence + 1, lease. Whoever held it before can no longer write."""
-    claimed = due(connection, now, limit)
+    claimed = due(connection, now, limit, full)
     _hold(connection, [c for c in claimed if not c.repeat], now, status=Status.CLAIMED)
     _hold(connection, [c for c in claimed if c.repeat], now, status=Status.AMBIGUOUS)
     return claimed
 
 
-def due(connection: Connection, now: datetime, limit: int) -> list[Claimed]:
-    """What `claim` would take, the most important first, as it would be held. Nothing is written."""
-    waiting = and_(D.status == Status.PENDING, D.due_at <= now)
+def due(connection: Connection, now: datetime, limit: int, full: Collection[str] = ()) -> list[Claimed]:
+    """What `claim` would take, the most important first, as it would be held. Nothing is written. What was put back
+    for a channel that is still `full` stays where it is: a slow provider must not starve the others."""
+    fits = or_(D.channel.is_(None), D.channel.not_in(full)) if full else true()
+    waiting = and_(D.status == Status.PENDING, D.due_at <= now, fits)
     repeatable = and_(D.status == Status.AMBIGUOUS, D.due_at <= now, D.repeat_until > now)
     query = (
         select(delivery)
@@ -208,6 +223,37 @@ def arrived(connection: Connection, claimed: Sequence[Claimed]) -> set[str]:
     return set(connection.scalars(query))
 
 
+def newest_messages(connection: Connection, claimed: Sequence[Claimed]) -> dict[int, str]:
+    """By run of a fallback or reminder: the key of the newest message its steps have queued."""
+    runs = [c.enrolment_id for c in claimed if c.hop > 0 and c.enrolment_id is not None]
+    if not runs:
+        return {}
+    first = and_(D.enrolment_id.in_(runs), D.hop == 0, D.purpose.in_([Purpose.SEND, Purpose.ASK]))
+    buckets = sorted({c.member.bucket for c in claimed})
+    query = select(D.enrolment_id, D.message_key).where(D.bucket.in_(buckets), first).order_by(D.id)
+    return {row.enrolment_id: row.message_key for row in connection.execute(query)}
+
+
+def in_conversation(connection: Connection, claimed: Sequence[Claimed], since: datetime) -> set[int]:
+    """Runs whose question the member has answered since then, and that have sent nothing after the answer yet: their
+    next message is the reply."""
+    runs = [c.enrolment_id for c in claimed if c.enrolment_id is not None]
+    buckets = sorted({c.member.bucket for c in claimed})
+    a = answer.c
+    answered_at = select(func.max(a.answered_at)).where(
+        a.bucket == enrolment.c.bucket, a.enrolment_id == enrolment.c.id
+    )
+    answered = answered_at.scalar_subquery()
+    said = exists().where(
+        D.bucket == enrolment.c.bucket,
+        D.enrolment_id == enrolment.c.id,
+        D.purpose == Purpose.SEND,
+        D.first_sent_at >= answered,
+    )
+    mine = and_(enrolment.c.bucket.in_(buckets), enrolment.c.id.in_(runs))
+    return set(connection.scalars(select(enrolment.c.id).where(mine, answered > since, ~said)))
+
+
 @dataclass(frozen=True, slots=True)
 class Spent:
     """One message that used a frequency cap."""
@@ -246,10 +292,17 @@ def set_aside(connection: Connection, claimed: Claimed, status: Status, reason: 
 
 
 def put_back(
-    connection: Connection, claimed: Claimed, due_at: datetime, reason: str | None, decision: Any = None
+    connection: Connection,
+    claimed: Claimed,
+    due_at: datetime,
+    reason: str | None,
+    decision: Any = None,
+    channel: str | None = None,
 ) -> None:
-    """Pending again: deferred to a lawful hour, or never called. For what was not handed over, only."""
+    """Pending again: deferred to a lawful hour, or never called. For what was not handed over, only. `channel`: the
+    one it waits for, if that was the reason."""
     values = {
+        "channel": channel or claimed.channel,
         "status": Status.PENDING,
         "due_at": due_at,
         "reason": reason,
@@ -284,9 +337,9 @@ def begin_sending(connection: Connection, rows: Sequence[tuple[Claimed, Mapping[
         connection.execute(statement, [{"b": bucket, "i": i} for bucket, i in sorted(runs)])
 
 
-def record(connection: Connection, claimed: Claimed, recorded: Recorded, values: Mapping[str, Any]) -> bool:
-    """What became of it. False if somebody else has settled it meanwhile (the lease ran out). A receipt may be quicker
-    than our own record: then it was sent, whatever the call said."""
+def record(connection: Connection, claimed: Claimed, recorded: Recorded, values: Mapping[str, Any]) -> Status | None:
+    """What became of it, as it now stands; None if somebody else has settled it meanwhile (the lease ran out). A
+    receipt may be quicker than our own record: then it was sent, whatever the call said."""
     told = and_(D.status == Status.SENT, D.due_at.is_not(None))
     outcome: dict[str, Any] = {
         "status": case((told, Status.SENT.value), else_=recorded.status.value),
@@ -296,7 +349,9 @@ def record(connection: Connection, claimed: Claimed, recorded: Recorded, values:
     if recorded.status is Status.PENDING:
         outcome["first_sent_at"] = None  # surely not sent yet: the frequency cap counts from the call that succeeds
     here = _mine(claimed) & or_(D.status == Status.SENDING, told)
-    return connection.execute(update(delivery).where(here).values(outcome | dict(values))).rowcount == 1
+    if connection.execute(update(delivery).where(here).values(outcome | dict(values))).rowcount != 1:
+        return None
+    return Status(connection.execute(select(D.status).where(_mine(claimed))).scalar_one())
 
 
 def _mine(claimed: Claimed) -> Any:
@@ -349,12 +404,15 @@ def next_due(connection: Connection, now: datetime) -> datetime | None:
 
 def queue_next_hop(connection: Connection, ref: MemberRef, delivery_id: int, due_at: datetime, now: datetime) -> None:
     """The same message once more, on a channel that is still to be chosen. If it already waits, it waits no longer
-    than until `due_at`."""
+    than until `due_at`; if it has gone out already, that was the once more. Reminders and replies have no next hop."""
     row = connection.execute(select(delivery).where(D.bucket == ref.bucket, D.id == delivery_id)).one()
+    if row.purpose not in (Purpose.SEND, Purpose.ASK):
+        return
     same = (D.bucket == ref.bucket) & (D.message_key == row.message_key)
-    waiting = same & (D.status == Status.PENDING) & (D.hop > row.hop) & (D.purpose == row.purpose)
-    if connection.scalar(select(D.id).where(waiting)) is not None:
-        connection.execute(update(delivery).where(waiting, D.due_at > due_at).values(due_at=due_at))
+    later = same & (D.hop > row.hop) & (D.purpose == row.purpose)
+    if connection.scalar(select(D.id).where(later).limit(1)) is not None:
+        waiting = later & (D.status == Status.PENDING) & (D.due_at > due_at)
+        connection.execute(update(delivery).where(waiting).values(due_at=due_at))
         return
     highest = connection.scalar(select(func.max(D.hop)).where(same)) or 0
     (next_id,) = take_ids(connection, "delivery", 1)
@@ -369,8 +427,10 @@ def queue_next_hop(connection: Connection, ref: MemberRef, delivery_id: int, due
         "step_id",
         "visit",
     )
-    copied = {name: row._mapping[name] for name in (*kept, "topic", "priority", "template", "late_at")}
+    copied = {name: row._mapping[name] for name in (*kept, "topic", "priority", "template")}
+    late_at = due_at + (row.late_at - row.queued_at) if row.late_at is not None else None  # as late as the first one
     fresh = {"id": next_id, "hop": highest + 1, "status": Status.PENDING, "queued_at": now, "due_at": due_at}
+    fresh["late_at"] = late_at
     connection.execute(insert(delivery).values(copied | fresh))
 
 

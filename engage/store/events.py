@@ -6,9 +6,10 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, assert_never
+from itertools import groupby
+from typing import Any, Protocol, assert_never
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, delete, insert, select, update
 
 from engage.core.catalog import Aggregate, Catalog, Computed
 from engage.core.condition import ValueType
@@ -159,7 +160,34 @@ def _keep(connection: Connection, name: str, kind: ValueType, computed: Computed
     )
 
 
-def _with(computed: Computed, value: Any, new: NewEvent) -> Any:
+def recount(connection: Connection, catalog: Catalog, name: str) -> None:
+    """Count a computed field anew from all that is on record: for one that is new, or means something else now."""
+    field = catalog.fields[name]
+    every_bucket = member_value.c.bucket.between(0, 255)
+    connection.execute(delete(member_value).where(every_bucket, member_value.c.field == name))
+    computed = field.computed
+    if computed is None or computed.within is not None:
+        return
+    columns = (event.c.bucket, event.c.member_id, event.c.at, event.c.payload)
+    query = select(*columns).where(event.c.name.in_(computed.events)).order_by(event.c.bucket, event.c.member_id)
+    told = connection.execution_options(yield_per=1000).execute(query)
+    for (bucket, member_id), group in groupby(told, key=lambda row: (row.bucket, row.member_id)):
+        value: Any = None
+        for row in group:
+            value = _with(computed, value, row)
+        put_rows(connection, member_value, [value_row(MemberRef(bucket, member_id), name, field.type, value)])
+
+
+class _Counted(Protocol):
+    """What counting reads of an event, fresh or on record."""
+
+    @property
+    def at(self) -> datetime: ...
+    @property
+    def payload(self) -> Mapping[str, Any]: ...
+
+
+def _with(computed: Computed, value: Any, new: _Counted) -> Any:
     match computed.aggregate:
         case Aggregate.COUNT:
             return (value or 0) + 1

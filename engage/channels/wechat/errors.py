@@ -22,8 +22,8 @@ _BY_CODE: dict[int, Failure] = {
     48001: Failure.CONFIGURATION,  # the account may not use this API
     50004: Failure.CONFIGURATION,
     50007: Failure.CONFIGURATION,
-    45009: Failure.THROTTLED,  # daily quota, until 00:00 Beijing time
-    45011: Failure.THROTTLED,
+    45009: Failure.QUOTA,  # of the day, until 00:00 Beijing time
+    45011: Failure.THROTTLED,  # of the minute
     43117: Failure.THROTTLED,  # template messages to this openid too frequent
     40241: Failure.THROTTLED,  # the same template message within 60 seconds
     45015: Failure.WINDOW_CLOSED,

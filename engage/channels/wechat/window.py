@@ -6,7 +6,7 @@ not documented, so they do not here: one counts at a time.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from engage.channels.contract import Window
@@ -43,9 +43,18 @@ def window_after(window: Window | None, act: Act, at: datetime) -> Window:
     """The window in force after `act`: of two that are open, the one that lasts longer.
 
     A tap one minute wide must not take the place of what is left of 48 hours. Callbacks may come late and out of order:
-    an older act never replaces a newer one of the same length.
+    an older act never replaces a newer window of the same length, used up or not. Only where the tap was told before
+    the message it followed do the 48 hours still come into force, less what was sent since.
     """
     opened = Window(act, at)
-    if window is not None and messages_left(window, at) and closes_at(window) >= closes_at(opened):
-        return window
-    return opened
+    if window is None:
+        return opened
+    if at < window.opened_at:
+        late = replace(opened, used=window.used)
+        return late if _outlasts(late, window) else window
+    return window if _outlasts(window, opened) else opened
+
+
+def _outlasts(older: Window, newer: Window) -> bool:
+    """Whether the older one stays in force when the newer opens."""
+    return messages_left(older, newer.opened_at) > 0 and closes_at(older) >= closes_at(newer)

@@ -312,7 +312,7 @@ def test_the_next_hop_is_the_same_message_without_a_channel(bench: Bench) -> Non
     next_hop(bench, first, NOW + 2 * DAY)
     row = delivery(bench, first.key, 1)
     assert row | wanted == row
-    assert row | {"status": Status.PENDING, "due_at": NOW + 2 * DAY, "priority": 70, "late_at": NOW + 9 * DAY} == row
+    assert row | {"status": Status.PENDING, "due_at": NOW + 2 * DAY, "priority": 70, "late_at": NOW + 11 * DAY} == row
     assert (row["channel"], row["payload"], row["attempts"], row["fence"]) == (None, None, 0, 0)
 
 

@@ -15,6 +15,7 @@ from store_bench import CATALOG, DAY, HOUR, NOW, Bench
 from engage.store import events, members
 from engage.store.database import Database
 from engage.store.events import NewEvent
+from engage.store.members import MemberRef
 
 
 def test_an_event_told_twice_is_recorded_once(bench: Bench) -> None:
@@ -144,3 +145,22 @@ def _event(ref: members.MemberRef, number: int, happening: Happening) -> NewEven
 
 def _ago(hours: int) -> datetime:
     return NOW - hours * HOUR
+
+
+def test_a_field_is_counted_from_what_is_on_record_when_it_is_new(bench: Bench) -> None:
+    """Added to the catalog later, it must not start at nothing for those who have bought for years."""
+    wang, li = bench.member(), bench.member()
+    for amount in (100, 30.5):
+        bench.happens(wang, "order_paid", amount=amount)
+    bench.happens(li, "store_visited")
+    computed = [name for name, field in bench.catalog.fields.items() if field.computed and not field.computed.within]
+    before = {ref: values_of(bench, ref) for ref in (wang, li)}
+    assert before[wang]
+    for name in computed:
+        events.recount(bench.connection, bench.catalog, name)
+    assert {ref: values_of(bench, ref) for ref in (wang, li)} == before
+
+
+def values_of(bench: Bench, ref: MemberRef) -> dict[str, object]:
+    found = members.profiles(bench.connection, bench.catalog, [ref], bench.now)
+    return dict(found[ref.id].values)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from sqlalchemy import Connection
+from sqlalchemy.event import listen, remove
 from store_bench import DAY, HOUR, MINUTE, NOW, Bench, a_journey
 
 from engage.store import inbound, journeys, state, tasks
@@ -27,16 +29,41 @@ def test_a_callback_is_stored_once_however_often_it_is_pushed(bench: Bench) -> N
 
 def test_records_are_read_once_in_the_order_they_came(bench: Bench) -> None:
     inbound.put(bench.connection, [Arrived("sms", str(n), str(n)) for n in range(3)], NOW)
-    records = inbound.unread(bench.connection, 2)
+    records = inbound.unread(bench.connection, 2, bulk=False)
     assert [record.body for record in records] == ["0", "1"]
     inbound.mark_read(bench.connection, [records[0].id], NOW)
     inbound.mark_unreadable(bench.connection, records[1].id, "not a fact " * 100, NOW)
     assert inbound.still_unread(bench.connection, records) == []
-    assert [record.body for record in inbound.unread(bench.connection, 9)] == ["2"]
+    assert [record.body for record in inbound.unread(bench.connection, 9, bulk=False)] == ["2"]
     assert [row["status"] for row in bench.rows("inbound")] == ["done", "unreadable", "new"]
     assert len(bench.row("inbound", status="unreadable")["error"]) == 500
     inbound.mark_read(bench.connection, [3], NOW)
     assert not inbound.any_unread(bench.connection)
+
+
+def test_what_the_shop_told_is_a_class_of_its_own(bench: Bench) -> None:
+    sources = (inbound.FILE, "sms", inbound.API, inbound.PAGE, inbound.FILE)
+    inbound.put(bench.connection, [Arrived(source, str(n), "{}") for n, source in enumerate(sources)], NOW)
+
+    def keys(bulk: bool) -> list[str]:
+        return [record.key for record in inbound.unread(bench.connection, 2, bulk=bulk)]
+
+    assert (keys(bulk=False), keys(bulk=True)) == (["1", "3"], ["0", "2"])
+
+
+@pytest.mark.parametrize("bulk", [True, False])
+def test_unread_records_are_found_by_the_index_of_unread_ones(bench: Bench, bulk: bool) -> None:
+    """Not by going through every file ever imported."""
+    plans = []
+
+    def explain(connection: Connection, _cursor: Any, statement: str, values: Any, _context: Any, _many: bool) -> None:
+        if statement.startswith("SELECT inbound.id"):
+            plans.append(str(connection.connection.execute(f"EXPLAIN QUERY PLAN {statement}", values).fetchall()))
+
+    listen(bench.connection, "before_cursor_execute", explain)
+    inbound.unread(bench.connection, 2, bulk=bulk)
+    remove(bench.connection, "before_cursor_execute", explain)
+    assert ["ix_inbound_new" in plan for plan in plans] == [True]
 
 
 # --- tasks ------------------------------------------------------------------------------------------------------
