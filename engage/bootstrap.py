@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -14,7 +13,6 @@ from engage.channels.staff import StaffMail, StaffRobot
 from engage.clock import Clock, SystemClock, VirtualClock
 from engage.config import Config
 from engage.content.links import Links
-from engage.core.journey.model import Journey
 from engage.runtime.context import AppliedHolder, Context
 from engage.runtime.engine import Engine
 from engage.store import state
@@ -79,15 +77,11 @@ def build_context(config: Config, clock: Clock, database: Database) -> Context:
 
 
 def _web_deps(config: Config, context: Context) -> WebDeps:
-    def journeys() -> Mapping[str, Journey]:
-        return {i: active.journey for i, active in context.applied.remembered().journeys.items()}
-
     return WebDeps(
         database=context.database,
         clock=context.clock,
         links=context.links,
         sources=context.sources,
-        catalog=lambda: context.applied.remembered().catalog,
-        journeys=journeys,
+        applied=context.applied.remembered,
         api_keys={name: key.get_secret_value() for name, key in config.web.api_keys.items()},
     )

@@ -34,13 +34,13 @@ def demo(
 
     Example:  engage demo --days 95 --members 300 --seed 7 --exit
 
-    Exit codes: 0 done · 4 nothing to resume, or the folder is in use · 5 a fault.
+    Exit codes: 0 done · 4 nothing to resume, or a demo or daemon runs in the folder (nothing is deleted) · 5 a fault.
     """
     log_quietly()
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    settings = folders.load(folder) if resume else folders.make(folder, days, members, seed)
     console = Console(highlight=False)
-    try:
-        play(folder.resolve(), settings, console, stay=not leave, phone_port=port)
-    except KeyboardInterrupt:
-        console.print("\nStopped. Go on with:  engage demo --resume")
+    with folders.resumed(folder) if resume else folders.begun(folder, days, members, seed) as settings:
+        try:
+            play(folder.resolve(), settings, console, stay=not leave, phone_port=port)
+        except KeyboardInterrupt:
+            console.print("\nStopped. Go on with:  engage demo --resume")

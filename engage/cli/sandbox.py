@@ -7,9 +7,12 @@ from __future__ import annotations
 
 import random
 import signal
+import socket
 import threading
 from collections.abc import Sequence
+from contextlib import ExitStack
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Annotated
 from urllib.parse import urlsplit
 
@@ -46,10 +49,11 @@ def sandbox(
     Example:  engage sandbox
 
     Exit codes: 0 ended by a signal · 1 the project has errors · 3 config.yaml names other servers than this machine's ·
-    5 a port is taken
+    4 a port is taken
     """
     inv = Invocation.of(ctx)
     ports = _ports(inv.config)
+    _refuse_taken(inv, ports, phone_port)
     project = _project(inv)
     clock = SystemClock()
     world = World(
@@ -60,7 +64,7 @@ def sandbox(
         people=(),
         behaviour=_Nobody(),
         script=(),
-        sms_templates=project.library.approved_sms(),
+        sms_texts=_ApprovedTexts(inv.folder, project),
         ports=ports,
     )
     page = Server(phone_app(world, _RealTime(clock), project.catalog.brand.name), "127.0.0.1", phone_port)
@@ -94,6 +98,54 @@ def _project(inv: Invocation) -> Project:
             Ending.NO,
         )
     return project
+
+
+class _ApprovedTexts:
+    """What the SMS provider holds: every text that the project's files have had under its code, the newest of each.
+    Files are read again when one of them changes; a project with errors is left until it has none."""
+
+    def __init__(self, folder: Path, project: Project) -> None:
+        self._folder = folder
+        self._sources = project.sources
+        self._texts = project.library.approved_sms()
+        self._lock = threading.Lock()
+
+    def __call__(self) -> dict[str, str]:
+        with self._lock:
+            sources, _ = project_files(self._folder)
+            if sources != self._sources:
+                self._sources = sources
+                project, _ = read_project(sources)
+                self._texts |= project.library.approved_sms() if project is not None else {}
+            return self._texts.copy()
+
+
+# --- ports ------------------------------------------------------------------------------------------------------
+
+
+def _refuse_taken(inv: Invocation, ports: Ports, phone: int) -> None:
+    """Each port is held while the others are tried, so that one named twice is found too."""
+    wanted = {
+        "channels.wechat.base_url": ports.wechat,
+        "channels.sms.base_url": ports.sms,
+        "channels.email.port": ports.smtp,
+        "--phone-port": phone,
+    }
+    with ExitStack() as held:
+        for key, port in wanted.items():
+            try:
+                held.enter_context(socket.create_server(("127.0.0.1", port)))
+            except OSError as error:
+                raise _no_port(inv, key, port, error) from error
+
+
+def _no_port(inv: Invocation, key: str, port: int, error: OSError) -> Refusal:
+    return Refusal(
+        inv.screen.word(
+            f"cannot listen on 127.0.0.1:{port} ({error.strerror}); set {key} to a free port",
+            f"无法监听 127.0.0.1:{port}（{error.strerror}）；请把 {key} 改成空闲的端口",
+        )
+    )
 
 
 # --- settings ---------------------------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import re
 from typing import Annotated, Any
 
 import typer
@@ -12,11 +13,15 @@ from engage.bootstrap import clock_of
 from engage.cli.ending import Ending, Refusal
 from engage.cli.invocation import Invocation
 from engage.cli.screen import Cell, local, print_json
+from engage.content.values import show_masked
 from engage.core.quiet import zone_of
 from engage.runtime.closing import close_task
 from engage.runtime.context import AppliedHolder
 from engage.store import tasks
 from engage.store.tasks import TaskRow
+
+_MANY_STARS = re.compile(r"\*{5,}")
+_WORDS = 60  # characters of a task that the table shows; --json has them all
 
 group = typer.Typer(invoke_without_command=True, add_completion=False)
 
@@ -87,6 +92,7 @@ def _list(inv: Invocation, team: str | None, as_json: bool) -> None:
         now = clock_of(database).now()
         with database.read() as connection:
             rows = tasks.open_tasks(connection, team)
+            addresses = tasks.addresses(connection, [row for row in rows if not (row.external_id or row.name)])
         zone = zone_of(None, AppliedHolder(database).current().catalog.timezone)
     if as_json:
         print_json([_data(row) for row in rows])
@@ -103,12 +109,19 @@ def _list(inv: Invocation, team: str | None, as_json: bool) -> None:
 
     def words(row: TaskRow) -> Cell:
         urgent = Text(word("urgent ", "紧急 "), "bold red") if row.urgent else Text()
-        return urgent.append(row.words, "default")
+        return urgent.append(_short(row.words), "default")
+
+    def who(row: TaskRow) -> str:
+        if row.external_id is not None:
+            return " ".join(filter(None, [row.external_id, row.name]))
+        ours = word(f"member {row.member.id}", f"会员 {row.member.id}")
+        return " · ".join(filter(None, [ours, row.name, _seen_at(addresses.get(row.member))]))
 
     headings = (
         word("id", "编号"),
         word("team", "团队"),
         word("member", "会员"),
+        word("opened", "创建"),
         word("due", "期限"),
         word("task", "任务"),
     )
@@ -118,7 +131,8 @@ def _list(inv: Invocation, team: str | None, as_json: bool) -> None:
             (
                 str(row.id),
                 row.team or word("inbox", "收件箱"),
-                row.external_id or str(row.member.id),
+                who(row),
+                local(row.opened_at, zone),
                 due(row),
                 words(row),
             )
@@ -126,6 +140,20 @@ def _list(inv: Invocation, team: str | None, as_json: bool) -> None:
         ],
         right=(0,),
     )
+
+
+def _short(words: str) -> str:
+    """On one line."""
+    line = " ".join(words.split())
+    return line if len(line) <= _WORDS else line[: _WORDS - 1] + "…"
+
+
+def _seen_at(reached: tuple[str, str] | None) -> str | None:
+    """“sms 138****1234”, “wechat o***”: an openid is all stars, and three will do."""
+    if reached is None:
+        return None
+    channel, address = reached
+    return f"{channel} {_MANY_STARS.sub('***', show_masked(address) or '')}".rstrip()
 
 
 def _data(row: TaskRow) -> dict[str, Any]:

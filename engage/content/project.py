@@ -16,7 +16,7 @@ from engage.core.catalog import Catalog
 from engage.core.journey.check import check_journeys
 from engage.core.journey.model import Journey
 from engage.core.journey.reading import read_catalog, read_journey
-from engage.core.problem import Problem, Said, Span
+from engage.core.problem import Problem, Said, Severity, Span
 
 JOURNEYS = "journeys/"
 CATALOG = "journeys/catalog.yaml"
@@ -53,7 +53,8 @@ def read_project(sources: Mapping[str, str]) -> tuple[Project | None, list[Probl
 
 
 def project_files(folder: Path) -> tuple[dict[str, str], list[Problem]]:
-    """Everything `read_project` wants from a folder, by path. A file that is not UTF-8 is a problem, and left out."""
+    """Everything `read_project` wants from a folder, by path. A file that is not UTF-8 is a problem, and left out;
+    so is one that looks like a journey and is not named like one."""
     sources: dict[str, str] = {}
     problems: list[Problem] = []
     for path in sorted(_files(folder)):
@@ -62,7 +63,18 @@ def project_files(folder: Path) -> tuple[dict[str, str], list[Problem]]:
             sources[name] = path.read_bytes().decode()
         except UnicodeDecodeError as error:
             problems.append(_not_utf8(name, error.start))
-    return sources, problems
+    return sources, problems + [_passed_over(folder, path) for path in sorted(_misnamed(folder))]
+
+
+def _misnamed(folder: Path) -> Iterator[Path]:
+    journeys = folder / JOURNEYS
+    for path in journeys.rglob("*"):
+        name = path.relative_to(folder).as_posix()
+        hidden = any(part.startswith(".") for part in path.relative_to(journeys).parts)
+        test = path.name.lower().endswith((_TEST, ".test.yml"))
+        yaml = path.suffix.lower() in (_YAML, ".yml")
+        if yaml and not hidden and not test and name != CATALOG and not _is_journey(name) and path.is_file():
+            yield path
 
 
 def _files(folder: Path) -> Iterator[Path]:
@@ -94,6 +106,20 @@ def _no_catalog() -> Problem:
         Span(CATALOG, 1, 1, 1, 2),
         Said(f"{CATALOG} does not exist", f"缺少 {CATALOG}"),
         help=(Said("`engage init DIR` makes a project with one", "用 `engage init DIR` 可以新建一个完整的项目"),),
+    )
+
+
+def _passed_over(folder: Path, path: Path) -> Problem:
+    name, wanted = path.relative_to(folder).as_posix(), f"{JOURNEYS}{path.stem}{_YAML}"
+    return Problem(
+        "E415",
+        Span(name, 1, 1, 1, 2),
+        Said(
+            "this file is passed over: journeys are read from `journeys/<id>.yaml` only",
+            "这个文件不会被读取：旅程文件只从 `journeys/<id>.yaml` 读取",
+        ),
+        help=(Said(f"if it is a journey, rename it to `{wanted}`", f"如果它是旅程，请改名为 `{wanted}`"),),
+        severity=Severity.WARNING,
     )
 
 

@@ -19,6 +19,9 @@ OPT_OUT_WORDS = frozenset({"退订", "td", "t", "r", "n"})
 CORRECTION_WINDOW = timedelta(hours=24)
 
 # A score, then perhaps words. `8.5`, `10:30`, `3-5天` and `1,280` are other numbers, not a score with words after it.
+# What a phone's keyboard adds by itself: “退订。” is 退订.
+_TRAILING = " 。.!！,，~～、"
+
 _SCORE = re.compile(r"(\d{1,2})(?![.:~-]\d|,\d{3})\s*分?(?:[\s,，。.、:：;；!！~～-]+(.*))?", re.DOTALL)
 _OFFER = re.compile(r"回复\s*((?:【[^】]{1,10}】[、，,或/和\s]*)+)")
 _OFFERED_WORD = re.compile(r"【([^】]{1,10})】")
@@ -100,9 +103,14 @@ def offered_words(text: str) -> tuple[str, ...]:
 
 
 def interpret(text: str, questions: Sequence[OpenQuestion], offers: Sequence[Offer], now: datetime) -> Meaning:
-    """The newest question or offer that the words fit decides; open questions before answered ones."""
+    """What `text`, written at `now`, means to the questions and offers of its channel.
+
+    An opt-out word is one, whatever else it might be. Otherwise the newest question or offer that the words fit
+    decides, open questions before answered ones. A word that an older message offers and a newer question takes as a
+    score is that score: people answer what they read last, and a score nobody counted is lost for good.
+    """
     folded = fold(text)
-    if folded in OPT_OUT_WORDS:
+    if folded.strip(_TRAILING) in OPT_OUT_WORDS:
         return OptOutWord()
     offer = max((o for o in offers if folded in o.words), key=lambda o: o.at, default=None)
     for question in sorted(questions, key=lambda q: (q.answered_at is None, q.asked_at), reverse=True):

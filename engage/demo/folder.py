@@ -10,6 +10,8 @@ import json
 import random
 import shutil
 import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,6 +21,7 @@ import yaml
 
 import engage
 from engage.errors import EngageError
+from engage.runtime.daemon import only_daemon
 from engage.sandbox.model import SandboxSettings
 from engage.sandbox.world import World
 
@@ -26,6 +29,8 @@ from engage.sandbox.world import World
 START = datetime(2026, 11, 23, 0, 0, tzinfo=UTC)  # 08:00 in Shanghai
 _SHIPPED = Path(engage.__file__).parent.parent
 _SETTINGS = "demo.json"
+DATABASE = "engage.db"
+_LOCK = f"{DATABASE}.lock"  # of the daemon: held from before anything is cleared away until the demo ends
 _BRAND_MAIL = "山野茶事 <hello@shanye.example>"
 
 
@@ -44,12 +49,38 @@ class Settings:
     secret: str  # shared by the engine and the simulators, which are the only ones to use it
 
 
-def make(folder: Path, days: int, members: int, seed: int) -> Settings:
-    """A fresh demo. An earlier one in this folder is cleared away; anything else there is left alone and refused."""
-    if folder.exists() and any(folder.iterdir()) and not (folder / _SETTINGS).exists():
+@contextmanager
+def begun(folder: Path, days: int, members: int, seed: int) -> Iterator[Settings]:
+    """A fresh demo, and its folder to ourselves while it lasts. An earlier demo there is cleared away, unless it or a
+    daemon still runs on it: AnotherDaemon. Anything else in the folder is left alone and refused."""
+    found = {path.name for path in folder.iterdir()} if folder.exists() else set()
+    if found - {_LOCK} and _SETTINGS not in found:
         raise EngageError(f"{folder} is not empty and not a demo; choose another --folder")
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
+    folder.mkdir(parents=True, exist_ok=True)
+    with only_daemon(folder / DATABASE):
+        _clear(folder)
+        yield _make(folder, days, members, seed)
+
+
+@contextmanager
+def resumed(folder: Path) -> Iterator[Settings]:
+    """An earlier demo, and its folder to ourselves while it goes on. Raises NoDemo if there is none."""
+    settings = _load(folder)
+    with only_daemon(folder / DATABASE):
+        yield settings
+
+
+def _clear(folder: Path) -> None:
+    for path in folder.iterdir():
+        if path.name == _LOCK:  # held: another file of this name would be another lock
+            continue
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
+
+
+def _make(folder: Path, days: int, members: int, seed: int) -> Settings:
     for name in ("journeys", "templates"):
         shutil.copytree(_SHIPPED / name, folder / name)
     settings = Settings(days, members, seed, _free_port(), f"{random.Random(seed).getrandbits(256):064x}")  # noqa: S311
@@ -57,8 +88,7 @@ def make(folder: Path, days: int, members: int, seed: int) -> Settings:
     return settings
 
 
-def load(folder: Path) -> Settings:
-    """Raises NoDemo if there is none."""
+def _load(folder: Path) -> Settings:
     path = folder / _SETTINGS
     if not path.is_file():
         raise NoDemo(f"there is no demo in {folder} to go on with; leave out --resume to start one")
@@ -85,7 +115,7 @@ def sandbox_settings(settings: Settings) -> SandboxSettings:
 def write_config(folder: Path, settings: Settings, shared: SandboxSettings, world: World) -> Path:
     """The config the engine runs on, and that the other commands use to look into the demo."""
     data: dict[str, Any] = {
-        "database": {"url": "sqlite:///engage.db"},
+        "database": {"url": f"sqlite:///{DATABASE}"},
         "web": {
             "port": settings.port,
             "public_url": shared.engine_url,

@@ -62,8 +62,8 @@ class DemoScreen:
             self._live.update(self._panel(now, progress))
             return
         self._week = (now - self._start).days // 7
-        sent = " · ".join(f"{label} {progress.sent.get(name, 0)}" for name, label in _CHANNELS.items())
-        self._console.print(f"{_local(now)}  sent: {sent} · {_response_words(progress)} · {_nps_words(progress)}")
+        words = (_sent_words(progress), _response_words(progress), _nps_words(progress), _not_sent(progress))
+        self._console.print(f"{_local(now)}  sent: {' · '.join(words)}", soft_wrap=True)
 
     def _panel(self, now: datetime, progress: Progress) -> Group:
         table = Table.grid(padding=(0, 2))
@@ -129,6 +129,14 @@ def _shut_words(shut: Counter[tuple[str, str]], most: int) -> str:
     """Which channel was shut for whom, of messages that no channel could carry."""
     shown = [f"{count} × {_CHANNELS.get(channel, channel)}: {why}" for (channel, why), count in shut.most_common(most)]
     return "\n            ".join(shown) or "nothing was in the way"
+
+
+def _not_sent(progress: Progress) -> str:
+    """How many messages were skipped so far, and the reason of most of them."""
+    if not progress.skipped:
+        return "not sent 0"
+    reason, count = next(iter(progress.skipped.items()))
+    return f"not sent {sum(progress.skipped.values())} ({count} × {reason})"
 
 
 def _skip_words(progress: Progress, most: int) -> str:

@@ -21,7 +21,6 @@ from engage.demo.screen import DemoScreen
 from engage.errors import EngageError
 from engage.exchange.importing import import_events, import_members
 from engage.runtime.applying import apply
-from engage.runtime.daemon import only_daemon
 from engage.sandbox.behaviour import Followers
 from engage.sandbox.model import Person
 from engage.sandbox.phone.app import phone_app
@@ -38,20 +37,21 @@ _READY = "demo_ready"  # the first members are in: from here on a killed demo go
 def play(folder: Path, settings: Settings, console: Console, *, stay: bool, phone_port: int) -> None:
     """Live through the days that were asked for; then, if `stay`, serve the phone page until it is interrupted."""
     project = _read_project(folder)
-    with only_daemon(folder / "engage.db"):
-        people = make_people(settings.members, settings.seed, START)
-        clock = VirtualClock(_moment(folder))
-        world = _world(folder, settings, people, project, clock)
-        with _serving(folder, settings, world, clock) as app:
-            _set_up(app, folder, settings, people, project)
-            drive = Drive(app.engine, world, clock)
-            _live_through(app, drive, settings, console)
-            _say_where(folder, console)
-            if stay:
-                _serve_phone(app, world, drive, console, phone_port)
-        missed = world.given_up()
-        if missed:
-            raise EngageError(f"the engine did not take {len(missed)} callbacks; the first: {missed[0]}")
+    texts = _ApprovedTexts(project)
+    people = make_people(settings.members, settings.seed, START)
+    clock = VirtualClock(_moment(folder))
+    world = _world(folder, settings, people, texts, clock)
+    with _serving(folder, settings, world, clock) as app:
+        _set_up(app, folder, settings, people, project)
+        texts.app = app
+        drive = Drive(app.engine, world, clock)
+        _live_through(app, drive, settings, console)
+        _say_where(folder, console)
+        if stay:
+            _serve_phone(app, world, drive, console, phone_port)
+    missed = world.given_up()
+    if missed:
+        raise EngageError(f"the engine did not take {len(missed)} callbacks; the first: {missed[0]}")
 
 
 def _read_project(folder: Path) -> Project:
@@ -64,7 +64,7 @@ def _read_project(folder: Path) -> Project:
 
 def _moment(folder: Path) -> datetime:
     """Where the clock of an earlier run stood; the beginning, if there was none."""
-    path = folder / "engage.db"
+    path = folder / folders.DATABASE
     if not path.exists():
         return START
     database = Database(f"sqlite:///{path}")
@@ -77,12 +77,27 @@ def _moment(folder: Path) -> datetime:
     return datetime.fromisoformat(stored) if stored is not None else START
 
 
-def _world(folder: Path, settings: Settings, people: list[Person], project: Project, clock: VirtualClock) -> World:
+class _ApprovedTexts:
+    """What the SMS provider holds: the project's texts, and once the engine is up, what is applied. `engage apply` may
+    change that while the demo runs."""
+
+    def __init__(self, project: Project) -> None:
+        self._library = project.library
+        self._texts = project.library.approved_sms()
+        self.app: App | None = None
+
+    def __call__(self) -> dict[str, str]:
+        library = self._library if self.app is None else self.app.context.applied.remembered().library
+        if library is not self._library:
+            self._library, self._texts = library, library.approved_sms()
+        return self._texts
+
+
+def _world(folder: Path, settings: Settings, people: list[Person], texts: _ApprovedTexts, clock: VirtualClock) -> World:
     followers = Followers(frozenset(person.key for person in people), settings.seed, START)
     plans = script(people, settings.seed, START, settings.days)
     shared = folders.sandbox_settings(settings)
-    approved = project.library.approved_sms()
-    return World(folder, clock, settings.seed, shared, people, followers, plans, approved)
+    return World(folder, clock, settings.seed, shared, people, followers, plans, texts)
 
 
 @contextmanager

@@ -9,6 +9,7 @@ from engage.core.journey.model import Fallback
 from engage.core.outcome import Failure
 from engage.runtime import membership
 from engage.runtime.follow_up import after_failing, after_sending, fallback_of
+from engage.runtime.membership import Refusal
 from engage.runtime.reading import Reading
 from engage.store import members, receiving
 from engage.store.receiving import DeliveryRow
@@ -33,9 +34,10 @@ def receipt(reading: Reading, fact: Receipt) -> None:
                 after_sending(reading.connection, _fallback(reading, row), row.member, row.id, reading.now)
         case Arrival.BOUNCED:
             reading.about_delivery(row, "bounced", fact.at, f"bounced:{row.id}", {"code": fact.code})
-            mark_address(reading, row, fact.failure, fact.code)
+            _mark_address(reading, row, fact)
             if fact.failure is Failure.OPTED_OUT:
-                membership.refuse(reading, row.member, fact.channel, f"the carrier refuses: {fact.code}", fact.at)
+                how, key = f"the carrier refuses: {fact.code}", f"unsubscribed:{row.id}:all"
+                membership.refuse(reading, Refusal(row.member, fact.channel, how, fact.at, key, about=row))
             after_failing(reading.connection, _fallback(reading, row), row.member, row.id, reading.now)
         case Arrival.DEFERRED:
             pass  # the provider still tries; nothing to do yet
@@ -52,15 +54,14 @@ def clicked(reading: Reading, fact: Clicked) -> None:
     reading.about_delivery(row, "clicked", fact.at, f"in:{reading.inbound_id}", {"link": fact.link})
 
 
-def mark_address(reading: Reading, row: DeliveryRow, failure: Failure | None, code: str) -> None:
+def _mark_address(reading: Reading, row: DeliveryRow, fact: Receipt) -> None:
     """An address that is no address is suppressed; one that cannot be reached is left alone until it acts again."""
-    status = _STATUS_AFTER.get(failure) if failure is not None else None
-    if status is None or row.channel is None or row.address is None:
+    status = _STATUS_AFTER.get(fact.failure) if fact.failure is not None else None
+    if status is None or row.address is None:
         return
-    values = {"status": status, "status_at": reading.now}
-    members.change_contact_point(reading.connection, row.member, row.channel, **values)
-    if failure is Failure.INVALID_ADDRESS:
-        members.suppress(reading.connection, row.channel, row.address, f"invalid address ({code})", reading.now)
+    members.change_status(reading.connection, row.member, fact.channel, status, fact.at)
+    if fact.failure is Failure.INVALID_ADDRESS:
+        members.suppress(reading.connection, fact.channel, row.address, f"invalid address ({fact.code})", reading.now)
 
 
 def _fallback(reading: Reading, row: DeliveryRow) -> Fallback | None:

@@ -1,8 +1,11 @@
-"""Reading what members say: scores, choices, comments, opt-out words, and what only a person can answer."""
+"""Reading what members say: scores, choices, comments, opt-out words, and what only a person can answer.
+
+Words are read as of the moment they were written: a record may wait here, and meanwhile its run may have gone on.
+"""
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import assert_never
 
 from engage.core.fact import Answered, Typed
@@ -19,10 +22,11 @@ from engage.core.reply import (
 )
 from engage.runtime import membership
 from engage.runtime.follow_up import step_of
+from engage.runtime.membership import Refusal
 from engage.runtime.reading import Reading
 from engage.store import members, receiving
 from engage.store.members import MemberRef
-from engage.store.receiving import DeliveryRow, Given
+from engage.store.receiving import AskedRow, DeliveryRow, Given
 from engage.store.tasks import NewTask, open_task
 
 # A reply that answers nothing is shown with the message it most likely follows, if that is not older than this.
@@ -33,9 +37,9 @@ def typed(reading: Reading, fact: Typed) -> None:
     """Words in the chat or by SMS."""
     ref, _ = membership.met(reading, fact.channel, fact.address, fact.at)
     membership.acted(reading, ref, fact.channel, fact.act, fact.at)
-    questions = _open_questions(reading, ref, fact.channel)
-    offers = receiving.offers(reading.connection, ref, fact.channel, reading.now)
-    meaning = interpret(fact.text, questions, offers, reading.now)
+    questions = _open_questions(reading, ref, fact.channel, fact.at)
+    offers = receiving.offers(reading.connection, ref, fact.channel, fact.at)
+    meaning = interpret(fact.text, questions, offers, fact.at)
     match meaning:
         case OptOutWord():
             _opt_out(reading, ref, fact)
@@ -51,9 +55,7 @@ def typed(reading: Reading, fact: Typed) -> None:
                 receiving.prove_arrival(reading.connection, offered, fact.at)  # where else would they know it from?
             _for_a_person(reading, ref, fact, offered)
         case ForAPerson():
-            since = reading.now - REPLIES_TO
-            last = receiving.last_message(reading.connection, ref, fact.channel, since)
-            _for_a_person(reading, ref, fact, last)
+            _for_a_person(reading, ref, fact, _follows(reading, ref, fact))
         case _:
             assert_never(meaning)
 
@@ -74,11 +76,11 @@ def answered(reading: Reading, fact: Answered) -> None:
 # --- questions --------------------------------------------------------------------------------------------------
 
 
-def _open_questions(reading: Reading, ref: MemberRef, channel: str) -> list[OpenQuestion]:
+def _open_questions(reading: Reading, ref: MemberRef, channel: str, at: datetime) -> list[OpenQuestion]:
     found = []
-    for asked in receiving.asked(reading.connection, ref, channel, reading.now):
+    for asked in receiving.asked(reading.connection, ref, channel, at):
         ask = _ask_of(reading, asked.delivery)
-        if ask is not None:
+        if ask is not None and _was_open(asked, ask, at):
             question = OpenQuestion(
                 delivery_id=asked.delivery.id,
                 survey=ask.survey,
@@ -90,6 +92,11 @@ def _open_questions(reading: Reading, ref: MemberRef, channel: str) -> list[Open
             )
             found.append(question)
     return found
+
+
+def _was_open(asked: AskedRow, ask: Ask, at: datetime) -> bool:
+    """An answer in time counts although its run, not knowing of it yet, has gone on in the meantime."""
+    return asked.standing or asked.answered_at is not None or at < asked.began_at + ask.answer_within
 
 
 def _ask_of(reading: Reading, row: DeliveryRow) -> Ask | None:
@@ -129,15 +136,15 @@ def _tell(reading: Reading, row: DeliveryRow, ask: Ask, given: Given, fact: Type
 
 def _opt_out(reading: Reading, ref: MemberRef, fact: Typed) -> None:
     evidence = f"typed “{fact.text.strip()}” on {fact.channel}"
-    news = membership.refuse(reading, ref, fact.channel, evidence, fact.at)
-    last = receiving.last_message(reading.connection, ref, fact.channel, reading.now - REPLIES_TO)
+    about = _follows(reading, ref, fact)
     key = f"in:{reading.inbound_id}"
-    if last is not None:
-        reading.about_delivery(last, "unsubscribed", fact.at, key, {"channel": fact.channel})
-    else:
-        reading.about_member(ref, "unsubscribed", fact.at, key, fact.channel, {"channel": fact.channel})
-    if news:
+    if membership.refuse(reading, Refusal(ref, fact.channel, evidence, fact.at, key, about=about)):
         membership.confirm_opt_out(reading, ref, fact.channel)
+
+
+def _follows(reading: Reading, ref: MemberRef, fact: Typed) -> DeliveryRow | None:
+    """The message that these words most likely follow."""
+    return receiving.last_message(reading.connection, ref, fact.channel, fact.at - REPLIES_TO)
 
 
 def _for_a_person(reading: Reading, ref: MemberRef, fact: Typed, about: DeliveryRow | None) -> None:

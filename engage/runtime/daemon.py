@@ -82,7 +82,8 @@ class Daemon:
         self._scheduler = BackgroundScheduler(executors={"default": ThreadPoolExecutor(8)}, timezone="UTC")
 
     def run(self) -> None:
-        """Until SIGTERM or SIGINT. Calls on the wire are finished and recorded before it returns."""
+        """Until SIGTERM or SIGINT. Each loop ends its batch, so that calls on the wire are finished and recorded; what
+        is still waiting stays in the database."""
         for name in (signal.SIGTERM, signal.SIGINT):
             signal.signal(name, lambda *_: self._stop.set())
         self._ring()
@@ -103,16 +104,21 @@ class Daemon:
         }
         for name, tick in loops.items():
             self._scheduler.add_job(
-                _until_idle, "interval", args=[name, tick], seconds=_EVERY_SECONDS, max_instances=1, coalesce=True
+                _until_idle,
+                "interval",
+                args=[name, tick, self._stop],
+                seconds=_EVERY_SECONDS,
+                max_instances=1,
+                coalesce=True,
             )
         self._scheduler.start()
 
 
-def _until_idle(name: str, tick: Callable[[], int]) -> None:
-    """One bell: batches until nothing is left. The one place where a loop's faults are caught: record, go on at the
-    next bell."""
+def _until_idle(name: str, tick: Callable[[], int], stop: threading.Event) -> None:
+    """One bell: batches until nothing is left, or until the daemon is to stop. The one place where a loop's faults are
+    caught: record, go on at the next bell."""
     try:
-        while tick():
+        while not stop.is_set() and tick():
             pass
     except Exception:
         log.exception("loop_failed", loop=name)

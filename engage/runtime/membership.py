@@ -1,19 +1,28 @@
-"""Reading facts about members themselves: given by the shop, following, unfollowing, opting out."""
+"""Reading facts about members themselves: given by the shop, following, unfollowing, opting out.
+
+Callbacks come late and out of order. Each fact counts as of its own time, so that any order of reading ends the same.
+"""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 
 from engage.channels.contract import Window
+from engage.content.values import show_masked
 from engage.core.advance import Purpose
 from engage.core.fact import Act, Followed, MemberGiven, OptedOut, Unfollowed
 from engage.runtime.reading import Reading
 from engage.store import dispatching, members, receiving
 from engage.store.dispatching import NewMessage
 from engage.store.members import MemberRef
+from engage.store.receiving import DeliveryRow
+from engage.store.tasks import NewTask, open_task
 
 # Above every journey: a confirmation is the last word on the matter.
 _CONFIRM_PRIORITY = 100
+_UNFOLLOWED = "unfollowed"
+_ADDRESS_WORDS = {"wechat": "微信", "sms": "手机号", "email": "邮箱"}
 
 
 def given(reading: Reading, fact: MemberGiven) -> None:
@@ -22,18 +31,28 @@ def given(reading: Reading, fact: MemberGiven) -> None:
     members.set_values(reading.connection, reading.applied.catalog, ref, fact.values, reading.now)
     if fact.timezone is not None:
         members.set_timezone(reading.connection, ref, fact.timezone, reading.now)
-    for channel, address in fact.addresses.items():
-        members.put_contact_point(reading.connection, ref, channel, address, reading.now)
-    for (topic, channel), granted in fact.consents.items():
-        members.put_consent(
-            reading.connection, ref, [topic], channel, granted, fact.evidence, reading.now, own_word=False
-        )
+    taken = members.put_contact_points(reading.connection, ref, fact.addresses, fact.at)
+    for channel, address in taken.items():
+        _ask_whose(reading, ref, fact.member, channel, address)
+    members.put_consents(reading.connection, ref, fact.consents, fact.evidence, reading.now, own_word=False)
     members.change_tags(reading.connection, ref, fact.tags, (), reading.now)
     if created and fact.announce:
         reading.about_member(ref, "member_created", fact.at, f"created:{ref.id}", None, {})
     else:
         name = "member_updated" if fact.announce else "member_imported"
         reading.about_member(ref, name, fact.at, f"in:{reading.inbound_id}", None, {})
+
+
+def _ask_whose(reading: Reading, ref: MemberRef, external_id: str, channel: str, address: str) -> None:
+    """The shop gave an address that leads to another member. One person twice, or a number with a new owner: only a
+    person can tell, and until then it stays where it was."""
+    who = members.name_of(reading.connection, ref) or "一位会员"
+    what = f"{_ADDRESS_WORDS.get(channel, channel)} {show_masked(address)} "
+    words = (
+        f"{who}（{external_id}）登记的{what}已经属于另一位会员，这次没有改动。请核实：是同一个人，还是地址换了主人？"
+    )
+    key = f"address:{reading.inbound_id}:{channel}"
+    open_task(reading.connection, NewTask(member=ref, key=key, kind="inbox", team=None, words=words), reading.now)
 
 
 def _find_or_create(reading: Reading, fact: MemberGiven) -> tuple[MemberRef, bool]:
@@ -55,27 +74,31 @@ def met(reading: Reading, channel: str, address: str, at: datetime) -> tuple[Mem
     if known is not None:
         return known, False
     ref = members.create(reading.connection, reading.now, None, None)
-    members.put_contact_point(reading.connection, ref, channel, address, reading.now)
+    members.put_contact_point(reading.connection, ref, channel, address, at)
     reading.about_member(ref, "member_created", at, f"created:{ref.id}", channel, {})
     return ref, True
 
 
 def acted(reading: Reading, ref: MemberRef, channel: str, act: Act, at: datetime) -> None:
     """The member did something on a channel: note when, and the reply window it opens there."""
+    touched(reading, ref, channel, at)
     point = members.contact_points(reading.connection, [ref]).get((ref.id, channel))
-    if point is None:
+    if point is None or channel not in reading.channels or _has_left_since(point, at):
         return
-    window = window_of(point)
-    opened = reading.channels[channel].window_after(window, act, at) if channel in reading.channels else None
-    changes: dict[str, object] = {"last_inbound_at": max(at, point["last_inbound_at"] or at)}
+    opened = reading.channels[channel].window_after(window_of(point), act, at)
     if opened is not None:
-        changes |= {"window_act": opened.act, "window_opened_at": opened.opened_at, "window_used": opened.used}
-    members.change_contact_point(reading.connection, ref, channel, **changes)
+        window = {"window_act": opened.act, "window_opened_at": opened.opened_at, "window_used": opened.used}
+        members.change_contact_point(reading.connection, ref, channel, **window)
+
+
+def _has_left_since(point: members.PointRow, at: datetime) -> bool:
+    """What was open then was closed when they unfollowed."""
+    return bool(point["status"] == _UNFOLLOWED and point["status_at"] > at)
 
 
 def touched(reading: Reading, ref: MemberRef, channel: str, at: datetime) -> None:
     """The member did something with a message of this channel, outside its chat: no reply window opens."""
-    members.change_contact_point(reading.connection, ref, channel, last_inbound_at=at)
+    members.note_inbound(reading.connection, ref, channel, at)
 
 
 def window_of(point: members.PointRow) -> Window | None:
@@ -91,8 +114,7 @@ def window_of(point: members.PointRow) -> Window | None:
 def followed(reading: Reading, fact: Followed) -> None:
     """Following grants `service` on that channel, and nothing more."""
     ref, _ = met(reading, fact.channel, fact.address, fact.at)
-    active = {"status": "active", "status_at": fact.at}
-    members.change_contact_point(reading.connection, ref, fact.channel, **active)
+    members.change_status(reading.connection, ref, fact.channel, "active", fact.at)
     topic = reading.applied.service_topic
     evidence = "followed the account"
     members.put_consent(reading.connection, ref, [topic], fact.channel, True, evidence, fact.at, own_word=True)
@@ -102,39 +124,54 @@ def followed(reading: Reading, fact: Followed) -> None:
 
 
 def unfollowed(reading: Reading, fact: Unfollowed) -> None:
+    """Nothing reaches them there until they follow again; the reply window they had is closed."""
     known = members.find(reading.connection, fact.channel, [fact.address]).get(fact.address)
     if known is None:
         return
-    gone = {"status": "unfollowed", "status_at": fact.at, "window_act": None, "window_opened_at": None}
-    members.change_contact_point(reading.connection, known, fact.channel, **gone)
+    members.change_status(reading.connection, known, fact.channel, _UNFOLLOWED, fact.at)
+    members.close_window(reading.connection, known, fact.channel, fact.at)
     reading.about_member(known, f"{fact.channel}_unfollowed", fact.at, f"in:{reading.inbound_id}", fact.channel, {})
 
 
 # --- opting out -------------------------------------------------------------------------------------------------
 
 
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A member's no to one topic, or to all that are not service, on one channel."""
+
+    member: MemberRef
+    channel: str
+    how: str  # the evidence that is kept
+    at: datetime
+    key: str  # of the event: the same refusal told twice is one
+    topic: str | None = None
+    about: DeliveryRow | None = None  # the message it answers
+
+
 def opted_out(reading: Reading, fact: OptedOut) -> None:
     """A refusal from a page, a mail client's one-click, or a complaint. It needs no confirmation message."""
     row = receiving.delivery_by_id(reading.connection, fact.delivery_id) if fact.delivery_id is not None else None
-    refused = {"channel": fact.channel, "topic": fact.topic}
     if row is not None:
-        refuse(reading, row.member, fact.channel, fact.how, fact.at, fact.topic)
         key = f"unsubscribed:{row.id}:{fact.topic or 'all'}"
-        reading.about_delivery(row, "unsubscribed", fact.at, key, refused)
+        refuse(reading, Refusal(row.member, fact.channel, fact.how, fact.at, key, fact.topic, row))
         return
     known = members.find(reading.connection, fact.channel, [fact.address or ""]).get(fact.address or "")
     if known is not None:
-        refuse(reading, known, fact.channel, fact.how, fact.at, fact.topic)
-        key = f"in:{reading.inbound_id}"
-        reading.about_member(known, "unsubscribed", fact.at, key, fact.channel, refused)
+        refuse(reading, Refusal(known, fact.channel, fact.how, fact.at, f"in:{reading.inbound_id}", fact.topic))
 
 
-def refuse(reading: Reading, ref: MemberRef, channel: str, how: str, at: datetime, topic: str | None = None) -> bool:
-    """Record the refusal of one topic, or of all that are not service. False if all were refused before."""
-    topics = [topic] if topic is not None else reading.applied.refusable_topics
-    before = members.consents(reading.connection, [ref])
-    members.put_consent(reading.connection, ref, topics, channel, False, how, at, own_word=True)
-    return any(before.get((ref.id, name, channel)) is not False for name in topics)
+def refuse(reading: Reading, no: Refusal) -> bool:
+    """Record a refusal, and the event that it happened. False if all of it was refused before."""
+    topics = [no.topic] if no.topic is not None else reading.applied.refusable_topics
+    before = members.consents(reading.connection, [no.member])
+    members.put_consent(reading.connection, no.member, topics, no.channel, False, no.how, no.at, own_word=True)
+    told = {"channel": no.channel, "topic": no.topic}
+    if no.about is not None:
+        reading.about_delivery(no.about, "unsubscribed", no.at, no.key, told)
+    else:
+        reading.about_member(no.member, "unsubscribed", no.at, no.key, no.channel, told)
+    return any(before.get((no.member.id, name, no.channel)) is not False for name in topics)
 
 
 def confirm_opt_out(reading: Reading, ref: MemberRef, channel: str) -> None:

@@ -1,6 +1,7 @@
 """RECEIVE: stored records are read, and what they say is written where journeys can see it. Decides nothing about them.
 
-Each record stands alone: one that cannot be read is kept, marked, and does not hold up the others.
+Each record stands alone: one that cannot be read is kept, marked, and does not hold up the others. What members and
+providers did is read first, in a transaction of its own: an opt-out never waits behind a file of the shop's.
 """
 
 from __future__ import annotations
@@ -34,6 +35,8 @@ from engage.store.events import NewEvent
 from engage.store.inbound import Record
 
 BATCH = 500
+# What the shop told, by API or file. A member is some twenty statements: a small batch keeps the write lock short.
+BULK_BATCH = 100
 log = structlog.get_logger("engage.receive")
 
 _OWN_SOURCES = frozenset({inbound.PAGE, inbound.API, inbound.FILE})
@@ -44,12 +47,17 @@ class Receive:
         self._context = context
 
     def tick(self) -> int:
-        """Read one batch. Returns how many records."""
+        """Read one batch of each class. Returns how many records."""
         with self._context.database.read() as connection:
             if not inbound.any_unread(connection):
                 return 0
-            records = inbound.unread(connection, BATCH)
-        together_or_singly(records, self._read, self._set_aside)
+        return self._take(BATCH, bulk=False) + self._take(BULK_BATCH, bulk=True)
+
+    def _take(self, most: int, *, bulk: bool) -> int:
+        with self._context.database.read() as connection:
+            records = inbound.unread(connection, most, bulk=bulk)
+        if records:
+            together_or_singly(records, self._read, self._set_aside)
         return len(records)
 
     def _read(self, records: Sequence[Record]) -> None:

@@ -1,6 +1,7 @@
 """Aliyun's SMS gateway (Dysmsapi 2017-05-25), as far as one message to one number goes.
 
-The provider, not the caller, holds the approved template texts: the gateway is given them, and fills them in.
+The provider, not the caller, holds the approved template texts: the gateway is told where to ask for them, and fills
+them in.
 """
 
 from __future__ import annotations
@@ -8,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -36,6 +37,10 @@ _MESSAGES = {
 }
 
 
+# By template code, with `${name}` variables. Asked for with every message: another text may have been approved by now.
+ApprovedTexts = Callable[[], Mapping[str, str]]
+
+
 @dataclass(frozen=True, slots=True)
 class _Filled:
     phone: str  # 11 digits
@@ -43,10 +48,10 @@ class _Filled:
 
 
 class SmsGateway:
-    def __init__(self, chronicle: Chronicle, settings: SandboxSettings, templates: Mapping[str, str]) -> None:
+    def __init__(self, chronicle: Chronicle, settings: SandboxSettings, approved: ApprovedTexts) -> None:
         self._chronicle = chronicle
         self._settings = settings
-        self._templates = templates
+        self._approved = approved
         self._nonces: dict[str, datetime] = {}
         self._lock = threading.Lock()
 
@@ -99,7 +104,7 @@ class SmsGateway:
         sign = query.get("SignName", "")
         if not sign or "【" in sign:
             return "isv.SMS_SIGN_ILLEGAL"
-        template = self._templates.get(query.get("TemplateCode", ""))
+        template = self._approved().get(query.get("TemplateCode", ""))
         if template is None:
             return "isv.SMS_TEMPLATE_ILLEGAL"
         values = _values(query.get("TemplateParam") or "{}")

@@ -92,4 +92,4 @@ def _menu(content: Mapping[str, Any]) -> Seen | Refusal:
     menu = tuple((str(item["id"]), str(item["content"])) for item in items)
     head, tail = str(content.get("head_content", "")), str(content.get("tail_content", ""))
     text = "\n".join(filter(None, [head, *(words for _, words in menu), tail]))
-    return Seen(text, links_in(text), menu)
+    return Seen(without_anchors(text), links_in(text), menu)

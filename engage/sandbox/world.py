@@ -9,11 +9,10 @@ A world is continued by making it again over the same folder, with the same seed
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from types import MappingProxyType
 from typing import assert_never
 
 from engage.clock import Clock
@@ -27,14 +26,12 @@ from engage.sandbox.mail_sink import MailSink
 from engage.sandbox.model import Act, ChannelName, Person, Phone, Planned, SandboxSettings
 from engage.sandbox.phones import Item
 from engage.sandbox.pushes import Push, Visit, WeChatPush
-from engage.sandbox.sms_gateway import SmsGateway
+from engage.sandbox.sms_gateway import ApprovedTexts, SmsGateway
 from engage.sandbox.staff_room import StaffRoom
 from engage.sandbox.truth import TruthLog
 from engage.sandbox.wechat_api import WeChatApi
 
 __all__ = ["ActResult", "Behaviour", "GivenUp", "Ports", "World"]
-
-_NO_TEMPLATES: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +65,7 @@ _FREE_PORTS = Ports()
 
 
 class World:
-    """`sms_templates`: the approved texts that the SMS provider holds, by template code, with `${name}` variables.
-    OSError if a port is taken."""
+    """`sms_texts`: the approved texts that the SMS provider holds at the moment. OSError if a port is taken."""
 
     def __init__(
         self,
@@ -80,7 +76,7 @@ class World:
         people: Sequence[Person],
         behaviour: Behaviour,
         script: Sequence[Planned],
-        sms_templates: Mapping[str, str] = _NO_TEMPLATES,
+        sms_texts: ApprovedTexts = dict,
         ports: Ports = _FREE_PORTS,
     ) -> None:
         chance = Chance(seed)
@@ -90,7 +86,7 @@ class World:
         self._chronicle = Chronicle(self._truth, clock, Faults(chance, settings.faults), conditions)
         self._courier = Courier(settings, clock, chance)
         self._wechat = LoopbackServer(WeChatApi(self._chronicle, settings).respond, ports.wechat)
-        self._sms = LoopbackServer(SmsGateway(self._chronicle, settings, sms_templates).respond, ports.sms)
+        self._sms = LoopbackServer(SmsGateway(self._chronicle, settings, sms_texts).respond, ports.sms)
         self._mail = MailSink(self._chronicle, ports.smtp)
         self._staff = StaffRoom(folder, clock)
         self._hands = threading.RLock()  # one thing is done at a time; never held by a provider's server

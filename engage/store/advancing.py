@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, and_, bindparam, func, or_, select, update
+from sqlalchemy import Connection, and_, bindparam, exists, func, or_, select, update
 
 from engage.core.advance import GivenAnswer, Seen
 from engage.core.catalog import Catalog
@@ -185,8 +185,18 @@ def _counts(catalog: Catalog, name: str, since: Since | None) -> Any:
             begun = event.c.id > enrolment.c.after_event_id
         case Since.LAST_MESSAGE:
             last = func.coalesce(enrolment.c.last_message_at, enrolment.c.entered_at)
-            begun = and_(event.c.id > enrolment.c.after_event_id, event.c.at >= last)
+            since_then = event.c.at >= last
+            if is_response:
+                since_then = or_(since_then, _sent_since(last))
+            begun = and_(event.c.id > enrolment.c.after_event_id, since_then)
     return and_(event.c.name == name, begun, *own)
+
+
+def _sent_since(moment: Any) -> Any:
+    """The response is to a message that went out then or later. Providers tell the time of a receipt in whole seconds:
+    one that came in the second of its own message looks older than it."""
+    its_message = (delivery.c.bucket == event.c.bucket) & (delivery.c.id == event.c.delivery_id)
+    return exists().where(its_message, delivery.c.sent_at >= moment)
 
 
 def answers(connection: Connection, runs: Sequence[RunRow]) -> dict[int, dict[str, GivenAnswer]]:
@@ -211,12 +221,6 @@ def answer_words(
         words = {"score": row.score, "choice": row.choice, "comment": row.comment}
         found.setdefault(row.enrolment_id, {})[row.step_id] = words
     return found
-
-
-def answered_since(connection: Connection, run_ids: Sequence[int], since: datetime) -> set[int]:
-    """Runs with an answer younger than that."""
-    recent = answer.c.enrolment_id.in_(run_ids) & (answer.c.answered_at > since)
-    return set(connection.scalars(select(answer.c.enrolment_id).where(recent)))
 
 
 def field_dates(

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, case, select, update
 
 from engage.store.database import upsert
 from engage.store.tables import IS_UNREAD, inbound
@@ -15,6 +15,8 @@ from engage.store.tables import IS_UNREAD, inbound
 PAGE = "page"
 API = "api"
 FILE = "file"
+# What the shop tells comes by the thousand; what members do must not wait behind it: an opt-out may be among it.
+_is_bulk = case((inbound.c.source.in_([API, FILE]), 1), else_=0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +50,16 @@ class Record:
     body: str
 
 
-def unread(connection: Connection, limit: int) -> list[Record]:
-    """The oldest unread records, in the order they arrived."""
-    query = select(inbound.c.id, inbound.c.source, inbound.c.key, inbound.c.body).where(IS_UNREAD)
+def unread(connection: Connection, limit: int, *, bulk: bool) -> list[Record]:
+    """The oldest unread records of one class, in the order they arrived. `bulk`: what the shop told, by API or file;
+    else what members and providers did.
+
+    The class is an expression on purpose: it keeps SQLite on the small index of unread rows, where a plain comparison
+    of `source` would walk through every record ever stored.
+    """
+    query = select(inbound.c.id, inbound.c.source, inbound.c.key, inbound.c.body).where(
+        IS_UNREAD, _is_bulk == int(bulk)
+    )
     return [Record(*row) for row in connection.execute(query.order_by(inbound.c.id).limit(limit))]
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
+from functools import cache
 from typing import Any
 
 from sqlalchemy import Connection, case, delete, func, insert, or_, select, update
@@ -57,8 +58,8 @@ def create(connection: Connection, now: datetime, external_id: str | None, timez
 def claim_identity(connection: Connection, kind: str, value: str, ref: MemberRef) -> bool:
     """Make an outside name lead to this member. False if it already leads to somebody else."""
     row = {"kind": kind, "value": value, "bucket": ref.bucket, "member_id": ref.id}
-    connection.execute(upsert(identity).values(row).on_conflict_do_nothing())
-    return find(connection, kind, [value])[value] == ref
+    claimed = connection.execute(upsert(identity).values(row).on_conflict_do_nothing()).rowcount == 1
+    return claimed or find(connection, kind, [value])[value] == ref
 
 
 def name_member(connection: Connection, ref: MemberRef, external_id: str, now: datetime) -> None:
@@ -110,15 +111,19 @@ def set_values(
     connection: Connection, catalog: Catalog, ref: MemberRef, values: Mapping[str, Any], now: datetime
 ) -> None:
     """Set catalog fields. A None takes the value away."""
+    rows: dict[Any, list[Mapping[str, Any]]] = {anniversary: [], member_value: []}
     for name, value in values.items():
-        table = anniversary if catalog.fields[name].type is ValueType.ANNIVERSARY else member_value
-        owned = (table.c.bucket == ref.bucket) & (table.c.member_id == ref.id) & (table.c.field == name)
+        kind = catalog.fields[name].type
+        table = anniversary if kind is ValueType.ANNIVERSARY else member_value
         if value is None:
+            owned = (table.c.bucket == ref.bucket) & (table.c.member_id == ref.id) & (table.c.field == name)
             connection.execute(delete(table).where(owned))
         elif table is anniversary:
-            put_rows(connection, anniversary, [{"bucket": ref.bucket, "member_id": ref.id, "field": name, **value}])
+            rows[table].append({"bucket": ref.bucket, "member_id": ref.id, "field": name, **value})
         else:
-            put_rows(connection, member_value, [value_row(ref, name, catalog.fields[name].type, value)])
+            rows[table].append(value_row(ref, name, kind, value))
+    for table, of_table in rows.items():
+        put_rows(connection, table, of_table)
     here = (member.c.bucket == ref.bucket) & (member.c.id == ref.id)
     connection.execute(update(member).where(here).values(updated_at=now))
 
@@ -148,17 +153,20 @@ def _read(value: Any) -> Any:
 
 
 def put_rows(connection: Connection, table: Any, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Insert or replace by primary key."""
-    if not rows:
-        return
+    """Insert or replace by primary key. All rows have the same columns."""
+    if rows:
+        connection.execute(_replacing(table, tuple(rows[0])), [dict(row) for row in rows])
+
+
+@cache
+def _replacing(table: Any, names: tuple[str, ...]) -> Any:
+    """The statement for rows of these columns. Kept: an import asks for the same few a hundred thousand times."""
     keys = [column.name for column in table.primary_key]
     statement = upsert(table)
-    changes = {name: statement.excluded[name] for name in rows[0] if name not in keys}
-    if changes:
-        statement = statement.on_conflict_do_update(index_elements=keys, set_=changes)
-    else:
-        statement = statement.on_conflict_do_nothing()
-    connection.execute(statement, [dict(row) for row in rows])
+    changes = {name: statement.excluded[name] for name in names if name not in keys}
+    if not changes:
+        return statement.on_conflict_do_nothing()
+    return statement.on_conflict_do_update(index_elements=keys, set_=changes)
 
 
 def add_to_number(connection: Connection, ref: MemberRef, name: str, amount: float) -> None:
@@ -234,24 +242,57 @@ def contact_points(connection: Connection, refs: Sequence[MemberRef]) -> dict[tu
     return {(row["member_id"], row["channel"]): dict(row) for row in rows}
 
 
-def put_contact_point(connection: Connection, ref: MemberRef, channel: str, address: str, now: datetime) -> bool:
-    """Give a member an address on a channel. False, and nothing done, if it is somebody else's. A new address starts
-    afresh; the same one keeps its status and its reply window."""
-    if not claim_identity(connection, channel, address, ref):
-        return False
-    current = contact_points(connection, [ref]).get((ref.id, channel))
-    if current is not None and current["address"] == address:
-        return True
-    fresh = {"address": address, "status": "active", "status_at": now, "last_inbound_at": None}
-    window = {"window_act": None, "window_opened_at": None, "window_used": 0}
-    key = {"bucket": ref.bucket, "member_id": ref.id, "channel": channel}
-    put_rows(connection, contact_point, [{**key, **fresh, **window}])
-    return True
+def put_contact_point(connection: Connection, ref: MemberRef, channel: str, address: str, at: datetime) -> bool:
+    """Give a member an address on a channel. False, and nothing done, if it is somebody else's."""
+    return not put_contact_points(connection, ref, {channel: address}, at)
+
+
+def put_contact_points(
+    connection: Connection, ref: MemberRef, addresses: Mapping[str, str], at: datetime
+) -> dict[str, str]:
+    """Give a member addresses, by channel. Returns those that are somebody else's, which stay theirs. A new address
+    starts afresh, as of `at`; the same one keeps its status and its reply window."""
+    if not addresses:
+        return {}
+    current = contact_points(connection, [ref])
+    own = {channel: point["address"] for (_, channel), point in current.items()}
+    news = {channel: address for channel, address in addresses.items() if own.get(channel) != address}
+    taken = {channel: a for channel, a in news.items() if not claim_identity(connection, channel, a, ref)}
+    fresh = {"status": "active", "status_at": at, "last_inbound_at": None}
+    fresh |= {"window_act": None, "window_opened_at": None, "window_used": 0}
+    key = {"bucket": ref.bucket, "member_id": ref.id}
+    rows = [{**key, "channel": c, "address": address, **fresh} for c, address in news.items() if c not in taken]
+    put_rows(connection, contact_point, rows)
+    return taken
 
 
 def change_contact_point(connection: Connection, ref: MemberRef, channel: str, **values: Any) -> None:
+    connection.execute(_change(ref, channel).values(**values))
+
+
+def _change(ref: MemberRef, channel: str) -> Any:
     here = (contact_point.c.bucket == ref.bucket) & (contact_point.c.member_id == ref.id)
-    connection.execute(update(contact_point).where(here, contact_point.c.channel == channel).values(**values))
+    return update(contact_point).where(here, contact_point.c.channel == channel)
+
+
+def change_status(connection: Connection, ref: MemberRef, channel: str, status: str, at: datetime) -> bool:
+    """What is known of a contact point since `at`. False, and nothing done, if something newer is known: callbacks come
+    late and out of order. Their times are whole seconds, so within one the later told counts."""
+    values = {"status": status, "status_at": at}
+    known_before = contact_point.c.status_at < at.replace(microsecond=0) + timedelta(seconds=1)
+    return connection.execute(_change(ref, channel).where(known_before).values(**values)).rowcount == 1
+
+
+def note_inbound(connection: Connection, ref: MemberRef, channel: str, at: datetime) -> None:
+    """The member did something there. An older act read late does not set the time back."""
+    last = contact_point.c.last_inbound_at
+    connection.execute(_change(ref, channel).where(last.is_(None) | (last < at)).values(last_inbound_at=at))
+
+
+def close_window(connection: Connection, ref: MemberRef, channel: str, at: datetime) -> None:
+    """The reply window that was open at `at` is closed; one that was opened later stays."""
+    closed = {"window_act": None, "window_opened_at": None, "window_used": 0}
+    connection.execute(_change(ref, channel).where(contact_point.c.window_opened_at <= at).values(**closed))
 
 
 def use_window(connection: Connection, ref: MemberRef, channel: str, count: int) -> None:
@@ -278,14 +319,35 @@ def put_consent(
     *,
     own_word: bool,
 ) -> None:
-    """Record a grant or a refusal. What a member refused themselves, only they can grant again: no list of the shop's
-    touches it, so that one that says no today and yes tomorrow does not either."""
-    here = (consent.c.bucket == ref.bucket) & (consent.c.member_id == ref.id) & (consent.c.channel == channel)
-    refused = select(consent.c.topic).where(here, consent.c.own_word, ~consent.c.granted)
-    kept = set() if own_word else set(connection.scalars(refused))
-    key = {"bucket": ref.bucket, "member_id": ref.id, "channel": channel}
-    told = {"granted": granted, "own_word": own_word, "evidence": evidence[:500], "at": now}
-    put_rows(connection, consent, [{**key, "topic": topic, **told} for topic in topics if topic not in kept])
+    """Record a grant or a refusal of these topics on one channel."""
+    told = {(topic, channel): granted for topic in topics}
+    put_consents(connection, ref, told, evidence, now, own_word=own_word)
+
+
+def put_consents(
+    connection: Connection,
+    ref: MemberRef,
+    told: Mapping[tuple[str, str], bool],
+    evidence: str,
+    now: datetime,
+    *,
+    own_word: bool,
+) -> None:
+    """Record grants and refusals, by (topic, channel). What a member refused themselves, only they can grant again: no
+    list of the shop's touches it, so that one that says no today and yes tomorrow does not either."""
+    if not told:
+        return
+    here = (consent.c.bucket == ref.bucket) & (consent.c.member_id == ref.id)
+    refused = select(consent.c.topic, consent.c.channel).where(here, consent.c.own_word, ~consent.c.granted)
+    kept = set() if own_word else {(topic, channel) for topic, channel in connection.execute(refused)}
+    key = {"bucket": ref.bucket, "member_id": ref.id}
+    proof = {"own_word": own_word, "evidence": evidence[:500], "at": now}
+    rows = [
+        {**key, "topic": topic, "channel": channel, "granted": granted, **proof}
+        for (topic, channel), granted in told.items()
+        if (topic, channel) not in kept
+    ]
+    put_rows(connection, consent, rows)
 
 
 def suppressions(connection: Connection, addresses: Iterable[tuple[str, str]]) -> dict[tuple[str, str], str]:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Connection, and_, select
+from sqlalchemy import Connection, and_, func, select
 
+from engage.store.members import MemberRef
 from engage.store.tables import answer, delivery, enrolment
 
 
@@ -22,10 +25,15 @@ class Given:
 
 @dataclass(frozen=True, slots=True)
 class SurveyPage:
-    """The question a delivery asked. `waiting`: the journey still stands at it, until `waiting_until` at most."""
+    """The question a delivery asked, and of whom. `waiting`: the journey still stands at it, until `waiting_until` at
+    most."""
 
+    member: MemberRef
     journey_id: str
     step_id: str
+    enrolment_id: int
+    run_context: Mapping[str, Any]
+    asked_at: datetime
     waiting: bool
     waiting_until: datetime | None
     given: Given | None
@@ -41,8 +49,13 @@ def survey_for(connection: Connection, delivery_id: int) -> SurveyPage | None:
     """None for a delivery that is not on file, or that belongs to no journey step."""
     row = connection.execute(
         select(
+            delivery.c.bucket,
+            delivery.c.member_id,
             delivery.c.journey_id,
             delivery.c.step_id,
+            delivery.c.enrolment_id,
+            enrolment.c.context,
+            func.coalesce(delivery.c.sent_at, delivery.c.queued_at).label("asked_at"),
             (and_(enrolment.c.status == "live", enrolment.c.step_id == delivery.c.step_id)).label("at_step"),
             (enrolment.c.visit == delivery.c.visit).label("same_visit"),
             enrolment.c.deadline_at,
@@ -66,7 +79,17 @@ def survey_for(connection: Connection, delivery_id: int) -> SurveyPage | None:
     if row is None:
         return None
     given = Given(row.score, row.choice, row.comment, row.answered_at) if row.answered_at else None
-    return SurveyPage(row.journey_id, row.step_id, bool(row.at_step and row.same_visit), row.deadline_at, given)
+    return SurveyPage(
+        member=MemberRef(row.bucket, row.member_id),
+        journey_id=row.journey_id,
+        step_id=row.step_id,
+        enrolment_id=row.enrolment_id,
+        run_context=row.context,
+        asked_at=row.asked_at,
+        waiting=bool(row.at_step and row.same_visit),
+        waiting_until=row.deadline_at,
+        given=given,
+    )
 
 
 def sent_on(connection: Connection, delivery_id: int) -> SentOn | None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, and_, insert, or_, select, update
+from sqlalchemy import Connection, and_, func, insert, or_, select, update
 
 from engage.core.advance import Purpose
 from engage.core.delivery import Status
@@ -18,8 +18,10 @@ from engage.store.members import MemberRef
 from engage.store.tables import answer, delivery, enrolment
 
 D = delivery.c
-# A menu word is taken as meant for the message that offered it this long.
-OFFER_FOR = timedelta(days=7)
+# A menu word is taken as meant for the message that offered it this long: as long as WeChat lets us reply to it.
+OFFER_FOR = timedelta(hours=48)
+# What a member may have in hand. Their answer can be quicker than the provider's to our call, which is then still open.
+_MAY_HAVE_ARRIVED = (Status.SENDING, Status.SENT, Status.AMBIGUOUS)
 # Receipts come late, twice and out of order: the highest rank wins, so that their order does not matter. A bounce after
 # a first “delivered” is a mail server changing its mind; the other way round does not happen.
 _RANK = {None: 0, Arrival.DEFERRED: 1, Arrival.DELIVERED: 2, Arrival.BOUNCED: 3}
@@ -69,7 +71,7 @@ def delivery_by_provider_id(connection: Connection, channel: str, provider_id: s
 def last_message(connection: Connection, ref: MemberRef, channel: str, since: datetime) -> DeliveryRow | None:
     """The newest message the member may be replying to, if it is not too old."""
     here = and_(D.bucket == ref.bucket, D.member_id == ref.id, D.channel == channel, D.sent_at >= since)
-    went = D.status.in_([Status.SENT, Status.AMBIGUOUS])
+    went = D.status.in_(_MAY_HAVE_ARRIVED)
     return next(iter(_rows(connection, and_(here, went), D.sent_at.desc(), D.id.desc())), None)
 
 
@@ -90,8 +92,8 @@ def note_arrival(connection: Connection, row: DeliveryRow, arrival: Arrival, cod
 
 
 def prove_arrival(connection: Connection, row: DeliveryRow, at: datetime) -> None:
-    """The member acted on the message, so it arrived; where the outcome of the send was unknown, that settles it."""
-    if row.status is Status.AMBIGUOUS:
+    """The member acted on the message, so it arrived; where the outcome of the send is not known, that settles it."""
+    if row.status in (Status.AMBIGUOUS, Status.SENDING):
         note_arrival(connection, row, Arrival.DELIVERED, "", at)
 
 
@@ -100,40 +102,55 @@ def prove_arrival(connection: Connection, row: DeliveryRow, at: datetime) -> Non
 
 @dataclass(frozen=True, slots=True)
 class AskedRow:
-    """A question that may still be answered, corrected or commented on this channel."""
+    """A question that may still be answered, corrected or commented on this channel. `standing`: its run waits at it;
+    else it went on, or ended, without an answer that has been read."""
 
     delivery: DeliveryRow
     asked_at: datetime
+    began_at: datetime  # when the wait for the answer began
+    standing: bool
     answered_at: datetime | None
     comment_at: datetime | None
 
 
-def asked(connection: Connection, ref: MemberRef, channel: str, now: datetime) -> list[AskedRow]:
-    """Newest first, one for each ask however often it was put. Open: its run still stands at it; or answered lately."""
+def asked(connection: Connection, ref: MemberRef, channel: str, at: datetime) -> list[AskedRow]:
+    """Questions as they were at `at`, newest first, one for each ask however often it was put: answered lately, or
+    unanswered while the run had not ended. Whether one that was left behind could still be answered, its deadline says.
+    """
     e, a = enrolment.c, answer.c
     of_run = and_(e.bucket == D.bucket, e.id == D.enrolment_id)
     given = and_(a.bucket == D.bucket, a.enrolment_id == D.enrolment_id, a.step_id == D.step_id, a.visit == D.visit)
     standing = and_(e.status == "live", e.step_id == D.step_id, e.visit == D.visit)
-    may_answer = or_(and_(standing, a.id.is_(None)), a.answered_at >= now - CORRECTION_WINDOW)
+    running = or_(e.status == "live", e.ended_at > at)
+    may_answer = or_(and_(running, a.id.is_(None)), a.answered_at >= at - CORRECTION_WINDOW)
     query = (
-        select(D.id, a.answered_at, a.comment_at)
+        select(D.id, _first_queued(), standing, a.answered_at, a.comment_at)
         .join_from(delivery, enrolment, of_run)
         .outerjoin(answer, given)
         .where(D.bucket == ref.bucket, D.member_id == ref.id, D.channel == channel, may_answer)
-        .where(D.purpose.in_([Purpose.ASK, Purpose.REMIND]), D.status.in_([Status.SENT, Status.AMBIGUOUS]))
+        .where(D.purpose.in_([Purpose.ASK, Purpose.REMIND]), D.status.in_(_MAY_HAVE_ARRIVED))
     )
-    known = {i: (answered_at, comment_at) for i, answered_at, comment_at in connection.execute(query)}
+    known = {i: (began_at, bool(stands), *given) for i, began_at, stands, *given in connection.execute(query)}
     here = and_(D.bucket == ref.bucket, D.id.in_(list(known)))
     newest: dict[str, AskedRow] = {}
     for row in _rows(connection, here, D.sent_at.desc(), D.id.desc()):
-        newest.setdefault(row.message_key, AskedRow(row, row.sent_at or now, *known[row.id]))
+        newest.setdefault(row.message_key, AskedRow(row, row.sent_at or at, *known[row.id]))
     return list(newest.values())
 
 
-def offers(connection: Connection, ref: MemberRef, channel: str, now: datetime) -> list[Offer]:
-    """Messages of the last days that offer menu words."""
-    here = and_(D.bucket == ref.bucket, D.member_id == ref.id, D.channel == channel, D.sent_at > now - OFFER_FOR)
-    went = D.status.in_([Status.SENT, Status.AMBIGUOUS])
+def _first_queued() -> Any:
+    """When the ask of this delivery was first put, on whichever channel: the moment its run came to the step."""
+    first = delivery.alias("first")
+    f = first.c
+    of_run = and_(f.bucket == D.bucket, f.enrolment_id == D.enrolment_id)
+    same = and_(of_run, f.step_id == D.step_id, f.visit == D.visit)
+    return select(func.min(f.queued_at)).where(same).correlate(delivery).scalar_subquery()
+
+
+def offers(connection: Connection, ref: MemberRef, channel: str, at: datetime) -> list[Offer]:
+    """Messages that offer menu words, of the two days before `at`."""
+    here = and_(D.bucket == ref.bucket, D.member_id == ref.id, D.channel == channel, D.sent_at > at - OFFER_FOR)
+    went = D.status.in_(_MAY_HAVE_ARRIVED)
     query = select(D.id, D.sent_at, D.offers).where(here, went, D.offers.is_not(None))
     return [Offer(i, at, tuple(words)) for i, at, words in connection.execute(query) if words]
 

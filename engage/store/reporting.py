@@ -18,6 +18,7 @@ from engage.core.measure import Csat, Lift, Nps, csat, lift, nps
 from engage.store.tables import answer, delivery, enrolment, event, task
 
 D, E = delivery.c, enrolment.c
+_UNSURE = (Status.AMBIGUOUS, Status.SENDING)  # whether they went out is not known, or not yet
 _RESPONSES = ("clicked", "replied", "answered")
 
 
@@ -48,7 +49,8 @@ def beginning(connection: Connection) -> datetime | None:
 @dataclass(frozen=True, slots=True)
 class Messages:
     """Of one journey on one channel. `sent` includes what bounced later; clicks and replies count messages, not taps.
-    `journey_id` None: no journey's, such as the confirmation of an opt-out."""
+    Segments and cost are of what went out, or may have; nobody charges for what was refused. `journey_id` None: no
+    journey's, such as the confirmation of an opt-out."""
 
     journey_id: str | None
     channel: str | None
@@ -66,14 +68,15 @@ class Messages:
 
 def messages(connection: Connection, period: Period) -> list[Messages]:
     """By journey and channel."""
+    charged = D.status.in_([Status.SENT, *_UNSURE])
     columns = (
         _count(D.status == Status.SENT).label("sent"),
-        _count(D.status.in_([Status.AMBIGUOUS, Status.SENDING])).label("ambiguous"),
+        _count(D.status.in_(_UNSURE)).label("ambiguous"),
         _count(D.status == Status.FAILED).label("failed"),
         _count(D.arrival == "delivered").label("delivered"),
         _count(D.arrival == "bounced").label("bounced"),
-        func.coalesce(func.sum(D.segments), 0).label("segments"),
-        func.coalesce(func.sum(D.cost), 0.0).label("cost"),
+        func.coalesce(func.sum(D.segments).filter(charged), 0).label("segments"),
+        func.coalesce(func.sum(D.cost).filter(charged), 0.0).label("cost"),
     )
     query = select(D.journey_id, D.channel, *columns).where(period.holds(D.first_sent_at))
     grouped = query.group_by(D.journey_id, D.channel).order_by(D.journey_id, D.channel)

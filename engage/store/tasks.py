@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import Connection, Integer, bindparam, func, insert, select, update
 
+from engage.store import members
 from engage.store.database import take_ids, upsert
 from engage.store.members import MemberRef
 from engage.store.tables import IS_UNTOLD, Instant, member, member_value, notice, task
 
 T = task.c
 N = notice.c
+_NEVER = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +98,13 @@ def _tasks(connection: Connection, *where: Any) -> list[TaskRow]:
 def open_tasks(connection: Connection, team: str | None = None) -> list[TaskRow]:
     """Urgent ones first, then by when they are due."""
     return _tasks(connection, T.closed_at.is_(None), *([T.team == team] if team else []))
+
+
+def addresses(connection: Connection, rows: Sequence[TaskRow]) -> dict[MemberRef, tuple[str, str]]:
+    """The (channel, address) that each member of these tasks wrote from last; any of theirs, if they never did."""
+    points = members.contact_points(connection, [row.member for row in rows]).values()
+    known = sorted((p for p in points if p["status"] == "active"), key=lambda p: p["last_inbound_at"] or _NEVER)
+    return {MemberRef(p["bucket"], p["member_id"]): (p["channel"], p["address"]) for p in known}
 
 
 def task_by_id(connection: Connection, task_id: int) -> TaskRow | None:

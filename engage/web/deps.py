@@ -9,19 +9,21 @@ from engage.channels.contract import CallbackSource
 from engage.clock import Clock
 from engage.content.links import Links
 from engage.core.catalog import Catalog
-from engage.core.journey.model import Journey
+from engage.runtime.applied import Applied
 from engage.store.database import Database
 
 
 @dataclass(frozen=True, slots=True)
 class WebDeps:
-    """`catalog` and `journeys` give what is applied now: both may change while the server runs. They are called on the
-    event loop, so they answer from memory."""
+    """`applied` gives what is applied now: it may change while the server runs. It is called on the event loop, so it
+    answers from memory."""
 
     database: Database
     clock: Clock
     links: Links
     sources: Mapping[str, CallbackSource]  # by name, as in /callbacks/<name>
-    catalog: Callable[[], Catalog]
-    journeys: Callable[[], Mapping[str, Journey]]  # by id
+    applied: Callable[[], Applied]
     api_keys: Mapping[str, str] = field(default_factory=dict, repr=False)  # name → key
+
+    def catalog(self) -> Catalog:
+        return self.applied().catalog

@@ -5,10 +5,11 @@ from __future__ import annotations
 import hashlib
 import json
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from sqlalchemy import Connection
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import FormData
 from starlette.requests import Request
@@ -18,10 +19,14 @@ from starlette.routing import Route
 from engage.content.render import render_words
 from engage.core.fact import Answered
 from engage.core.fact_json import fact_to_json
-from engage.core.journey.model import SCORE_RANGE, Ask, Step, Survey, Words, blocks_of
+from engage.core.journey.model import SCORE_RANGE, Ask, Survey, Words
 from engage.core.problem import Lang, Said
 from engage.core.reply import CORRECTION_WINDOW
+from engage.runtime.applied import Active, Applied
+from engage.runtime.wording import words_context
+from engage.store import advancing, members
 from engage.store.inbound import PAGE, Arrived
+from engage.store.members import Profile
 from engage.store.pages import Given, SurveyPage, survey_for
 from engage.web.body import read_form
 from engage.web.deps import WebDeps
@@ -46,11 +51,12 @@ _MISSING = {
 
 @dataclass(frozen=True, slots=True)
 class _Open:
-    """A question that still takes an answer, or a correction of the one on file."""
+    """A question that still takes an answer, or a correction of the one on file. `context`: what its words may read."""
 
     delivery_id: int
     ask: Ask
     given: Given | None
+    context: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,22 +107,21 @@ class SurveyPages:
     async def _find(self, request: Request) -> _Open | Response:
         """The open question behind the link; else the page that says why there is none."""
         delivery_id = self._deps.links.read_survey(request.path_params["token"])
-        survey = await run_in_threadpool(self._read, delivery_id) if delivery_id is not None else None
-        if delivery_id is None or survey is None:
-            return self._pages.notice(request, 404)
-        ask = self._ask(survey)
-        if ask is None or not self._takes_an_answer(survey):
-            return self._pages.notice(request, 410)
-        return _Open(delivery_id, ask, survey.given)
+        found = await run_in_threadpool(self._read, delivery_id) if delivery_id is not None else 404
+        return found if isinstance(found, _Open) else self._pages.notice(request, found)
 
-    def _read(self, delivery_id: int) -> SurveyPage | None:
+    def _read(self, delivery_id: int) -> _Open | int:
+        """The question, or the status of the page that says why there is none."""
+        applied = self._deps.applied()
         with self._deps.database.read() as connection:
-            return survey_for(connection, delivery_id)
-
-    def _ask(self, survey: SurveyPage) -> Ask | None:
-        journey = self._deps.journeys().get(survey.journey_id)
-        steps = _all_steps(journey.steps) if journey else ()
-        return next((step for step in steps if isinstance(step, Ask) and step.id == survey.step_id), None)
+            survey = survey_for(connection, delivery_id)
+            if survey is None:
+                return 404
+            active = applied.journeys.get(survey.journey_id)
+            ask = active.program.asks.get(survey.step_id) if active is not None else None
+            if ask is None or not self._takes_an_answer(survey):
+                return 410
+            return _Open(delivery_id, ask, survey.given, _context(connection, applied, active, survey))
 
     def _takes_an_answer(self, survey: SurveyPage) -> bool:
         now = self._deps.clock.now()
@@ -141,12 +146,20 @@ class SurveyPages:
         return Arrived(PAGE, key, fact_to_json(Answered(delivery_id, now, reply.score, reply.choice, reply.comment)))
 
 
+def _context(connection: Connection, applied: Applied, active: Active | None, survey: SurveyPage) -> dict[str, Any]:
+    """What the message read when it asked, so that the page puts the same question."""
+    ref, run_id, asked_at = survey.member, survey.enrolment_id, survey.asked_at
+    profile = members.profiles(connection, applied.catalog, [ref], asked_at).get(ref.id, Profile(None, None, {}))
+    answers = advancing.answer_words(connection, [run_id], [ref.bucket]).get(run_id)
+    return words_context(applied, profile, asked_at, active=active, run_context=survey.run_context, answers=answers)
+
+
 def _form_values(question: _Open, reply: _Reply, lang: Lang) -> dict[str, Any]:
     ask, given = question.ask, question.given
     low, high = _ENDS.get(ask.survey, (Said("", ""), Said("", "")))
     scores = SCORE_RANGE.get(ask.survey)
     return {
-        "question": render_words(ask.question.source, {}),
+        "question": render_words(ask.question.source, question.context),
         "scores": list(range(scores[0], scores[1] + 1)) if scores else [],
         "low": low.in_(lang),
         "high": high.in_(lang),
@@ -155,17 +168,17 @@ def _form_values(question: _Open, reply: _Reply, lang: Lang) -> dict[str, Any]:
         "options": ask.options if ask.survey is Survey.CHOICE else (),
         "chosen": reply.choice or (given.choice if given else None),
         "comment": reply.comment or (given.comment if given else None) or "",
-        "comment_question": _comment_question(ask, lang),
+        "comment_question": _comment_question(question, lang),
         "comment_limit": COMMENT_LIMIT,
         "words_needed": ask.survey is Survey.TEXT,
     }
 
 
-def _comment_question(ask: Ask, lang: Lang) -> str:
-    words: Words | None = ask.comment
+def _comment_question(question: _Open, lang: Lang) -> str:
+    words: Words | None = question.ask.comment
     if words is not None:
-        return render_words(words.source, {})
-    return (_YOUR_ANSWER if ask.survey is Survey.TEXT else _ANYTHING_ELSE).in_(lang)
+        return render_words(words.source, question.context)
+    return (_YOUR_ANSWER if question.ask.survey is Survey.TEXT else _ANYTHING_ELSE).in_(lang)
 
 
 def _read_reply(form: FormData, ask: Ask) -> _Reply:
@@ -192,10 +205,3 @@ def _clean(comment: str) -> str | None:
     lines = comment.replace("\r\n", "\n").replace("\r", "\n")
     kept = "".join(char for char in lines if char == "\n" or unicodedata.category(char) not in ("Cc", "Cs"))
     return kept.strip()[:COMMENT_LIMIT] or None
-
-
-def _all_steps(steps: Sequence[Step]) -> Iterator[Step]:
-    for step in steps:
-        yield step
-        for _, block in blocks_of(step):
-            yield from _all_steps(block)

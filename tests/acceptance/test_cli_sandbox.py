@@ -130,3 +130,34 @@ def test_the_sandbox_stands_in_for_this_machine_only(tmp_path):
     code, said = _ended(folder, "sandbox")
     assert code == 3
     assert "channels.sms.base_url is https://dysmsapi.aliyuncs.com" in said
+
+
+def test_a_taken_port_is_named_with_the_key_to_change(shop):
+    for number, key in (("sms", "channels.sms.base_url"), ("smtp", "channels.email.port"), ("phone", "--phone-port")):
+        others = dict(zip(shop.ports, _free_ports(len(shop.ports)), strict=True)) | {number: shop.ports[number]}
+        folder = shop.folder.with_name(f"taken_{number}")
+        assert _ended(folder.parent, "init", folder.name)[0] == 0
+        config = folder / "config.yaml"
+        text = config.read_text(encoding="utf-8")
+        for usual, name in _PORTS.items():
+            text = text.replace(usual, str(others[name]))
+        config.write_text(text, encoding="utf-8")
+        code, said = _ended(folder, "sandbox", "--phone-port", str(others["phone"]))
+        assert code == 4
+        assert f"127.0.0.1:{shop.ports[number]}" in said
+        assert f"set {key} to a free port" in said
+
+
+def test_an_sms_text_written_while_the_sandbox_runs_can_be_sent(shop):
+    template = shop.folder / "templates" / "welcome.sms.j2"
+    text = template.read_text(encoding="utf-8")
+    code = re.search(r"sms_template: *(\S+)", text)[1]
+    template.write_text(text.replace(code, "SMS_999999999").replace("您好", "早上好"), encoding="utf-8")
+    try:
+        assert _ended(shop.folder, "apply")[0] == 0
+        said = _ended(shop.folder, "send-test", "welcome", "M1", "--channel", "sms", "--to", "+8613800138000")
+    finally:
+        template.write_text(text, encoding="utf-8")
+        assert _ended(shop.folder, "apply")[0] == 0
+    assert said[0] == 0, said[1]
+    assert "王芳早上好" in shop.truth("sms")[-1]["text"]

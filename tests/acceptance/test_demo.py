@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from engage.demo import folder as folders
 from tests.acceptance.ledger import Truth, jsonl, reconcile, sent_after_opt_out, unrecorded_scores
 
 ASKED = ("--days", "30", "--members", "120", "--seed", "7")
@@ -93,7 +94,9 @@ def test_the_report_says_the_nps_that_follows_from_the_answers(demo: Path) -> No
 
 def test_the_terminal_shows_the_weeks_and_then_a_summary(demo: Path) -> None:
     said = (demo / "said.txt").read_text(encoding="utf-8")
-    assert len(re.findall(r"^Mon 20", said, re.MULTILINE)) >= 4
+    weeks = re.findall(r"^Mon 20.*", said, re.MULTILINE)
+    assert len(weeks) >= 4
+    assert re.search(r"not sent [1-9]\d* \(\d+ × \w.*\)$", weeks[-2])  # the last is of the summary
     assert all(journey in said for journey in MISSION)
     assert "no channel can be used" in said
 
@@ -143,3 +146,26 @@ def test_a_folder_with_other_things_in_it_is_left_alone(tmp_path: Path) -> None:
     done = engage("demo", "--exit", "--folder", str(tmp_path), check=False)
     assert done.returncode == 4
     assert os.listdir(tmp_path) == ["thesis.txt"]
+
+
+def test_a_demo_that_still_runs_is_not_cleared_away(tmp_path: Path) -> None:
+    folder = tmp_path / "demo"
+    with folders.begun(folder, 1, 1, 7):
+        before = sorted(folder.rglob("*"))
+        for more in ((), ("--resume",)):
+            done = engage("demo", "--exit", "--folder", str(folder), *more, check=False)
+            assert done.returncode == 4
+            assert f"process {os.getpid()}" in done.stderr
+        assert sorted(folder.rglob("*")) == before
+
+
+def test_a_demo_that_has_ended_is_cleared_away_whole(tmp_path: Path) -> None:
+    folder = tmp_path / "demo"
+    with folders.begun(folder, 1, 1, 7):
+        (folder / "truth").mkdir()
+        (folder / "truth" / "sms.jsonl").write_text("{}", encoding="utf-8")
+    with folders.begun(folder, 2, 1, 7) as settings:
+        assert settings.days == 2
+        assert not (folder / "truth").exists()
+    with folders.resumed(folder) as again:
+        assert again == settings

@@ -114,7 +114,7 @@ def reader(project: Path, tmp_path: Path) -> Iterator[Reader]:
     clock = VirtualClock(NIGHT)
     read, problems = read_project(project_files(folder)[0])
     assert read is not None, problems
-    world = World(folder, clock, 1, settings_of(config), (), Nobody(), (), read.library.approved_sms())
+    world = World(folder, clock, 1, settings_of(config), (), Nobody(), (), read.library.approved_sms)
     world.start()
     app = build(with_providers(config, world), clock, folder)
     app.server.start()

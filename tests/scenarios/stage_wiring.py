@@ -116,7 +116,7 @@ def build_house(
         people,
         Quiet(),
         (),
-        read_files(shipped_files()).library.approved_sms(),
+        read_files(shipped_files()).library.approved_sms,
     )
     world.start()
     app = build(config_of(world, port, setup), clock, folder)

@@ -2,9 +2,22 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+from itertools import permutations
+
+import pytest
 from small_journeys import COUPON, SERVICE, journey
 from stage import OpenStage, Stage
 
+from engage.core.fact import Followed, Happened, Unfollowed
+from engage.core.fact_json import fact_to_json
+from engage.runtime import membership
+from engage.runtime.reading import Reading
+from engage.runtime.receive import BULK_BATCH
+from engage.store import inbound
+from engage.store.inbound import Arrived
+
+Order = tuple[tuple[int, type[Followed] | type[Unfollowed]], ...]
 ADVERT = {"advert": journey("store_visited", COUPON)}
 REFUSED = "refused marketing on sms"
 NOTE = {"note": journey("coupon_used", SERVICE, topic="service")}
@@ -201,3 +214,74 @@ def test_a_paused_channel_leaves_the_others(stage: Stage) -> None:
     visits(stage)
     assert [channel for _, channel in stage.got("王芳")] == ["sms"]
     assert why_not(stage)["email"] == "channel is paused"
+
+
+def test_an_opt_out_is_read_before_the_five_thousand_facts_that_came_before_it(open_stage: OpenStage) -> None:
+    stage = open_stage("2026-11-23 22:00")
+    stage.member("王芳", sms=True)
+    stage.apply(ADVERT)
+    visits(stage)
+    with stage.daemon_down():
+        stage.clock.advance_to(stage.moment(1, "09:00"))
+        now = stage.clock.now()
+        used = fact_to_json(Happened("M9999", "coupon_used", {"code": "C1"}, now))
+        with stage.database.write() as connection:
+            inbound.put(connection, [Arrived(inbound.FILE, f"used:{n}", used) for n in range(5000)], now)
+        stage.types("王芳", "TD", channel="sms")
+        assert stage.engine.receive.tick() <= BULK_BATCH + 1
+        stage.engine.dispatch.tick()
+        stage.engine.dispatch.settle()
+        advert = stage.deliveries("王芳")[0]
+        assert {line["channel"]: line["why"] for line in advert.decision}["sms"] == REFUSED
+        with stage.database.write() as connection:  # the rest of the file proves nothing more
+            inbound.mark_read(connection, [row.id for row in stage.inbox(inbound.FILE)], now)
+
+
+def test_a_refusal_the_carrier_tells_of_is_an_event_like_any_other(stage: Stage) -> None:
+    """MBBLACK: the member has refused this sender at the carrier."""
+    stage.member("王芳", sms=True)
+    stage.apply(ADVERT)
+    visits(stage)
+    row = stage.delivery("王芳")
+    told = {"phone_number": stage.address("王芳", "sms"), "biz_id": row.provider_id, "out_id": row.payload["OutId"]}
+    told |= {"send_time": "2026-11-23 10:00:00", "report_time": "2026-11-23 10:00:05", "sms_size": "1"}
+    stage.sms_pushes(told | {"success": False, "err_code": "MBBLACK", "err_msg": ""})
+    (event,) = stage.events("王芳", "unsubscribed")
+    assert (event.channel, event.delivery_id, event.payload) == ("sms", row.id, {"channel": "sms", "topic": None})
+
+
+FOLLOW, UNFOLLOW, RETURN = (0, Followed), (10, Unfollowed), (20, Followed)
+
+
+@pytest.mark.parametrize("order", list(permutations([FOLLOW, UNFOLLOW])))
+def test_who_followed_and_left_has_left_in_whatever_order_it_is_told(stage: Stage, order: Order) -> None:
+    assert told_in(stage, order) == ("unfollowed", UNFOLLOW[0], None)
+    stage.happens("王芳", "coupon_used", code="C1")
+    assert why_not(stage)["wechat"] == "unfollowed"
+
+
+@pytest.mark.parametrize("order", list(permutations([FOLLOW, UNFOLLOW, RETURN])))
+def test_who_came_back_is_back_in_whatever_order_it_is_told(stage: Stage, order: Order) -> None:
+    assert told_in(stage, order) == ("active", RETURN[0], RETURN[0])
+
+
+def told_in(stage: Stage, order: Order) -> tuple[str, int, int | None]:
+    """The status, since when, and when the reply window was opened, in seconds since the first."""
+    stage.member("王芳", wechat=True)
+    stage.apply(NOTE)
+    stage.passes("1m")
+    began = stage.clock.now()
+    openid = stage.address("王芳", "wechat")
+    context = stage.engine.context
+    for number, (second, kind) in enumerate(order):
+        with stage.database.write() as connection:
+            reading = Reading(connection, stage.applied, context.channels, began, 1000 + number)
+            fact = kind("wechat", openid, began + timedelta(seconds=second))
+            if isinstance(fact, Followed):
+                membership.followed(reading, fact)
+            else:
+                membership.unfollowed(reading, fact)
+    (point,) = stage.points("王芳")
+    opened = point.window_opened_at
+    since = int((point.status_at - began).total_seconds())
+    return point.status, since, int((opened - began).total_seconds()) if opened else None

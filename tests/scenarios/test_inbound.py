@@ -213,3 +213,28 @@ def test_a_wechat_message_told_again_with_another_seal_is_one_message(stage: Sta
         assert stage.wechat_pushes("王芳", "9", msg_id=4242, attempt=attempt) == "success"
     assert [given.score for given in stage.answers("王芳")] == [9]
     assert [row.key for row in stage.inbox("wechat")].count("message:4242") == 1
+
+
+def test_an_address_that_is_somebody_elses_is_put_before_a_person(stage: Stage) -> None:
+    stage.member("王芳", sms=True)
+    stage.member("李雷", email=True)
+    stage.apply(NOTE)
+    number = stage.address("王芳", "sms")
+    stage.posts("/api/members", {"member": "M0002", "addresses": {"sms": number}})
+    assert [point.channel for point in stage.points("李雷")] == ["email"]
+    (task,) = stage.tasks()
+    assert (task.kind, task.name) == ("inbox", "李雷")
+    assert task.words == (
+        "李雷（M0002）登记的手机号 138****0001 已经属于另一位会员，这次没有改动。请核实：是同一个人，还是地址换了主人？"
+    )
+
+
+def test_a_list_says_only_what_is_new_to_the_address(stage: Stage) -> None:
+    """The same number again is no conflict with oneself, and what is known of it stays."""
+    stage.member("王芳", sms=True)
+    stage.apply(NOTE)
+    visits(stage)
+    stage.sms_pushes(receipt(stage, False, "UNDELIV"))
+    stage.registers("王芳", city="福州")
+    assert stage.points("王芳")[0].status == "unreachable"
+    assert stage.tasks() == []

@@ -155,3 +155,73 @@ def test_opt_out_words_count_alone_and_not_inside_a_sentence(stage: Stage) -> No
     assert stage.events("王芳", "unsubscribed") == []
     stage.types("王芳", "ｔｄ", channel="sms")  # full width
     assert len(stage.events("王芳", "unsubscribed")) == 1
+
+
+def test_an_answer_that_is_quicker_than_the_providers_is_an_answer(stage: Stage) -> None:
+    """The message is on the phone while our call is still open."""
+    stage.member("王芳", sms=True)
+    stage.apply({"ask": journey("store_visited", CSAT, topic="service")})
+    with stage.by_hand() as hand:
+        stage.happens("王芳", "store_visited", store="湖滨店")
+        hand.up_to_the_wire()
+        stage.types("王芳", "4", channel="sms")
+        hand.queue()
+        row = stage.deliveries("王芳")[0]
+        assert (row.status, row.arrival) == ("sent", "delivered")
+        hand.hand_over()
+    assert scores(stage) == {"taste": 4}
+    assert stage.tasks() == []
+
+
+def asked_for_a_day(stage: Stage) -> None:
+    """At ten, by SMS; the run stays for a week afterwards."""
+    question = NPS.replace("answer_within: 3d", "answer_within: 1d")
+    stage.member("王芳", sms=True)
+    stage.apply({"ask": journey("store_visited", question, "wait: 7d", topic="service")})
+    stage.happens("王芳", "store_visited", store="湖滨店")
+
+
+def test_an_answer_in_time_counts_although_the_run_went_on_before_it_was_read(stage: Stage) -> None:
+    asked_for_a_day(stage)
+    with stage.daemon_down():
+        stage.run_until(day=1, at="09:50")
+        stage.types("王芳", "9", channel="sms")
+        stage.clock.advance_to(stage.moment(1, "10:05"))
+        stage.engine.advance.tick()  # the loops of a daemon that comes up start in any order
+        assert (stage.run("王芳", "ask").step_id, scores(stage)) == ("wait>end", {})
+    stage.settle()
+    assert scores(stage) == {"nps": 9}
+    assert [event.payload["score"] for event in stage.events("王芳", "answered")] == [9]
+    assert stage.tasks() == []
+
+
+def test_an_answer_after_its_time_is_for_a_person(stage: Stage) -> None:
+    asked_for_a_day(stage)
+    stage.run_until(day=1, at="10:05")
+    stage.types("王芳", "9", channel="sms")
+    assert scores(stage) == {}
+    assert [task.words for task in stage.tasks()] == ["王芳：“9”"]
+
+
+def test_an_answer_written_after_the_run_was_over_is_for_a_person_although_its_time_was_not(stage: Stage) -> None:
+    stage.member("王芳", sms=True)
+    exits = "exit_if: [ { event: coupon_used } ]\n"
+    stage.apply({"ask": journey("store_visited", NPS, topic="service", more=exits)})
+    stage.happens("王芳", "store_visited", store="湖滨店")
+    stage.run_until(at="11:00")
+    stage.happens("王芳", "coupon_used", code="C1")
+    stage.run_until(at="11:30")
+    stage.types("王芳", "9", channel="sms")
+    assert scores(stage) == {}
+
+
+def test_a_digit_that_an_earlier_menu_offers_answers_the_question_that_came_after_it(stage: Stage) -> None:
+    stage.member("王芳", wechat=True)
+    menu = {"hello": journey("store_visited", "send: welcome", topic="service"), "nps_later": BOTH["nps_later"]}
+    stage.apply(menu)
+    stage.types("王芳", "在吗")
+    stage.happens("王芳", "store_visited", store="湖滨店")
+    stage.run_until(at="11:00")
+    stage.happens("王芳", "coupon_used", code="C1")
+    stage.types("王芳", "1")
+    assert scores(stage) == {"nps": 1}

@@ -18,6 +18,7 @@ from engage.core.delivery import (
     WIRE_DEADLINE,
     Recorded,
     Status,
+    quota_resets_at,
     record,
 )
 from engage.core.outcome import RETRYABLE, Accepted, Failure, Rejected, SendOutcome, Unknown
@@ -55,7 +56,7 @@ def test_a_definite_refusal_that_no_wait_cures_fails_and_frees_the_next_channel(
     assert what_became(Rejected(failure, "E1", "no")) == expected
 
 
-@pytest.mark.parametrize("failure", sorted(RETRYABLE))
+@pytest.mark.parametrize("failure", sorted(RETRYABLE - {Failure.QUOTA}))
 @pytest.mark.parametrize(("attempts", "minutes"), [(1, 1), (2, 5), (3, 15), (4, 60), (5, 180)])
 def test_a_refusal_that_time_may_cure_is_tried_again_with_growing_patience(
     failure: Failure, attempts: int, minutes: int
@@ -64,10 +65,28 @@ def test_a_refusal_that_time_may_cure_is_tried_again_with_growing_patience(
     assert recorded == Recorded(Status.PENDING, f"{failure} (429)", due_at=NOW + minutes * MINUTE)
 
 
-@pytest.mark.parametrize("failure", sorted({*RETRYABLE, Failure.WINDOW_CLOSED}))
+@pytest.mark.parametrize("failure", sorted({*RETRYABLE, Failure.WINDOW_CLOSED} - {Failure.QUOTA}))
 def test_after_the_last_attempt_it_has_failed(failure: Failure) -> None:
     recorded = what_became(Rejected(failure, "429"), attempts=MOST_ATTEMPTS)
     assert (recorded.status, recorded.failover, recorded.due_at) == (Status.FAILED, True, None)
+
+
+@pytest.mark.parametrize("attempts", [1, MOST_ATTEMPTS, MOST_ATTEMPTS + 1])
+def test_a_used_up_quota_waits_for_midnight_in_beijing_and_costs_no_attempt(attempts: int) -> None:
+    recorded = what_became(Rejected(Failure.QUOTA, "45009", "reach max api daily quota limit"), attempts=attempts)
+    midnight = datetime(2026, 11, 23, 16, tzinfo=UTC)
+    assert recorded == Recorded(Status.PENDING, "quota (45009) reach max api daily quota limit", due_at=midnight)
+
+
+@pytest.mark.parametrize(
+    ("now", "midnight"),
+    [("2026-11-23T15:59:59", "2026-11-23T16:00"), ("2026-11-23T16:00", "2026-11-24T16:00"),
+     ("2026-12-31T20:00", "2027-01-01T16:00")],
+    ids=["a second before", "at midnight, a day later", "over the year's end"],
+)  # fmt: skip
+def test_quotas_begin_anew_at_midnight_in_beijing(now: str, midnight: str) -> None:
+    moment = datetime.fromisoformat(now).replace(tzinfo=UTC)
+    assert quota_resets_at(moment) == datetime.fromisoformat(midnight).replace(tzinfo=UTC)
 
 
 def test_a_closed_reply_window_is_judged_again_at_once() -> None:
@@ -91,8 +110,8 @@ def test_an_unknown_outcome_is_repeated_only_where_the_repeat_surely_ends_inside
 
 
 def test_a_refusal_of_a_repeat_says_nothing_about_the_first_call() -> None:
-    recorded = what_became(Rejected(Failure.THROTTLED, "45009", "slow down"), repeat=True)
-    assert recorded == Recorded(Status.AMBIGUOUS, "refused on repeat: throttled 45009 slow down")
+    recorded = what_became(Rejected(Failure.THROTTLED, "45011", "slow down"), repeat=True)
+    assert recorded == Recorded(Status.AMBIGUOUS, "refused on repeat: throttled 45011 slow down")
 
 
 # --- what can never be ------------------------------------------------------------------------------------------
@@ -127,9 +146,11 @@ def test_every_record_is_a_move_the_table_knows(
 
 
 @given(_failures)
-def test_a_message_that_is_tried_again_and_again_settles_in_the_end(refused: Rejected) -> None:
-    outcomes = [what_became(refused, attempts=n).status for n in range(1, MOST_ATTEMPTS + 1)]
-    assert outcomes[-1] is Status.FAILED
+def test_a_message_that_is_tried_again_and_again_settles_in_the_end_unless_the_account_is_shut(
+    refused: Rejected,
+) -> None:
+    last = what_became(refused, attempts=MOST_ATTEMPTS)
+    assert last.status is (Status.PENDING if refused.failure is Failure.QUOTA else Status.FAILED)
 
 
 def test_the_table_names_every_status() -> None:

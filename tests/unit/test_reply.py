@@ -131,7 +131,6 @@ CORPUS: tuple[tuple[str, OpenQuestion | None, Meaning], ...] = (
     # and never a sentence that only contains them
     ("我要退订吗", NPS, PERSON),
     ("怎么退订", None, PERSON),
-    ("退订。", NPS, PERSON),
     ("不退订", NPS, PERSON),
     ("TD了", NPS, PERSON),
     ("T恤有吗", NPS, PERSON),
@@ -292,3 +291,8 @@ def test_a_score_is_always_inside_its_range(text: str) -> None:
     for question, lowest, highest in ((NPS, 0, 10), (CSAT, 1, 5)):
         found = meaning(text, question)
         assert not isinstance(found, ScoreGiven) or lowest <= found.score <= highest
+
+
+@pytest.mark.parametrize("text", ["退订。", "退订！", "Ｒ！", "TD.", " r ～", "。退订"])
+def test_what_a_keyboard_adds_does_not_hide_an_opt_out(text: str) -> None:
+    assert interpret(text, [], [], NOW) == OptOutWord()

@@ -222,6 +222,9 @@ def _target(entry: Entry, scope: Scope, problems: list[Problem]) -> Target | Non
         return None
     if dot and origin == "var":
         return _passed_value(entry, part, scope, problems)
+    if dot and origin == "member" and "member" not in scope.asked and part in scope.fields:
+        problems.append(misfits.as_in_templates(key.span, key.text, part))
+        return None
     if dot:
         return _answer_value(key, origin, part, scope, problems)
     return _field_value(key, scope, problems)

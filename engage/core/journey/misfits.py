@@ -34,6 +34,15 @@ def unknown(kind: str, span: Span, name: str, known: Iterable[str]) -> Problem:
     return Problem(code, span, said, label=did_you_mean(meant), notes=(few,) if few else ())
 
 
+def as_in_templates(span: Span, name: str, bare: str) -> Problem:
+    return Problem(
+        "E301",
+        span,
+        Said(f"a condition names a field without `member.`: `{name}`", f"条件里的字段不写 `member.`：`{name}`"),
+        help=(Said(f"write `{bare}`", f"请写 `{bare}`"),),
+    )
+
+
 _TYPES = {
     ValueType.TEXT: Said("text", "文字"),
     ValueType.NUMBER: Said("a number", "数字"),

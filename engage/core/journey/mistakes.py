@@ -194,6 +194,8 @@ def step_needs_a_verb(span: Span, text: str | None) -> Problem:
     shown = None if text is None else text.strip().splitlines()[0][:40] if text.strip() else ""
     label = Said("just text here", "这里只有文字") if shown else Said("nothing is done here", "这里什么都没有做")
     help = Said(f"did you mean  - send: {shown}  ?", f"您想写的是  - send: {shown}  吗？") if shown else None
+    if shown == "exit":
+        help = Said("an exit says why:  - exit: 已经下单", "exit 要写明原因：  - exit: 已经下单")
     return Problem(
         "E202",
         span,

@@ -337,7 +337,9 @@ def guess_wait(text: str) -> str | None:
     if (whole := guess_duration(spelt)) is not None:
         return whole
     parts = [part if part[:1].isdigit() else nearest(part, _WAIT_WORDS) or part for part in spelt.split()]
-    for guess in (" ".join(parts), " ".join(parts).replace("workdays ", "workday "), f"until {' '.join(parts)}"):
+    words = " ".join(parts)
+    with_at = " at ".join(words.rsplit(" ", 1))  # `3d 10:00`
+    for guess in (words, words.replace("workdays ", "workday "), with_at, f"until {words}"):
         if parse_wait(guess) and not isinstance(parse_wait(guess), UntilField):
             return guess
     return None

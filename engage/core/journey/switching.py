@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from engage.core.journey import misfits, mistakes, scalars
 from engage.core.journey.conditions import Asked
 from engage.core.journey.model import SCORE_RANGE, OptionCase, ScoreCase, Step, Survey, Switch
@@ -10,6 +12,7 @@ from engage.core.journey.options import is_empty, read_table
 from engage.core.journey.steps import Here
 from engage.core.problem import Said
 
+_DASHED = re.compile(r"(\d+)\s*[-–—~～至到]\s*(\d+)")  # dashes that people type
 _RESERVED = ("no_answer", "else")
 
 
@@ -96,7 +99,7 @@ def _scores(entry: Entry, lowest: int, highest: int, here: Here) -> tuple[int, i
     ends = (exact, exact) if exact is not None else scalars.number_range(key, here.problems)
     if ends is None or any(end is not None and end % 1 for end in ends):
         wanted = Said("scores like 0..6 or 7, `no_answer` or `else`", " 0..6 或 7 这样的分数、`no_answer` 或 `else`")
-        here.problems.append(mistakes.wrong_shape(key.span, Said("a case", "每一项"), wanted))
+        here.problems.append(mistakes.wrong_shape(key.span, Said("a case", "每一项"), wanted, _with_dots(key.text)))
         return None
     low = lowest if ends[0] is None else int(ends[0])
     high = highest if ends[1] is None else int(ends[1])
@@ -107,6 +110,12 @@ def _scores(entry: Entry, lowest: int, highest: int, here: Here) -> tuple[int, i
         here.problems.append(misfits.score_out_of_range(key.span, _answer(here), lowest, highest))
         return None
     return low, high
+
+
+def _with_dots(text: str) -> Said | None:
+    """`1-3`, `1~3` → `1..3`."""
+    found = _DASHED.fullmatch(text)
+    return Said(f"write {found[1]}..{found[2]}", f"请写 {found[1]}..{found[2]}") if found else None
 
 
 def _no_gaps(missing: list[int], table: Table, survey: Survey, here: Here) -> None:

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from email import message_from_string, policy
 from typing import Any
 
+from engage.sandbox.links import links_in, without_anchors
 from engage.sandbox.model import Handover, Link
 
 Json = dict[str, Any]
@@ -42,9 +43,10 @@ def drawn(handover: Handover) -> Json:
             return _chat_message(handover)
 
 
-def runs(text: str, links: Sequence[Link]) -> list[Json]:
-    """The text cut at its links: pieces with `link`, the place among the links, can be tapped."""
-    return list(_cut(text, links))
+def runs(text: str, links: Sequence[Link], before: int = 0) -> list[Json]:
+    """The text cut at its links: pieces with `link`, the place among the message's links, can be tapped. `before`: how
+    many links the message has before these."""
+    return list(_cut(text, links, before))
 
 
 def snippet(handover: Handover) -> str:
@@ -53,9 +55,9 @@ def snippet(handover: Handover) -> str:
     return words if len(words) <= _SNIPPET else words[: _SNIPPET - 1] + "…"
 
 
-def _cut(text: str, links: Sequence[Link]) -> Iterator[Json]:
+def _cut(text: str, links: Sequence[Link], before: int) -> Iterator[Json]:
     cursor = 0
-    for place, link in enumerate(links):
+    for place, link in enumerate(links, before):
         found = text.find(link.words, cursor)
         if found < 0 or not link.words:
             continue
@@ -80,15 +82,22 @@ def _chat_message(handover: Handover) -> Json:
             title, _, words = handover.text.partition("\n")
             return {"shape": "news", "title": title, "words": words, "link": _only_link(handover)}
         case "msgmenu":
-            menu = payload["msgmenu"]
-            return {
-                "shape": "menu",
-                "head": str(menu.get("head_content", "")),
-                "items": [{"id": item, "words": words} for item, words in handover.menu],
-                "tail": str(menu.get("tail_content", "")),
-            }
+            return _menu(handover, payload["msgmenu"])
         case _:
             return _bubble(handover)
+
+
+def _menu(handover: Handover, menu: Mapping[str, Any]) -> Json:
+    """The message's links are those above the choices, then those below."""
+    head, tail = (str(menu.get(name, "")) for name in ("head_content", "tail_content"))
+    below = links_in(tail)
+    before = len(handover.links) - len(below)
+    return {
+        "shape": "menu",
+        "head": runs(without_anchors(head), links_in(head)),
+        "items": [{"id": item, "words": words} for item, words in handover.menu],
+        "tail": runs(without_anchors(tail), below, before),
+    }
 
 
 def _notice(handover: Handover, data: Mapping[str, Any]) -> Json:

@@ -114,7 +114,8 @@ WECHAT_REFUSALS: list[tuple[Any, Failure]] = [
     (wechat_error(40003), Failure.INVALID_ADDRESS),
     (wechat_error(43004), Failure.UNREACHABLE),
     (wechat_error(48002), Failure.UNREACHABLE),
-    (wechat_error(45009), Failure.THROTTLED),
+    (wechat_error(45009), Failure.QUOTA),
+    (wechat_error(45011), Failure.THROTTLED),
     (wechat_error(43117), Failure.THROTTLED),
     (wechat_error(40249), Failure.CONTENT),
     (wechat_error(47003), Failure.CONTENT),
@@ -125,6 +126,8 @@ WECHAT_REFUSALS: list[tuple[Any, Failure]] = [
 SMS_REFUSALS: list[tuple[Any, Failure]] = [
     (aliyun_error("isv.MOBILE_NUMBER_ILLEGAL"), Failure.INVALID_ADDRESS),
     (aliyun_error("isv.BUSINESS_LIMIT_CONTROL"), Failure.THROTTLED),
+    (aliyun_error("isv.DAY_LIMIT_CONTROL"), Failure.QUOTA),
+    (aliyun_error("isv.MONTH_LIMIT_CONTROL"), Failure.QUOTA),
     (aliyun_error("Throttling.User", 400), Failure.THROTTLED),
     (aliyun_error("isv.SMS_CONTENT_ILLEGAL"), Failure.CONTENT),
     (aliyun_error("isv.SOMETHING_NEW"), Failure.CONTENT),

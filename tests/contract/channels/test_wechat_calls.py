@@ -138,7 +138,7 @@ def test_threads_with_the_same_stale_token_renew_it_once() -> None:
         (wechat_error(40013), Failure.CONFIGURATION),
         (wechat_error(40001), Failure.CONFIGURATION),
         (wechat_error(40243), Failure.CONFIGURATION),
-        (wechat_error(45009), Failure.THROTTLED),
+        (wechat_error(45009), Failure.QUOTA),
         (wechat_error(-1), Failure.PROVIDER_ERROR),
         (said({"access_token": "", "expires_in": 7200}), Failure.PROVIDER_ERROR),
         (said({"expires_in": 7200}), Failure.PROVIDER_ERROR),

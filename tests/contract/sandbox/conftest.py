@@ -57,10 +57,10 @@ def make_bench(engine: tuple[Engine, str], tmp_path: Path) -> Iterator[MakeBench
         )
         clock = VirtualClock(at)
         templates = {"SMS_1": "${name}，生日快乐。拒收请回复R", "SMS_2": "您的茶已寄出"}
-        world = World(folder, clock, seed, settings, people, behaviour or Told(), script, templates)
+        world = World(folder, clock, seed, settings, people, behaviour or Told(), script, lambda: templates)
         world.start()
         worlds.append(world)
-        return Bench(world, clock, stand_in, settings, folder)
+        return Bench(world, clock, stand_in, settings, folder, templates)
 
     yield make
     for world in worlds:

@@ -100,6 +100,7 @@ class Bench:
     engine: Engine
     settings: SandboxSettings
     folder: Path
+    sms_texts: dict[str, str]  # approved, by code
 
     def go_on(self, span: timedelta) -> None:
         """Let time pass, stopping at each thing that is due on the way, as the driver does."""

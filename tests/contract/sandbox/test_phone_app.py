@@ -215,11 +215,31 @@ def test_a_menu_is_tapped(page: PhonePage) -> None:
     menu = {"head_content": "喝着还满意吗？", "list": items, "tail_content": "也可以打字"}
     page.bench.wechat("message/custom/send", {"touser": OPENID, "msgtype": "msgmenu", "msgmenu": menu})
     drawn = page.see(LIN.key)["chats"]["wechat"][-1]
-    assert (drawn["shape"], drawn["head"], drawn["tail"]) == ("menu", "喝着还满意吗？", "也可以打字")
+    assert (drawn["shape"], drawn["head"], drawn["tail"]) == (
+        "menu",
+        [{"text": "喝着还满意吗？"}],
+        [{"text": "也可以打字"}],
+    )
     assert drawn["items"] == [{"id": "s5", "words": "很满意"}, {"id": "s1", "words": "不满意"}]
     assert page.do(LIN.key, act="tap", message=drawn["id"], item="s5")
     assert page.bench.told()[-1].content == "很满意"
     assert page.see(LIN.key)["chats"]["wechat"][-1]["text"] == "很满意"
+
+
+def test_links_above_and_below_the_choices_of_a_menu_can_be_tapped(page: PhonePage) -> None:
+    page.do(LIN.key, act="type", channel="wechat", text="在吗")
+    menu = {
+        "head_content": "<a href='http://x.example/one'>这里</a>看答案",
+        "list": [{"id": "s5", "content": "很满意"}],
+        "tail_content": "或 <a href='http://x.example/two'>这里</a>",
+    }
+    page.bench.wechat("message/custom/send", {"touser": OPENID, "msgtype": "msgmenu", "msgmenu": menu})
+    drawn = page.see(LIN.key)["chats"]["wechat"][-1]
+    assert drawn["head"] == [{"text": "这里", "link": 0}, {"text": "看答案"}]
+    assert drawn["tail"] == [{"text": "或 "}, {"text": "这里", "link": 1}]
+    handover = page.bench.world.phone(LIN.key).received[-1]
+    assert [link.url for link in handover.links] == ["http://x.example/one", "http://x.example/two"]
+    assert "<a" not in handover.text
 
 
 def test_cards_have_a_title_rows_and_a_link(page: PhonePage) -> None:

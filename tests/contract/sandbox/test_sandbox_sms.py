@@ -54,6 +54,13 @@ def test_a_message_is_filled_in_and_handed_over(bench: Bench) -> None:
     assert bench.text_message()["BizId"] != answer["BizId"]
 
 
+def test_a_text_approved_later_is_known_from_then_on(bench: Bench) -> None:
+    assert bench.text_message(template="SMS_9")["Code"] == "isv.SMS_TEMPLATE_ILLEGAL"
+    bench.sms_texts["SMS_9"] = "${name}，新茶到了"
+    assert bench.text_message(template="SMS_9")["Code"] == "OK"
+    assert bench.world.phone(LIN.key).received[-1].text == "【山野茶事】林晚，新茶到了"
+
+
 @pytest.mark.parametrize(
     ("changes", "status", "code"),
     [

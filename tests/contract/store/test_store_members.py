@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from itertools import product
 from typing import Any
 
@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy.exc import StatementError
-from store_bench import CATALOG, DAY, HOUR, NOW, Bench
+from store_bench import CATALOG, DAY, HOUR, MINUTE, NOW, Bench
 
 from engage.core.condition import ValueType
 from engage.store import members
@@ -134,6 +134,45 @@ def test_a_new_address_starts_afresh_and_the_same_one_keeps_its_state(bench: Ben
         0,
         None,
     )
+
+
+def test_an_address_that_is_somebody_elses_stays_theirs_and_the_others_are_taken(bench: Bench) -> None:
+    owner, ref = bench.member(), bench.member()
+    members.put_contact_point(bench.connection, owner, "sms", "+861", NOW)
+    given = {"sms": "+861", "email": "a@example.com"}
+    assert members.put_contact_points(bench.connection, ref, given, NOW) == {"sms": "+861"}
+    assert {channel for _, channel in members.contact_points(bench.connection, [ref])} == {"email"}
+    assert members.find(bench.connection, "sms", ["+861"]) == {"+861": owner}
+
+
+def test_what_is_known_of_an_address_is_not_replaced_by_what_was_true_before(bench: Bench) -> None:
+    ref = bench.member()
+    members.put_contact_point(bench.connection, ref, "wechat", "oABC", NOW)
+    assert members.change_status(bench.connection, ref, "wechat", "unfollowed", NOW + HOUR)
+    assert not members.change_status(bench.connection, ref, "wechat", "active", NOW + HOUR - timedelta(seconds=1))
+    assert bench.row("contact_point")["status"] == "unfollowed"
+    in_that_second = NOW + HOUR + timedelta(milliseconds=600)
+    assert members.change_status(bench.connection, ref, "wechat", "unreachable", in_that_second)
+    assert members.change_status(bench.connection, ref, "wechat", "active", NOW + HOUR)  # theirs has no fractions
+
+
+def test_the_last_act_is_the_newest_however_late_an_older_one_is_told(bench: Bench) -> None:
+    ref = bench.member()
+    members.put_contact_point(bench.connection, ref, "sms", "+861", NOW)
+    for at in (NOW + HOUR, NOW, NOW + MINUTE):
+        members.note_inbound(bench.connection, ref, "sms", at)
+    assert bench.row("contact_point")["last_inbound_at"] == NOW + HOUR
+
+
+def test_a_window_is_closed_unless_it_was_opened_later(bench: Bench) -> None:
+    ref = bench.member()
+    members.put_contact_point(bench.connection, ref, "wechat", "oABC", NOW)
+    window = {"window_act": "message", "window_opened_at": NOW + HOUR, "window_used": 3}
+    members.change_contact_point(bench.connection, ref, "wechat", **window)
+    members.close_window(bench.connection, ref, "wechat", NOW)
+    assert bench.row("contact_point")["window_act"] == "message"
+    members.close_window(bench.connection, ref, "wechat", NOW + HOUR)
+    assert (bench.row("contact_point")["window_act"], bench.row("contact_point")["window_used"]) == (None, 0)
 
 
 def test_messages_taken_from_a_window_can_be_given_back_but_never_below_none(bench: Bench) -> None:

@@ -159,8 +159,9 @@ def test_what_a_member_did_with_a_message_proves_nothing_new_about_a_settled_one
     assert bench.row("delivery", id=claimed.id)["arrival"] is None
 
 
-def test_what_a_member_did_with_an_ambiguous_message_proves_that_it_arrived(bench: Bench) -> None:
-    claimed = sends(bench, bench.member(), Recorded(Status.AMBIGUOUS, "?"))
+@pytest.mark.parametrize("recorded", [Recorded(Status.AMBIGUOUS, "?"), None], ids=["no answer", "call still open"])
+def test_what_a_member_did_with_a_message_proves_that_it_arrived(bench: Bench, recorded: Recorded | None) -> None:
+    claimed = sends(bench, bench.member(), recorded)
     receiving.prove_arrival(bench.connection, row_of(bench, claimed), NOW)
     row = bench.row("delivery", id=claimed.id)
     assert (row["status"], row["arrival"]) == (Status.SENT, Arrival.DELIVERED)
@@ -252,7 +253,8 @@ def test_two_messages_of_one_question_have_one_answer(bench: Bench, question: Cl
 
 
 def open_on(bench: Bench, ref: MemberRef, channel: str = "sms") -> list[int]:
-    return [row.delivery.id for row in receiving.asked(bench.connection, ref, channel, bench.now)]
+    asked = receiving.asked(bench.connection, ref, channel, bench.now)
+    return [row.delivery.id for row in asked if row.standing or row.answered_at is not None]
 
 
 def stands_at(bench: Bench, run_id: int, step_id: str, **more: Any) -> None:
@@ -272,6 +274,32 @@ def test_a_question_is_open_on_its_channel_while_its_run_stands_at_it(bench: Ben
     assert open_on(bench, ref) == []
     stands_at(bench, run_id, "nps", visit=0, status="ended")
     assert open_on(bench, ref) == []
+
+
+def test_a_question_that_was_left_behind_is_told_until_its_run_ends(bench: Bench) -> None:
+    """Whether its deadline had passed is for the reader to say, who knows the step."""
+    ref = bench.member()
+    run_id = bench.enters(ref)
+    bench.now += MINUTE
+    claimed = asks(bench, ref, run_id)
+    stands_at(bench, run_id, "hello")
+    (row,) = receiving.asked(bench.connection, ref, "sms", NOW + HOUR)
+    queued_at = bench.row("delivery", id=claimed.id)["queued_at"]
+    assert (row.delivery.id, row.standing, row.began_at) == (claimed.id, False, queued_at)
+    stands_at(bench, run_id, "hello", status="ended", ended_at=NOW + HOUR)
+    assert len(receiving.asked(bench.connection, ref, "sms", NOW + HOUR - MINUTE)) == 1
+    assert receiving.asked(bench.connection, ref, "sms", NOW + HOUR) == []
+
+
+def test_the_wait_for_an_answer_begins_with_the_first_message_on_whichever_channel(bench: Bench) -> None:
+    ref = bench.member()
+    run_id = bench.enters(ref)
+    first = asks(bench, ref, run_id, on="wechat")
+    bench.now += HOUR
+    dispatching.queue_next_hop(bench.connection, ref, first.id, bench.now, bench.now)
+    bench.begins_sending(bench.claims_one(), channel="sms")
+    (row,) = receiving.asked(bench.connection, ref, "sms", bench.now)
+    assert (row.delivery.id == first.id, row.began_at) == (False, NOW)
 
 
 def test_an_answered_question_stays_open_to_corrections_for_a_day(bench: Bench) -> None:
@@ -304,9 +332,13 @@ def test_questions_come_newest_first_each_once_however_often_it_was_put(bench: B
 
 
 @pytest.mark.parametrize(
-    ("recorded", "is_open"), [(Recorded(Status.AMBIGUOUS, "?"), True), (Recorded(Status.FAILED, "x"), False)]
+    ("recorded", "is_open"),
+    [(Recorded(Status.AMBIGUOUS, "?"), True), (None, True), (Recorded(Status.FAILED, "x"), False)],
+    ids=["no answer", "the call is still open", "refused"],
 )
-def test_a_question_that_may_have_arrived_may_be_answered(bench: Bench, recorded: Recorded, is_open: bool) -> None:
+def test_a_question_that_may_have_arrived_may_be_answered(
+    bench: Bench, recorded: Recorded | None, is_open: bool
+) -> None:
     ref = bench.member()
     run_id = bench.enters(ref)
     stands_at(bench, run_id, "nps")
@@ -323,7 +355,8 @@ def test_offers_are_the_menu_words_of_the_last_days(bench: Bench) -> None:
     sends(bench, bench.member(), offers=["8"])
     assert receiving.offers(bench.connection, ref, "sms", bench.now) == [Offer(first.id, NOW, ("1", "2"))]
     assert receiving.offers(bench.connection, ref, "wechat", bench.now) == []
-    assert receiving.offers(bench.connection, ref, "sms", NOW + 7 * DAY) == []
+    assert receiving.offers(bench.connection, ref, "sms", NOW + 2 * DAY - MINUTE) != []
+    assert receiving.offers(bench.connection, ref, "sms", NOW + 2 * DAY) == []
 
 
 # --- responses as events ----------------------------------------------------------------------------------------

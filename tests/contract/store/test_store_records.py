@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 from sqlalchemy.event import listen, remove
 from store_bench import DAY, HOUR, MINUTE, NOW, Bench, a_journey
 
-from engage.store import inbound, journeys, state, tasks
+from engage.store import inbound, journeys, members, state, tasks
 from engage.store.database import take_ids
 from engage.store.inbound import Arrived
 from engage.store.tasks import NewTask
@@ -99,6 +99,18 @@ def test_tasks_are_listed_urgent_first_then_by_when_they_are_due(bench: Bench) -
         opens(bench, key, words=key, urgent=urgent, due_at=due_at)
     assert [task.words for task in tasks.open_tasks(bench.connection)] == ["fire", "today", "tomorrow", "whenever"]
     assert tasks.open_tasks(bench.connection)[0].name == "王芳"
+
+
+def test_the_member_of_a_task_is_found_where_they_wrote_from_last(bench: Bench) -> None:
+    ref, silent = bench.member(), bench.member()
+    members.put_contact_points(bench.connection, ref, {"sms": "+8613800138000", "email": "a@example.com"}, NOW)
+    members.note_inbound(bench.connection, ref, "email", NOW)
+    members.put_contact_points(bench.connection, silent, {"sms": "+8613900139000"}, NOW)
+    for each in (ref, silent, bench.member()):
+        tasks.open_task(bench.connection, NewTask(each, "k", "inbox", None, "在吗"), NOW)
+    found = tasks.addresses(bench.connection, tasks.open_tasks(bench.connection))
+    assert found == {ref: ("email", "a@example.com"), silent: ("sms", "+8613900139000")}
+    assert tasks.addresses(bench.connection, []) == {}
 
 
 def test_a_task_is_closed_once(bench: Bench) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -10,10 +11,13 @@ from pathlib import Path
 import httpx
 import pytest
 from sqlalchemy import event
-from web_world import World
+from web_world import SMS_SECRET, World
 
+from engage.channels.email import inbound as mail_pushes
+from engage.channels.sms import inbound as sms_pushes
+from engage.channels.wechat import safe_mode
 from engage.store.inbound import Arrived
-from engage.web.callbacks import BODY_LIMIT
+from engage.web.callbacks import BODY_LIMIT, BODY_LIMITS
 from engage.web.inbox import Inbox
 
 
@@ -49,6 +53,25 @@ def test_bodies_are_capped_however_they_are_sent(world: World) -> None:
 
     assert world.client.post("/callbacks/parrot/right", content=b"x" * (BODY_LIMIT + 1)).status_code == 413
     assert world.client.post("/callbacks/parrot/right", content=stream()).status_code == 413
+
+
+def test_an_sms_push_of_many_hundred_reports_is_taken_whole(world: World) -> None:
+    reports = [
+        {"phone_number": "13800000001", "report_time": "2026-11-23 10:00:05", "success": True, "err_code": "DELIVERED",
+         "err_msg": "用户接收成功", "sms_size": "1", "biz_id": f"93270230408041{number:06}^0", "out_id": str(number)}
+        for number in range(1500)
+    ]  # fmt: skip
+    body = json.dumps(reports)
+    assert BODY_LIMIT < len(body) < BODY_LIMITS["aliyun_sms"]
+    assert world.client.post(f"/callbacks/aliyun_sms/{SMS_SECRET}", content=body).status_code == 200
+    assert len(world.stored("aliyun_sms")) == 1500
+    over = b" " * (BODY_LIMITS["aliyun_sms"] + 1)
+    assert world.client.post(f"/callbacks/aliyun_sms/{SMS_SECRET}", content=over).status_code == 413
+
+
+def test_the_door_lets_in_what_each_reader_takes() -> None:
+    assert BODY_LIMITS == {"aliyun_sms": sms_pushes.BODY_LIMIT, "email": mail_pushes.BODY_LIMIT}
+    assert safe_mode.BODY_LIMIT == BODY_LIMIT
 
 
 def test_a_replay_changes_nothing(world: World) -> None:

@@ -83,6 +83,25 @@ def test_an_open_question_needs_words_and_escapes_its_own(world: World) -> None:
     assert world.client.post(_path(world, delivery_id), data={"comment": "太慢"}).status_code == 200
 
 
+def test_the_page_puts_the_question_as_the_message_did(world: World) -> None:
+    """With the member's fields, what began the run, and their earlier answers."""
+    delivery_id = world.asked("visit", name="王<芳>", context={"event": {"store": "湖滨店"}, "var": {}})
+    world.answered(delivery_id, ago=timedelta(hours=2), score=9)
+    page = world.client.get(_path(world, delivery_id))
+    assert "<h1>王&lt;芳&gt;，湖滨店的茶还满意吗？上次您给了 9 分</h1>" in page.text
+
+
+def test_what_is_not_known_of_the_member_is_a_dash(world: World) -> None:
+    page = world.client.get(_path(world, world.asked("visit")))
+    assert page.status_code == 200
+    assert "<h1>—，—的茶还满意吗？上次您给了 — 分</h1>" in page.text
+
+
+def test_the_comment_is_asked_for_in_the_words_of_the_journey(world: World) -> None:
+    page = world.client.get(_path(world, world.asked("csat", name="王芳")))
+    assert "王芳，哪里可以更好？" in page.text
+
+
 def test_what_a_member_types_is_never_markup(world: World) -> None:
     delivery_id = world.asked()
     page = world.client.post(_path(world, delivery_id), data={"score": "x", "comment": "</textarea><script>alert(1)"})

@@ -13,16 +13,22 @@ import httpx
 from sqlalchemy import JSON, Boolean, Integer, String, Table, insert, select
 
 from engage.channels.contract import CallbackRequest, CallbackSource, RawRecord, Received, Refused
+from engage.channels.registry import build_sources
 from engage.clock import VirtualClock
+from engage.config import Channels
+from engage.content.library import Library
 from engage.content.links import Links
 from engage.core.catalog import RESPONSE_EVENTS, Brand, Catalog, Event, Field, Topic, TopicClass
 from engage.core.condition import ValueType
 from engage.core.fact import Fact
 from engage.core.fact_json import fact_from_json
 from engage.core.journey.model import Ask, Journey, Manual, ScoreCase, Survey, Switch, Words
+from engage.core.journey.program import Program
 from engage.core.problem import Span
+from engage.runtime.applied import Active, Applied
+from engage.store import members
 from engage.store.database import Database
-from engage.store.tables import Instant, answer, bucket_of, delivery, enrolment, inbound, metadata
+from engage.store.tables import Instant, answer, delivery, enrolment, inbound, metadata
 from engage.web.app import make_app
 from engage.web.deps import WebDeps
 from engage.web.server import Server
@@ -30,7 +36,10 @@ from engage.web.server import Server
 NOW = datetime(2026, 11, 23, 2, 0, tzinfo=UTC)  # Monday 10:00 in Shanghai
 API_KEY = "shop-key-of-the-tests"
 SIGNING_KEY = "0123456789abcdef0123456789abcdef"
-MEMBER_ID = 1
+SMS_SECRET = "push-secret-of-the-tests"
+CHANNELS = Channels.model_validate(
+    {"sms": {"access_key_id": "k", "access_key_secret": "s", "sign_name": "山野茶事", "callback_secret": SMS_SECRET}}
+)
 SPAN = Span("journeys/nps.yaml", 1, 1, 1, 1)
 
 CATALOG = Catalog(
@@ -62,18 +71,26 @@ def _ask(step_id: str, survey: Survey, question: str, **more: object) -> Ask:
 
 
 NPS = _ask("nps", Survey.NPS, "您有多大可能把「山野茶事」推荐给朋友？", comment=Words("我们怎样能做得更好？", SPAN))
-CSAT = _ask("csat", Survey.CSAT, "这次泡茶顺利吗？")
+CSAT = _ask("csat", Survey.CSAT, "这次泡茶顺利吗？", comment=Words("{{ member.name }}，哪里可以更好？", SPAN))
 CHOICE = _ask("taste", Survey.CHOICE, "您更常喝哪一种？", options=("绿茶", "红茶"))
 TEXT = _ask("why", Survey.TEXT, "是什么让您不满意？ <b>请直说</b>")
-JOURNEYS = {
-    "nps": Journey(
-        id="nps",
-        title="NPS 回访",
-        start=Manual(),
-        # One question stands inside another step, as follow-ups do.
-        steps=(NPS, Switch(id="switch", span=SPAN, answer="nps", cases=(ScoreCase(0, 10, (CSAT, CHOICE, TEXT)),))),
+VISIT = _ask("visit", Survey.CSAT, "{{ member.name }}，{{ event.store }}的茶还满意吗？上次您给了 {{ nps.score }} 分")
+JOURNEY = Journey(
+    id="nps",
+    title="NPS 回访",
+    start=Manual(),
+    # Most questions stand inside another step, as follow-ups do.
+    steps=(NPS, Switch(id="switch", span=SPAN, answer="nps", cases=(ScoreCase(0, 10, (CSAT, CHOICE, TEXT, VISIT)),))),
+)
+
+
+def _applied() -> Applied:
+    library, problems = Library.read({}, CATALOG)
+    assert not problems
+    active = Active(
+        JOURNEY, Program(JOURNEY), version=1, draining=False, since=NOW, interests=frozenset(), any_event=False
     )
-}
+    return Applied(CATALOG, {JOURNEY.id: active}, library, "1")
 
 
 _LEAST: tuple[tuple[type, object], ...] = ((Instant, NOW), (JSON, {}), (Boolean, False), (String, ""), (Integer, 0))
@@ -130,14 +147,14 @@ class World:
         self.links = Links(SIGNING_KEY, "http://engage.test")
         self.parrot = Parrot()
         self._numbers = itertools.count(1)
-        sources: Mapping[str, CallbackSource] = {"parrot": self.parrot}
+        sources: Mapping[str, CallbackSource] = {"parrot": self.parrot, **build_sources(CHANNELS)}
+        applied = _applied()
         deps = WebDeps(
             database=self.database,
             clock=self.clock,
             links=self.links,
             sources=sources,
-            catalog=lambda: CATALOG,
-            journeys=lambda: JOURNEYS,
+            applied=lambda: applied,
             api_keys={"shop": API_KEY, "crm": "another key"},
         )
         self.server = Server(make_app(deps), "127.0.0.1", 0)
@@ -160,14 +177,20 @@ class World:
         status: str = "live",
         now_at: str | None = None,
         deadline_at: datetime | None = None,
+        name: str | None = None,
+        context: Mapping[str, object] | None = None,
     ) -> int:
         """A delivery that asked `step_id`, of an enrolment that stands at it (or at `now_at`); its id."""
         number = next(self._numbers)
-        bucket = bucket_of(MEMBER_ID)
+        with self.database.write() as connection:
+            ref = members.create(connection, self.clock.now(), None, None)
+            members.set_values(connection, CATALOG, ref, {"name": name}, self.clock.now())
         run = _row(
             enrolment,
-            bucket=bucket,
+            bucket=ref.bucket,
             id=number,
+            member_id=ref.id,
+            context=context or {},
             journey_id="nps",
             occurrence=str(number),
             status=status,
@@ -177,8 +200,9 @@ class World:
         )
         sent = _row(
             delivery,
-            bucket=bucket,
+            bucket=ref.bucket,
             id=number,
+            member_id=ref.id,
             message_key=f"m{number}",
             purpose="ask",
             enrolment_id=number,
@@ -188,6 +212,7 @@ class World:
             topic=topic,
             status="sent",
             channel=channel,
+            sent_at=self.clock.now(),
         )
         with self.database.write() as connection:
             connection.execute(insert(enrolment), [run])
@@ -195,17 +220,17 @@ class World:
         return number
 
     def answered(self, delivery_id: int, *, ago: timedelta, **given: object) -> None:
-        row = _row(
-            answer,
-            bucket=bucket_of(MEMBER_ID),
-            id=delivery_id,
-            enrolment_id=delivery_id,
-            step_id="nps",
-            delivery_id=delivery_id,
-            answered_at=self.clock.now() - ago,
-            **given,
-        )
         with self.database.write() as connection:
+            row = _row(
+                answer,
+                bucket=connection.scalar(select(delivery.c.bucket).where(delivery.c.id == delivery_id)),
+                id=delivery_id,
+                enrolment_id=delivery_id,
+                step_id="nps",
+                delivery_id=delivery_id,
+                answered_at=self.clock.now() - ago,
+                **given,
+            )
             connection.execute(insert(answer), [row])
 
     # --- what was stored ----------------------------------------------------------------------------------------

@@ -63,8 +63,23 @@ def test_a_tap_opens_a_minute_when_48_hours_are_used_up_or_over() -> None:
 
 
 def test_a_late_callback_does_not_wind_the_window_back() -> None:
-    newer = a_window(ago=MINUTE, used=2)
-    assert window_after(newer, Act.MESSAGE, NOW - HOUR) == newer
+    for used in (0, 2, 5):
+        newer = a_window(ago=MINUTE, used=used)
+        assert window_after(newer, Act.MESSAGE, NOW - HOUR) == newer
+
+
+def test_a_message_told_after_the_tap_that_followed_it_still_opens_its_48_hours() -> None:
+    tap = a_window(Act.MENU, ago=30 * SECOND, used=1)
+    assert window_after(tap, Act.MESSAGE, NOW - MINUTE) == Window(Act.MESSAGE, NOW - MINUTE, used=1)
+    assert window_after(tap, Act.MESSAGE, NOW - 49 * HOUR) == tap
+
+
+@given(st.permutations([(Act.MESSAGE, 0), (Act.MENU, 20), (Act.SCAN, 50), (Act.MESSAGE, 90), (Act.MENU, 100)]))
+def test_any_order_of_callbacks_ends_in_the_same_window(acts: list[tuple[Act, int]]) -> None:
+    window = None
+    for act, second in acts:
+        window = window_after(window, act, NOW + second * SECOND)
+    assert window == Window(Act.MESSAGE, NOW + 90 * SECOND)
 
 
 @given(

@@ -61,8 +61,8 @@ def _sent(books, **given):
 def test_messages_are_counted_by_journey_and_channel_and_responses_once_a_message(books):
     answered = _sent(books, arrival="delivered")
     _sent(books, arrival="bounced", segments=2, cost=0.09)
-    _sent(books, status="ambiguous", segments=None, cost=None)
-    _sent(books, status="failed", segments=None, cost=None)
+    _sent(books, status="ambiguous", segments=1, cost=0.045)  # may have gone out
+    _sent(books, status="failed", segments=3, cost=0.135)  # refused: free of charge
     _sent(books, first_sent_at=LONG_AGO)
     _sent(books, status="skipped", first_sent_at=None, channel=None, segments=None, cost=None)
     _sent(books, channel="email", cost=0.001)
@@ -72,7 +72,7 @@ def test_messages_are_counted_by_journey_and_channel_and_responses_once_a_messag
     assert (email.channel, email.sent, email.answered) == ("email", 1, 0)
     assert (sms.sent, sms.ambiguous, sms.failed, sms.delivered, sms.bounced) == (2, 1, 1, 1, 1)
     assert (sms.replied, sms.answered, sms.clicked) == (1, 1, 0)
-    assert (sms.segments, round(sms.cost, 3)) == (3, 0.135)
+    assert (sms.segments, round(sms.cost, 3)) == (4, 0.18)
 
 
 def test_skips_are_counted_by_reason_the_most_frequent_first(books):

@@ -189,7 +189,35 @@ def test_files_of_a_folder(tmp_path: Path) -> None:
         "templates/x.sms.j2",
     ]
     assert sources["templates/x.sms.j2"] == "您好"
-    assert [problem.span.file for problem in problems] == ["journeys/gbk.yaml"]
+    assert [problem.span.file for problem in problems] == ["journeys/gbk.yaml", "journeys/old/b.yaml"]
+
+
+@pytest.mark.parametrize(
+    ("name", "wanted"),
+    [
+        ("journeys/spring.yml", "journeys/spring.yaml"),
+        ("journeys/spring.YAML", "journeys/spring.yaml"),
+        ("journeys/2026/spring.yaml", "journeys/spring.yaml"),
+    ],
+)
+def test_a_journey_that_would_not_be_read_is_warned_of_with_the_name_it_needs(
+    tmp_path: Path, name: str, wanted: str
+) -> None:
+    (tmp_path / name).parent.mkdir(parents=True)
+    (tmp_path / name).write_text("journey: 春茶\n", encoding="utf-8")
+    sources, (problem,) = project_files(tmp_path)
+    assert sources == {}
+    assert (problem.span.file, problem.severity) == (name, Severity.WARNING)
+    assert wanted in problem.help[0].en
+    assert wanted in problem.help[0].zh
+
+
+def test_tests_of_journeys_and_hidden_files_are_passed_over_without_a_word(tmp_path: Path) -> None:
+    for name in ("a.test.yaml", "a.test.yml", ".a.yml", ".drafts/b.yaml", "notes.md"):
+        path = tmp_path / "journeys" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("x", encoding="utf-8")
+    assert project_files(tmp_path) == ({}, [])
 
 
 def test_an_empty_folder_has_no_files(tmp_path: Path) -> None:

@@ -146,6 +146,11 @@ def test_suggestions_for_misspelt_names() -> None:
     ]
 
 
+def test_a_field_named_as_templates_name_it_is_told_its_name_in_conditions() -> None:
+    _, (problem,) = read(text_of("exit_if: { member.level: 3.. }"))
+    assert (problem.code, problem.help[0].en) == ("E301", "write `level`")
+
+
 def test_what_cannot_be_read_matches_nobody() -> None:
     journey, problems = read(text_of("audience: { lifecyle: 活跃 }"))
     assert problems != []

@@ -59,6 +59,8 @@ def test_every_form_of_a_wait(spelt: str, expected: WaitSpec) -> None:
         ("until workdays 10:00", "did you mean `until workday 10:00`?"),
         ("untill friday 18:00", "did you mean `until friday 18:00`?"),
         ("friday 18:00", "did you mean `until friday 18:00`?"),
+        ("3d 10:00", "did you mean `3d at 10:00`?"),
+        ("2 workdays 10:00", "did you mean `2 workdays at 10:00`?"),
         ("until friday 25:00", None),
         ("until 2026-02-29 09:00", None),
         ("soon", None),

@@ -312,6 +312,19 @@ def test_a_switch_covers_every_score_once(cases: str, expected: list[tuple[str, 
     assert found_in_steps(f"{NPS}  - switch: nps\n    cases: {cases}") == expected
 
 
+@pytest.mark.parametrize("case", ["1-3", "1~3", "1到3"])
+def test_scores_with_a_dash_are_told_how_ranges_look(case: str) -> None:
+    _, problems = read(text_of(steps=f"{NPS}  - switch: nps\n    cases: {{ {case}: [], else: [], no_answer: [] }}"))
+    assert problems[0].help[0].en == "write 1..3"
+
+
+def test_an_exit_without_a_reason_is_told_to_give_one() -> None:
+    _, problems = read(text_of(steps="  - send: a\n  - exit"))
+    assert [(problem.code, problem.help[0].en) for problem in problems] == [
+        ("E202", "an exit says why:  - exit: 已经下单")
+    ]
+
+
 def test_the_gaps_of_a_switch_are_named() -> None:
     _, problems = read(text_of(steps=f"{NPS}  - switch: nps\n    cases: {{ 3..6: [], 9: [], no_answer: [] }}"))
     assert [problem.message.en for problem in problems] == [

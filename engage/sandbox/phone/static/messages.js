@@ -13,8 +13,8 @@ function drawBody(item, hands) {
   return { text: drawText, menu: drawMenu, news: drawNews, notice: drawNotice }[item.shape](item, hands);
 }
 
-export function drawRuns(item, hands) {
-  return item.runs.map((run) => (run.link === undefined ? run.text : hands.link(item.id, run.link, run.text)));
+export function drawRuns(item, hands, runs = item.runs) {
+  return runs.map((run) => (run.link === undefined ? run.text : hands.link(item.id, run.link, run.text)));
 }
 
 function drawText(item, hands) {
@@ -24,7 +24,7 @@ function drawText(item, hands) {
 function drawMenu(item, hands) {
   const choices = item.items.map(({ id, words }) =>
     element("button", { type: "button", class: "item", onclick: () => hands.tap(item.id, id) }, words));
-  return element("div", { class: "bubble" }, item.head, ...choices, item.tail);
+  return element("div", { class: "bubble" }, ...drawRuns(item, hands, item.head), ...choices, ...drawRuns(item, hands, item.tail));
 }
 
 function drawNews(item, hands) {
