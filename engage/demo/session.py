@@ -29,7 +29,7 @@ from engage.sandbox.shop import script
 from engage.sandbox.world import World
 from engage.store import migrating, progress, state
 from engage.store.database import Database
-from engage.web.server import Server
+from engage.web.server import Server, ServerError
 
 _READY = "demo_ready"  # the first members are in: from here on a killed demo goes on instead of starting again
 
@@ -45,10 +45,11 @@ def play(folder: Path, settings: Settings, console: Console, *, stay: bool, phon
         _set_up(app, folder, settings, people, project)
         texts.app = app
         drive = Drive(app.engine, world, clock)
+        page = _phone_page(app, world, drive, phone_port) if stay else None
         _live_through(app, drive, settings, console)
         _say_where(folder, console)
-        if stay:
-            _serve_phone(app, world, drive, console, phone_port)
+        if page is not None:
+            _serve_phone(page, drive, console)
     missed = world.given_up()
     if missed:
         raise EngageError(f"the engine did not take {len(missed)} callbacks; the first: {missed[0]}")
@@ -164,14 +165,23 @@ def _say_where(folder: Path, console: Console) -> None:
     )
 
 
-def _serve_phone(app: App, world: World, drive: Drive, console: Console, port: int) -> None:
+def _phone_page(app: App, world: World, drive: Drive, port: int) -> Server:
+    """Takes the port at once: better to hear that it is taken now than after all the days are lived through."""
     controls = DemoControls(app.context, world, drive)
     brand = app.context.applied.current().catalog.brand.name
-    server = Server(phone_app(world, controls, brand), "127.0.0.1", port)
-    server.start()
+    try:
+        return Server(phone_app(world, controls, brand), "127.0.0.1", port)
+    except ServerError as error:
+        raise EngageError(
+            f"the phone page cannot have port {port}; choose another with --port, or 0 for a free one"
+        ) from error
+
+
+def _serve_phone(page: Server, drive: Drive, console: Console) -> None:
+    page.start()
     console.print()
-    console.print(f"[bold]Pick up a follower's phone:  {server.url}[/bold]   (Ctrl-C ends the demo)")
+    console.print(f"[bold]Pick up a follower's phone:  {page.url}[/bold]   (Ctrl-C ends the demo)")
     try:
         drive.flow()
     finally:
-        server.stop()
+        page.stop()
