@@ -8,17 +8,12 @@ from engage.core.fact import Arrival, Clicked, Receipt
 from engage.core.journey.model import Fallback
 from engage.core.outcome import Failure
 from engage.runtime import membership
+from engage.runtime.addresses import mark_address
 from engage.runtime.follow_up import after_failing, after_sending, fallback_of
 from engage.runtime.membership import Refusal
 from engage.runtime.reading import Reading
-from engage.store import members, receiving
+from engage.store import receiving
 from engage.store.receiving import DeliveryRow
-
-# What a provider says of an address, as the contact point keeps it. Other failures are of the moment or the message.
-_STATUS_AFTER = {
-    Failure.INVALID_ADDRESS: "invalid",
-    Failure.UNREACHABLE: "unreachable",
-}
 
 
 def receipt(reading: Reading, fact: Receipt) -> None:
@@ -55,13 +50,17 @@ def clicked(reading: Reading, fact: Clicked) -> None:
 
 
 def _mark_address(reading: Reading, row: DeliveryRow, fact: Receipt) -> None:
-    """An address that is no address is suppressed; one that cannot be reached is left alone until it acts again."""
-    status = _STATUS_AFTER.get(fact.failure) if fact.failure is not None else None
-    if status is None or row.address is None:
-        return
-    members.change_status(reading.connection, row.member, fact.channel, status, fact.at)
-    if fact.failure is Failure.INVALID_ADDRESS:
-        members.suppress(reading.connection, fact.channel, row.address, f"invalid address ({fact.code})", reading.now)
+    if fact.failure is not None and row.address is not None:
+        mark_address(
+            reading.connection,
+            row.member,
+            fact.channel,
+            row.address,
+            fact.failure,
+            fact.code,
+            at=fact.at,
+            now=reading.now,
+        )
 
 
 def _fallback(reading: Reading, row: DeliveryRow) -> Fallback | None:

@@ -11,7 +11,6 @@ from typing import Any
 import structlog
 
 from engage.channels.contract import Message, Payload, Way
-from engage.content.links import DeliveryLinks
 from engage.content.render import Missing, render, render_words
 from engage.core.advance import Purpose
 from engage.core.journey.model import Ask, Send
@@ -92,7 +91,7 @@ class Drafting:
         profile = judge.situation.profiles.get(claimed.member.id, Profile(None, None, {}))
         run = judge.situation.runs.get(claimed.enrolment_id or 0)
         context = _words_for(self._applied, profile, claimed, run.context if run else {}, answers, judge.situation.now)
-        links = DeliveryLinks(self._context.links, claimed.id)
+        links = self._context.links.for_delivery(claimed.id)
         rendered = render(clear.template, context, links)
         if isinstance(rendered, Missing):
             return Skip(rendered.why, clear.trace)

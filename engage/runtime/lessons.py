@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 
 from engage.core.delivery import quota_resets_at
 from engage.core.outcome import Accepted, Failure, Rejected, SendOutcome, Unknown
+from engage.runtime.addresses import mark_address
 from engage.runtime.applied import Applied
 from engage.runtime.drafting import Ready
 from engage.store import events, members, state
@@ -40,12 +41,9 @@ def learn(connection: Connection, applied: Applied, ready: Ready, refused: Rejec
         taken = _WINDOW_FULL if refused.failure is Failure.WINDOW_CLOSED else -1
         members.use_window(connection, ref, channel, taken)
     match refused.failure:
-        case Failure.INVALID_ADDRESS:
-            members.change_contact_point(connection, ref, channel, status="invalid", status_at=now)
-            members.suppress(connection, channel, ready.clear.address, f"invalid address ({refused.code})", now)
-            _tell(connection, applied, ready, "bounced", {"code": refused.code}, now)
-        case Failure.UNREACHABLE:
-            members.change_contact_point(connection, ref, channel, status="unreachable", status_at=now)
+        case Failure.INVALID_ADDRESS | Failure.UNREACHABLE as failure:
+            address = ready.clear.address
+            mark_address(connection, ref, channel, address, failure, refused.code, at=now, now=now)
             _tell(connection, applied, ready, "bounced", {"code": refused.code}, now)
         case Failure.OPTED_OUT:
             evidence = f"the provider refuses: {refused.code}"

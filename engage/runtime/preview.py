@@ -108,7 +108,7 @@ class _Sheet:
 
     def show(self, contact: Contact | None) -> Shown:
         sender = _sender_of(self.applied, self.template)
-        links = DeliveryLinks(self.context.links, _NO_DELIVERY)
+        links = self.context.links.for_delivery(_NO_DELIVERY)
         words = render(self.template, self._words(sender), links)
         if self.test and isinstance(words, Rendered):
             words = _marked(words, self.template.channel)

@@ -62,10 +62,6 @@ _TESTS = {
 }
 
 
-def type_name(type: ValueType) -> Said:
-    return _TYPES[type]
-
-
 def wrong_type(span: Span, name: str, type: ValueType, tests: str | None = None) -> Problem:
     """A test or value that its subject cannot have. `tests` overrides what may be written."""
     said = _TYPES[type]
