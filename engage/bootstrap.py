@@ -10,6 +10,7 @@ from sqlalchemy import make_url
 
 from engage.channels.registry import build_channels, build_sources
 from engage.channels.staff import StaffMail, StaffRobot
+from engage.channels.webhook import WebhookCaller
 from engage.clock import Clock, SystemClock, VirtualClock
 from engage.config import Config
 from engage.content.links import Links
@@ -73,6 +74,7 @@ def build_context(config: Config, clock: Clock, database: Database) -> Context:
         sources=build_sources(config.channels),
         staff_robots={name: StaffRobot(webhook, clock) for name, webhook in config.webhooks.items()},
         staff_mail=StaffMail(config.channels.email, clock) if config.channels.email is not None else None,
+        webhooks={name: WebhookCaller(webhook) for name, webhook in config.webhooks.items()},
     )
 
 

@@ -9,7 +9,7 @@ import difflib
 import os
 import re
 from collections.abc import Hashable
-from datetime import time, timedelta
+from datetime import date, time, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -29,6 +29,7 @@ from pydantic_core import ErrorDetails
 
 from engage.core.duration import parse_duration, parse_time
 from engage.core.quiet import leaves_room
+from engage.core.workdays import AnnouncedYear, WorkCalendar
 
 
 class ConfigError(Exception):
@@ -180,6 +181,41 @@ class Cap(Section):
     within: Duration
 
 
+def _days(value: object) -> object:
+    """`2027-02-05`, or `2027-02-05..2027-02-11` with both ends."""
+    if not isinstance(value, list):
+        raise ValueError("is not a list of days like [2027-01-01, 2027-02-05..2027-02-11]")
+    return frozenset(day for item in value for day in _span_of_days(str(item)))
+
+
+def _span_of_days(written: str) -> list[date]:
+    first, _, last = written.partition("..")
+    try:
+        begin, end = date.fromisoformat(first), date.fromisoformat(last or first)
+    except ValueError:
+        raise ValueError(f"“{written}” is not a day; days look like 2027-01-01, 2027-02-05..2027-02-11") from None
+    if not timedelta(0) <= end - begin < timedelta(days=366):
+        raise ValueError(f"“{written}” runs backwards, or over more than a year")
+    return [begin + timedelta(days=passed) for passed in range((end - begin).days + 1)]
+
+
+Days = Annotated[frozenset[date], BeforeValidator(_days)]
+
+
+class WorkYear(Section):
+    """A year's public holidays, and the weekends that are worked for them, as the State Council announced them."""
+
+    holidays: Days = frozenset()
+    make_up_days: Days = frozenset()
+
+    @model_validator(mode="after")
+    def _one_or_the_other(self) -> Self:
+        both = sorted(self.holidays & self.make_up_days)
+        if both:
+            raise ValueError(f"{both[0]} is both a holiday and a make-up day")
+        return self
+
+
 class Policy(Section):
     quiet_hours: Hours = Hours(start=time(21, 0), end=time(9, 0))
     marketing_hours: dict[str, Hours] = Field(
@@ -195,6 +231,20 @@ class Policy(Section):
     engagement: dict[str, Share] = Field(
         default_factory=lambda: {"wechat": Decimal("0.30"), "email": Decimal("0.08"), "sms": Decimal("0.06")}
     )  # expected share of messages answered or clicked
+    release_per_hour: int = Field(500, ge=1)  # members let go when an edit would move many on at once
+    workdays: dict[int, WorkYear] = Field(default_factory=dict)  # years that Engage does not know yet
+
+    def work_calendar(self) -> WorkCalendar:
+        years = {year: AnnouncedYear(given.holidays, given.make_up_days) for year, given in self.workdays.items()}
+        return WorkCalendar(years)
+
+    @model_validator(mode="after")
+    def _days_of_their_year(self) -> Self:
+        for year, given in self.workdays.items():
+            strange = sorted(day for day in given.holidays | given.make_up_days if day.year != year)
+            if strange:
+                raise ValueError(f"workdays.{year}: {strange[0]} is not a day of {year}")
+        return self
 
     @model_validator(mode="after")
     def _only_known_channels(self) -> Self:
@@ -223,12 +273,14 @@ def _spelt(hours: Hours) -> str:
     return f"{hours.start:%H:%M}-{hours.end:%H:%M}"
 
 
-class StaffWebhook(Section):
-    """A group robot: WeCom, DingTalk or Feishu; `json` posts the task as it is."""
+class Webhook(Section):
+    """An address that is told things: by a team's tasks (a group robot), or by the webhook step of a journey."""
 
     url: Secret
+    # Of a team's robot: WeCom, DingTalk or Feishu; `json` posts the task as it is. A journey's call has its own form.
     format: Literal["wecom", "dingtalk", "feishu", "json"] = "wecom"
-    secret: Secret | None = None  # DingTalk and Feishu: signs the request
+    secret: Secret | None = None  # signs the request: of DingTalk, of Feishu, of a journey's call
+    allow_private: bool = False  # a journey's call may go to the intranet, without TLS, too
 
 
 class Config(Section):
@@ -236,7 +288,7 @@ class Config(Section):
     web: Web
     channels: Channels = Channels()
     policy: Policy = Policy()
-    webhooks: dict[str, StaffWebhook] = Field(default_factory=dict)
+    webhooks: dict[str, Webhook] = Field(default_factory=dict)
     test_recipients: list[str] = Field(default_factory=list)  # the only addresses `engage send-test` may use
     lang: Literal["en", "zh"] | None = None  # of messages to people at the terminal; None: the locale's
 

@@ -16,6 +16,7 @@ from sqlalchemy import Engine, Select, event
 from sqlalchemy.sql.dml import Delete, Update
 
 from engage.store.tables import metadata
+from tests.postgresql import running_server
 
 # No time limits: speed belongs to benchmarks. In CI the same examples every time, so that a red run can be repeated.
 settings.register_profile(
@@ -48,6 +49,13 @@ def _locks(statement: Any) -> bool:
     if lock is None or lock.skip_locked:
         return False
     return any(getattr(table, "name", None) in OWNED for table in statement.get_final_froms())
+
+
+@pytest.fixture(scope="session")
+def postgresql_url() -> Iterator[str]:
+    """One server for the whole session, with one empty database. Whoever makes tables in it shares them."""
+    with running_server() as url:
+        yield url
 
 
 @pytest.fixture(autouse=True)

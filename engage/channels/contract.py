@@ -88,6 +88,7 @@ class Payload:
 class Channel(Protocol):
     name: str  # as in YAML: "wechat"
     concurrency: int  # calls at once
+    talks: bool  # whether members can write back here, and are read
 
     def supports(self, front: Mapping[str, Any], topic_class: TopicClass) -> bool:
         """Whether a template with this front matter has any way on this channel at all (checked when it is loaded)."""

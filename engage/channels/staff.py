@@ -23,7 +23,7 @@ from engage.channels.email.payload import WIRE
 from engage.channels.email.smtp import Envelope, Mailer
 from engage.channels.http_answer import Deadline, json_object, not_sent, without_verdict
 from engage.clock import Clock
-from engage.config import ConfigError, Email, StaffWebhook
+from engage.config import ConfigError, Email, Webhook
 from engage.core.outcome import Accepted, Failure, Rejected, SendOutcome, Unknown
 
 _WECOM_BYTES = 2048  # of a text message; longer ones are refused
@@ -38,7 +38,7 @@ class _Post:
 
 
 class StaffRobot:
-    def __init__(self, webhook: StaffWebhook, clock: Clock) -> None:
+    def __init__(self, webhook: Webhook, clock: Clock) -> None:
         self._webhook = webhook
         self._clock = clock
         self._http = httpx.Client(follow_redirects=False, trust_env=False)

@@ -14,6 +14,7 @@ from engage.cli.ending import Ending, Refusal
 from engage.cli.invocation import Invocation
 from engage.cli.lone import check_lone, is_inside_project
 from engage.cli.problems import count_errors, renamed, show_problems, show_summary
+from engage.cli.schema import keep_schemas, project_here
 from engage.cli.screen import Screen, print_json
 from engage.content.project import CATALOG, project_files, read_project
 from engage.core.journey.explain_problem import problem_to_json
@@ -40,7 +41,8 @@ def check(
     """Find every mistake in journeys, templates and catalog.
 
     Reads files only: no database, no secrets. A journey file that belongs to no project is checked by itself, with the
-    catalog of its folder, else of the nearest project, else the shipped one.
+    catalog of its folder, else of the nearest project, else the shipped one. What editors read (.engage/) is brought
+    up to date.
 
     Examples:
       engage check
@@ -51,6 +53,7 @@ def check(
     """
     inv = Invocation.of(ctx)
     found = _check(inv, paths or [])
+    keep_schemas(paths or [project_here(inv)], inv.lang)
     if as_json:
         errors = count_errors(found.problems)
         counts = {"files": found.files, "errors": errors, "warnings": len(found.problems) - errors}
@@ -65,7 +68,7 @@ def check(
 def _check(inv: Invocation, paths: Sequence[Path]) -> _Found:
     found = _Found()
     if not paths:
-        _add_project(found, _project_here(inv), "")
+        _add_project(found, project_here(inv), "")
         return found
     own: dict[Path, list[Path]] = defaultdict(list)  # files of projects: one reading serves them all
     for path in paths:
@@ -82,13 +85,6 @@ def _check(inv: Invocation, paths: Sequence[Path]) -> _Found:
     for folder, files in own.items():
         _add_files_of(found, folder, files)
     return found
-
-
-def _project_here(inv: Invocation) -> Path:
-    """A folder with journeys is enough: a check needs no config."""
-    if inv.options.config is None and (Path.cwd() / CATALOG).is_file():
-        return Path.cwd()
-    return inv.folder
 
 
 def _must_exist(screen: Screen, path: Path) -> None:

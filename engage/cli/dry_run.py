@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any, assert_never
+from typing import Any
 
 from rich.text import Text
 
 from engage.cli.channels_shown import channel_lines
-from engage.cli.reasons import reason_in
+from engage.cli.explain_data import verdict_data
+from engage.cli.message_words import verdict_words
 from engage.cli.screen import Screen, local, print_json
 from engage.core.quiet import zone_of
 from engage.runtime.context import Context
 from engage.runtime.dry_run import MOST, Judged, NextTick
-from engage.runtime.judge import Clear, Later, Overtaken, Skip
+from engage.runtime.judge import Overtaken
 
 
 def show_next_tick(screen: Screen, tick: NextTick, context: Context, *, as_json: bool) -> None:
@@ -44,7 +45,7 @@ def _show_messages(screen: Screen, tick: NextTick, context: Context) -> None:
         place = f"{message.journey_id or '—'} › {message.step_id or message.template}"
         screen.line(
             Text(f"  {screen.word('member', '会员')} {message.member.id}  {place}  ").append(
-                _verdict(screen, judged, zone), "bold"
+                verdict_words(screen, judged.verdict, lambda moment: local(moment, zone)), "bold"
             )
         )
         trace = () if isinstance(judged.verdict, Overtaken) else judged.verdict.trace
@@ -52,21 +53,6 @@ def _show_messages(screen: Screen, tick: NextTick, context: Context) -> None:
             screen.line(Text("      ").append_text(line))
     if len(tick.messages) == MOST:
         screen.say(f"  (the first {MOST}: one tick takes no more)", f"  （只列出前 {MOST} 条，一轮最多处理这么多）")
-
-
-def _verdict(screen: Screen, judged: Judged, zone: Any) -> str:
-    match judged.verdict:
-        case Clear(channel=channel):
-            return screen.word(f"would be sent via {channel}", f"会经 {channel} 发出")
-        case Later(until=until, why=why):
-            why, at = reason_in(why, screen.lang), local(until, zone)
-            return screen.word(f"waits until {at}: {why}", f"推迟到 {at}：{why}")
-        case Skip(why=why):
-            return screen.word(f"would be skipped: {why}", f"会跳过：{reason_in(why, screen.lang)}")
-        case Overtaken(why=why):
-            return screen.word(f"would be cancelled: {why}", f"会取消：{reason_in(why, screen.lang)}")
-        case _:
-            assert_never(judged.verdict)
 
 
 def _data(tick: NextTick) -> dict[str, Any]:
@@ -88,14 +74,4 @@ def _message_data(judged: Judged) -> dict[str, Any]:
         "step": message.step_id,
         "template": message.template,
     }
-    match judged.verdict:
-        case Clear(channel=channel, trace=trace):
-            return head | {"would": "send", "channel": channel, "channels": list(trace)}
-        case Later(until, why, trace):
-            return head | {"would": "wait", "until": until, "why": why, "channels": list(trace)}
-        case Skip(why, trace):
-            return head | {"would": "skip", "why": why, "channels": list(trace)}
-        case Overtaken(why):
-            return head | {"would": "cancel", "why": why, "channels": []}
-        case _:
-            assert_never(judged.verdict)
+    return head | verdict_data(judged.verdict)

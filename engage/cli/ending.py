@@ -6,8 +6,6 @@ import sys
 import traceback
 from enum import IntEnum
 
-from sqlalchemy.exc import SQLAlchemyError
-
 from engage.config import ConfigError
 from engage.errors import EngageError
 
@@ -32,7 +30,7 @@ class Refusal(Exception):
 def tell(error: Exception) -> Ending:
     """Say it on stderr. A traceback only for what nobody foresaw: that one is ours, and we need it."""
     ending = _ending_of(error)
-    if ending is Ending.FAULT and not isinstance(error, OSError | SQLAlchemyError):
+    if ending is Ending.FAULT and not isinstance(error, OSError) and not _is_the_databases(error):
         traceback.print_exception(error)
     print(f"engage: {_words(error)}", file=sys.stderr)
     return ending
@@ -54,9 +52,15 @@ def _words(error: Exception) -> str:
     match error:
         case Refusal() | ConfigError() | EngageError():
             return str(error)
-        case SQLAlchemyError():
-            return f"the database refuses: {getattr(error, 'orig', None) or error}"
         case OSError():
             return f"{error.strerror or error}{f': {error.filename}' if error.filename else ''}"
+        case _ if _is_the_databases(error):
+            return f"the database refuses: {getattr(error, 'orig', None) or error}"
         case _:
             return f"something unforeseen happened ({type(error).__name__}: {error})"
+
+
+def _is_the_databases(error: Exception) -> bool:
+    from sqlalchemy.exc import SQLAlchemyError  # slow to import; most commands end well
+
+    return isinstance(error, SQLAlchemyError)

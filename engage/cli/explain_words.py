@@ -1,4 +1,4 @@
-"""The words of a trail: one sentence for each step a run took, and for each message and what became of it."""
+"""The words of a trail: one sentence for each step a run took, and for each it will take."""
 
 from __future__ import annotations
 
@@ -6,14 +6,11 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
-from rich.text import Text
-
 from engage.cli.reasons import reason_in
 from engage.cli.screen import Screen
-from engage.core.advance import Purpose
-from engage.core.delivery import Status
 from engage.runtime.explaining import Line, Story
-from engage.store.history import PastMessage
+from engage.runtime.foresight import Ahead
+from engage.store.history import PastRun
 
 
 def short(story: Story, moment: datetime) -> str:
@@ -21,82 +18,39 @@ def short(story: Story, moment: datetime) -> str:
     return f"{moment.astimezone(story.zone):%m-%d %H:%M}"
 
 
-# --- messages ---------------------------------------------------------------------------------------------------
-
-_VERBS = {
-    Purpose.SEND: ("send", "发送"),
-    Purpose.ASK: ("ask", "提问"),
-    Purpose.REMIND: ("remind of", "提醒"),
-    Purpose.COMMENT: ("ask for words on", "请写原因"),
-    Purpose.CONFIRM: ("confirm", "确认"),
-}
-
-
-def message_words(screen: Screen, story: Story, message: PastMessage) -> Text:
-    name = message.template if message.purpose == Purpose.SEND else message.step_id or message.template
-    verb = screen.word(*_VERBS[Purpose(message.purpose)])
-    if message.purpose == Purpose.SEND and message.hop > 0:
-        verb = screen.word("fall back with", "换渠道发送")
-    text = Text(f"{verb} {name}", "bold")
-    if message.first_sent_at is not None and message.channel is not None:
-        text.append(screen.word(f" via {message.channel}", f"，经 {message.channel}"), "bold")
-    said, style = _outcome(screen, story, message)
-    return text.append(said, style)
-
-
-def _outcome(screen: Screen, story: Story, message: PastMessage) -> tuple[str, str]:
-    """What became of it, and how that looks."""
-    why = reason_in(message.reason or "", screen.lang)
-    because = screen.word(f": {why}", f"：{why}") if why else ""
-    match Status(message.status):
-        case Status.SENT:
-            return _arrival(screen, story, message), "default"
-        case Status.SKIPPED:
-            return screen.word(f" — skipped{because}", f" —— 跳过{because}"), "yellow"
-        case Status.CANCELLED:
-            return screen.word(f" — cancelled{because}", f" —— 取消{because}"), "dim"
-        case Status.FAILED:
-            return screen.word(f" — failed{because}", f" —— 失败{because}"), "red"
-        case Status.AMBIGUOUS:
-            said = screen.word(f" — ambiguous, it may have arrived{because}", f" —— 结果不明，可能已送达{because}")
-            return said, "yellow"
-        case Status.PENDING | Status.CLAIMED | Status.SENDING as status:
-            until = short(story, message.due_at) if message.due_at is not None else status
-            return screen.word(f" — waits until {until}{because}", f" —— 等到 {until}{because}"), "cyan"
-
-
-def _arrival(screen: Screen, story: Story, message: PastMessage) -> str:
-    """What receipts said later, and when it went out if that was not at once."""
-    parts = []
-    if (
-        message.first_sent_at is not None
-        and message.hop == 0
-        and short(story, message.first_sent_at) != short(story, message.queued_at)
-    ):
-        at = short(story, message.first_sent_at)
-        parts.append(screen.word(f"went out {at}", f"{at} 发出"))
-    if message.arrival is not None:
-        words = {
-            "delivered": ("delivered", "已送达"),
-            "deferred": ("not yet", "延迟"),
-            "bounced": ("bounced", "被退回"),
-        }
-        parts.append(screen.word(*words[message.arrival]))
-    listed = screen.word(", ", "，").join(parts)
-    return screen.word(f" ({listed})", f"（{listed}）") if parts else ""
-
-
-# --- steps ------------------------------------------------------------------------------------------------------
-
-
-def step_words(screen: Screen, story: Story, line: Line) -> str:
+def step_words(screen: Screen, story: Story, line: Line | Ahead) -> str:
     """One line of the trail in words; one of an unknown kind as it is stored."""
-    words = _STEP_WORDS.get(line.what)
+    words = STEP_WORDS.get(line.what)
     if words is None:
         return f"{line.what} {line.step_id or ''} {dict(line.detail) or ''}".strip()
     said = words(screen, story, line.step_id or "", line.detail)
     withheld = screen.word(" (withheld: holdout)", "（对照组：不执行）") if line.detail.get("withheld") else ""
     return said + withheld
+
+
+def began_words(screen: Screen, story: Story, run: PastRun) -> str:
+    """What has brought the member in."""
+    kind, _, rest = run.occurrence.partition(":")
+    event = run.began_with
+    if event is not None and event.name == "segment_entered":
+        segment = event.payload.get("segment", "")
+        return screen.word(f"entered the segment {segment}", f"进入人群 {segment}")
+    if event is not None:
+        at = short(story, event.at)
+        return screen.word(f"{event.name} {at} (event {event.id})", f"{at} 发生 {event.name}（事件 {event.id}）")
+    match kind:
+        case "existing":
+            return screen.word("was there when the journey was applied", "旅程生效时已符合")
+        case "slot":
+            return screen.word(f"the time had come: {rest}", f"到了约定的时间：{rest}")
+        case "solar" | "lunar":
+            calendar = screen.word(kind, {"solar": "公历", "lunar": "农历"}[kind])
+            return screen.word(f"the yearly date of {rest} ({calendar})", f"{rest} 年的周年日（{calendar}）")
+        case "enroll":
+            other, step, *_ = rest.split(":")
+            return screen.word(f"brought by run {other}, step {step}", f"由第 {other} 次入程的 {step} 带入")
+        case _:
+            return run.occurrence
 
 
 _Words = Callable[[Screen, Story, str, Mapping[str, Any]], str]
@@ -109,6 +63,25 @@ def _until(story: Story, detail: Mapping[str, Any]) -> str:
 def _answered(screen: Screen, story: Story, step: str, detail: Mapping[str, Any]) -> str:
     given = detail.get("choice") if detail.get("score") is None else detail["score"]
     return screen.word(f"answered {step}: {given}", f"作答 {step}：{given}")
+
+
+def _waits(screen: Screen, story: Story, step: str, detail: Mapping[str, Any]) -> str:
+    said = screen.word(f"wait  until {_until(story, detail)}", f"等到 {_until(story, detail)}")
+    return said + screen.word(_ASSUMED_EN, _ASSUMED_ZH) if detail.get("assumed") else said
+
+
+_ASSUMED_EN = " (that year's holidays are not announced yet: Monday to Friday assumed)"
+_ASSUMED_ZH = "（那一年的放假安排尚未公布，暂按周一至周五）"
+
+
+def _usual_hour(screen: Screen, story: Story, step: str, detail: Mapping[str, Any]) -> str:
+    hour = detail["hour"]
+    if hour is None:
+        return screen.word("usual hour: too little is known, goes at once", "常用时段：记录太少，立即发送")
+    count = detail["responses"]
+    return screen.word(
+        f"usual hour: {hour:02}:00, from {count} responses", f"常用时段：{hour:02}:00（根据 {count} 次回应）"
+    )
 
 
 def _waits_for(screen: Screen, story: Story, step: str, detail: Mapping[str, Any]) -> str:
@@ -133,9 +106,10 @@ def _enroll(screen: Screen, story: Story, step: str, detail: Mapping[str, Any]) 
 
 
 def _exit(screen: Screen, story: Story, step: str, detail: Mapping[str, Any]) -> str:
+    reason = reason_in(str(detail.get("reason", "")), screen.lang)
     kinds = {
         "goal": ("goal reached", "达成目标"),
-        "exit": (f"exit {detail.get('reason', '')}", f"退出：{detail.get('reason', '')}"),
+        "exit": (f"exit {reason}", f"退出：{reason}"),
         "completed": ("end", "走完全程"),
     }
     return screen.word(*kinds.get(detail.get("kind", ""), ("end", "结束")))
@@ -144,14 +118,28 @@ def _exit(screen: Screen, story: Story, step: str, detail: Mapping[str, Any]) ->
 def _branch(screen: Screen, story: Story, step: str, detail: Mapping[str, Any]) -> str:
     arm = detail.get("arm")
     none = screen.word("none holds, goes on", "都不成立，继续")
-    return screen.word(f"branch {step}: {arm or none}", f"分支 {step}：{arm or none}")
+    name = step if step.startswith(("if", "branch")) else screen.word(f"branch {step}", f"分支 {step}")
+    return screen.word(f"{name}: {arm or none}", f"{name}：{arm or none}")
+
+
+_BECAUSE = {
+    "share": ("", ""),
+    "winner": (" (the winner)", "（胜出的一路）"),
+    "exploring": (" (still exploring)", "（继续试探）"),
+    "earlier": (" (as before)", "（和之前一样）"),
+}
+
+
+def _split(screen: Screen, story: Story, step: str, detail: Mapping[str, Any]) -> str:
+    because = screen.word(*_BECAUSE.get(detail.get("because", ""), ("", "")))
+    return screen.word(f"split {step}: {detail['way']}{because}", f"分流 {step}：{detail['way']}{because}")
 
 
 def _why(detail: Mapping[str, Any], screen: Screen) -> str:
     return reason_in(str(detail.get("why", "")), screen.lang)
 
 
-_STEP_WORDS: Mapping[str, _Words] = {
+STEP_WORDS: Mapping[str, _Words] = {
     "enter": lambda screen, _, __, detail: screen.word("enter", "进入"),
     "exit": _exit,
     "passed_over": lambda screen, _, step, d: screen.word(
@@ -160,7 +148,8 @@ _STEP_WORDS: Mapping[str, _Words] = {
     "passed_through": lambda screen, _, step, d: screen.word(
         f"no wait at {step}: {_why(d, screen)}", f"不等待 {step}：{_why(d, screen)}"
     ),
-    "wait": lambda screen, story, step, d: screen.word(f"wait  until {_until(story, d)}", f"等到 {_until(story, d)}"),
+    "wait": _waits,
+    "usual_hour": _usual_hour,
     "wait_for": _waits_for,
     "happened": lambda screen, _, __, d: screen.word(f"happened {d['event']}", f"发生 {d['event']}"),
     "timeout": lambda screen, _, __, d: screen.word(
@@ -178,4 +167,14 @@ _STEP_WORDS: Mapping[str, _Words] = {
     "update": _update,
     "notify": lambda screen, _, __, d: screen.word(f"task for {d['team']}", f"任务交给 {d['team']}"),
     "enroll": _enroll,
+    "split": _split,
+    "webhook": lambda screen, _, __, d: screen.word(f"call {d['name']}", f"调用 {d['name']}"),
+    "webhook_done": lambda screen, _, __, d: screen.word(f"{d['name']} has answered", f"{d['name']} 已应答"),
+    "webhook_failed": lambda screen, _, __, d: screen.word(
+        f"gave up calling {d['name']}: {_why(d, screen)}", f"放弃调用 {d['name']}：{_why(d, screen)}"
+    ),
+    "goto": lambda screen, _, __, d: screen.word(f"go to {d['to']}", f"转到 {d['to']}"),
+    "goto_used_up": lambda screen, _, __, d: screen.word(
+        f"no further time to {d['to']}: {d['times']} were allowed", f"不再转到 {d['to']}：已用完 {d['times']} 次"
+    ),
 }

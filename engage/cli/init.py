@@ -13,6 +13,7 @@ import typer
 
 from engage.cli.ending import Refusal
 from engage.cli.invocation import CONFIG_NAME, Invocation
+from engage.cli.schema import write_schemas
 from engage.cli.screen import Screen
 from engage.cli.shipped import EXAMPLE_CONFIG, FOLDERS, ROOT
 
@@ -35,7 +36,7 @@ def init(
 ) -> None:
     """Start a new project, ready to run on local simulators.
 
-    Makes a folder with config.yaml (its secrets are new and random), the six starter journeys, their catalog, and
+    Makes a folder with config.yaml (its secrets are new and random), the seven starter journeys, their catalog, and
     templates for WeChat, SMS and email. It works at once with the local simulators; config.yaml says what to change for
     real use.
 
@@ -55,6 +56,7 @@ def init(
     for folder in FOLDERS:
         shutil.copytree(ROOT / folder, directory / folder)
     (directory / ".gitignore").write_text(_GITIGNORE, encoding="utf-8")
+    write_schemas(directory, screen.lang)
     config = directory / CONFIG_NAME
     config.touch(mode=0o600)
     config.write_text(_with_new_secrets(EXAMPLE_CONFIG.read_text(encoding="utf-8")), encoding="utf-8")

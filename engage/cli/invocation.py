@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import typer
 import yaml
@@ -18,8 +19,9 @@ from engage.cli.options import GlobalOptions
 from engage.cli.screen import Screen
 from engage.config import Config, ConfigError, load_config
 from engage.core.problem import Lang
-from engage.store.database import Database
-from engage.store.migrating import require_current
+
+if TYPE_CHECKING:
+    from engage.store.database import Database
 
 CONFIG_NAME = "config.yaml"
 
@@ -65,7 +67,9 @@ class Invocation:
     def database(self) -> Iterator[Database]:
         """The project's database, at the schema this version needs. Raises Refusal or SchemaTooOld, and makes no file
         where there is none."""
-        from engage.bootstrap import open_database  # brings the whole engine along; `check` can do without
+        # These bring the whole engine along; `check` can do without.
+        from engage.bootstrap import open_database
+        from engage.store.migrating import require_current
 
         database = open_database(self.config, self.folder)
         try:

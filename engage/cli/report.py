@@ -19,9 +19,10 @@ from engage.core.quiet import zone_of
 from engage.core.timing import local_moment
 from engage.runtime.applied import Applied
 from engage.runtime.context import AppliedHolder
-from engage.store import reporting
+from engage.store import reporting, splits
 from engage.store.database import Database
 from engage.store.reporting import Enrolments, Goals, Messages, Period, Skipped, Tasks
+from engage.store.splits import SplitState, WayTaken
 
 _DAY = "%Y-%m-%d"
 
@@ -36,6 +37,8 @@ class Report:
     skipped: list[Skipped]
     enrolments: list[Enrolments]
     goals: list[Goals]
+    ways: list[WayTaken]
+    decisions: list[SplitState]  # of splits that were decided, at any time
     nps: dict[str | None, Nps]
     csat: dict[str | None, Csat]
     opt_outs: dict[str, int]
@@ -59,8 +62,8 @@ def report(
     """What came of it: messages, goals, NPS, cost.
 
     Messages by journey and channel, what was skipped and why, who entered and how runs ended, goals (and, where a
-    journey has a holdout, what the messages added over it), NPS and CSAT, opt-outs, tasks. Intervals hold at 95 %. Days
-    are those of the business's zone.
+    journey has a holdout, what the messages added over it), the ways of splits and which has won, NPS and CSAT,
+    opt-outs, tasks. Intervals hold at 95 %. Days are those of the business's zone.
 
     Examples:
       engage report
@@ -94,6 +97,8 @@ def make_report(database: Database, applied: Applied, period: Period, now: datet
             skipped=reporting.skipped(connection, period),
             enrolments=reporting.enrolments(connection, period),
             goals=reporting.goals(connection, period, with_goal),
+            ways=splits.ways_taken(connection, period),
+            decisions=[known for known in splits.known(connection) if known.decided_at is not None],
             nps=reporting.nps_by_journey(connection, period),
             csat=reporting.csat_by_journey(connection, period),
             opt_outs=reporting.opt_outs(connection, period),

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 from engage.cli.reasons import reason_in
 from engage.cli.screen import Screen, local
 from engage.core.measure import Csat, Interval, Nps
+from engage.core.split import Ruling
+from engage.store.splits import SplitState
 
 if TYPE_CHECKING:
     from engage.cli.report import Report
@@ -24,6 +26,7 @@ def show_report(screen: Screen, told: Report) -> None:
     _skipped(screen, told)
     _enrolments(screen, told)
     _goals(screen, told)
+    _splits(screen, told)
     _nps(screen, told)
     _csat(screen, told)
     _opt_outs(screen, told)
@@ -108,6 +111,48 @@ def _goals(screen: Screen, told: Report) -> None:
         for g in told.goals
     ]
     screen.table(headings, rows, right=(1, 2, 3, 4))
+
+
+def _splits(screen: Screen, told: Report) -> None:
+    if not told.ways:
+        return
+    word = screen.word
+    screen.heading("Splits, of the members who passed them", "分流（按走过的会员）")
+    headings = (
+        word("journey", "旅程"),
+        word("split", "分流"),
+        word("way", "路"),
+        word("members", "人数"),
+        word("goal", "达成目标"),
+        word("clicked", "点击"),
+        word("replied", "回复"),
+    )
+    rows = [
+        (w.journey_id, w.split_id, w.way, *(f"{n:,}" for n in (w.members, w.goal, w.clicked, w.replied)))
+        for w in told.ways
+    ]
+    screen.table(headings, rows, right=range(3, len(headings)))
+    for decided in told.decisions:
+        screen.line(f"  {decided.journey_id} / {decided.split_id}: {_ruling(screen, told, decided)}")
+
+
+def _ruling(screen: Screen, told: Report, decided: SplitState) -> str:
+    at = local(decided.decided_at, told.zone) if decided.decided_at is not None else ""
+    figures = decided.figures or {}
+    match decided.ruling:
+        case Ruling.WON:
+            return screen.word(f"{decided.winner} has won ({at})", f"{decided.winner} 胜出（{at}）")
+        case Ruling.TOO_FEW:
+            least = figures.get("at_least")
+            return screen.word(
+                f"no winner ({at}): some way had fewer than {least} members", f"没有胜出（{at}）：有一路不足 {least} 人"
+            )
+        case _:
+            sure = figures.get("confidence")
+            return screen.word(
+                f"no winner ({at}): no difference that is sure at {sure}%",
+                f"没有胜出（{at}）：差别达不到 {sure}% 的把握",
+            )
 
 
 def _nps(screen: Screen, told: Report) -> None:

@@ -12,6 +12,7 @@ from engage.cli.dry_run import show_next_tick
 from engage.cli.ending import Refusal
 from engage.cli.invocation import Invocation
 from engage.cli.logs import log_fully
+from engage.cli.webhooks_missing import say_which_are_missing
 from engage.clock import SystemClock
 from engage.content.project import project_files
 from engage.runtime.applying import differs
@@ -82,6 +83,7 @@ def _serve(inv: Invocation, app: App) -> None:
     app.server.start()
     url, journeys = app.server.url, len(applied.journeys)
     log.info("serving", url=url, journeys=sorted(applied.journeys))
+    say_which_are_missing(inv.screen, (active.journey for active in applied.journeys.values()), inv.config)
     inv.screen.say(
         f"Engage runs {journeys} journeys and listens on {url}. Ctrl-C ends it.",
         f"Engage 已启动：{journeys} 个旅程，监听 {url}。按 Ctrl-C 结束。",

@@ -39,6 +39,16 @@ class Screen:
     def line(self, text: Cell = "", style: str = "") -> None:
         self._out.print(text, style=style, soft_wrap=True)
 
+    def hang(self, text: Text, indent: int) -> None:
+        """A line that may be long: on a terminal folded at its width, what follows set in by so much."""
+        if not self._out.is_terminal or text.cell_len <= self._out.width:
+            self.line(text)
+            return
+        head, rest = text.divide([indent])
+        for number, part in enumerate(rest.wrap(self._out, max(self._out.width - indent, 20), overflow="fold")):
+            part.rstrip()
+            self.line((head if number == 0 else Text(" " * indent)).append_text(part))
+
     def aside(self, en: str, zh: str, style: str = "") -> None:
         """On stderr: what a pipe should not get."""
         self._err.print(self.word(en, zh), style=style, soft_wrap=True)

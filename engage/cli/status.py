@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
@@ -13,6 +13,7 @@ import typer
 from engage.bootstrap import clock_of
 from engage.cli.ending import Ending
 from engage.cli.invocation import Invocation
+from engage.cli.reasons import reason_in
 from engage.cli.screen import Screen, local, print_json
 from engage.content.project import project_files
 from engage.core.quiet import zone_of
@@ -20,9 +21,10 @@ from engage.errors import EngageError
 from engage.runtime.applying import differs
 from engage.runtime.context import AppliedHolder
 from engage.runtime.daemon import running_daemon
-from engage.store import journeys, overview
+from engage.store import journeys, overview, webhook_calls
 from engage.store.database import Database
 from engage.store.overview import Inbox, OpenTasks, Outbox, Paused, Standing
+from engage.store.webhook_calls import CallsOf
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +41,10 @@ class _Now:
     paused: list[Paused]
     resting: Mapping[str, datetime]
     tasks: OpenTasks
+    calls: list[CallsOf]
+
+
+_CALLS_OF = timedelta(days=7)  # calls given up are told of for so long
 
 
 def status(
@@ -48,7 +54,8 @@ def status(
     """How the system is, now.
 
     Whether a daemon runs, what is applied and whether the files differ from it, who stands where in which journey, what
-    waits in the outbox and the inbox, what is paused, and what needs somebody: ambiguous messages, open tasks.
+    waits in the outbox and the inbox, what is paused, and what needs somebody: ambiguous messages, open tasks, webhooks
+    that do not answer.
 
     Example:  engage status --json | jq .outbox
 
@@ -82,6 +89,7 @@ def _read(inv: Invocation, database: Database) -> _Now:
             paused=overview.pauses(connection),
             resting=overview.resting(connection, at),
             tasks=overview.open_tasks(connection, at),
+            calls=webhook_calls.in_trouble(connection, at - _CALLS_OF),
         )
 
 
@@ -187,6 +195,13 @@ def _show_waiting(screen: Screen, now: _Now) -> None:
         f"tasks: {tasks.open} open, {tasks.urgent} urgent, {tasks.overdue} overdue",
         f"任务：待办 {tasks.open}，紧急 {tasks.urgent}，逾期 {tasks.overdue}",
     )
+    for calls in now.calls:
+        why = reason_in(calls.reason or "", screen.lang)
+        screen.say(
+            f"webhook {calls.webhook}: {calls.waiting} calls tried again, {calls.failed} given up in 7 days: {why}",
+            f"webhook {calls.webhook}：{calls.waiting} 次调用在重试，7 天内放弃 {calls.failed} 次：{why}",
+            "yellow",
+        )
 
 
 # --- for scripts ------------------------------------------------------------------------------------------------
@@ -205,4 +220,5 @@ def _data(now: _Now) -> dict[str, Any]:
         "paused": [asdict(paused) for paused in now.paused],
         "resting": dict(now.resting),
         "tasks": asdict(now.tasks),
+        "webhooks": [asdict(calls) for calls in now.calls],
     }

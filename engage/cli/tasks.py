@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import getpass
-import re
 from typing import Annotated, Any
 
 import typer
@@ -13,14 +12,13 @@ from engage.bootstrap import clock_of
 from engage.cli.ending import Ending, Refusal
 from engage.cli.invocation import Invocation
 from engage.cli.screen import Cell, local, print_json
-from engage.content.values import show_masked
+from engage.cli.who import masked
 from engage.core.quiet import zone_of
 from engage.runtime.closing import close_task
 from engage.runtime.context import AppliedHolder
 from engage.store import tasks
 from engage.store.tasks import TaskRow
 
-_MANY_STARS = re.compile(r"\*{5,}")
 _WORDS = 60  # characters of a task that the table shows; --json has them all
 
 group = typer.Typer(invoke_without_command=True, add_completion=False)
@@ -149,11 +147,8 @@ def _short(words: str) -> str:
 
 
 def _seen_at(reached: tuple[str, str] | None) -> str | None:
-    """“sms 138****1234”, “wechat o***”: an openid is all stars, and three will do."""
-    if reached is None:
-        return None
-    channel, address = reached
-    return f"{channel} {_MANY_STARS.sub('***', show_masked(address) or '')}".rstrip()
+    """“sms 138****1234”, “wechat o***”"""
+    return " ".join((reached[0], masked(reached[1]))) if reached is not None else None
 
 
 def _data(row: TaskRow) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from engage.core.journey import keyboard
 from engage.core.journey.nodes import Node, Scalar, Table, read_nodes
 from engage.core.problem import Problem, Said, Severity, Span
 
@@ -91,6 +92,9 @@ class _Reader:
         return Front(values, self.lines), self.problems
 
     def _mapping(self, node: Node, shape: Shape, path: tuple[str, ...]) -> dict[str, Any]:
+        if isinstance(node, Scalar) and (glued := keyboard.glued_pair(node.text, node.span)):
+            self.problems.append(glued.problem)
+            return {}
         if not isinstance(node, Table):
             message = Said("write `key: value` lines here", "这里应写成“名称: 值”的形式")
             self.problems.append(Problem("E400", node.span, message))

@@ -6,20 +6,25 @@ Reads Jinja syntax and knows nothing of catalogs, files' front matter or channel
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import cached_property
 
 from jinja2 import Template as JinjaTemplate
 from jinja2 import nodes
-from jinja2.exceptions import TemplateError, TemplateSyntaxError
+from jinja2.exceptions import TemplateSyntaxError
 
+from engage.content import brace_slips
+from engage.content.fault import Fault
 from engage.content.sandbox import FILTER_ARGUMENTS, FILTERS, HTML, PLAIN, WordsEnvironment
 from engage.core.problem import Said
 
 MAX_SOURCE = 100_000  # characters; the largest shipped layout has 5,000
 _DEEPEST_LOOP = 2
+_DEEPEST = 50  # conditions and operations inside each other; the deepest shipped template has 9
 FUNCTIONS = frozenset({"link", "survey_link", "range"})
 FILTER_NAMES = frozenset(name for name in FILTERS if not name.startswith("_"))
 
+_NOT_TO_BE_SET = frozenset({"loop", "self", "super", "caller", "varargs", "kwargs"})  # Jinja's own
 _ALLOWED: tuple[type[nodes.Node], ...] = (
     *(nodes.Output, nodes.TemplateData, nodes.If, nodes.For, nodes.Assign),
     *(nodes.Name, nodes.Const, nodes.List, nodes.Tuple, nodes.Getattr, nodes.Getitem, nodes.Call),
@@ -45,93 +50,97 @@ class UsedLink:
     line: int
 
 
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """Something these words may not contain. `word` is what to underline on the line, if it can be found there."""
-
-    code: str
-    line: int
-    message: Said
-    word: str | None = None
-    help: Said | None = None
-    candidates: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Wording:
     source: str
     html: bool
     names: tuple[Used, ...] = ()
     links: tuple[UsedLink, ...] = ()
-    compiled: JinjaTemplate | None = field(default=None, compare=False, repr=False)  # None: no Jinja in it
+    varies: bool = False  # there is Jinja in it
+
+    @cached_property
+    def compiled(self) -> JinjaTemplate:
+        """What is rendered. Made when it is first wanted: a check reads thousands of words and renders none."""
+        environment = _environment(self.html)
+        return _compiled(environment, environment.parse(self.source))
 
 
 def read_wording(source: str, *, html: bool = False) -> Wording | list[Fault]:
-    """Compile the words, or say everything that is wrong with them."""
+    """Read the words, or say everything that is wrong with them."""
     if len(source) > MAX_SOURCE:
         return [Fault("E400", 1, Said(f"longer than {MAX_SOURCE} characters", f"超过 {MAX_SOURCE} 个字符"))]
+    if faults := list(brace_slips.printed_as_they_are(source)):
+        return faults
     if not any(mark in source for mark in ("{{", "{%", "{#")):
         return Wording(source, html)
-    environment = HTML if html else PLAIN
     try:
-        tree = environment.parse(source)
-        faults = list(_faults(tree))
-        if faults:
-            return faults
-        local = {name.name for name in tree.find_all(nodes.Name) if name.ctx == "store"} | {"loop"}
-        return Wording(source, html, tuple(_names(tree, local)), tuple(_links(tree)), _compiled(environment, tree))
+        seen = list(_walk(_environment(html).parse(source)))
     except TemplateSyntaxError as error:
-        return [_syntax(error)]
-    except (TemplateError, RecursionError) as error:
-        return [Fault("E402", 1, Said(f"the template cannot be read: {error}", f"模板无法读取：{error}"))]
+        return [brace_slips.behind(error, source)]
+    except RecursionError:
+        return [_too_deep(1)]
+    if faults := list(_faults(seen)):
+        return faults
+    local = {each.node.name for each in seen if isinstance(each.node, nodes.Name) and each.node.ctx == "store"}
+    return Wording(source, html, tuple(_names(seen[0].node, local | {"loop"})), tuple(_links(seen)), varies=True)
 
 
-def _syntax(error: TemplateSyntaxError) -> Fault:
-    return Fault(
-        "E402",
-        error.lineno,
-        Said(f"this is not valid template syntax: {error.message}", f"模板语法有误：{error.message}"),
-        help=Said(
-            "values stand in {{ … }}, choices in {% if … %} … {% endif %}",
-            "取值写成 {{ … }}，条件写成 {% if … %} … {% endif %}",
-        ),
-    )
+def _environment(html: bool) -> WordsEnvironment:
+    return HTML if html else PLAIN
 
 
 # --- what is allowed --------------------------------------------------------------------------------------------
 
 
-def _faults(tree: nodes.Template) -> Iterator[Fault]:
-    for node in _walk(tree):
-        match node:
-            case nodes.Call():
-                yield from _call_faults(node)
-            case nodes.Filter() if node.name not in FILTER_NAMES:
-                yield _unknown_filter(node)
-            case nodes.Filter() if not _takes(node):
-                message = Said(f"wrong number of arguments for `{node.name}`", f"`{node.name}` 的参数个数不对")
-                yield Fault("E406", node.lineno, message, node.name)
-            case nodes.Name() if node.name.startswith("_"):
-                yield Fault("E403", node.lineno, Said("names do not begin with _", "名称不能以下划线开头"), node.name)
-            case nodes.For() if node.recursive:
-                yield _refused(node, "recursive loops", "递归循环")
-            case nodes.Getattr() if node.attr.startswith("_"):
-                yield Fault("E403", node.lineno, Said("names do not begin with _", "名称不能以下划线开头"), node.attr)
-            case _ if not isinstance(node, _ALLOWED):
-                yield _refused(node, f"`{type(node).__name__.lower()}`", f"“{type(node).__name__.lower()}”")
-    if _loop_depth(tree) > _DEEPEST_LOOP:
-        yield Fault("E403", 1, Said("loops stand too deep inside each other", "循环嵌套太深"))
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    node: nodes.Node
+    depth: int
+    loops: int  # those it stands in, itself included
 
 
-def _walk(node: nodes.Node) -> Iterator[nodes.Node]:
+def _walk(node: nodes.Node, depth: int = 0, loops: int = 0) -> Iterator[_Seen]:
+    loops += isinstance(node, nodes.For)
+    yield _Seen(node, depth, loops)
     for child in node.iter_child_nodes():
-        yield child
-        yield from _walk(child)
+        yield from _walk(child, depth + 1, loops)
 
 
-def _loop_depth(node: nodes.Node) -> int:
-    deepest = max((_loop_depth(child) for child in node.iter_child_nodes()), default=0)
-    return deepest + isinstance(node, nodes.For)
+def _faults(seen: list[_Seen]) -> Iterator[Fault]:
+    for each in seen[1:]:
+        yield from _node_faults(each.node)
+    if loop := next((each for each in seen if each.loops > _DEEPEST_LOOP), None):
+        yield Fault("E403", loop.node.lineno, Said("loops stand too deep inside each other", "循环嵌套太深"))
+    if deepest := next((each for each in seen if each.depth > _DEEPEST), None):
+        yield _too_deep(deepest.node.lineno)
+
+
+def _node_faults(node: nodes.Node) -> Iterator[Fault]:
+    match node:
+        case nodes.Call():
+            yield from _call_faults(node)
+        case nodes.Filter() if node.name not in FILTER_NAMES:
+            yield _unknown_filter(node)
+        case nodes.Filter() if not _takes(node):
+            message = Said(f"wrong number of arguments for `{node.name}`", f"`{node.name}` 的参数个数不对")
+            yield Fault("E406", node.lineno, message, node.name)
+        case nodes.Test() if node.name not in PLAIN.tests:
+            yield Fault("E402", node.lineno, Said(f"there is no test `{node.name}`", f"没有 `{node.name}` 这种判断"))
+        case nodes.Name() if node.name.startswith("_"):
+            yield Fault("E403", node.lineno, Said("names do not begin with _", "名称不能以下划线开头"), node.name)
+        case nodes.Name(ctx="store") if node.name in _NOT_TO_BE_SET:
+            message = Said(f"`{node.name}` cannot be set", f"不能给 `{node.name}` 赋值")
+            yield Fault("E403", node.lineno, message, node.name)
+        case nodes.For() if node.recursive:
+            yield _refused(node, "recursive loops", "递归循环")
+        case nodes.Getattr() if node.attr.startswith("_"):
+            yield Fault("E403", node.lineno, Said("names do not begin with _", "名称不能以下划线开头"), node.attr)
+        case _ if not isinstance(node, _ALLOWED):
+            yield _refused(node, f"`{type(node).__name__.lower()}`", f"“{type(node).__name__.lower()}”")
+
+
+def _too_deep(line: int) -> Fault:
+    return Fault("E403", line, Said("too much stands inside each other", "嵌套太深"))
 
 
 def _refused(node: nodes.Node, en: str, zh: str) -> Fault:
@@ -163,7 +172,8 @@ def _call_faults(node: nodes.Call) -> Iterator[Fault]:
         yield Fault("E403", node.lineno, message, name)
     elif name == "link" and _link_target(node) is None:
         message = Said("link() needs one target's name in quotes", "link() 需要一个带引号的链接名")
-        yield Fault("E403", node.lineno, message, "link", Said("write link('shop')", "写成 link('shop')"))
+        name = node.args[0].name if node.args and isinstance(node.args[0], nodes.Name) else "shop"
+        yield Fault("E403", node.lineno, message, "link", Said(f"write link('{name}')", f"请写 link('{name}')"))
     elif name == "survey_link" and len(node.args) > 1:
         yield Fault(
             "E403", node.lineno, Said("survey_link() takes one score at most", "survey_link() 最多带一个分数"), name
@@ -205,8 +215,8 @@ def _path(node: nodes.Node) -> tuple[str, ...] | None:
             return None
 
 
-def _links(tree: nodes.Template) -> Iterator[UsedLink]:
-    for call in tree.find_all(nodes.Call):
+def _links(seen: list[_Seen]) -> Iterator[UsedLink]:
+    for call in (each.node for each in seen if isinstance(each.node, nodes.Call)):
         target = _link_target(call)
         if isinstance(call.node, nodes.Name) and call.node.name == "link" and target is not None:
             yield UsedLink(target, call.lineno)

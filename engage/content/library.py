@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from engage.content.front import did_you_mean, warning
 from engage.content.grammar import Wording
@@ -18,7 +19,7 @@ from engage.core.journey.model import Journey, Send, Survey
 from engage.core.problem import Problem, Said, Span
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Library:
     reading: Reading = field(repr=False)
     templates: Mapping[tuple[str, str], Template] = field(default_factory=dict)  # by name and channel
@@ -38,6 +39,7 @@ class Library:
             named = _name_and_channel(path)
             if isinstance(named, Problem):
                 problems.append(named)
+                broken |= {(_stem(path), channel) for channel in CHANNELS}  # whichever was meant
                 continue
             template, found = reading.template(*named, path, sources[path])
             if template and template.channel == "sms":
@@ -53,11 +55,19 @@ class Library:
     def find(self, name: str, channel: str) -> Template | None:
         return self.templates.get((name, channel))
 
-    def names(self) -> frozenset[str]:
-        return frozenset(name for name, _ in self.templates.keys() | self.broken)
+    def names(self) -> Collection[str]:
+        return self._channels.keys()
 
     def channels_of(self, name: str) -> frozenset[str]:
-        return frozenset(channel for known, channel in self.templates.keys() | self.broken if known == name)
+        return self._channels.get(name, frozenset())
+
+    @cached_property
+    def _channels(self) -> Mapping[str, frozenset[str]]:
+        """The channels of every template, by name: asked for at each step of each journey."""
+        channels: dict[str, set[str]] = defaultdict(set)
+        for name, channel in self.templates.keys() | self.broken:
+            channels[name].add(channel)
+        return {name: frozenset(found) for name, found in channels.items()}
 
     def for_send(self, step: Send, journey: Journey, channel: str) -> Template | None:
         """The template it names; or its own `text`, which every channel that takes free words can carry."""
@@ -108,8 +118,9 @@ def _read_layouts(sources: Mapping[str, str], paths: list[str], catalog: Catalog
     for path in (path for path in paths if path.startswith(LAYOUTS)):
         layout, found = bare.layout(path, sources[path])
         problems += found or _style_problems(path, sources[path])
-        if layout and not problems_stop(found):
-            layouts[path.removeprefix(LAYOUTS).removesuffix(f".email{SUFFIX}")] = layout
+        # A stand-in for one that cannot be used: its mistake is told once, not at every mail that names it.
+        usable = layout if layout and not problems_stop(found) else Wording("", html=True)
+        layouts[path.removeprefix(LAYOUTS).removesuffix(f".email{SUFFIX}")] = usable
     return Reading(bare.known, defaults, layouts), problems
 
 
@@ -118,6 +129,10 @@ def _style_problems(path: str, source: str) -> Iterator[Problem]:
         finish_mail(source)
     except ValueError as error:
         yield warning("E408", Span(path, 1, 1, 1, 2), Said(str(error), f"样式无法读取：{error}"))
+
+
+def _stem(path: str) -> str:
+    return path.removeprefix(FOLDER).removesuffix(SUFFIX).partition(".")[0]
 
 
 def _name_and_channel(path: str) -> tuple[str, str] | Problem:

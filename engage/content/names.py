@@ -71,10 +71,16 @@ class KnownNames:
             case (step, part) if self._is_answer(step, part):
                 return
             case _:
-                yield _unknown_name(used, place, self._roots())
+                yield _unknown_name(used, place, self._roots(), self._with_root(used.path[0]))
 
     def _is_answer(self, step: str, part: str) -> bool:
         return part in ANSWER_PARTS and step not in _ALONE and (self.answers is None or step in self.answers)
+
+    def _with_root(self, name: str) -> str | None:
+        """`name` alone is probably the member's."""
+        if name in self.fields:
+            return f"member.{name}"
+        return f"event.{name}" if name in self.event_keys else None
 
     def _roots(self) -> frozenset[str]:
         return (
@@ -100,13 +106,13 @@ def _part(place: Place, used: Used, part: str, known: frozenset[str]) -> Iterato
         yield unknown("E404", place, part, Said(f"unknown name `{used}`", f"没有 `{used}` 这一项"), known)
 
 
-def _unknown_name(used: Used, place: Place, roots: Iterable[str]) -> Problem:
+def _unknown_name(used: Used, place: Place, roots: Iterable[str], meant: str | None) -> Problem:
     known = " · ".join(sorted(roots))
     return Problem(
         "E404",
         place.span(used.path[0]),
         Said(f"unknown name `{used}`", f"没有 `{used}` 这个名称"),
-        label=did_you_mean(used.path[0], roots),
+        label=did_you_mean(meant, [meant]) if meant else did_you_mean(used.path[0], roots),
         notes=(
             Said(
                 f"names here: {known}, and the answers of earlier asks, such as nps.score",

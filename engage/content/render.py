@@ -81,7 +81,7 @@ class _TooLong(ValueError):
 
 
 def _generate(wording: Wording, context: Mapping[str, Any], limit: int) -> str:
-    if wording.compiled is None:
+    if not wording.varies:
         return wording.source
     parts: list[str] = []
     length = 0
@@ -150,6 +150,6 @@ class _Rendering:
 
     def _say(self, wording: Wording, printer: Printer, context: Mapping[str, Any] | None = None) -> str:
         said = _generate(wording, {**(context or self._context), PRINTER: printer}, self._limit)
-        if wording.compiled is not None and any(mark in said for mark in _LEFTOVERS):
+        if wording.varies and any(mark in said for mark in _LEFTOVERS):
             raise ValueError("the finished words still contain template marks")
         return said

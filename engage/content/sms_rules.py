@@ -42,14 +42,16 @@ def body_problems(template: Template, sign: str) -> Iterator[Problem]:
             f"连同【{sign}】约 {length} 个字，会按多条短信计费",
         )
         help_ = Said(f"{ONE_SEGMENT} characters are one SMS", f"{ONE_SEGMENT} 个字以内算一条")
-        yield warning("E413", _last(template).span(), message, help_)
+        yield warning("E413", template.last_line().span(), message, help_)
 
 
 def sms_problems(template: Template, topic_class: TopicClass) -> Iterator[Problem]:
     """What is wrong for messages of this class."""
     if topic_class is TopicClass.MARKETING and not template.body.source.rstrip().endswith(REFUSAL):
         message = Said(f"an SMS of this topic must end with {REFUSAL}", f"这类短信必须以“{REFUSAL}”结尾")
-        yield Problem("E410", _last(template).span(), message, help=(Said(f"add {REFUSAL}", f"在末尾加上 {REFUSAL}"),))
+        yield Problem(
+            "E410", template.last_line().span(), message, help=(Said(f"add {REFUSAL}", f"在末尾加上 {REFUSAL}"),)
+        )
 
 
 def approved_text(template: Template) -> str:
@@ -88,7 +90,3 @@ def _line_with(template: Template, *marks: str) -> Place:
     lines = template.body.source.split("\n")
     number = next((n for n, line in enumerate(lines) if any(mark in line for mark in marks)), 0)
     return template.file.place(template.file.body_line + number)
-
-
-def _last(template: Template) -> Place:
-    return template.file.place(template.file.body_line + template.body.source.count("\n"))

@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 from html import escape
 from typing import Any
 
+from engage.content.fault import Fault
 from engage.content.front import ANY, Front, Place, Shape, TemplateFile, did_you_mean, read_file, warning
-from engage.content.grammar import Fault, Used, Wording, read_wording
+from engage.content.grammar import Used, Wording, read_wording
 from engage.content.names import LAYOUT_NAMES, KnownNames
 from engage.core.problem import Problem, Said, Severity
 
@@ -65,8 +66,15 @@ class Template:
         """Where a tracked or survey link is made."""
         for path, wording in self._all():
             for line, text in enumerate(wording.source.split("\n"), start=1):
-                if wording.compiled is not None and ("link(" in text or "unsubscribe_url" in text):
+                if wording.varies and ("link(" in text or "unsubscribe_url" in text):
                     yield place_in(self.file, path, line)
+
+    def shows_way_out(self) -> bool:
+        """A layout always does: it is checked for it."""
+        return self.layout is not None or any(str(used) == "unsubscribe_url" for used in self.body.names)
+
+    def last_line(self) -> Place:
+        return self.file.place(self.file.body_line + self.body.source.count("\n"))
 
     def _all(self) -> Iterator[tuple[tuple[str, ...], Wording]]:
         yield (), self.body
@@ -89,6 +97,7 @@ class Reading:
 
     def template(self, name: str, channel: str, path: str, source: str) -> tuple[Template | None, list[Problem]]:
         file, problems = read_file(path, source, SHAPES[channel])
+        front_is_sound = not problems
         body, found = self._words(file, (), file.body.rstrip(), html=channel == "email")
         problems += found
         words: dict[tuple[str, ...], Wording] = {}
@@ -97,7 +106,7 @@ class Reading:
             problems += found
             if wording:
                 words[key] = wording
-        problems += self._demands(file, channel)
+        problems += self._demands(file, channel, front_is_sound)
         if body is None or problems_stop(problems):
             return None, problems
         return Template(name, channel, file, body, words, self._layout(file, channel), self.defaults), problems
@@ -144,11 +153,14 @@ class Reading:
             return None
         return self.layouts.get(str(file.front.values.get("layout", _DEFAULT_LAYOUT)))
 
-    def _demands(self, file: TemplateFile, channel: str) -> Iterator[Problem]:
+    def _demands(self, file: TemplateFile, channel: str, front_is_sound: bool) -> Iterator[Problem]:
+        """Nothing is missed from a front matter that could not be read."""
         if not file.body.strip():
             message = Said("this template says nothing", "这个模板没有正文")
             yield Problem("E408", file.place(file.body_line).span(), message)
         match channel:
+            case _ if not front_is_sound:
+                return
             case "email":
                 yield from _needs(file, "subject", Said("a mail needs a subject", "邮件需要标题（subject）"))
                 yield from self._layout_demands(file)

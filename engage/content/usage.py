@@ -14,13 +14,14 @@ from engage.content.grammar import Used, read_wording
 from engage.content.library import Library
 from engage.content.names import DATE_EVENT_KEYS, KnownNames
 from engage.content.sms_rules import PARAMETER_LENGTH, sms_problems
-from engage.content.template import Template, fault_problem, place_in
+from engage.content.template import CHANNELS, Template, fault_problem, place_in
 from engage.core.catalog import Catalog, TopicClass
 from engage.core.journey.check import every_step
-from engage.core.journey.model import Ask, Enroll, Journey, Notify, OnDate, OnEvent, Send, Step, Words
+from engage.core.journey.model import Ask, Enroll, Journey, Notify, OnDate, OnEvent, Send, Step, Webhook, Words
 from engage.core.problem import Problem, Said
 
 SMS = "sms"
+EMAIL = "email"
 _QUESTION_NAMES = frozenset({"question", "options"})
 
 
@@ -93,7 +94,7 @@ def _words_of(step: Step) -> Iterator[Words]:
                 yield comment
         case Notify(task=task):
             yield task
-        case Enroll(values=values):
+        case Webhook(values=values) | Enroll(values=values):
             yield from values.values()
         case _:
             return
@@ -119,7 +120,7 @@ def _words_problems(words: Words, knows: KnownNames, file: TemplateFile) -> Iter
 
 
 def _templates_of(step: Send | Ask, journey: Journey, library: Library) -> Iterator[Template]:
-    for channel in _channels(step, journey, library):
+    for channel in (step.channels or journey.channels).order or CHANNELS:
         match step:
             case Ask():
                 template = library.for_ask(step.id, step.survey, channel)
@@ -129,17 +130,19 @@ def _templates_of(step: Send | Ask, journey: Journey, library: Library) -> Itera
             yield template
 
 
-def _channels(step: Send | Ask, journey: Journey, library: Library) -> tuple[str, ...]:
-    policy = step.channels or journey.channels
-    return policy.order or tuple(sorted({channel for _, channel in library.templates}))
-
-
 def _template_problems(template: Template, sendings: list[_Sending], catalog: Catalog) -> Iterator[Problem]:
+    marketing = any(_class(sending, catalog) is TopicClass.MARKETING for sending in sendings)
     for used, place in template.used():
         if not any(_there(used, sending) for sending in sendings):
             yield _never_there(used, place, sendings)
-    if template.channel == SMS and any(_class(sending, catalog) is TopicClass.MARKETING for sending in sendings):
+    if template.channel == SMS and marketing:
         yield from sms_problems(template, TopicClass.MARKETING)
+    if template.channel == EMAIL and marketing and not template.shows_way_out():
+        yield _no_way_out(template)
+    if "template_message" in template.front and not any(
+        _class(sending, catalog) is TopicClass.SERVICE for sending in sendings
+    ):
+        yield _never_a_template_message(template)
 
 
 def _there(used: Used, sending: _Sending) -> bool:
@@ -164,8 +167,29 @@ def _never_there(used: Used, place: Place, sendings: list[_Sending]) -> Problem:
     message = Said(f"`{used}` is never there: {journeys} sends this", f"`{used}` 不会有值：发送它的旅程是 {journeys}")
     label = did_you_mean(used.path[0], known)
     if used.path[0] == "var":  # people may pass it when they enrol someone by hand
-        return warning("E409", place.span(used.path[-1]), message)
+        key = used.path[-1]
+        help_ = Said(f"pass it where it is sent: with: {{ {key}: … }}", f"请在发送的步骤里传入：with: {{ {key}: … }}")
+        return warning("E409", place.span(key), message, help_)
     return Problem("E409", place.span(used.path[0]), message, label=label)
+
+
+def _no_way_out(template: Template) -> Problem:
+    message = Said("a mail of this topic must have a way out", "这类邮件必须带有退订链接")
+    link = '<a href="{{ unsubscribe_url }}">退订</a>'
+    help_ = Said(f"add {link}, or leave `layout` out", f"请加上 {link}，或者不写 `layout`")
+    return Problem("E410", template.last_line().span(), message, help=(help_,))
+
+
+def _never_a_template_message(template: Template) -> Problem:
+    message = Said(
+        "WeChat allows template messages for topics of class service only", "微信模板消息只能用于类别为 service 的主题"
+    )
+    help_ = Said(
+        "it is never used here: remove it, or send this under a service topic",
+        "这里不会用到它：请删掉，或者改用 service 类别的主题发送",
+    )
+    line = template.file.front.lines.get(("template_message", "id"), 2)
+    return warning("E418", template.file.place(line).span("template_message"), message, help_)
 
 
 def _class(sending: _Sending, catalog: Catalog) -> TopicClass:

@@ -9,12 +9,8 @@ transaction that moves the run, which is what makes each happen exactly once.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
-from enum import StrEnum
+from datetime import datetime, timedelta
 from typing import Any, assert_never
-from zoneinfo import ZoneInfo
 
 from engage.core.duration import format_duration
 from engage.core.journey.model import (
@@ -22,150 +18,53 @@ from engage.core.journey.model import (
     Branch,
     Enroll,
     Exit,
+    Goto,
     Notify,
+    OnFail,
     OptionCase,
     ScoreCase,
     Send,
+    Split,
     Step,
     Survey,
     Switch,
     Update,
     Wait,
     WaitFor,
+    Webhook,
     case_name,
 )
 from engage.core.journey.program import Program
-from engage.core.timing import UntilField, wait_deadline
+from engage.core.split import Because
+from engage.core.timing import UntilField, counts_workdays, wait_deadline
+from engage.core.turn import (
+    Call,
+    CallWebhook,
+    ChangeMember,
+    End,
+    EndKind,
+    EnrollElsewhere,
+    GivenAnswer,
+    Go,
+    Jumped,
+    Known,
+    Note,
+    OpenTask,
+    Phase,
+    Purpose,
+    QueueMessage,
+    Run,
+    Stay,
+    TookWay,
+    Turn,
+)
+from engage.core.usual_hour import next_such_hour, usual_hour
+from engage.core.webhook_call import CallStatus, tried_for
 
 # How long an ask waits for the words after the score; a later comment is still kept (journey-language: Comment).
 COMMENT_WINDOW = timedelta(minutes=10)
-
-
-class Phase(StrEnum):
-    ARRIVING = "arriving"
-    WAITING = "waiting"
-    COMMENTING = "commenting"
-
-
-class EndKind(StrEnum):
-    GOAL = "goal"
-    EXIT = "exit"  # an `exit` step or an `exit_if` rule
-    COMPLETED = "completed"  # the steps came to their natural end
-
-
-@dataclass(frozen=True, slots=True)
-class Run:
-    """Where one enrolment stands."""
-
-    step_id: str
-    phase: Phase
-    entered_at: datetime
-    zone: ZoneInfo
-    deadline_at: datetime | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class GivenAnswer:
-    """The answer to an ask, as far as it is known."""
-
-    at: datetime
-    score: int | None
-    choice: str | None
-    has_comment: bool
-    typed_on: str | None  # the channel it was typed on; None if a page took it, comment included
-
-
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """An event that a wait was for."""
-
-    name: str
-    at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class Known:
-    """What the database says about this run at this step. Only what the step asks about is loaded."""
-
-    only_if: bool = True
-    arms: tuple[bool, ...] = ()  # of a branch, in order; the `else` arm is True
-    seen: Seen | None = None
-    answer: GivenAnswer | None = None
-    answers: Mapping[str, GivenAnswer] = field(default_factory=dict)  # of earlier asks, by step id
-    field_value: date | datetime | None = None
-
-
-# --- what follows -----------------------------------------------------------------------------------------------
-
-
-class Purpose(StrEnum):
-    SEND = "send"
-    ASK = "ask"
-    REMIND = "remind"  # the same question again, once
-    COMMENT = "comment"  # the open question after a typed score
-    CONFIRM = "confirm"  # that an opt-out was heard
-
-
-@dataclass(frozen=True, slots=True)
-class QueueMessage:
-    purpose: Purpose
-    step: Send | Ask
-    after: timedelta = timedelta(0)
-    channel: str | None = None  # a reply goes where the member wrote
-
-
-@dataclass(frozen=True, slots=True)
-class ChangeMember:
-    step: Update
-
-
-@dataclass(frozen=True, slots=True)
-class OpenTask:
-    step: Notify
-
-
-@dataclass(frozen=True, slots=True)
-class EnrollElsewhere:
-    step: Enroll
-
-
-Effect = QueueMessage | ChangeMember | OpenTask | EnrollElsewhere
-
-
-@dataclass(frozen=True, slots=True)
-class Note:
-    """One line of the trail `engage explain` reads back."""
-
-    what: str
-    detail: Mapping[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Stay:
-    """Look again at the deadline, or when something happens."""
-
-    phase: Phase
-    deadline_at: datetime
-    effects: tuple[Effect, ...] = ()
-    note: Note | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Go:
-    """On to another step, at once; None is past the last one."""
-
-    to: str | None
-    effects: tuple[Effect, ...] = ()
-    note: Note | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class End:
-    kind: EndKind
-    reason: str
-
-
-Turn = Stay | Go | End
+# A call should be settled by now, and is not: whoever makes the calls is late. Its word is waited for.
+CALL_LATE = timedelta(minutes=10)
 
 
 # --- the machine ------------------------------------------------------------------------------------------------
@@ -175,7 +74,7 @@ def advance(program: Program, run: Run, known: Known, now: datetime) -> Turn:
     step = program.step(run.step_id)
     if run.phase is Phase.ARRIVING:
         if not known.only_if:
-            return Go(program.after(step.id), note=Note("passed_over", {"why": "only_if does not hold"}))
+            return Go(program.after(step.id), note=Note("passed_over", {"why": "only_if does not hold"} | _read(known)))
         return _arrive(program, step, run, known, now)
     return _look_again(program, step, run, known, now)
 
@@ -184,7 +83,7 @@ def _arrive(program: Program, step: Step, run: Run, known: Known, now: datetime)
     onward = program.after(step.id)
     match step:
         case Send():
-            return Go(onward, (QueueMessage(Purpose.SEND, step),))
+            return _queue(step, onward, run, known, now)
         case Ask():
             return _put_question(step, now)
         case Wait():
@@ -195,12 +94,18 @@ def _arrive(program: Program, step: Step, run: Run, known: Known, now: datetime)
             return _choose_arm(program, step, known)
         case Switch():
             return _choose_case(program, step, known)
+        case Split():
+            return _take_way(program, step, known)
         case Update():
             return Go(onward, (ChangeMember(step),), Note("update", _changes(step)))
         case Notify():
             return Go(onward, (OpenTask(step),), Note("notify", {"team": step.team}))
+        case Webhook():
+            return _begin_call(step, onward, run, now)
         case Enroll():
             return Go(onward, (EnrollElsewhere(step),))
+        case Goto():
+            return _jump(program, step, known)
         case Exit():
             return End(EndKind.EXIT, step.reason)
         case _:
@@ -217,9 +122,25 @@ def _look_again(program: Program, step: Step, run: Run, known: Known, now: datet
             return _look_for(program, step, known, now, deadline=deadline, arriving=False)
         case Wait():
             return Go(program.after(step.id)) if now >= deadline else Stay(Phase.WAITING, deadline)
+        case Webhook() if known.call is not None:
+            return _look_at_call(program, step, known.call, deadline, now)
         case _:
             # An edit put a step that does not wait under the id of one that did: it begins afresh.
             return _arrive(program, step, run, known, now)
+
+
+# --- sends ------------------------------------------------------------------------------------------------------
+
+
+def _queue(step: Send, onward: str | None, run: Run, known: Known, now: datetime) -> Turn:
+    if not step.at_usual_hour:
+        return Go(onward, (QueueMessage(Purpose.SEND, step),))
+    usual = usual_hour(known.responses, run.zone)
+    if usual is None:
+        return Go(onward, (QueueMessage(Purpose.SEND, step),), Note("usual_hour", {"hour": None}))
+    planned = next_such_hour(usual.hour, run.due_at or now, run.zone)
+    note = Note("usual_hour", {"hour": usual.hour, "responses": usual.responses})
+    return Go(onward, (QueueMessage(Purpose.SEND, step, planned_at=planned),), note)
 
 
 # --- asks -------------------------------------------------------------------------------------------------------
@@ -255,11 +176,23 @@ def _look_at_answer(program: Program, step: Ask, phase: Phase, known: Known, dea
 
 
 def _begin_wait(step: Wait, onward: str | None, run: Run, known: Known, now: datetime) -> Turn:
-    value = known.field_value if isinstance(step.until, UntilField) else None
-    deadline = wait_deadline(step.until, reached_at=now, entered_at=run.entered_at, zone=run.zone, field_value=value)
+    deadline = wait_deadline(
+        step.until,
+        reached_at=now,
+        entered_at=run.entered_at,
+        zone=run.zone,
+        calendar=run.calendar,
+        field_value=known.field_value,
+    )
     if deadline is None or deadline <= now:
-        return Go(onward, note=Note("passed_through", {"why": "the moment to wait for is past or not on file"}))
-    return Stay(Phase.WAITING, deadline, note=Note("wait", {"until": deadline.isoformat()}))
+        why = "the moment to wait for is past"
+        if isinstance(step.until, UntilField) and known.field_value is None:
+            why = f"no {step.until.field} on file"
+        return Go(onward, note=Note("passed_through", {"why": why}))
+    detail: dict[str, Any] = {"until": deadline.isoformat()}
+    if counts_workdays(step.until) and run.calendar.is_provisional(deadline.astimezone(run.zone).date()):
+        detail["assumed"] = True  # the year's holidays are not announced yet
+    return Stay(Phase.WAITING, deadline, note=Note("wait", detail))
 
 
 def _look_for(
@@ -275,14 +208,44 @@ def _look_for(
     return Stay(Phase.WAITING, deadline, note=waits)
 
 
+# --- webhooks ---------------------------------------------------------------------------------------------------
+
+
+def _begin_call(step: Webhook, onward: str | None, run: Run, now: datetime) -> Turn:
+    give_up_at = now + tried_for(step.on_fail)
+    call, note = CallWebhook(step, give_up_at), Note("webhook", {"name": step.name})
+    if run.holdout:  # nothing is called, so there is nothing to wait for
+        return Go(onward, (call,), note)
+    return Stay(Phase.WAITING, give_up_at, (call,), note)
+
+
+def _look_at_call(program: Program, step: Webhook, call: Call, deadline: datetime, now: datetime) -> Turn:
+    match call.status:
+        case CallStatus.OPEN:
+            return Stay(Phase.WAITING, deadline if now < deadline else now + CALL_LATE)
+        case CallStatus.DONE:
+            return Go(program.after(step.id), note=Note("webhook_done", {"name": step.name}))
+        case CallStatus.FAILED:
+            failed = Note("webhook_failed", {"name": step.name, "why": call.reason or ""})
+            if step.on_fail is OnFail.CONTINUE:
+                return Go(program.after(step.id), note=failed)
+            return End(EndKind.EXIT, f"webhook {step.name} failed", failed)
+        case _:
+            assert_never(call.status)
+
+
 # --- choices ----------------------------------------------------------------------------------------------------
 
 
 def _choose_arm(program: Program, step: Branch, known: Known) -> Turn:
     for arm, holds in zip(step.arms, known.arms, strict=True):
         if holds:
-            return Go(program.enter(arm.steps, step.id), note=Note("branch", {"arm": arm.name}))
-    return Go(program.after(step.id), note=Note("branch", {"arm": None}))
+            return Go(program.enter(arm.steps, step.id), note=Note("branch", {"arm": arm.name} | _read(known)))
+    return Go(program.after(step.id), note=Note("branch", {"arm": None} | _read(known)))
+
+
+def _read(known: Known) -> dict[str, Any]:
+    return {"read": dict(known.read)} if known.read else {}
 
 
 def _choose_case(program: Program, step: Switch, known: Known) -> Turn:
@@ -303,6 +266,23 @@ def _fits(case: ScoreCase | OptionCase, given: GivenAnswer) -> bool:
             return given.choice == option
         case _:
             assert_never(case)
+
+
+def _take_way(program: Program, step: Split, known: Known) -> Turn:
+    if known.taken is None:
+        raise ValueError(f"the way of {step.id} was not looked up")
+    way = next(way for way in step.ways if way.name == known.taken.way)
+    because = known.taken.because
+    memory = None if because is Because.EARLIER else TookWay(step, way.name)
+    note = Note("split", {"way": way.name, "because": because})
+    return Go(program.enter(way.steps, step.id), note=note, memory=memory)
+
+
+def _jump(program: Program, step: Goto, known: Known) -> Turn:
+    if step.at_most is not None and known.jumps >= step.at_most:
+        return Go(program.after(step.id), note=Note("goto_used_up", {"to": step.target, "times": known.jumps}))
+    jumped = Jumped(step, back=program.is_behind(step.target, step.id))
+    return Go(step.target, note=Note("goto", {"to": step.target}), memory=jumped)
 
 
 def _changes(step: Update) -> dict[str, Any]:

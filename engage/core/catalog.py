@@ -36,6 +36,15 @@ class Field:
     computed: Computed | None = None
 
 
+RANK = "_rank"  # every number field `x` has its rank `x_rank` in conditions; nobody lists it
+
+
+def ranked_by(name: str, fields: Mapping[str, Field]) -> Field | None:
+    """The number field that `<field>_rank` ranks; None if that is no rank."""
+    found = fields.get(name.removesuffix(RANK)) if name.endswith(RANK) else None
+    return found if found is not None and found.type is ValueType.NUMBER else None
+
+
 @dataclass(frozen=True, slots=True)
 class Event:
     name: str
@@ -85,6 +94,7 @@ RESPONSE_EVENTS: Mapping[str, Mapping[str, ValueType]] = {
     "unsubscribed": {"channel": ValueType.TEXT},
     "task_done": {"outcome": ValueType.TEXT},
 }
+NEVER_RECORDED = frozenset({"opened"})  # part of the language; nothing tracks it in this version
 # Also kept by Engage, but about the member rather than about one message.
 MEMBER_EVENTS: Mapping[str, Mapping[str, ValueType]] = {
     "member_created": {},

@@ -111,6 +111,24 @@ def read_number(raw: object) -> Decimal | None:
     return number if abs(number) < LARGEST else None
 
 
+# How a number is written as text in JSON. `store.dialects.number_in` reads the same in SQL.
+_PLAIN_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]{0,15})(?:\.[0-9]{1,200})?")
+
+
+def number_in_json(value: object) -> float | None:
+    """What counts as a number in an event's payload: a JSON number, or plain digits with a point."""
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, int | float):
+        return float(value) if abs(value) < float(LARGEST) else None  # NaN is not less than anything
+    return float(value) if isinstance(value, str) and _PLAIN_NUMBER.fullmatch(value) else None
+
+
+def added(total: float, amount: float) -> float:
+    """A sum as its digits say: 0.1 + 0.2 is 0.3. Amounts are kept to four decimals."""
+    return round(total + amount, 4)
+
+
 def read_flag(raw: object) -> bool | None:
     """`是`, `yes`, `true`, `1` and their opposites, in any case."""
     if isinstance(raw, bool):

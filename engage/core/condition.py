@@ -49,7 +49,14 @@ class ContextValue:
     type: ValueType
 
 
-Subject = FieldValue | AnswerValue | ContextValue
+@dataclass(frozen=True, slots=True)
+class RankValue:
+    """`<field>_rank`: where a member stands among all who have a value in a number field, the highest first."""
+
+    name: str  # of the field that is ranked
+
+
+Subject = FieldValue | AnswerValue | ContextValue | RankValue
 
 # --- what is asked of it ----------------------------------------------------------------------------------------
 
@@ -105,7 +112,16 @@ class WithinNext:
     period: timedelta
 
 
-Test = OneOf | Contains | Between | Known | Unknown | WithinLast | OverAgo | WithinNext
+@dataclass(frozen=True, slots=True)
+class InShare:
+    """Of a rank, in percent of those who are ranked: `..20%` is the top fifth, `50%..` the lower half. In the top `to`
+    percent, and not in the top `above` percent, so that shares side by side never overlap. None is open."""
+
+    above: int | None
+    to: int | None
+
+
+Test = OneOf | Contains | Between | Known | Unknown | WithinLast | OverAgo | WithinNext | InShare
 
 # --- the tree ---------------------------------------------------------------------------------------------------
 

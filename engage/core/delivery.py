@@ -5,7 +5,8 @@
        └──lease expired───┘                   └──lease expired──▶ ambiguous, never pending
 
 An intent is committed before the wire is touched, and an unknown outcome is `ambiguous`: it may have reached the
-member. Only a receipt, a person, or a repeat with the same key inside the provider's own dedupe window resolves it.
+member. Only a receipt, a person, or a repeat with the same key inside the provider's own dedupe window resolves it;
+and, where its step says so, a repeat that may arrive a second time.
 """
 
 from __future__ import annotations
@@ -48,6 +49,10 @@ CALL_TIMEOUT = timedelta(seconds=10)
 LEASE = timedelta(minutes=2)
 # A repeat with the same key stays this far inside the provider's dedupe window.
 REPEAT_AFTER = timedelta(minutes=1)
+# A step may ask that an ambiguous message be sent again (`on_ambiguous: repeat`): this often, and no sooner than this
+# after the last call, so that a receipt can come first.
+MOST_REPEATS = 2
+REPEAT_PAUSE = timedelta(minutes=10)
 MOST_ATTEMPTS = 6
 _BACKOFF = (timedelta(minutes=1), timedelta(minutes=5), timedelta(minutes=15), timedelta(hours=1), timedelta(hours=3))
 # WeChat's daily quotas and Aliyun's daily limit begin anew at 00:00 there, wherever the business is.
@@ -65,16 +70,24 @@ class Recorded:
 
 
 def record(
-    outcome: SendOutcome, *, attempts: int, repeat: bool, repeat_until: datetime | None, now: datetime
+    outcome: SendOutcome,
+    *,
+    attempts: int,
+    repeat: bool,
+    repeat_until: datetime | None,
+    now: datetime,
+    repeats_left: int = 0,
 ) -> Recorded:
-    """`repeat`: this attempt repeated an ambiguous one; a refusal then says nothing about the first call."""
+    """`repeat`: this attempt repeated an ambiguous one; a refusal then says nothing about the first call.
+    `repeats_left`: how often the step wants it sent again without the shelter of a provider's key."""
     match outcome:
         case Accepted():
             return Recorded(Status.SENT)
         case Unknown(detail):
-            return _unresolved(detail, repeat_until, now)
+            return _unresolved(detail, repeat_until, repeats_left, now)
         case Rejected(failure, code, detail) if repeat:
-            return _unresolved(f"refused on repeat: {failure} {code} {detail}".strip(), repeat_until, now)
+            said = f"refused on repeat: {failure} {code} {detail}".strip()
+            return _unresolved(said, repeat_until, repeats_left, now)
         case Rejected(Failure.WINDOW_CLOSED, code, _) if attempts < MOST_ATTEMPTS:
             return Recorded(Status.PENDING, f"window closed ({code})", due_at=now)
         case Rejected(Failure.QUOTA, code, detail):
@@ -95,7 +108,8 @@ def quota_resets_at(now: datetime) -> datetime:
     return datetime.combine(tomorrow, time(), _BEIJING).astimezone(UTC)
 
 
-def _unresolved(detail: str, repeat_until: datetime | None, now: datetime) -> Recorded:
+def _unresolved(detail: str, repeat_until: datetime | None, repeats_left: int, now: datetime) -> Recorded:
     again = now + REPEAT_AFTER
-    may_repeat = repeat_until is not None and again + WIRE_DEADLINE + CALL_TIMEOUT < repeat_until
-    return Recorded(Status.AMBIGUOUS, detail or "no answer", due_at=again if may_repeat else None)
+    sheltered = repeat_until is not None and again + WIRE_DEADLINE + CALL_TIMEOUT < repeat_until
+    asked_for = now + REPEAT_PAUSE if repeats_left > 0 else None
+    return Recorded(Status.AMBIGUOUS, detail or "no answer", due_at=again if sheltered else asked_for)

@@ -1,9 +1,15 @@
-"""The Chinese lunar calendar, 1901-2100, on borax's tables: its months as solar dates, and its words.
+"""The Chinese lunar calendar, 1901-2100, on the tables of borax: its months as solar dates, and its words.
 
-Tables of the lunar calendar disagree where a new moon is computed within minutes of midnight; the Hong Kong Observatory
-names those of 2057-09-28, 2089-09-04 and 2097-08-07 (hko.gov.hk, “Gregorian-Lunar Calendar Conversion Table”, note).
-Decided as borax has them: the ninth month of 2057 begins on 2057-09-29, the eighth of 2089 on 2089-09-05, the seventh
-of 2097 on 2097-08-08; a test holds them. Another table may place the days of just those months one day earlier.
+GB/T 33661-2017 has a month begin on the day, in Beijing time (UTC+8), on which the new moon falls. Decades ahead the
+moment is known to a minute or two only (how the earth's turning slows cannot be foretold), so tables disagree where it
+comes that close to midnight; the Hong Kong Observatory names three such months in the note to its “Gregorian-Lunar
+Calendar Conversion Table”. They are decided here, and a test compares every other month with a second library:
+
+| new moon, Beijing time | the month begins | others |
+|---|---|---|
+| 2057-09-29 00:00 | 2057-09-29 (九月), as borax and lunar-python have it | the Observatory's table: 09-28 |
+| 2089-09-04 23:58 | 2089-09-04 (八月), as the Observatory, lunar-python and the USNO's phases have it | borax: 09-05 |
+| 2097-08-08 00:01 | 2097-08-08 (七月), as borax and the USNO's phases have it | Observatory, lunar-python: 08-07 |
 """
 
 from __future__ import annotations
@@ -57,6 +63,10 @@ class LunarDay:
         return f"{leap}{MONTH_WORDS[self.month.month - 1]}月{DAY_WORDS[self.day - 1]}"
 
 
+# How long the months around a new moon are that borax places otherwise than is decided above: (year, month) → days.
+_DECIDED_LENGTHS = {(2089, 7): 29, (2089, 8): 30}
+
+
 @cache
 def months_of(year: int) -> tuple[LunarMonth, ...]:
     """The 12 or 13 months of a lunar year in their order; none outside 1901-2100."""
@@ -64,7 +74,8 @@ def months_of(year: int) -> tuple[LunarMonth, ...]:
         return ()
     first: date = LunarDate(year, 1, 1).to_solar_date()
     months = []
-    for month, days, leap in LCalendars.iter_year_month(year):
+    for month, length, leap in LCalendars.iter_year_month(year):
+        days = _DECIDED_LENGTHS.get((year, month), length)
         months.append(LunarMonth(year, month, bool(leap), first, days))
         first += timedelta(days=days)
     return tuple(months)

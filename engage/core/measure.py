@@ -6,6 +6,7 @@ Where there is nothing to measure the value is None, never zero.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
@@ -136,3 +137,28 @@ def lift(treated_hits: int, treated_n: int, control_hits: int, control_n: int) -
     below = ((treated - first.low) ** 2 + (second.high - control) ** 2).sqrt()
     above = ((first.high - treated) ** 2 + (control - second.low) ** 2).sqrt()
     return Lift(treated, control, difference, Interval(difference - below, difference + above))
+
+
+# --- is one better than the other -------------------------------------------------------------------------------
+
+_ENOUGH = 5  # expected successes and failures in each group, below which the normal distribution is no guide
+
+
+def difference_by_chance(first_hits: int, first_n: int, second_hits: int, second_n: int) -> float:
+    """How likely two groups differ at least so much by mere chance: the two-sided p of the two-proportion z-test with
+    the pooled share. 1 where the figures are too small to tell (Cochran's rule).
+
+    NIST/SEMATECH e-Handbook of Statistical Methods, 7.3.3; W. G. Cochran, “Some Methods for Strengthening the Common
+    χ² Tests”, Biometrics 10(4), 1954.
+    """
+    for hits, n in ((first_hits, first_n), (second_hits, second_n)):
+        if not 0 <= hits <= n:
+            raise ValueError(f"{hits} of {n} is not a share")
+    if first_n == 0 or second_n == 0:
+        return 1.0
+    pooled = (first_hits + second_hits) / (first_n + second_n)
+    if min(first_n, second_n) * min(pooled, 1 - pooled) < _ENOUGH:
+        return 1.0
+    spread = math.sqrt(pooled * (1 - pooled) * (1 / first_n + 1 / second_n))
+    z = (first_hits / first_n - second_hits / second_n) / spread
+    return math.erfc(abs(z) / math.sqrt(2))

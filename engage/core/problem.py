@@ -47,6 +47,16 @@ class Mark:
 
 
 @dataclass(frozen=True, slots=True)
+class Mend:
+    """An edit that puts a mistake right. `sure`: nothing else can have been meant, so `engage fmt --fix` makes it;
+    the others are offered."""
+
+    span: Span
+    text: str
+    sure: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class Problem:
     """One author mistake: where it is, what is wrong, and what to do.
 
@@ -62,3 +72,4 @@ class Problem:
     help: tuple[Said, ...] = ()
     marks: tuple[Mark, ...] = ()
     severity: Severity = Severity.ERROR
+    mend: Mend | None = None

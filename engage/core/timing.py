@@ -11,7 +11,8 @@ from enum import StrEnum
 from typing import assert_never
 from zoneinfo import ZoneInfo
 
-from engage.core.workdays import is_weekend, is_workday, workday_after
+from engage.core.duration import format_duration
+from engage.core.workdays import MAINLAND, WorkCalendar
 
 
 class DaySet(StrEnum):
@@ -125,17 +126,26 @@ def _end_of_gap(wall: datetime, zone: ZoneInfo) -> datetime:
     return after
 
 
-def falls_on(days: DaySet, day: date) -> bool:
+def falls_on(days: DaySet, day: date, calendar: WorkCalendar = MAINLAND) -> bool:
     """Whether the day is one of the set; `workday` and `weekend` know public holidays and make-up days."""
     match days:
         case DaySet.DAY:
             return True
         case DaySet.WORKDAY:
-            return is_workday(day)
+            return calendar.is_workday(day)
         case DaySet.WEEKEND:
-            return is_weekend(day)
+            return calendar.is_weekend(day)
         case _:
             return day.weekday() == _WEEKDAYS.index(days)
+
+
+def counts_workdays(spec: WaitSpec) -> bool:
+    """Whether public holidays and make-up days decide when it is over."""
+    match spec:
+        case ForWorkdays() | UntilDays(DaySet.WORKDAY | DaySet.WEEKEND):
+            return True
+        case _:
+            return False
 
 
 # --- when a wait is over ----------------------------------------------------------------------------------------
@@ -147,6 +157,7 @@ def wait_deadline(
     reached_at: datetime,
     entered_at: datetime,
     zone: ZoneInfo,
+    calendar: WorkCalendar = MAINLAND,
     field_value: date | datetime | None = None,
 ) -> datetime | None:
     """When a wait that was reached at `reached_at` is over; None if it passes straight through.
@@ -158,9 +169,9 @@ def wait_deadline(
         case For(period, at):
             return reached_at + period if at is None else _after_days(period, at, reached_at, zone)
         case ForWorkdays(count, at):
-            return _after_workdays(count, at, reached_at, zone)
+            return _after_workdays(count, at, reached_at, zone, calendar)
         case UntilDays(days, at):
-            return _next_day_at(days, at, reached_at, zone)
+            return _next_day_at(days, at, reached_at, zone, calendar)
         case UntilEntryDay(day, at):
             entered = entered_at.astimezone(zone)
             deadline = local_moment(entered.date() + timedelta(days=day), at or entered.time(), zone)
@@ -188,19 +199,21 @@ def _after_days(period: timedelta, at: time, reached_at: datetime, zone: ZoneInf
     return moment
 
 
-def _after_workdays(count: int, at: time | None, reached_at: datetime, zone: ZoneInfo) -> datetime:
+def _after_workdays(
+    count: int, at: time | None, reached_at: datetime, zone: ZoneInfo, calendar: WorkCalendar
+) -> datetime:
     """The `count`-th workday after today, at the time given, else at the time of day it is now."""
     now = reached_at.astimezone(zone)
-    day = workday_after(now.date(), count)
+    day = calendar.workday_after(now.date(), count)
     while (moment := local_moment(day, at or now.time(), zone)) <= reached_at:
-        day = workday_after(day, 1)
+        day = calendar.workday_after(day, 1)
     return moment
 
 
-def _next_day_at(days: DaySet, at: time, reached_at: datetime, zone: ZoneInfo) -> datetime:
+def _next_day_at(days: DaySet, at: time, reached_at: datetime, zone: ZoneInfo, calendar: WorkCalendar) -> datetime:
     """The next such moment; one that is right now is over, so the wait lasts until the one after it."""
     day = reached_at.astimezone(zone).date()
-    while not falls_on(days, day) or (moment := local_moment(day, at, zone)) <= reached_at:
+    while not falls_on(days, day, calendar) or (moment := local_moment(day, at, zone)) <= reached_at:
         day += timedelta(days=1)
     return moment
 
@@ -213,3 +226,30 @@ def _around(value: date | datetime, offset: timedelta, at: time | None, zone: Zo
         wall = datetime.combine(value, time())
     wall += offset
     return local_moment(wall.date(), at or wall.time(), zone)
+
+
+# --- as an author writes it -------------------------------------------------------------------------------------
+
+
+def spell_wait(spec: WaitSpec) -> str:
+    """Reads back as the same wait."""
+    match spec:
+        case For(period, at):
+            return format_duration(period) + _spell_at(at)
+        case ForWorkdays(days, at):
+            return f"{days} workday{'' if days == 1 else 's'}{_spell_at(at)}"
+        case UntilDays(days, at):
+            return f"until {'' if days is DaySet.DAY else f'{days} '}{at:%H:%M}"
+        case UntilEntryDay(day, at):
+            return f"until day {day}{_spell_at(at)}"
+        case UntilMoment(moment):
+            return f"until {moment:%Y-%m-%d %H:%M}"
+        case UntilField(field, offset, at):
+            sign = "-" if offset < timedelta(0) else "+"
+            return f"until {field}{f' {sign}{format_duration(abs(offset))}' if offset else ''}{_spell_at(at)}"
+        case _:
+            assert_never(spec)
+
+
+def _spell_at(at: time | None) -> str:
+    return "" if at is None else f" at {at:%H:%M}"

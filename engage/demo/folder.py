@@ -31,6 +31,8 @@ _SHIPPED = Path(engage.__file__).parent.parent
 _SETTINGS = "demo.json"
 DATABASE = "engage.db"
 _LOCK = f"{DATABASE}.lock"  # of the daemon: held from before anything is cleared away until the demo ends
+_ROBOTS = ("wecom_cs", "wecom_stores")
+_CALLED = ("crm_sync", "coupon_issue")  # by journeys
 _BRAND_MAIL = "山野茶事 <hello@shanye.example>"
 
 
@@ -148,7 +150,8 @@ def write_config(folder: Path, settings: Settings, shared: SandboxSettings, worl
             },
         },
         "webhooks": {
-            name: {"url": f"{world.staff_url}/{name}", "format": "wecom"} for name in ("wecom_cs", "wecom_stores")
+            **{name: {"url": f"{world.staff_url}/{name}", "format": "wecom"} for name in _ROBOTS},
+            **{name: {"url": f"{world.staff_url}/calls/{name}", "secret": settings.secret} for name in _CALLED},
         },
         "test_recipients": ["test@example.com"],
     }

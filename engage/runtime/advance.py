@@ -9,51 +9,46 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any, assert_never
 
 import structlog
 from sqlalchemy import Connection
 
-from engage.core.advance import (
+from engage.core.advance import advance
+from engage.core.journey.model import (
+    ExitOnCondition,
+    ExitOnEvent,
+    Journey,
+    Since,
+    Step,
+)
+from engage.core.turn import (
+    CallWebhook,
     ChangeMember,
     Effect,
     End,
     EndKind,
     EnrollElsewhere,
     Go,
-    Known,
+    Jumped,
+    Memory,
     Note,
     OpenTask,
     Phase,
     QueueMessage,
-    Run,
     Seen,
     Stay,
+    TookWay,
     Turn,
-    advance,
 )
-from engage.core.condition import Condition
-from engage.core.journey.model import (
-    Ask,
-    Branch,
-    ExitOnCondition,
-    ExitOnEvent,
-    Journey,
-    Since,
-    Step,
-    Switch,
-    Wait,
-    WaitFor,
-)
-from engage.core.quiet import zone_of
-from engage.core.timing import UntilField
 from engage.runtime import goals
 from engage.runtime.applied import Active, Applied
 from engage.runtime.context import Context
 from engage.runtime.doing import Doing
+from engage.runtime.knowing import Knowing
 from engage.runtime.quarantine import together_or_singly
-from engage.store import advancing, events, trail
+from engage.store import advancing, events, splits, trail
 from engage.store.advancing import RunRow
 
 BATCH = 500
@@ -78,10 +73,12 @@ class Advance:
         return len(due)
 
     def _move(self, due: Sequence[RunRow]) -> None:
-        applied, now = self._context.applied.current(), self._context.clock.now()
+        now = self._context.clock.now()
         with self._context.database.write() as connection:
+            applied = self._context.applied.current()  # while nobody can apply another one: the runs stand in it
             runs = advancing.still_due(connection, due, now)
-            _Batch(connection, applied, now, Doing(connection, applied, now)).move(runs)
+            knowing = Knowing(connection, applied, self._context.policy.work_calendar(), now)
+            _Batch(connection, applied, now, knowing, Doing(connection, applied, now)).move(runs)
 
     def _set_aside(self, run: RunRow, error: Exception) -> None:
         """The member stays where they are, untouched; it is tried again later."""
@@ -97,9 +94,11 @@ class _Batch:
     connection: Connection
     applied: Applied
     now: datetime
+    knowing: Knowing
     doing: Doing
     lines: list[trail.Line] = field(default_factory=list)
     moves: dict[int, dict[str, Any]] = field(default_factory=dict)
+    ways: list[tuple[RunRow, str, str]] = field(default_factory=list)  # newly taken: (run, split, way)
 
     def move(self, runs: Sequence[RunRow]) -> None:
         mark = events.last_id(self.connection)
@@ -123,23 +122,25 @@ class _Batch:
 
     def _round(self, runs: Sequence[RunRow], mark: int) -> list[RunRow]:
         """One look at every run; those that went on to another step come back."""
-        groups: dict[tuple[str, str, str], list[RunRow]] = defaultdict(list)
+        groups: dict[tuple[str, int, str, str], list[RunRow]] = defaultdict(list)
         for run in runs:
-            groups[run.journey_id, run.step_id, run.phase].append(run)
+            groups[run.journey_id, run.pinned_version or 0, run.step_id, run.phase].append(run)
         onward: list[RunRow] = []
-        for (journey_id, step_id, _), group in sorted(groups.items()):
-            active = self.applied.journeys.get(journey_id)
+        for (journey_id, _, step_id, _), group in sorted(groups.items()):
+            active = self.applied.followed_by(journey_id, group[0].pinned_version)
             if active is None or step_id not in active.program.ids:
                 self._park(group)
                 continue
             staying = self._without_ended(active, group)
             onward += self._take_turns(active, active.program.step(step_id), staying, mark)
         self.lines += self.doing.flush()
+        splits.keep_ways(self.connection, self.ways, mark, self.now)
+        self.ways.clear()
         return onward
 
     def _park(self, group: Sequence[RunRow]) -> None:
-        """A step this version does not know. `apply` refuses such edits, so this is a fault worth telling; the members
-        stay where they are, untouched."""
+        """A step this version does not know. `apply` moves members off such steps, so this is a fault worth telling;
+        they stay where they are, untouched."""
         log.error("step_unknown", journey=group[0].journey_id, step=group[0].step_id, runs=len(group))
         for run in group:
             self._set(run, due_at=None)
@@ -148,13 +149,22 @@ class _Batch:
 
     def _without_ended(self, active: Active, group: Sequence[RunRow]) -> list[RunRow]:
         ended = ends(self.connection, self.applied, active, group, self.now)
+        read = self.knowing.conditions_of_exit(active, [run for run in group if run.id in ended])
         for run in group:
             if run.id in ended:
                 kind, reason, seen = ended[run.id]
-                self._end(active, run, kind, reason, seen)
+                self._end(active, run, kind, reason, seen, read.get(run.id))
         return [run for run in group if run.id not in ended]
 
-    def _end(self, active: Active, run: RunRow, kind: EndKind, reason: str, seen: Seen | None = None) -> None:
+    def _end(
+        self,
+        active: Active,
+        run: RunRow,
+        kind: EndKind,
+        reason: str,
+        seen: Seen | None = None,
+        read: Mapping[str, Any] | None = None,
+    ) -> None:
         goal = kind is EndKind.GOAL and seen is not None
         values = {
             "status": "ended",
@@ -166,7 +176,8 @@ class _Batch:
             "goal_counts": _counts(active.journey, run, seen) if seen is not None and goal else None,
         }
         self._set(run, **values)
-        self.lines.append((run.member.bucket, run.id, run.step_id, "exit", {"kind": kind, "reason": reason}))
+        detail = {"kind": kind, "reason": reason} | ({"read": read} if read else {})
+        self.lines.append((run.member.bucket, run.id, run.step_id, "exit", detail))
         if seen is not None:
             self.doing.cancel_messages(run, f"the run ended: {reason}", only_follow_ups=False)
         elif kind is EndKind.EXIT:
@@ -175,18 +186,14 @@ class _Batch:
     # --- turns --------------------------------------------------------------------------------------------------
 
     def _take_turns(self, active: Active, step: Step, group: Sequence[RunRow], mark: int) -> list[RunRow]:
-        known = self._know(step, group)
+        known = self.knowing.about(step, group)
         onward = []
         for run in group:
-            turn = advance(active.program, self._run(run), known[run.id], self.now)
+            turn = advance(active.program, self.knowing.run(run), known[run.id], self.now)
             moved = self._apply(active, step, run, turn, mark)
             if moved is not None:
                 onward.append(moved)
         return onward
-
-    def _run(self, run: RunRow) -> Run:
-        zone = zone_of(run.timezone, self.applied.catalog.timezone)
-        return Run(run.step_id, Phase(run.phase), run.entered_at, zone, run.deadline_at)
 
     def _apply(self, active: Active, step: Step, run: RunRow, turn: Turn, mark: int) -> RunRow | None:
         match turn:
@@ -194,15 +201,17 @@ class _Batch:
                 self._do(active, run, effects, note, step)
                 self._set(run, phase=phase, deadline_at=deadline_at, due_at=deadline_at)
                 return None
-            case Go(to, effects, note):
+            case Go(to, effects, note, memory):
                 self._do(active, run, effects, note, step)
                 if to is None:
                     self._end(active, run, EndKind.COMPLETED, "end")
                     return None
+                run = self._remember(run, memory)
                 arrived = {"step_id": to, "phase": Phase.ARRIVING, "deadline_at": None}
                 self._set(run, **arrived, step_started_at=self.now, step_after_event_id=mark, due_at=self.now)
                 return replace(run, step_id=to, phase=Phase.ARRIVING, deadline_at=None)
-            case End(kind, reason):
+            case End(kind, reason, note):
+                self._do(active, run, (), note, step)
                 self._end(active, run, kind, reason)
                 return None
             case _:
@@ -228,53 +237,29 @@ class _Batch:
                     self.doing.open_task(run, notify)
                 case EnrollElsewhere(enroll):
                     self.doing.enroll(run, enroll)
+                case CallWebhook():
+                    self.doing.call_webhook(run, effect)
                 case _:
                     assert_never(effect)
+
+    def _remember(self, run: RunRow, memory: Memory | None) -> RunRow:
+        match memory:
+            case None:
+                return run
+            case TookWay(split, way):
+                self.ways.append((run, split.id, way))
+                return run
+            case Jumped(goto, back):
+                jumps = {**run.jumps, goto.id: run.jumps.get(goto.id, 0) + 1}
+                visit = run.visit + 1 if back else run.visit
+                self._set(run, jumps=jumps, visit=visit)
+                return replace(run, jumps=jumps, visit=visit)
+            case _:
+                assert_never(memory)
 
     def _set(self, run: RunRow, **values: Any) -> None:
         row = self.moves.setdefault(run.id, {"bucket": run.member.bucket, "id": run.id})
         row.update(values)
-
-    # --- what is known ------------------------------------------------------------------------------------------
-
-    def _know(self, step: Step, group: Sequence[RunRow]) -> Mapping[int, Known]:
-        """What `core.advance` asks about this step, for the whole group."""
-        if not group:
-            return {}
-        arriving = group[0].phase == Phase.ARRIVING
-        only_if = step.only_if if arriving else None
-        arms = [arm.condition for arm in step.arms] if isinstance(step, Branch) else []
-        holds = self._holding([only_if, *arms], group)
-        seen = self._seen(step, group)
-        answers = advancing.answers(self.connection, group) if isinstance(step, Ask | Switch) else {}
-        dates = self._dates(step, group)
-        return {
-            run.id: Known(
-                only_if=holds[run.id][0],
-                arms=holds[run.id][1:],
-                seen=seen.get(run.id),
-                answer=answers.get(run.id, {}).get(step.id),
-                answers=answers.get(run.id, {}),
-                field_value=dates.get(run.id),
-            )
-            for run in group
-        }
-
-    def _holding(self, conditions: Sequence[Condition | None], group: Sequence[RunRow]) -> dict[int, tuple[bool, ...]]:
-        return advancing.holding(self.connection, self.applied.catalog, conditions, group, self.now)
-
-    def _seen(self, step: Step, group: Sequence[RunRow]) -> dict[int, Seen]:
-        if not isinstance(step, WaitFor):
-            return {}
-        return advancing.first_seen(
-            self.connection, self.applied.catalog, step.events, step.since, step.where, None, group, self.now
-        )
-
-    def _dates(self, step: Step, group: Sequence[RunRow]) -> dict[int, date | datetime]:
-        if not (isinstance(step, Wait) and isinstance(step.until, UntilField)):
-            return {}
-        kind = self.applied.catalog.fields[step.until.field].type
-        return advancing.field_dates(self.connection, step.until.field, kind, group)
 
 
 Ended = tuple[EndKind, str, Seen | None]

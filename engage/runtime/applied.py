@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from sqlalchemy import Connection
@@ -43,6 +43,19 @@ class Applied:
     journeys: Mapping[str, Active]
     library: Library
     mark: str
+    pinned: Mapping[tuple[str, int], Active] = field(default_factory=dict)  # versions that runs are to finish in
+
+    def followed_by(self, journey_id: str | None, pinned_version: int | None) -> Active | None:
+        """What a run of this journey goes by: the version it is to finish in, else the one in force."""
+        if pinned_version is not None:
+            return self.pinned.get((journey_id or "", pinned_version))
+        return self.journeys.get(journey_id or "")
+
+    def versions_of(self, journey_id: str) -> Iterator[tuple[int | None, Active]]:
+        """Every version that runs of this journey go by, each with the pin of those runs."""
+        if journey_id in self.journeys:
+            yield None, self.journeys[journey_id]
+        yield from ((version, active) for (name, version), active in self.pinned.items() if name == journey_id)
 
     def topic_class(self, topic: str) -> TopicClass:
         """A topic that has left the catalog keeps the stricter rule."""
@@ -72,24 +85,29 @@ def load_applied(connection: Connection) -> Applied:
         )
     journeys = dict(project.journeys)
     for journey_id in stored.draining:
-        journeys[journey_id] = _read_drained(connection, journey_id, stored.versions[journey_id], project.catalog)
+        source = store.source_of(connection, journey_id, stored.versions[journey_id]) or ""
+        journeys[journey_id] = _read_version(journey_id, source, project.catalog)
     active = {
-        journey_id: _activate(journey, stored)
+        journey_id: _activate(journey, stored, stored.versions[journey_id])
         for journey_id, journey in sorted(journeys.items())
         if journey_id in stored.versions
     }
-    return Applied(project.catalog, active, project.library, stored.mark)
+    pinned = {
+        (journey_id, version): _activate(_read_version(journey_id, source, project.catalog), stored, version)
+        for journey_id, version, source in store.pinned_versions(connection)
+    }
+    return Applied(project.catalog, active, project.library, stored.mark, pinned)
 
 
-def _read_drained(connection: Connection, journey_id: str, version: int, catalog: Catalog) -> Journey:
-    source = store.source_of(connection, journey_id, version) or ""
+def _read_version(journey_id: str, source: str, catalog: Catalog) -> Journey:
+    """A version that has no file any more. `apply` has seen to it that the catalog still has its words."""
     journey, _ = read_journey(source, f"journeys/{journey_id}.yaml", catalog)
     if journey is None:
         raise EngageError(f"the journey {journey_id} has no file any more, and its members still need its old catalog")
     return journey
 
 
-def _activate(journey: Journey, stored: store.Applied) -> Active:
+def _activate(journey: Journey, stored: store.Applied, version: int) -> Active:
     program = Program(journey)
     interests = {rule.event for rule in journey.exit_if if isinstance(rule, ExitOnEvent)}
     if journey.goal is not None:
@@ -106,7 +124,7 @@ def _activate(journey: Journey, stored: store.Applied) -> Active:
     return Active(
         journey=journey,
         program=program,
-        version=stored.versions[journey.id],
+        version=version,
         draining=journey.id in stored.draining,
         since=stored.since[journey.id],
         interests=frozenset(interests),

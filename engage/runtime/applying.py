@@ -1,81 +1,150 @@
-"""`engage apply`: from files that have been checked to what the daemon runs. All of it, or none."""
+"""Applying: from files that have been checked to what the daemon runs, and members on their way to where the edit
+leaves them. All of it in one transaction, or none.
+
+`apply` plans and applies at once. `apply_plan` applies the plan that somebody has looked at: its files as they were
+read then, and only as long as it says what it said.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import Connection
 
-from engage.content.project import Project
-from engage.core.journey.model import OnSegment
-from engage.core.journey.program import Program
+from engage.content.project import Project, read_project
+from engage.core.moving import What
+from engage.core.turn import EndKind
+from engage.errors import EngageError
 from engage.runtime.applied import load_applied
-from engage.runtime.enrol import BATCH, admit
-from engage.store import events, journeys, segments, state
+from engage.runtime.plan import Change, Plan, Rules, Terms
+from engage.runtime.planning import Planned, Work, make_plan, path_of, running_files
+from engage.runtime.settling import let_in_existing, settle
+from engage.store import advancing, events, journeys, moving, plans, renaming, trail
 from engage.store.database import Database
-from engage.store.enrolling import Entrant
+from engage.store.journeys import Version
+from engage.store.moving import Move, RunKey
+from engage.store.plans import SavedPlan
 
-_SETTLED = "settled_segments"
-_COMPUTED = "computed_fields"
-
-
-@dataclass(frozen=True, slots=True)
-class Stranded:
-    """Members stand at a step that the new files no longer have."""
-
-    journey_id: str
-    step_id: str
-    members: int
+STOPPED = "stopped"  # why a run has ended that nobody let finish
 
 
 @dataclass(frozen=True, slots=True)
-class ApplyReport:
-    """What changed. `stranded` is why nothing was applied."""
+class Done:
+    """It is done."""
 
-    new: tuple[str, ...] = ()
-    changed: tuple[str, ...] = ()
-    unchanged: tuple[str, ...] = ()
-    draining: tuple[str, ...] = ()
-    drafts: tuple[str, ...] = ()
-    other_files: int = 0
-    stranded: tuple[Stranded, ...] = ()
+    plan: Plan
 
 
-def apply(database: Database, project: Project, now: datetime, *, existing: bool = False) -> ApplyReport:
-    """Make the project what runs. Journeys marked `draft` stay out; journeys whose file is gone drain.
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """Nothing was applied: see the plan's refusals."""
 
-    Members who are in a segment already stay out of the new journeys that it starts, unless `existing`.
-    """
+    plan: Plan
+
+
+@dataclass(frozen=True, slots=True)
+class Unseen:
+    """Nothing was applied: members on their way would notice, and nobody has looked at the plan, which is saved."""
+
+    plan: Plan
+
+
+@dataclass(frozen=True, slots=True)
+class WorldMoved:
+    """Nothing was applied: the plan does not say any more what would happen. `plan` does, and is saved; it is None if
+    another one was applied meanwhile. `shown`: the effect that was shown."""
+
+    plan: Plan | None
+    shown: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class NoSuchPlan:
+    """`done`: it was applied before."""
+
+    done: bool = False
+
+
+Outcome = Done | Refused | Unseen | WorldMoved | NoSuchPlan
+
+
+def plan(database: Database, project: Project, now: datetime, terms: Terms, rules: Rules) -> Plan:
+    """What applying the project would do. Kept, so that it can be applied as it was shown."""
     with database.write() as connection:
-        before = journeys.applied(connection)
-        stranded = _stranded(connection, project, before.versions)
-        if stranded:
-            return ApplyReport(stranded=tuple(stranded))
-        running = {i: j for i, j in project.journeys.items() if not j.draft}
-        drafts = tuple(sorted(set(project.journeys) - set(running)))
-        files = {path: source for path, source in project.sources.items() if not _is_any(path, drafts)}
-        other = sum(
-            1 for path, source in files.items() if before.files.get(path) != source and not _is_any(path, running)
-        )
-        journeys.put_files(connection, files, now)
-        versions = {i: _put(connection, project, i, now) for i in sorted(running)}
-        gone = sorted(set(before.versions) - set(running))
-        journeys.drain(connection, gone)
-        _recount_changed_fields(connection, project, now)
-        _settle_new_segments(connection, project, now)
-        new = tuple(i for i in versions if i not in before.versions)
-        if existing:
-            _let_in_existing(connection, new, now)
-    return ApplyReport(
-        new=new,
-        changed=tuple(i for i, version in versions.items() if before.versions.get(i, version) != version),
-        unchanged=tuple(i for i, version in versions.items() if before.versions.get(i) == version),
-        draining=tuple(gone),
-        drafts=drafts,
-        other_files=other,
+        made = make_plan(connection, project, now, terms, rules).plan
+        if not made.is_empty and not made.refusals:
+            plans.save(connection, saved(made))
+        return made
+
+
+def apply(
+    database: Database,
+    project: Project,
+    now: datetime,
+    terms: Terms | None = None,
+    rules: Rules | None = None,
+    *,
+    unseen: bool = True,
+) -> Outcome:
+    """Make the project what runs. Journeys marked `draft` stay out; journeys whose file is gone drain. `unseen`: also
+    if members on their way notice, and nobody has looked at the plan."""
+    with database.write() as connection:
+        planned = make_plan(connection, project, now, terms or Terms(), rules or Rules())
+        made = planned.plan
+        if made.refusals:
+            return Refused(made)
+        if made.is_empty:
+            return Done(made)
+        plans.save(connection, saved(made))
+        if made.needs_a_look and not unseen:
+            return Unseen(made)
+        carry_out(connection, planned, now)
+        return Done(made)
+
+
+def apply_plan(database: Database, plan_id: str, now: datetime, rules: Rules) -> Outcome:
+    """Exactly this plan, or nothing."""
+    with database.write() as connection:
+        known = plans.get(connection, plan_id)
+        if known is None or known.applied_at is not None:
+            return NoSuchPlan(done=known is not None)
+        if known.mark != journeys.mark(connection):
+            return WorldMoved(None, known.effect)
+        project = project_with(connection, known.files)
+        planned = make_plan(connection, project, now, Terms.from_data(known.options), rules)
+        made = planned.plan
+        if made.refusals:
+            return Refused(made)
+        if made.effect() != known.effect:
+            plans.save(connection, saved(made))
+            return WorldMoved(made, known.effect)
+        carry_out(connection, replace(planned, plan=replace(made, id=plan_id)), now)
+        return Done(made)
+
+
+def saved(made: Plan) -> SavedPlan:
+    return SavedPlan(
+        id=made.id,
+        digest=made.digest,
+        made_at=made.made_at,
+        mark=made.mark,
+        before=made.before,
+        files=made.files,
+        options=made.terms.as_data(),
+        effect=made.effect(),
     )
+
+
+def project_with(connection: Connection, files: plans.Files) -> Project:
+    """What is applied, with these files instead."""
+    there = {**journeys.applied(connection).files, **files}
+    project, problems = read_project({path: text for path, text in there.items() if text is not None})
+    if project is None:
+        raise EngageError(f"the files of this plan cannot be read by this version ({len(problems)} problems)")
+    return project
 
 
 def differs(database: Database, files: Mapping[str, str]) -> list[str]:
@@ -85,52 +154,54 @@ def differs(database: Database, files: Mapping[str, str]) -> list[str]:
     return sorted(path for path in {*before, *files} if before.get(path) != files.get(path))
 
 
-def _put(connection: Connection, project: Project, journey_id: str, now: datetime) -> int:
-    source = project.sources[f"journeys/{journey_id}.yaml"]
-    return journeys.put_version(connection, journey_id, project.journeys[journey_id].title, source, now)
+# --- carried out ------------------------------------------------------------------------------------------------
 
 
-def _is_any(path: str, journey_ids: Sequence[str] | Mapping[str, object]) -> bool:
-    return path in {f"journeys/{journey_id}.yaml" for journey_id in journey_ids}
+def carry_out(connection: Connection, planned: Planned, now: datetime) -> None:
+    made, project = planned.plan, planned.project
+    journeys.put_files(connection, running_files(project), now)
+    names = {work.plan.id: work.names for work in planned.works}
+    for journey_id, journey in planned.running.items():
+        version = Version(journey_id, journey.title, project.sources[path_of(journey_id)], names.get(journey_id))
+        journeys.put_version(connection, version, made.id, now)
+    journeys.drain(connection, list(made.those(Change.DRAINED, Change.STOPPED)))
+    for work in planned.works:
+        _move_members(connection, made.id, work, now)
+    _forget_old_pins(connection)
+    settle(connection, project.catalog, planned.running, now)
+    if made.terms.existing:
+        let_in_existing(connection, load_applied(connection), made.those(Change.NEW), now)
+    plans.note_applied(connection, made.id, now)
 
 
-def _stranded(connection: Connection, project: Project, versions: Mapping[str, int]) -> list[Stranded]:
-    found = []
-    for journey_id in sorted(set(versions) & set(project.journeys)):
-        known = set(Program(project.journeys[journey_id]).ids)
-        for step_id, count in journeys.standing_at(connection, journey_id).items():
-            if step_id is not None and step_id not in known:
-                found.append(Stranded(journey_id, step_id, count))
-    return found
+def _move_members(connection: Connection, plan_id: str, work: Work, now: datetime) -> None:
+    if work.pinned and work.plan.before is not None:
+        _pin(connection, plan_id, work, work.plan.before)
+    if work.stopped:
+        _stop(connection, plan_id, work.stopped, now)
+    if work.mover is not None:
+        renaming.rename_steps(connection, work.plan.id, work.record, now)
+        work.mover.carry_out(plan_id, work.moved, events.last_id(connection))
 
 
-def _recount_changed_fields(connection: Connection, project: Project, now: datetime) -> None:
-    """A computed field that is new, or counts something else than before, is counted from the events on record."""
-    known = state.get(connection, _COMPUTED) or {}
-    meant = {name: repr(field.computed) for name, field in project.catalog.fields.items() if field.computed is not None}
-    for name in sorted(name for name, computed in meant.items() if known.get(name) != computed):
-        events.recount(connection, project.catalog, name)
-    state.put(connection, _COMPUTED, meant, now)
+def _pin(connection: Connection, plan_id: str, work: Work, version: int) -> None:
+    journeys.set_pinned(connection, work.plan.id, version, True)
+    moves = [Move(run, What.PINNED, {"pinned_version": None}, {"pinned_version": version}) for run in work.pinned]
+    moving.carry_out(connection, plan_id, moves)
+    moving.pin_messages(connection, work.pinned, version)
 
 
-def _settle_new_segments(connection: Connection, project: Project, now: datetime) -> None:
-    """Whoever is in a segment when it is first applied is there silently: it is no news that starts a journey."""
-    settled = set(state.get(connection, _SETTLED) or [])
-    for name in sorted(set(project.catalog.segments) - settled):
-        segments.settle(connection, project.catalog, name, now)
-    state.put(connection, _SETTLED, sorted(settled | set(project.catalog.segments)), now)
+def _forget_old_pins(connection: Connection) -> None:
+    """Versions in which the last one has finished."""
+    for journey_id, version, _ in journeys.pinned_versions(connection):
+        if not moving.pinned_to(connection, journey_id, version):
+            journeys.set_pinned(connection, journey_id, version, False)
 
 
-def _let_in_existing(connection: Connection, journey_ids: Sequence[str], now: datetime) -> None:
-    """Whoever is in the segment that starts a new journey enters it as if they had come into the segment now."""
-    applied = load_applied(connection)
-    after = events.last_id(connection)
-    for active in (applied.journeys[journey_id] for journey_id in journey_ids):
-        start = active.journey.start
-        if not isinstance(start, OnSegment):
-            continue
-        inside = segments.members_of(connection, start.segment)
-        context = {"event": {"segment": start.segment}, "var": {}}
-        for batch in (inside[first : first + BATCH] for first in range(0, len(inside), BATCH)):
-            entrants = [Entrant(ref, "existing", context, after) for ref in batch]
-            admit(connection, applied, active, entrants, now)
+def _stop(connection: Connection, plan_id: str, runs: Sequence[RunKey], now: datetime) -> None:
+    ended = {"status": "ended", "end_kind": EndKind.EXIT.value, "end_reason": STOPPED, "ended_at": now}
+    live = {"status": "live", "end_kind": None, "end_reason": None, "ended_at": None}
+    moving.carry_out(connection, plan_id, [Move(run, What.STOPPED, live, ended) for run in runs])
+    advancing.cancel_messages(connection, runs, f"the run ended: {STOPPED}", only_follow_ups=False)
+    told = {"kind": EndKind.EXIT, "reason": STOPPED, "plan": plan_id}
+    trail.note(connection, [(bucket, run_id, None, "exit", told) for bucket, run_id in runs], now)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from engage.core.advance import Purpose
 from engage.core.delivery import Status
 from engage.core.fact import Arrival, Clicked, Receipt
 from engage.core.journey.model import Fallback
 from engage.core.outcome import Failure
+from engage.core.turn import Purpose
 from engage.runtime import membership
 from engage.runtime.addresses import mark_address
 from engage.runtime.follow_up import after_failing, after_sending, fallback_of
@@ -64,7 +64,7 @@ def _mark_address(reading: Reading, row: DeliveryRow, fact: Receipt) -> None:
 
 
 def _fallback(reading: Reading, row: DeliveryRow) -> Fallback | None:
-    return fallback_of(reading.applied, row.journey_id, row.step_id)
+    return fallback_of(reading.applied, row.journey_id, row.step_id, row.pinned_version)
 
 
 def _delivery_of(reading: Reading, fact: Receipt) -> DeliveryRow | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Protocol
 
 from engage.channels.contract import CallbackSource, Channel
@@ -12,6 +13,7 @@ from engage.clock import Clock
 from engage.config import Policy
 from engage.content.links import Links
 from engage.core.outcome import SendOutcome
+from engage.core.webhook_call import CallOutcome
 from engage.runtime.applied import Applied, load_applied
 from engage.store import journeys
 from engage.store.database import Database
@@ -27,6 +29,20 @@ class StaffMail(Protocol):
     """Writes to a colleague."""
 
     def send(self, to: str, subject: str, text: str, timeout: float) -> SendOutcome: ...
+
+
+class WebhookReceiver(Protocol):
+    """Takes the calls of webhook steps."""
+
+    def call(self, body: str, key: str, timeout: float) -> CallOutcome: ...
+
+
+class AppliedSource(Protocol):
+    """Knows what is in force."""
+
+    def current(self) -> Applied: ...
+
+    def remembered(self) -> Applied: ...
 
 
 class AppliedHolder:
@@ -53,10 +69,12 @@ class AppliedHolder:
 class Context:
     database: Database
     clock: Clock
-    applied: AppliedHolder
+    applied: AppliedSource
     policy: Policy
     links: Links
     channels: Mapping[str, Channel]
     sources: Mapping[str, CallbackSource]
     staff_robots: Mapping[str, StaffRobot] = field(default_factory=dict)  # by webhook name
     staff_mail: StaffMail | None = None
+    webhooks: Mapping[str, WebhookReceiver] = field(default_factory=dict)  # of journeys, by name
+    sweep_every: timedelta = timedelta(hours=1)  # how often the passing of time is applied to segments

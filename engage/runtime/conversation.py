@@ -100,7 +100,7 @@ def _was_open(asked: AskedRow, ask: Ask, at: datetime) -> bool:
 
 
 def _ask_of(reading: Reading, row: DeliveryRow) -> Ask | None:
-    found = step_of(reading.applied, row.journey_id, row.step_id)
+    found = step_of(reading.applied, row.journey_id, row.step_id, row.pinned_version)
     return found[1] if found is not None and isinstance(found[1], Ask) else None
 
 

@@ -101,6 +101,8 @@ class Daemon:
             "advance": engine.advance.tick,
             "dispatch": engine.dispatch.tick,
             "staff": engine.staff.tick,
+            "calling": engine.calling.tick,
+            "deciding": engine.deciding.tick,
         }
         for name, tick in loops.items():
             self._scheduler.add_job(

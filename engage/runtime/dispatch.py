@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Executor, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, assert_never
@@ -19,11 +19,12 @@ from typing import Any, assert_never
 import structlog
 from sqlalchemy import Connection
 
+from engage.channels.contract import Channel
 from engage.core import delivery as protocol
-from engage.core.advance import Purpose
-from engage.core.delivery import CALL_TIMEOUT, WIRE_DEADLINE, Recorded, Status
+from engage.core.delivery import CALL_TIMEOUT, REPEAT_PAUSE, WIRE_DEADLINE, Recorded, Status
 from engage.core.outcome import Rejected, SendOutcome, Unknown
 from engage.core.reply import offered_words
+from engage.core.turn import Purpose
 from engage.errors import DatabaseUnavailable
 from engage.runtime.applied import Applied
 from engage.runtime.context import Context
@@ -52,13 +53,15 @@ class Intended:
     at: datetime
 
 
+def on_threads(channel: Channel) -> Executor:
+    """Calls wait for the network: each on a thread of the channel's own."""
+    return ThreadPoolExecutor(channel.concurrency, thread_name_prefix=f"send-{channel.name}")
+
+
 class Dispatch:
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: Context, callers: Callable[[Channel], Executor] = on_threads) -> None:
         self._context = context
-        self._pools = {
-            name: ThreadPoolExecutor(channel.concurrency, thread_name_prefix=f"send-{name}")
-            for name, channel in context.channels.items()
-        }
+        self._pools = {name: callers(channel) for name, channel in context.channels.items()}
         self._in_flight: dict[str, set[Future[None]]] = {name: set() for name in context.channels}
 
     def tick(self) -> int:
@@ -121,7 +124,7 @@ class Dispatch:
 
     def _wait_for_room(self, connection: Connection, ready: Ready, now: datetime) -> None:
         if ready.claimed.repeat:
-            dispatching.leave_ambiguous(connection, ready.claimed)
+            dispatching.leave_ambiguous(connection, ready.claimed, now + _BUSY_FOR)
             return
         why = "the channel is busy"
         dispatching.put_back(connection, ready.claimed, now + _BUSY_FOR, why, channel=ready.clear.channel)
@@ -141,7 +144,8 @@ class Dispatch:
         """One call, then its record. Runs on the channel's own threads."""
         ready = intended.ready
         try:
-            if self._context.clock.now() >= _call_until(intended):
+            called_at = self._context.clock.now()
+            if called_at >= _call_until(intended):
                 self._never_called(ready)
                 return
             channel = self._context.channels[ready.clear.channel]
@@ -150,7 +154,7 @@ class Dispatch:
             except Exception as error:  # a channel must not raise; if it does, the call may have been made
                 log.exception("send_raised", delivery_id=ready.claimed.id)
                 outcome = Unknown(f"{type(error).__name__} while sending")
-            self._record(applied, intended, outcome)
+            self._record(applied, intended, outcome, called_at)
         except Exception:
             # Not recorded: the lease runs out and the reconciler makes it ambiguous.
             log.exception("send_not_recorded", delivery_id=ready.claimed.id)
@@ -158,15 +162,16 @@ class Dispatch:
     def _never_called(self, ready: Ready) -> None:
         """Too late for this intent, and surely not sent by it: back to the outbox, to be judged afresh. A repeat leaves
         what it found: an ambiguous message."""
+        now = self._context.clock.now()
         with self._context.database.write() as connection:
             if ready.claimed.repeat:
-                dispatching.leave_ambiguous(connection, ready.claimed)
+                dispatching.leave_ambiguous(connection, ready.claimed, now + REPEAT_PAUSE)
             else:
-                dispatching.put_back(connection, ready.claimed, self._context.clock.now(), "not called in time")
+                dispatching.put_back(connection, ready.claimed, now, "not called in time")
             if ready.clear.way.uses_window:
                 members.use_window(connection, ready.claimed.member, ready.clear.channel, -1)
 
-    def _record(self, applied: Applied, intended: Intended, outcome: SendOutcome) -> None:
+    def _record(self, applied: Applied, intended: Intended, outcome: SendOutcome, called_at: datetime) -> None:
         ready, now = intended.ready, self._context.clock.now()
         claimed = ready.claimed
         recorded = protocol.record(
@@ -174,12 +179,14 @@ class Dispatch:
             attempts=claimed.attempts + 1,
             repeat=claimed.repeat,
             repeat_until=_repeat_until(ready, intended.at),
+            repeats_left=claimed.repeats_left_then,
             now=now,
         )
+        values = outcome_values(outcome) | {"called_at": called_at, "recorded_at": now}
         for tries_left in reversed(range(_RECORD_TRIES)):
             try:
                 with self._context.database.write() as connection:
-                    _write_down(connection, applied, ready, recorded, outcome, now)
+                    _write_down(connection, applied, ready, recorded, outcome, values, now)
             except DatabaseUnavailable:
                 if tries_left == 0:
                     raise
@@ -190,15 +197,21 @@ class Dispatch:
 
 
 def _write_down(
-    connection: Connection, applied: Applied, ready: Ready, recorded: Recorded, outcome: SendOutcome, now: datetime
+    connection: Connection,
+    applied: Applied,
+    ready: Ready,
+    recorded: Recorded,
+    outcome: SendOutcome,
+    values: Mapping[str, Any],
+    now: datetime,
 ) -> None:
     """The outcome first, in one statement; then what follows from how the delivery now stands."""
     claimed = ready.claimed
-    stands = dispatching.record(connection, claimed, recorded, outcome_values(outcome))
+    stands = dispatching.record(connection, claimed, recorded, values)
     if stands is None:
         log.warning("settled_by_another", delivery_id=claimed.id)
         return
-    fallback = fallback_of(applied, claimed.journey_id, claimed.step_id)
+    fallback = fallback_of(applied, claimed.journey_id, claimed.step_id, claimed.pinned_version)
     if stands is Status.SENT:
         after_sending(connection, fallback, claimed.member, claimed.id, now)
     elif recorded.failover:
@@ -214,7 +227,8 @@ def _last_word(judge: Judge, draft: Ready) -> Draft:
     """Judged once more; and a repeat only while the provider's dedupe window surely outlasts the call."""
     ends = draft.claimed.repeat_until if draft.claimed.repeat else None
     if ends is not None and judge.situation.now + WIRE_DEADLINE + CALL_TIMEOUT >= ends:
-        return Overtaken("the provider would no longer know it for the same message")
+        why = "the provider would no longer know it for the same message"
+        return Later(judge.situation.now + REPEAT_PAUSE, why)
     verdict: Verdict = judge.confirm(draft.claimed, draft.clear)
     return draft if isinstance(verdict, Clear) else verdict
 
@@ -249,7 +263,7 @@ def _repeat_until(ready: Ready, intended_at: datetime) -> datetime | None:
 def _set_aside(connection: Connection, claimed: Claimed, verdict: Later | Skip | Overtaken) -> None:
     """Not sent now. An ambiguous message stays ambiguous, whatever is said of repeating it."""
     if claimed.repeat:
-        dispatching.leave_ambiguous(connection, claimed)
+        dispatching.leave_ambiguous(connection, claimed, verdict.until if isinstance(verdict, Later) else None)
         return
     match verdict:
         case Later(until, why, trace):

@@ -3,6 +3,8 @@ other journeys entered. Collected over a round, then written in bulk."""
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -13,19 +15,21 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Connection
 
 from engage.content.render import render_words
-from engage.core.advance import Purpose, QueueMessage
 from engage.core.coerce import field_value
-from engage.core.journey.model import Ask, Enroll, Notify, Send, Update
+from engage.core.delivery import MOST_REPEATS
+from engage.core.journey.model import Ask, Enroll, Notify, OnAmbiguous, Send, Update
+from engage.core.turn import CallWebhook, Purpose, QueueMessage
 from engage.runtime.applied import Active, Applied
 from engage.runtime.enrol import admit
 from engage.runtime.wording import words_context
-from engage.store import advancing, dispatching, events, members, tasks, trail
+from engage.store import advancing, dispatching, events, members, tasks, trail, webhook_calls
 from engage.store.advancing import RunRow
 from engage.store.dispatching import NewMessage
 from engage.store.enrolling import Entrant
 from engage.store.events import NewEvent
 from engage.store.members import Profile
 from engage.store.tasks import NewTask
+from engage.store.webhook_calls import NewCall
 
 
 @dataclass
@@ -37,10 +41,11 @@ class Doing:
     _changes: list[tuple[RunRow, Update]] = field(default_factory=list)
     _tasks: list[tuple[RunRow, Notify]] = field(default_factory=list)
     _enrolls: list[tuple[RunRow, Enroll]] = field(default_factory=list)
+    _calls: list[tuple[RunRow, CallWebhook]] = field(default_factory=list)
     _overtaken: dict[tuple[str, bool], list[tuple[int, int]]] = field(default_factory=lambda: defaultdict(list))
 
     def queue_message(self, active: Active, run: RunRow, effect: QueueMessage) -> None:
-        self._messages.append(_message(active, run, effect, self.now))
+        self._messages.append(message_of(active, run, effect, self.now))
 
     def change_member(self, run: RunRow, step: Update) -> None:
         self._changes.append((run, step))
@@ -50,6 +55,9 @@ class Doing:
 
     def enroll(self, run: RunRow, step: Enroll) -> None:
         self._enrolls.append((run, step))
+
+    def call_webhook(self, run: RunRow, effect: CallWebhook) -> None:
+        self._calls.append((run, effect))
 
     def cancel_messages(self, run: RunRow, why: str, *, only_follow_ups: bool) -> None:
         self._overtaken[why, only_follow_ups].append((run.member.bucket, run.id))
@@ -97,23 +105,28 @@ class Doing:
     # --- tasks and other journeys -------------------------------------------------------------------------------
 
     def _flush_words(self) -> list[trail.Line]:
-        asked = [run for run, _ in (*self._tasks, *self._enrolls)]
+        asked = [run for run, _ in (*self._tasks, *self._enrolls, *self._calls)]
         if not asked:
             return []
-        contexts = self._contexts(asked)
+        profiles = members.profiles(self.connection, self.applied.catalog, {run.member for run in asked}, self.now)
+        contexts = self._contexts(asked, profiles)
         for run, notify in self._tasks:
             tasks.open_task(self.connection, _task(run, notify, contexts[run.id], self.now), self.now)
         lines = self._enter_elsewhere(contexts)
+        calls = [
+            _call(run, effect, profiles.get(run.member.id, _NOBODY), contexts[run.id], self.now)
+            for run, effect in self._calls
+        ]
+        webhook_calls.queue(self.connection, calls, self.now)
         self._tasks.clear()
         self._enrolls.clear()
+        self._calls.clear()
         return lines
 
-    def _contexts(self, runs: Iterable[RunRow]) -> dict[int, dict[str, Any]]:
+    def _contexts(self, runs: Iterable[RunRow], profiles: Mapping[int, Profile]) -> dict[int, dict[str, Any]]:
         """What words may read, by run."""
         by_id = {run.id: run for run in runs}
-        refs = {run.member for run in by_id.values()}
-        profiles = members.profiles(self.connection, self.applied.catalog, refs, self.now)
-        answers = advancing.answer_words(self.connection, list(by_id), {ref.bucket for ref in refs})
+        answers = advancing.answer_words(self.connection, list(by_id), {run.member.bucket for run in by_id.values()})
         return {
             run.id: words_context(
                 self.applied,
@@ -147,10 +160,12 @@ class Doing:
 _NOBODY = Profile(None, None, {})
 
 
-def _message(active: Active, run: RunRow, effect: QueueMessage, now: datetime) -> NewMessage:
+def message_of(active: Active, run: RunRow, effect: QueueMessage, now: datetime) -> NewMessage:
+    """What is put into the outbox for it."""
     step = effect.step
     base = f"{run.id}:{step.id}:{run.visit}"
     late = step.late if isinstance(step, Send) else None
+    planned_at = effect.planned_at or run.due_at or now  # not when a late daemon got to it
     return NewMessage(
         member=run.member,
         key=f"{base}:comment" if effect.purpose is Purpose.COMMENT else base,
@@ -158,16 +173,22 @@ def _message(active: Active, run: RunRow, effect: QueueMessage, now: datetime) -
         topic=step.topic or active.journey.topic,
         priority=active.journey.priority,
         template=_template_name(step, effect.purpose),
-        due_at=now + effect.after,
+        due_at=max(planned_at, now) + effect.after,
         hop=1 if effect.purpose is Purpose.REMIND else 0,
-        late_at=(run.due_at or now) + late if late is not None else None,  # not from when a late daemon got to it
+        late_at=planned_at + late if late is not None else None,
         enrolment_id=run.id,
         journey_id=run.journey_id,
         version=active.version,
+        pinned_version=run.pinned_version,
         step_id=step.id,
         visit=run.visit,
         channel=effect.channel,
+        repeats_left=_repeats_of(step),
     )
+
+
+def _repeats_of(step: Send | Ask) -> int:
+    return MOST_REPEATS if isinstance(step, Send) and step.on_ambiguous is OnAmbiguous.REPEAT else 0
 
 
 def _template_name(step: Send | Ask, purpose: Purpose) -> str:
@@ -196,6 +217,20 @@ def _task(run: RunRow, step: Notify, context: Mapping[str, Any], now: datetime) 
 def _entrant(run: RunRow, step: Enroll, context: Mapping[str, Any], after: int) -> Entrant:
     values = {name: render_words(words.source, context) for name, words in step.values.items()}
     return Entrant(run.member, f"enroll:{run.id}:{step.id}:{run.visit}", {"event": {}, "var": values}, after)
+
+
+def _call(run: RunRow, effect: CallWebhook, profile: Profile, context: Mapping[str, Any], now: datetime) -> NewCall:
+    step = effect.step
+    told = {
+        "journey": run.journey_id,
+        "step": step.id,
+        "member": {"id": run.member.id, "external_id": profile.external_id},
+        "data": {name: render_words(words.source, context) for name, words in step.values.items()},
+        "at": now.isoformat(),
+    }
+    visit = f"{run.journey_id}:{run.id}:{step.id}:{run.visit}"
+    key = hashlib.sha256(visit.encode()).hexdigest()[:32]  # a header carries ASCII only, and ids may be Chinese
+    return NewCall(run, step.id, step.name, key, json.dumps(told, ensure_ascii=False), effect.give_up_at)
 
 
 def _told(run: RunRow, name: str, key: str, now: datetime) -> NewEvent:

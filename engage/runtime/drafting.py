@@ -12,8 +12,8 @@ import structlog
 
 from engage.channels.contract import Message, Payload, Way
 from engage.content.render import Missing, render, render_words
-from engage.core.advance import Purpose
 from engage.core.journey.model import Ask, Send
+from engage.core.turn import Purpose
 from engage.runtime.applied import Applied
 from engage.runtime.context import Context
 from engage.runtime.follow_up import step_of
@@ -119,6 +119,11 @@ class Drafting:
             return Overtaken("the member can no longer be reached as before")
         cost = Decimal(str(claimed.cost or 0))
         payload = Payload(claimed.payload, claimed.text or "", claimed.segments or 1, cost)
+        if claimed.unsheltered:
+            # A call like any other to the provider: the way it goes must be open, and is used up.
+            if claimed.mode != clear.way.mode:
+                return Overtaken("the member can no longer be reached as before")
+            return Ready(claimed, clear, payload, payload.text)
         # Whatever better way has opened meanwhile: these bytes are for the first one.
         same_way = Way(claimed.mode or clear.way.mode, "once more, under the same key")
         return Ready(claimed, replace(clear, way=same_way), payload, payload.text)
@@ -132,7 +137,7 @@ def _words_for(
     answers: Answers,
     now: datetime,
 ) -> dict[str, Any]:
-    found = step_of(applied, claimed.journey_id, claimed.step_id)
+    found = step_of(applied, claimed.journey_id, claimed.step_id, claimed.pinned_version)
     context = words_context(
         applied,
         profile,

@@ -1,4 +1,5 @@
-"""The engine: the four loops and the notices to staff, ticked by whoever keeps time.
+"""The engine: the four loops, and what runs beside them (notices to staff, calls of webhook steps, the winners of
+splits), ticked by whoever keeps time.
 
 Under real time APScheduler rings the bells (`daemon`); under virtual time a driver ticks until all is idle and then
 moves the clock to `next_due`. The loops are the same.
@@ -6,31 +7,39 @@ moves the clock to `next_due`. The loops are the same.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from concurrent.futures import Executor
 from datetime import datetime
 
+from engage.channels.contract import Channel
 from engage.runtime.advance import Advance
+from engage.runtime.calling import Calling
 from engage.runtime.context import Context
-from engage.runtime.dispatch import Dispatch
+from engage.runtime.deciding import Deciding
+from engage.runtime.dispatch import Dispatch, on_threads
 from engage.runtime.enrol import Enrol
 from engage.runtime.receive import Receive
 from engage.runtime.staff import Staff
-from engage.store import advancing, dispatching, tasks
+from engage.store import advancing, dispatching, tasks, webhook_calls
 
 
 class Engine:
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: Context, callers: Callable[[Channel], Executor] = on_threads) -> None:
+        """`callers`: on what a channel's calls are made."""
         self.context = context
         self.receive = Receive(context)
         self.enrol = Enrol(context)
         self.advance = Advance(context)
-        self.dispatch = Dispatch(context)
+        self.dispatch = Dispatch(context, callers)
         self.staff = Staff(context)
+        self.calling = Calling(context)
+        self.deciding = Deciding(context)
 
     def tick(self) -> int:
         """Let each loop take one batch, and wait for the calls it started. Returns how much was done; 0 is idle."""
         done = self.receive.tick() + self.enrol.tick() + self.advance.tick() + self.dispatch.tick()
         self.dispatch.settle()
-        return done + self.staff.tick()
+        return done + self.staff.tick() + self.calling.tick() + self.deciding.tick()
 
     def run_until_idle(self) -> int:
         """Tick until nothing is due at the clock's present moment. Returns how much was done."""
@@ -43,13 +52,23 @@ class Engine:
         """The next moment after now at which any loop has something to do."""
         now = self.context.clock.now()
         with self.context.database.read() as connection:
+            begins = self.enrol.next_due(connection, now)
+        goes_on = self.next_going_on()
+        return min(begins, goes_on) if goes_on is not None else begins
+
+    def next_going_on(self) -> datetime | None:
+        """The same without the starts of journeys: when anything goes on that has begun. None: nothing is under way."""
+        now = self.context.clock.now()
+        with self.context.database.read() as connection:
             moments = (
-                self.enrol.next_due(connection, now),
                 advancing.next_due(connection, now),
                 dispatching.next_due(connection, now),
                 tasks.next_notice_due(connection, now),
+                webhook_calls.next_due(connection, now),
+                self.deciding.next_due(connection, now),
             )
-        return min(moment for moment in moments if moment is not None)
+        return min((moment for moment in moments if moment is not None), default=None)
 
     def close(self) -> None:
         self.dispatch.close()
+        self.calling.close()

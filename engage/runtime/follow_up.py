@@ -17,17 +17,21 @@ def policy_of(journey: Journey, step: Send | Ask) -> ChannelPolicy:
     return step.channels if step.channels is not None else journey.channels
 
 
-def step_of(applied: Applied, journey_id: str | None, step_id: str | None) -> tuple[Active, Send | Ask] | None:
-    """The journey and step a delivery came from, if the applied version still has them."""
-    active = applied.journeys.get(journey_id or "")
+def step_of(
+    applied: Applied, journey_id: str | None, step_id: str | None, pinned_version: int | None = None
+) -> tuple[Active, Send | Ask] | None:
+    """The journey and step a delivery came from, if the version it goes by still has them."""
+    active = applied.followed_by(journey_id, pinned_version)
     if active is None or step_id is None or step_id not in active.program.ids:
         return None
     step = active.program.step(step_id)
     return (active, step) if isinstance(step, Send | Ask) else None
 
 
-def fallback_of(applied: Applied, journey_id: str | None, step_id: str | None) -> Fallback | None:
-    found = step_of(applied, journey_id, step_id)
+def fallback_of(
+    applied: Applied, journey_id: str | None, step_id: str | None, pinned_version: int | None
+) -> Fallback | None:
+    found = step_of(applied, journey_id, step_id, pinned_version)
     return policy_of(found[0].journey, found[1]).fallback if found is not None else None
 
 

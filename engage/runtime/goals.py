@@ -11,8 +11,8 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
-from engage.core.advance import Seen
 from engage.core.journey.model import Goal, Since
+from engage.core.turn import Seen
 from engage.runtime.applied import Applied
 from engage.store import advancing
 from engage.store.advancing import RunRow
@@ -30,14 +30,13 @@ def counts(goal: Goal, run: RunRow, seen: Seen) -> bool:
 def note_goals(connection: Connection, applied: Applied, news: Sequence[FreshEvent], now: datetime) -> None:
     """Keep the first goal of each run that does not end with it. `within` is what ties a goal to a run that has ended:
     without one, nothing that comes later counts."""
-    for active in applied.journeys.values():
+    for pin, active in (found for journey_id in applied.journeys for found in applied.versions_of(journey_id)):
         goal = active.journey.goal
         refs = sorted({event.member for event in news if goal is not None and event.name == goal.event})
         if goal is None or not refs:
             continue
-        runs = advancing.without_goal(
-            connection, active.journey.id, refs, ended=goal.within is not None, live=not goal.then_exit
-        )
+        journey_id, ended, live = active.journey.id, goal.within is not None, not goal.then_exit
+        runs = advancing.without_goal(connection, journey_id, pin, refs, ended=ended, live=live)
         seen = advancing.first_seen(connection, applied.catalog, [goal.event], Since.START, goal.where, None, runs, now)
         reached = [(run, seen[run.id]) for run in runs if run.id in seen and counts(goal, run, seen[run.id])]
         advancing.save(

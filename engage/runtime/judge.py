@@ -13,17 +13,18 @@ from decimal import Decimal
 from typing import Any
 
 from engage.channels.contract import NoWay, Way
+from engage.config import Policy
 from engage.content.template import Template
-from engage.core.advance import EndKind, Phase, Purpose
 from engage.core.catalog import TopicClass
 from engage.core.choose import Candidate, choose
 from engage.core.delivery import Status
 from engage.core.eligibility import CapRule, DailySpan, HoursRule, Standing, may_send_from, over_cap, refusal
 from engage.core.journey.model import Ask, Send, Unless
 from engage.core.quiet import zone_of
+from engage.core.turn import EndKind, Phase, Purpose
 from engage.runtime.applied import Active, Applied
 from engage.runtime.context import Context
-from engage.runtime.follow_up import policy_of, step_of
+from engage.runtime.follow_up import fallback_of, policy_of, step_of
 from engage.runtime.situation import PAUSED_FOR, Resting, Situation
 from engage.store import state
 from engage.store.dispatching import Claimed
@@ -80,12 +81,14 @@ class Judge:
 
     def judge(self, claimed: Claimed) -> Verdict:
         """Which channel, or why not now, or why not at all."""
-        found = step_of(self._applied, claimed.journey_id, claimed.step_id)
+        found = step_of(self._applied, claimed.journey_id, claimed.step_id, claimed.pinned_version)
         stopped = self._stopped(claimed, found[1] if found is not None else None)
         if stopped is not None:
             return stopped
         if claimed.late_at is not None and self.situation.now > claimed.late_at:
             return Skip("late: its time has passed")
+        if claimed.unsheltered and self._applied.topic_class(claimed.topic) is not TopicClass.SERVICE:
+            return Skip("only service messages are sent again")
         over = self._over_cap(claimed)
         if over is not None:
             return Skip(over)
@@ -94,7 +97,7 @@ class Judge:
     def confirm(self, claimed: Claimed, clear: Clear) -> Verdict:
         """Judge again, inside the intent's transaction: only the channel chosen before will do."""
         verdict = self.judge(claimed)
-        if not isinstance(verdict, Clear) or claimed.repeat:
+        if not isinstance(verdict, Clear) or (claimed.repeat and not claimed.unsheltered):
             return verdict
         worded_for = (clear.channel, clear.address, clear.way.mode)
         if (verdict.channel, verdict.address, verdict.way.mode) != worded_for:
@@ -119,9 +122,9 @@ class Judge:
             return Overtaken(f"the run ends: {self.situation.ended[claimed.enrolment_id]}")
         if claimed.id in self.situation.passed_over:
             return Skip("only_if does not hold any more")
-        return self._follow_up_stopped(claimed, step)
+        return self._follow_up_stopped(claimed)
 
-    def _follow_up_stopped(self, claimed: Claimed, step: Send | Ask) -> Overtaken | None:
+    def _follow_up_stopped(self, claimed: Claimed) -> Overtaken | None:
         """Reminders and fallbacks, which run beside the journey: only while nothing has come of the message."""
         run = self.situation.runs.get(claimed.enrolment_id or 0)
         if run is None:
@@ -140,7 +143,7 @@ class Judge:
             return Overtaken("overtaken by the next message")
         if claimed.key in self.situation.taken_up:
             return Overtaken("the member has responded")
-        fallback = policy_of(self._applied.journeys[claimed.journey_id or ""].journey, step).fallback
+        fallback = fallback_of(self._applied, claimed.journey_id, claimed.step_id, claimed.pinned_version)
         until_delivered = fallback is not None and fallback.unless is Unless.DELIVERED
         if until_delivered and claimed.key in self.situation.arrived:
             return Overtaken("it was delivered")
@@ -162,17 +165,11 @@ class Judge:
         """A fallback or a reminder is the same message; a reply to the member uses no cap."""
         if claimed.purpose in _REPLIES or claimed.enrolment_id in self.situation.in_conversation:
             return None
-        cap = self._cap_of(claimed.topic)
+        cap = cap_of(self._policy, self._applied, claimed.topic)
         rules = [CapRule(rule.count, rule.within) for rule in self._policy.caps.get(cap or "", [])]
         spent = self.situation.spent.get(claimed.member.id, [])
-        earlier = [s.at for s in spent if s.key != claimed.key and self._cap_of(s.topic) == cap]
+        earlier = [s.at for s in spent if s.key != claimed.key and cap_of(self._policy, self._applied, s.topic) == cap]
         return over_cap(rules, earlier, self.situation.now)
-
-    def _cap_of(self, topic: str) -> str | None:
-        """A topic's own row; topics of the marketing class without one share the row `marketing`."""
-        if topic in self._policy.caps:
-            return topic
-        return "marketing" if self._applied.topic_class(topic) is TopicClass.MARKETING else None
 
     # --- the channel --------------------------------------------------------------------------------------------
 
@@ -199,7 +196,7 @@ class Judge:
         return Clear(best.template, best.candidate.channel, best.address, best.way, choice.trace)
 
     def _order(self, claimed: Claimed, found: tuple[Active, Send | Ask] | None) -> tuple[str, ...] | None:
-        if claimed.purpose in _REPLIES and claimed.channel is not None:
+        if (claimed.purpose in _REPLIES or claimed.repeat) and claimed.channel is not None:
             return (claimed.channel,)
         return policy_of(found[0].journey, found[1]).order if found is not None else None
 
@@ -292,6 +289,14 @@ class Judge:
         if isinstance(step, Ask):
             return library.for_ask(step.id, step.survey, channel)
         return library.for_send(step, active.journey, channel)
+
+
+def cap_of(policy: Policy, applied: Applied, topic: str) -> str | None:
+    """The row of `policy.caps` a topic falls under: its own; topics of the marketing class without one share the row
+    `marketing`."""
+    if topic in policy.caps:
+        return topic
+    return "marketing" if applied.topic_class(topic) is TopicClass.MARKETING else None
 
 
 def _stands_at(run: Any, claimed: Claimed) -> bool:

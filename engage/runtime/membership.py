@@ -10,8 +10,8 @@ from datetime import datetime
 
 from engage.channels.contract import Window
 from engage.content.values import show_masked
-from engage.core.advance import Purpose
 from engage.core.fact import Act, Followed, MemberGiven, OptedOut, Unfollowed
+from engage.core.turn import Purpose
 from engage.runtime.reading import Reading
 from engage.store import dispatching, members, receiving
 from engage.store.dispatching import NewMessage

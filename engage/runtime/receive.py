@@ -6,13 +6,14 @@ providers did is read first, in a transaction of its own: an opt-out never waits
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import groupby
 from typing import assert_never
 
 import structlog
 from sqlalchemy import Connection
 
+from engage.channels.contract import CallbackSource
 from engage.core.fact import (
     Answered,
     Clicked,
@@ -39,7 +40,7 @@ BATCH = 500
 BULK_BATCH = 100
 log = structlog.get_logger("engage.receive")
 
-_OWN_SOURCES = frozenset({inbound.PAGE, inbound.API, inbound.FILE})
+OWN_SOURCES = frozenset({inbound.PAGE, inbound.API, inbound.FILE})
 
 
 class Receive:
@@ -61,9 +62,9 @@ class Receive:
         return len(records)
 
     def _read(self, records: Sequence[Record]) -> None:
-        applied = self._context.applied.current()
         now = self._context.clock.now()
         with self._context.database.write() as connection:
+            applied = self._context.applied.current()
             records = inbound.still_unread(connection, records)
             reading = Reading(connection, applied, self._context.channels, now)
             parsed = [(record, self._parse(connection, record)) for record in records]
@@ -84,9 +85,7 @@ class Receive:
 
     def _parse(self, connection: Connection, record: Record) -> tuple[Fact, ...] | None:
         try:
-            if record.source in _OWN_SOURCES:
-                return (fact_from_json(record.body),)
-            return self._context.sources[record.source].facts(record.body)
+            return facts_of(self._context.sources, record.source, record.body)
         except (ValueError, KeyError) as error:
             log.warning("inbound_unreadable", inbound_id=record.id, source=record.source, error=str(error)[:200])
             inbound.mark_unreadable(connection, record.id, str(error), self._context.clock.now())
@@ -109,6 +108,11 @@ class Receive:
     def _read_one(self, reading: Reading, record: Record, facts: tuple[Fact, ...]) -> None:
         for fact in facts:
             _read_fact(reading.of(record.id), fact)
+
+
+def facts_of(sources: Mapping[str, CallbackSource], source: str, body: str) -> tuple[Fact, ...]:
+    """What a stored record says. Raises ValueError for one that cannot be read, KeyError for an unknown source."""
+    return (fact_from_json(body),) if source in OWN_SOURCES else sources[source].facts(body)
 
 
 def _is_business_event(parsed: tuple[Record, tuple[Fact, ...] | None]) -> bool:

@@ -10,14 +10,15 @@ from typing import Any
 from sqlalchemy import Connection
 
 from engage.channels.contract import Contact
-from engage.core.advance import Purpose
 from engage.core.reply import CORRECTION_WINDOW
+from engage.core.turn import Purpose
 from engage.runtime.advance import ends
 from engage.runtime.applied import Active, Applied
 from engage.runtime.context import Context
 from engage.runtime.membership import window_of
-from engage.store import advancing, dispatching, members, state
-from engage.store.dispatching import Claimed, Hop, Spent
+from engage.store import advancing, judging, members, state
+from engage.store.dispatching import Claimed
+from engage.store.judging import Hop, Spent
 from engage.store.members import PointRow, Profile
 
 # Messages held by a pause are looked at again this often.
@@ -60,7 +61,7 @@ class Situation:
         now = context.clock.now()
         refs = sorted({claimed.member for claimed in batch})
         points = members.contact_points(connection, refs)
-        runs = dispatching.enrolments_of(connection, batch)
+        runs = judging.enrolments_of(connection, batch)
         ended, passed_over = _looked_again(connection, applied, batch, now)
         paused = state.paused(connection)
         longest = max((cap.within for caps in context.policy.caps.values() for cap in caps), default=timedelta(0))
@@ -72,15 +73,15 @@ class Situation:
             suppressed=members.suppressions(connection, [(c, point["address"]) for (_, c), point in points.items()]),
             resting=_resting(connection, context, paused, now),
             paused=paused,
-            hops=dispatching.earlier_hops(connection, batch),
-            taken_up=dispatching.taken_up(connection, batch),
-            arrived=dispatching.arrived(connection, batch),
+            hops=judging.earlier_hops(connection, batch),
+            taken_up=judging.taken_up(connection, batch),
+            arrived=judging.arrived(connection, batch),
             runs=runs,
-            newest=dispatching.newest_messages(connection, batch),
-            in_conversation=dispatching.in_conversation(connection, batch, now - CORRECTION_WINDOW),
+            newest=judging.newest_messages(connection, batch),
+            in_conversation=judging.in_conversation(connection, batch, now - CORRECTION_WINDOW),
             ended=ended,
             passed_over=passed_over,
-            spent=dispatching.recent_messages(connection, refs, now - longest),
+            spent=judging.recent_messages(connection, refs, now - longest),
         )
 
     def contact(self, member_id: int, channel: str) -> Contact | None:
@@ -123,11 +124,11 @@ def _looked_again(
     runs = advancing.runs_by_id(connection, [(c.member.bucket, i) for i, c in by_run.items()])
     ended: dict[int, str] = {}
     passed_over: set[int] = set()
-    for journey_id in {run.journey_id for run in runs}:
-        active = applied.journeys.get(journey_id)
+    for followed in {(run.journey_id, run.pinned_version) for run in runs}:
+        active = applied.followed_by(*followed)
         if active is None:
             continue
-        group = [run for run in runs if run.journey_id == journey_id]
+        group = [run for run in runs if (run.journey_id, run.pinned_version) == followed]
         ended |= {i: reason for i, (_, reason, _) in ends(connection, applied, active, group, now).items()}
         passed_over |= _not_holding(connection, applied, active, batch, group, now)
     return ended, passed_over

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, and_, bindparam, exists, func, or_, select, update
 
-from engage.core.advance import GivenAnswer, Seen
 from engage.core.catalog import Catalog
 from engage.core.condition import Condition, ValueType
 from engage.core.delivery import Status
 from engage.core.journey.model import Since
+from engage.core.turn import GivenAnswer, Seen
 from engage.store.conditions import VALUE_COLUMN, Scope, compile_condition
+from engage.store.judging import TAKEN_UP
 from engage.store.members import MemberRef, in_refs
 from engage.store.tables import IS_LIVE, Instant, answer, delivery, enrolment, event, member, member_value
 
@@ -43,6 +44,8 @@ class RunRow:
     context: Mapping[str, Any]
     per_value: str
     timezone: str | None
+    jumps: Mapping[str, int] = field(default_factory=dict)  # how often each `goto` was taken
+    pinned_version: int | None = None  # the version to finish in; None: the one in force
 
 
 def due(connection: Connection, now: datetime, limit: int) -> list[RunRow]:
@@ -69,12 +72,18 @@ def runs_by_id(connection: Connection, runs: Sequence[tuple[int, int]]) -> list[
 
 
 def without_goal(
-    connection: Connection, journey_id: str, refs: Sequence[MemberRef], *, ended: bool, live: bool
+    connection: Connection,
+    journey_id: str,
+    pinned_version: int | None,
+    refs: Sequence[MemberRef],
+    *,
+    ended: bool,
+    live: bool,
 ) -> list[RunRow]:
-    """These members' runs of a journey for which no goal has been noted yet."""
+    """These members' runs of a journey, of those that go by this version, for which no goal has been noted yet."""
     statuses = [status for status, wanted in (("ended", ended), ("live", live)) if wanted]
     here = in_refs(enrolment, refs) & (enrolment.c.journey_id == journey_id) & enrolment.c.goal_at.is_(None)
-    wanted = here & enrolment.c.status.in_(statuses)
+    wanted = here & enrolment.c.status.in_(statuses) & enrolment.c.pinned_version.is_not_distinct_from(pinned_version)
     return [_row(row) for row in connection.execute(_runs(wanted).order_by(enrolment.c.id))]
 
 
@@ -86,7 +95,7 @@ def _row(row: Any) -> RunRow:
     return RunRow(
         row.id, MemberRef(row.bucket, row.member_id), row.journey_id, row.version, row.holdout, row.step_id,
         row.visit, row.phase, row.entered_at, row.due_at, row.deadline_at, row.last_message_at, row.context,
-        row.per_value, row.timezone,
+        row.per_value, row.timezone, row.jumps or {}, row.pinned_version,
     )  # fmt: skip
 
 
@@ -113,7 +122,12 @@ def _these(runs: Sequence[RunRow]) -> Any:
     return enrolment.c.bucket.in_(buckets) & enrolment.c.id.in_([run.id for run in runs])
 
 
-def _run_context(origin: str, key: str) -> Any:
+def of_runs(query: Any, runs: Sequence[RunRow]) -> Any:
+    """A query of `enrolment` narrowed to these runs, with their members beside them."""
+    return query.join(member, _OF_MEMBER).where(_these(runs))
+
+
+def run_context(origin: str, key: str) -> Any:
     return enrolment.c.context[origin, key]
 
 
@@ -128,9 +142,9 @@ def holding(
     asked = [c for c in conditions if c is not None]
     if not asked:
         return {run.id: (True,) * len(conditions) for run in runs}
-    scope = Scope(catalog, now, enrolment=enrolment, context=_run_context)
+    scope = Scope(catalog, now, enrolment=enrolment, context=run_context)
     columns = [compile_condition(c, scope).label(f"c{n}") for n, c in enumerate(asked)]
-    query = select(enrolment.c.id, *columns).join(member, _OF_MEMBER).where(_these(runs))
+    query = of_runs(select(enrolment.c.id, *columns), runs)
     found = {}
     for run_id, *values in connection.execute(query):
         answers = iter(values)
@@ -172,7 +186,7 @@ def first_seen(
 
 
 def _matched_event(origin: str, key: str) -> Any:
-    return event.c.payload[key] if origin == "event" else _run_context(origin, key)
+    return event.c.payload[key] if origin == "event" else run_context(origin, key)
 
 
 def _counts(catalog: Catalog, name: str, since: Since | None) -> Any:
@@ -206,7 +220,7 @@ def answers(connection: Connection, runs: Sequence[RunRow]) -> dict[int, dict[st
     found: dict[int, dict[str, GivenAnswer]] = {}
     for row in connection.execute(select(answer).where(own).order_by(answer.c.visit)):
         typed_on = row.channel if row.typed else None
-        given = GivenAnswer(row.answered_at, row.score, row.choice, row.comment_at is not None, typed_on)
+        given = GivenAnswer(row.answered_at, row.score, row.choice, row.comment_at is not None, typed_on, row.visit)
         found.setdefault(row.enrolment_id, {})[row.step_id] = given
     return found
 
@@ -232,6 +246,17 @@ def field_dates(
     return {
         i: value for i, value in connection.execute(query.where(_these(runs), member_value.c.field == field)) if value
     }
+
+
+def responses_since(
+    connection: Connection, refs: Sequence[MemberRef], since: datetime
+) -> dict[int, tuple[datetime, ...]]:
+    """When each of these members took up a message, by member id."""
+    taken_up = in_refs(event, refs) & event.c.name.in_(TAKEN_UP) & (event.c.at > since)
+    found: dict[int, list[datetime]] = {}
+    for member_id, at in connection.execute(select(event.c.member_id, event.c.at).where(taken_up)):
+        found.setdefault(member_id, []).append(at)
+    return {member_id: tuple(moments) for member_id, moments in found.items()}
 
 
 # --- where they go ----------------------------------------------------------------------------------------------

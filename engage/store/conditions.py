@@ -1,20 +1,39 @@
 """The condition tree → SQL. One meaning for every tool: daemon, tests, simulation and plan all ask the database.
 
 Each atom is a boolean that is never NULL: missing data is simply false, so that `Not` is the plain opposite of what
-stands under it. Only `Unknown` holds for what is not on file. A count or sum of nothing is 0, not missing.
+stands under it. Only `Unknown` holds for what is not on file. A count or sum of nothing is 0, not missing. An EXISTS is
+never NULL whatever is compared inside it, and bare comparisons there can use an index; all others are made so.
+
+What the sentences mean to an author is in docs/journeys.md, “Conditions”.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from functools import partial
 from typing import Any as Anything
 from typing import assert_never
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import ColumnElement, Double, Select, and_, case, cast, exists, false, func, not_, or_, select, true
+from sqlalchemy import (
+    ColumnElement,
+    Double,
+    Numeric,
+    Select,
+    and_,
+    case,
+    cast,
+    exists,
+    false,
+    func,
+    not_,
+    or_,
+    select,
+    true,
+)
 
 from engage.core.catalog import Aggregate, Catalog, Computed
 from engage.core.condition import (
@@ -30,17 +49,20 @@ from engage.core.condition import (
     FieldValue,
     HasTag,
     InSegment,
+    InShare,
     Known,
     Not,
     OneOf,
     OverAgo,
+    RankValue,
     Test,
     Unknown,
     ValueType,
     WithinLast,
     WithinNext,
 )
-from engage.store.tables import anniversary, answer, event, member, member_value, tag
+from engage.store.dialects import contains, day_in, flag_in, number_in, text_in
+from engage.store.tables import anniversary, answer, event, member, member_value, rank_threshold, tag
 
 Predicate = ColumnElement[bool]
 # Where a value of each type is kept in `member_value`.
@@ -88,6 +110,8 @@ def compile_condition(condition: Condition, scope: Scope) -> Predicate:
             return _answer(subject, test, scope)
         case Compare(subject=ContextValue() as subject, test=test):
             return _context(subject, test, scope)
+        case Compare(subject=RankValue() as subject, test=test):
+            return _rank(subject, test, scope)
         case _:
             raise AssertionError(condition)
 
@@ -101,7 +125,7 @@ def _owned(table: Anything) -> Predicate:
 
 def _field(subject: FieldValue, test: Test, scope: Scope) -> Predicate:
     computed = scope.catalog.fields[subject.name].computed
-    if computed is not None and (computed.within or computed.aggregate in (Aggregate.COUNT, Aggregate.SUM)):
+    if computed is not None and (computed.within or _is_total(computed)):
         return _compare(aggregate_of(subject.name, computed, scope.now).scalar_subquery(), subject.type, test, scope)
     if subject.type is ValueType.ANNIVERSARY:
         on_file = exists().where(_owned(anniversary), anniversary.c.field == subject.name)
@@ -109,36 +133,50 @@ def _field(subject: FieldValue, test: Test, scope: Scope) -> Predicate:
     here = and_(_owned(member_value), member_value.c.field == subject.name)
     if isinstance(test, Unknown):
         return not_(exists().where(here))
-    return exists().where(here, _compare(VALUE_COLUMN[subject.type], subject.type, test, scope))
+    return exists().where(here, comparison(VALUE_COLUMN[subject.type], subject.type, test, scope))
+
+
+def _is_total(computed: Computed) -> bool:
+    return computed.aggregate in (Aggregate.COUNT, Aggregate.SUM)
 
 
 def aggregate_of(name: str, computed: Computed, now: datetime) -> Select[Anything]:
     """A computed field's value for the member in the outer query: kept in `member_value`, or read from the events of
     its window."""
     if computed.within is None:
-        column = VALUE_COLUMN[
-            ValueType.NUMBER if computed.aggregate in (Aggregate.COUNT, Aggregate.SUM) else ValueType.INSTANT
-        ]
+        column = VALUE_COLUMN[ValueType.NUMBER if _is_total(computed) else ValueType.INSTANT]
         kept = and_(_owned(member_value), member_value.c.field == name)
         # At most one row; `max` makes a row of none, so that nothing on file is 0. (A subquery inside another would not
         # be tied to the outer query's member.)
         value = func.coalesce(func.max(column), 0) if column is member_value.c.number_value else column
         return select(value).where(kept)
-    in_window = and_(
-        _owned(event), event.c.name.in_(computed.events), event.c.at > now - computed.within, event.c.at <= now
-    )
+    return _of_events(value_of_events(computed), and_(_owned(event), in_window(computed, now)))
+
+
+def in_window(computed: Computed, now: datetime) -> Predicate:
+    """The events that a computed field with a window counts: later than its beginning, not later than now."""
+    begin = now - computed.within if computed.within is not None else datetime.min.replace(tzinfo=UTC)
+    return and_(event.c.name.in_(computed.events), event.c.at > begin, event.c.at <= now)
+
+
+def value_of_events(computed: Computed) -> ColumnElement[Anything]:
+    """What a computed field makes of the events it counts."""
     match computed.aggregate:
         case Aggregate.COUNT:
-            return _of_events(func.count(), in_window)
+            return func.count()
         case Aggregate.SUM:
-            amount = _number_in(event.c.payload[computed.key])
-            return _of_events(func.coalesce(func.sum(amount), 0), in_window)
+            return to_the_cent(func.coalesce(func.sum(number_in(event.c.payload[computed.key])), 0))
         case Aggregate.FIRST:
-            return _of_events(func.min(event.c.at), in_window)
+            return func.min(event.c.at)
         case Aggregate.LAST:
-            return _of_events(func.max(event.c.at), in_window)
+            return func.max(event.c.at)
         case _:
             assert_never(computed.aggregate)
+
+
+def to_the_cent(amount: Anything) -> ColumnElement[Anything]:
+    """A sum as its digits say: 0.1 + 0.2 is 0.3. Amounts are kept to four decimals, as `core.coerce.added` does."""
+    return cast(func.round(cast(amount, Numeric), 4), Double)
 
 
 def _of_events(value: Anything, where: Predicate) -> Select[Anything]:
@@ -162,32 +200,72 @@ def _answer(subject: AnswerValue, test: Test, scope: Scope) -> Predicate:
     )
     if isinstance(test, Unknown):
         return not_(exists().where(given))
-    return exists().where(given, _compare(column, kind, test, scope))
+    return exists().where(given, comparison(column, kind, test, scope))
 
 
 def _context(subject: ContextValue, test: Test, scope: Scope) -> Predicate:
     element = scope.context(subject.origin, subject.key) if scope.context is not None else None
     if element is None:
         return true() if isinstance(test, Unknown) else false()
-    match subject.type:
+    return _compare(_typed(element, subject.type), subject.type, test, scope)
+
+
+def _typed(element: Anything, kind: ValueType) -> ColumnElement[Anything]:
+    match kind:
         case ValueType.NUMBER:
-            typed = _number_in(element)
+            return number_in(element)
         case ValueType.BOOLEAN:
-            typed = element.as_boolean()
+            return flag_in(element)
+        case ValueType.DATE:
+            return day_in(element)
         case _:
-            typed = element.as_string()
-    return _compare(typed, subject.type, test, scope)
+            return text_in(element)
 
 
-def _number_in(element: Anything) -> ColumnElement[Anything]:
-    """A number of a JSON document, also where it is text (`enroll … with` passes words); NULL if it is none. Compared
-    as it came, every text would be greater than every number (SQLite, “Datatypes”, §4.2)."""
-    text = element.as_string()
-    is_number = func.json_type(text).in_(["integer", "real"])
-    return case((func.json_valid(text) == 1, case((is_number, cast(text, Double)))))
+def _rank(subject: RankValue, test: Test, scope: Scope) -> Predicate:
+    """Members who have a value are ranked; it is held against what last night was the least of the share."""
+    computed = scope.catalog.fields[subject.name].computed
+    fits = partial(in_share, subject.name, test)
+    if computed is None or computed.within is None:
+        here = and_(_owned(member_value), member_value.c.field == subject.name)
+        value = member_value.c.number_value
+        return not_(exists().where(here)) if isinstance(test, Unknown) else exists().where(here, fits(value))
+    counted = and_(_owned(event), in_window(computed, scope.now))
+    if isinstance(test, Unknown | Known):
+        any_counted = exists().where(counted).correlate_except(event)
+        return not_(any_counted) if isinstance(test, Unknown) else any_counted
+    value = case((func.count() > 0, value_of_events(computed)))
+    held: Predicate = func.coalesce(fits(_of_events(value, counted).scalar_subquery()), false())
+    return held
+
+
+def in_share(field: str, test: Test, value: Anything) -> Anything:
+    """Bare SQL as well: NULL where the value is, or where nobody has been ranked yet."""
+    if not isinstance(test, InShare):
+        return value.is_not(None)
+    better = value < _threshold(field, test.above) if test.above is not None else true()
+    return and_(better, value >= _threshold(field, test.to) if test.to is not None else true())
+
+
+def _threshold(field: str, percent: int) -> Anything:
+    of_share = (rank_threshold.c.field == field) & (rank_threshold.c.percent == percent)
+    return select(rank_threshold.c.value).where(of_share).correlate(None).scalar_subquery()
 
 
 def _did(atom: Did, scope: Scope) -> Predicate:
+    if atom.at_least == 1 and atom.at_most is None:
+        return exists().where(_happened(atom, scope)).correlate_except(event)
+    times = times_of(atom, scope)
+    high = times <= atom.at_most if atom.at_most is not None else true()
+    return and_(times >= atom.at_least, high)
+
+
+def times_of(atom: Did, scope: Scope) -> Anything:
+    """How often it happened, as the condition counts it."""
+    return _of_events(func.count(), _happened(atom, scope)).scalar_subquery()
+
+
+def _happened(atom: Did, scope: Scope) -> Predicate:
     happened = [_owned(event), event.c.name == atom.event]
     if atom.within is not None:
         happened += [event.c.at > scope.now - atom.within, event.c.at <= scope.now]
@@ -196,28 +274,24 @@ def _did(atom: Did, scope: Scope) -> Predicate:
             happened.append(event.c.id > scope.enrolment.c.after_event_id)
         if scope.catalog.is_response(atom.event):
             happened.append(event.c.enrolment_id == scope.enrolment.c.id)
-    if atom.at_least == 1 and atom.at_most is None:
-        return exists().where(*happened).correlate_except(event)
-    times = _of_events(func.count(), and_(*happened)).scalar_subquery()
-    high = times <= atom.at_most if atom.at_most is not None else true()
-    return and_(times >= atom.at_least, high)
+    return and_(*happened)
 
 
 # --- tests ------------------------------------------------------------------------------------------------------
 
 
 def _compare(value: Anything, kind: ValueType, test: Test, scope: Scope) -> Predicate:
-    compared: Predicate = func.coalesce(_raw_compare(value, kind, test, scope), false())
+    compared: Predicate = func.coalesce(comparison(value, kind, test, scope), false())
     return compared
 
 
-def _raw_compare(value: Anything, kind: ValueType, test: Test, scope: Scope) -> Anything:
-    """May be NULL where the value is."""
+def comparison(value: Anything, kind: ValueType, test: Test, scope: Scope) -> Anything:
+    """The test of a value as bare SQL: an index can serve it, and it may be NULL where the value is."""
     match test:
         case OneOf(values):
             return value.in_([_plain(v) for v in values])
         case Contains(text):
-            return value.icontains(text, autoescape=True)  # LIKE would ignore case on SQLite only
+            return contains(value, text)
         case Between(low, high):
             return and_(
                 value >= _plain(low) if low is not None else value.is_not(None),
@@ -233,6 +307,8 @@ def _raw_compare(value: Anything, kind: ValueType, test: Test, scope: Scope) -> 
             return value <= _moment(kind, scope, -period)
         case WithinNext(period):
             return and_(value >= _moment(kind, scope), value < _moment(kind, scope, period))
+        case InShare():
+            raise AssertionError("a share is tested of a rank only")
         case _:
             assert_never(test)
 

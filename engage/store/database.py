@@ -1,17 +1,21 @@
-"""The connection to the database: short write transactions, reads beside them, and ids.
+"""The connection to the database, SQLite or PostgreSQL: short write transactions, reads beside them, and ids.
 
-SQLite runs in WAL mode with `synchronous=FULL`: what an intent commits must survive a power cut.
+SQLite runs in WAL mode with `synchronous=FULL`: what an intent commits must survive a power cut. PostgreSQL runs READ
+COMMITTED: what two processes must not both do is held by keys and row locks, not by the isolation level. Where the two
+speak differently about JSON and text, `store.dialects` has the words.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, insert, make_url, select, update
-from sqlalchemy.dialects.sqlite import insert as upsert  # the same API as PostgreSQL's: ON CONFLICT
+from sqlalchemy import URL, Connection, Engine, create_engine, event, insert, make_url, select, update
+from sqlalchemy.dialects.postgresql import insert as upsert  # ON CONFLICT, which SQLite spells the same
 from sqlalchemy.exc import OperationalError
 
 from engage.errors import DatabaseUnavailable, EngageError
@@ -21,14 +25,24 @@ __all__ = ["Database", "take_ids", "upsert"]
 
 # How long a writer waits for another one before SQLite says “database is locked”. Transactions here last milliseconds.
 BUSY_TIMEOUT_MS = 15_000
+# Times are bound and read in UTC. A process that hangs inside a transaction must not hold its locks for ever.
+_POSTGRESQL_SETTINGS = {
+    "timezone": "UTC",
+    "lock_timeout": f"{BUSY_TIMEOUT_MS}ms",
+    "idle_in_transaction_session_timeout": "60s",
+}
 
 
 class Database:
-    """One database. `write()` is a transaction that takes the write lock at once; `read()` never waits for one."""
+    """One database. `write()` is a transaction that on SQLite takes the one write lock at once; `read()` never waits
+    for one."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, durable: bool = True) -> None:
+        """`durable=False`: for a database that nobody will miss after a power cut."""
         self.url = make_url(url)
         self.engine = _make_engine(url)
+        if not durable:
+            event.listen(self.engine, "connect", _forget_durability)
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
@@ -77,12 +91,42 @@ def take_ids(connection: Connection, kind: str, count: int) -> range:
 
 
 def _make_engine(url: str) -> Engine:
-    if make_url(url).get_backend_name() != "sqlite":
-        raise EngageError(
-            f"this version runs on SQLite only; write a URL like sqlite:///engage.db, not {make_url(url)!r}"
+    target = make_url(url)
+    match target.get_backend_name():
+        case "sqlite":
+            return _sqlite_engine(target)
+        case "postgresql":
+            return _postgresql_engine(target)
+        case _:
+            raise EngageError(
+                f"Engage runs on SQLite and PostgreSQL; write a URL like sqlite:///engage.db, not {target!r}"
+            )
+
+
+# Errors quote statements, never what was bound to them: phone numbers have no place in a log. NaN is no JSON, though
+# SQLite would keep it: refused on both.
+_EITHER: dict[str, Any] = {
+    "hide_parameters": True,
+    "json_serializer": partial(json.dumps, ensure_ascii=False, allow_nan=False),
+}
+
+
+def _postgresql_engine(url: URL) -> Engine:
+    settings = " ".join(f"-c {name}={value}" for name, value in _POSTGRESQL_SETTINGS.items())
+    try:
+        return create_engine(
+            url.set(drivername="postgresql+psycopg"),
+            connect_args={"options": settings},
+            isolation_level="READ COMMITTED",
+            pool_pre_ping=True,
+            **_EITHER,
         )
-    # Errors quote statements, never what was bound to them: phone numbers have no place in a log.
-    engine = create_engine(url, connect_args={"check_same_thread": False}, hide_parameters=True)
+    except ModuleNotFoundError as error:
+        raise EngageError("PostgreSQL needs its driver: pip install 'engage[postgres]'") from error
+
+
+def _sqlite_engine(url: URL) -> Engine:
+    engine = create_engine(url, connect_args={"check_same_thread": False}, **_EITHER)
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine
@@ -92,6 +136,10 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
     connection.isolation_level = None  # transactions are begun below, not by the driver
     for pragma in ("journal_mode=WAL", "synchronous=FULL", f"busy_timeout={BUSY_TIMEOUT_MS}", "foreign_keys=ON"):
         connection.execute(f"PRAGMA {pragma}")
+
+
+def _forget_durability(connection: Any, _record: Any) -> None:
+    connection.execute("PRAGMA synchronous=OFF")
 
 
 def _begin_sqlite(connection: Connection) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from types import SimpleNamespace
 from typing import Any
 
 from sqlalchemy import (
@@ -12,7 +13,6 @@ from sqlalchemy import (
     and_,
     bindparam,
     case,
-    exists,
     func,
     insert,
     literal,
@@ -22,15 +22,13 @@ from sqlalchemy import (
     update,
 )
 
-from engage.core.advance import Purpose
-from engage.core.delivery import LEASE, Recorded, Status
+from engage.core.delivery import LEASE, REPEAT_PAUSE, Recorded, Status
+from engage.core.turn import Purpose
 from engage.store.database import take_ids, upsert
-from engage.store.members import MemberRef, in_refs
-from engage.store.tables import IS_UNSETTLED, Instant, answer, delivery, enrolment, event
+from engage.store.members import MemberRef
+from engage.store.tables import IS_UNSETTLED, Instant, delivery, enrolment
 
 D = delivery.c
-# Events by which a member shows that a message reached them and was taken up.
-TAKEN_UP = ("clicked", "replied", "answered")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +47,11 @@ class NewMessage:
     enrolment_id: int | None = None
     journey_id: str | None = None
     version: int | None = None
+    pinned_version: int | None = None
     step_id: str | None = None
     visit: int | None = None
     channel: str | None = None  # a reply goes where the member wrote; else chosen when it is sent
+    repeats_left: int = 0  # of an ambiguous one, where its step asks for that
 
 
 def queue(connection: Connection, messages: Sequence[NewMessage], now: datetime) -> None:
@@ -73,6 +73,7 @@ def _row(message: NewMessage, delivery_id: int, now: datetime) -> dict[str, Any]
         "enrolment_id": message.enrolment_id,
         "journey_id": message.journey_id,
         "version": message.version,
+        "pinned_version": message.pinned_version,
         "step_id": message.step_id,
         "visit": message.visit,
         "topic": message.topic,
@@ -83,6 +84,7 @@ def _row(message: NewMessage, delivery_id: int, now: datetime) -> dict[str, Any]
         "due_at": message.due_at,
         "late_at": message.late_at,
         "channel": message.channel,
+        "repeats_left": message.repeats_left,
     }
 
 
@@ -91,7 +93,8 @@ def _row(message: NewMessage, delivery_id: int, now: datetime) -> dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Claimed:
-    """A delivery this process holds until its lease ends. `repeat`: ambiguous, to be sent again with the same bytes."""
+    """A delivery this process holds until its lease ends. `repeat`: ambiguous, to be sent again with the same bytes;
+    `repeat_until` is set if the provider still knows the first call's key."""
 
     id: int
     member: MemberRef
@@ -105,6 +108,7 @@ class Claimed:
     late_at: datetime | None
     enrolment_id: int | None
     journey_id: str | None
+    pinned_version: int | None  # the version its run is to finish in
     step_id: str | None
     visit: int | None
     channel: str | None
@@ -118,7 +122,18 @@ class Claimed:
     segments: int | None
     cost: float | None
     repeat_until: datetime | None
+    repeats_left: int
     first_sent_at: datetime | None
+
+    @property
+    def unsheltered(self) -> bool:
+        """A repeat that only the step has asked for: the member may read the message twice."""
+        return self.repeat and self.repeat_until is None
+
+    @property
+    def repeats_left_then(self) -> int:
+        """Once this attempt has been made."""
+        return self.repeats_left - 1 if self.unsheltered else self.repeats_left
 
 
 def claim(connection: Connection, now: datetime, limit: int, full: Collection[str] = ()) -> list[Claimed]:
@@ -134,7 +149,8 @@ def due(connection: Connection, now: datetime, limit: int, full: Collection[str]
     for a channel that is still `full` stays where it is: a slow provider must not starve the others."""
     fits = or_(D.channel.is_(None), D.channel.not_in(full)) if full else true()
     waiting = and_(D.status == Status.PENDING, D.due_at <= now, fits)
-    repeatable = and_(D.status == Status.AMBIGUOUS, D.due_at <= now, D.repeat_until > now)
+    again = or_(D.repeat_until > now, D.repeats_left > 0)
+    repeatable = and_(D.status == Status.AMBIGUOUS, D.due_at <= now, again)
     query = (
         select(delivery)
         .where(or_(waiting, repeatable))
@@ -142,22 +158,31 @@ def due(connection: Connection, now: datetime, limit: int, full: Collection[str]
         .limit(limit)
         .with_for_update(skip_locked=True)
     )
-    return [_claimed(row) for row in connection.execute(query)]
+    return [held(row, now) for row in connection.execute(query)]
 
 
-def _claimed(row: Any) -> Claimed:
+def foreseen(message: NewMessage, now: datetime) -> Claimed:
+    """A message that is not in the outbox yet, as it would be held."""
+    blank = dict.fromkeys(column.name for column in delivery.columns) | {"fence": 0, "attempts": 0}
+    return held(SimpleNamespace(**(blank | _row(message, 0, now))), now)
+
+
+def held(row: Any, now: datetime) -> Claimed:
+    """A row of the outbox as whoever claims it now would hold it."""
+    known_until = row.repeat_until if row.repeat_until is not None and row.repeat_until > now else None
     return Claimed(
         id=row.id, member=MemberRef(row.bucket, row.member_id), key=row.message_key, hop=row.hop,
         purpose=Purpose(row.purpose), topic=row.topic, priority=row.priority, template=row.template,
         queued_at=row.queued_at, late_at=row.late_at, enrolment_id=row.enrolment_id, journey_id=row.journey_id,
-        step_id=row.step_id, visit=row.visit, channel=row.channel, fence=row.fence + 1, attempts=row.attempts,
-        repeat=row.status == Status.AMBIGUOUS, address=row.address, mode=row.mode, payload=row.payload, text=row.text,
-        segments=row.segments, cost=row.cost, repeat_until=row.repeat_until, first_sent_at=row.first_sent_at,
+        pinned_version=row.pinned_version, step_id=row.step_id, visit=row.visit, channel=row.channel,
+        fence=row.fence + 1, attempts=row.attempts, repeat=row.status == Status.AMBIGUOUS, address=row.address,
+        mode=row.mode, payload=row.payload, text=row.text, segments=row.segments, cost=row.cost,
+        repeat_until=known_until, repeats_left=row.repeats_left, first_sent_at=row.first_sent_at,
     )  # fmt: skip
 
 
 def _hold(connection: Connection, claimed: Sequence[Claimed], now: datetime, *, status: Status) -> None:
-    values = {"status": status, "fence": D.fence + 1, "due_at": now + LEASE}
+    values = {"status": status, "fence": D.fence + 1, "due_at": now + LEASE, "claimed_at": now}
     if claimed:
         connection.execute(update(delivery).where(_these(claimed)).values(values))
 
@@ -171,115 +196,6 @@ def still_held(connection: Connection, claimed: Sequence[Claimed]) -> set[int]:
     query = select(D.id, D.fence, D.status).where(_these(claimed)).with_for_update()
     expected = {c.id: (c.fence, Status.AMBIGUOUS if c.repeat else Status.CLAIMED) for c in claimed}
     return {i for i, fence, status in connection.execute(query) if expected[i] == (fence, status)}
-
-
-# --- what a decision needs to know ------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Hop:
-    """An earlier hop of the same message."""
-
-    channel: str | None
-    status: Status
-
-
-def earlier_hops(connection: Connection, claimed: Sequence[Claimed]) -> dict[str, list[Hop]]:
-    """By message key: those that came before a fallback or a reminder."""
-    later = [c for c in claimed if c.hop > 0]
-    if not later:
-        return {}
-    query = select(D.message_key, D.hop, D.channel, D.status).where(
-        D.bucket.in_(sorted({c.member.bucket for c in later})), D.message_key.in_([c.key for c in later])
-    )
-    hop_of = {c.key: c.hop for c in later}
-    found: dict[str, list[Hop]] = {}
-    for key, hop, channel, status in connection.execute(query):
-        if hop < hop_of[key]:
-            found.setdefault(key, []).append(Hop(channel, Status(status)))
-    return found
-
-
-def taken_up(connection: Connection, claimed: Sequence[Claimed]) -> set[str]:
-    """Message keys of fallbacks and reminders whose message the member has already responded to."""
-    keys = [c.key for c in claimed if c.hop > 0]
-    if not keys:
-        return set()
-    joined = (event.c.bucket == D.bucket) & (event.c.delivery_id == D.id)
-    buckets = sorted({c.member.bucket for c in claimed})
-    query = select(D.message_key).join_from(delivery, event, joined)
-    return set(
-        connection.scalars(query.where(D.bucket.in_(buckets), D.message_key.in_(keys), event.c.name.in_(TAKEN_UP)))
-    )
-
-
-def arrived(connection: Connection, claimed: Sequence[Claimed]) -> set[str]:
-    """Message keys of fallbacks whose message is known to have been delivered."""
-    keys = [c.key for c in claimed if c.hop > 0]
-    if not keys:
-        return set()
-    buckets = sorted({c.member.bucket for c in claimed})
-    query = select(D.message_key).where(D.bucket.in_(buckets), D.message_key.in_(keys), D.arrival == "delivered")
-    return set(connection.scalars(query))
-
-
-def newest_messages(connection: Connection, claimed: Sequence[Claimed]) -> dict[int, str]:
-    """By run of a fallback or reminder: the key of the newest message its steps have queued."""
-    runs = [c.enrolment_id for c in claimed if c.hop > 0 and c.enrolment_id is not None]
-    if not runs:
-        return {}
-    first = and_(D.enrolment_id.in_(runs), D.hop == 0, D.purpose.in_([Purpose.SEND, Purpose.ASK]))
-    buckets = sorted({c.member.bucket for c in claimed})
-    query = select(D.enrolment_id, D.message_key).where(D.bucket.in_(buckets), first).order_by(D.id)
-    return {row.enrolment_id: row.message_key for row in connection.execute(query)}
-
-
-def in_conversation(connection: Connection, claimed: Sequence[Claimed], since: datetime) -> set[int]:
-    """Runs whose question the member has answered since then, and that have sent nothing after the answer yet: their
-    next message is the reply."""
-    runs = [c.enrolment_id for c in claimed if c.enrolment_id is not None]
-    buckets = sorted({c.member.bucket for c in claimed})
-    a = answer.c
-    answered_at = select(func.max(a.answered_at)).where(
-        a.bucket == enrolment.c.bucket, a.enrolment_id == enrolment.c.id
-    )
-    answered = answered_at.scalar_subquery()
-    said = exists().where(
-        D.bucket == enrolment.c.bucket,
-        D.enrolment_id == enrolment.c.id,
-        D.purpose == Purpose.SEND,
-        D.first_sent_at >= answered,
-    )
-    mine = and_(enrolment.c.bucket.in_(buckets), enrolment.c.id.in_(runs))
-    return set(connection.scalars(select(enrolment.c.id).where(mine, answered > since, ~said)))
-
-
-@dataclass(frozen=True, slots=True)
-class Spent:
-    """One message that used a frequency cap."""
-
-    key: str
-    topic: str
-    at: datetime
-
-
-def recent_messages(connection: Connection, refs: Sequence[MemberRef], since: datetime) -> dict[int, list[Spent]]:
-    """Messages whose intent was committed after `since`, once each however many hops they took; by member id."""
-    counted = D.status.in_([Status.SENDING, Status.SENT, Status.AMBIGUOUS]) & (D.first_sent_at > since)
-    query = select(D.member_id, D.message_key, D.topic, func.min(D.first_sent_at).label("at"))
-    grouped = query.where(in_refs(delivery, refs), counted, D.purpose.in_([Purpose.SEND, Purpose.ASK, Purpose.REMIND]))
-    found: dict[int, list[Spent]] = {}
-    for member_id, key, topic, at in connection.execute(grouped.group_by(D.member_id, D.message_key, D.topic)):
-        found.setdefault(member_id, []).append(Spent(key, topic, at))
-    return found
-
-
-def enrolments_of(connection: Connection, claimed: Sequence[Claimed]) -> dict[int, Any]:
-    """The enrolments these messages belong to, by id."""
-    ids = [c.enrolment_id for c in claimed if c.enrolment_id is not None]
-    buckets = sorted({c.member.bucket for c in claimed})
-    query = select(enrolment).where(enrolment.c.bucket.in_(buckets), enrolment.c.id.in_(ids))
-    return {row.id: row for row in connection.execute(query)}
 
 
 # --- intent, release, refusal -----------------------------------------------------------------------------------
@@ -306,6 +222,7 @@ def put_back(
         "status": Status.PENDING,
         "due_at": due_at,
         "reason": reason,
+        "held_back": reason,
         "attempts": claimed.attempts,
         "first_sent_at": claimed.first_sent_at,
     }
@@ -313,9 +230,10 @@ def put_back(
     _write(connection, claimed, values | judged, was=(Status.CLAIMED, Status.SENDING))
 
 
-def leave_ambiguous(connection: Connection, claimed: Claimed) -> None:
-    """No repeat: it waits for a receipt, or for a person."""
-    values = {"status": Status.AMBIGUOUS, "repeat_until": None, "due_at": None}
+def leave_ambiguous(connection: Connection, claimed: Claimed, again: datetime | None = None) -> None:
+    """Not repeated now: it waits for a receipt, or for a person; or for `again`, if its step asks for repeats."""
+    values: dict[str, Any] = {"status": Status.AMBIGUOUS, "repeat_until": None, "repeats_left": claimed.repeats_left}
+    values["due_at"] = again if claimed.repeats_left > 0 else None
     _write(connection, claimed, values, was=(Status.AMBIGUOUS, Status.SENDING))
 
 
@@ -326,6 +244,7 @@ def begin_sending(connection: Connection, rows: Sequence[tuple[Claimed, Mapping[
             "status": Status.SENDING,
             "attempts": claimed.attempts + 1,
             "sent_at": now,
+            "repeats_left": claimed.repeats_left_then,
         }
         first = {"first_sent_at": claimed.first_sent_at or now, "due_at": now + LEASE, "reason": None}
         held = Status.AMBIGUOUS if claimed.repeat else Status.CLAIMED
@@ -369,20 +288,23 @@ def _write(connection: Connection, claimed: Claimed, values: Mapping[str, Any], 
 
 def expire_leases(connection: Connection, now: datetime) -> int:
     """A claim nobody finished goes back; a send nobody recorded becomes ambiguous, never pending; a repeat whose window
-    has closed is not made."""
+    has closed is not made, or put off where its step asks for repeats."""
     ended = and_(IS_UNSETTLED, D.due_at <= now, D.status != Status.PENDING)
     rows = connection.execute(select(D.bucket, D.id).where(ended).with_for_update(skip_locked=True)).all()
     if not rows:
         return 0
     here = D.bucket.in_(sorted({row.bucket for row in rows})) & D.id.in_([row.id for row in rows])
+    asked_for = case((D.repeats_left > 0, literal(now + REPEAT_PAUSE, Instant())), else_=None)
     too_late = and_(here, D.status == Status.AMBIGUOUS, or_(D.repeat_until.is_(None), D.repeat_until <= now))
-    connection.execute(update(delivery).where(too_late).values(due_at=None))
+    too_soon = or_(D.repeats_left == 0, D.sent_at > now - REPEAT_PAUSE)
+    connection.execute(update(delivery).where(too_late, too_soon).values(due_at=asked_for))
     back = update(delivery).where(here, D.status == Status.CLAIMED)
     released = connection.execute(back.values(status=Status.PENDING, due_at=now)).rowcount
     reason = "the process ended before the outcome was recorded"
     lost = update(delivery).where(here, D.status == Status.SENDING)
-    again = case((D.repeat_until > now, now), else_=None)
-    stranded = connection.execute(lost.values(status=Status.AMBIGUOUS, reason=reason, due_at=again)).rowcount
+    again = case((D.repeat_until > now, literal(now, Instant())), else_=asked_for)
+    unknown = {"status": Status.AMBIGUOUS, "reason": reason, "due_at": again, "recorded_at": now}
+    stranded = connection.execute(lost.values(unknown)).rowcount
     return int(released + stranded)
 
 
@@ -424,10 +346,11 @@ def queue_next_hop(connection: Connection, ref: MemberRef, delivery_id: int, due
         "enrolment_id",
         "journey_id",
         "version",
+        "pinned_version",
         "step_id",
         "visit",
     )
-    copied = {name: row._mapping[name] for name in (*kept, "topic", "priority", "template")}
+    copied = {name: row._mapping[name] for name in (*kept, "topic", "priority", "template", "repeats_left")}
     late_at = due_at + (row.late_at - row.queued_at) if row.late_at is not None else None  # as late as the first one
     fresh = {"id": next_id, "hop": highest + 1, "status": Status.PENDING, "queued_at": now, "due_at": due_at}
     fresh["late_at"] = late_at

@@ -13,6 +13,7 @@ from engage.core.catalog import Catalog
 from engage.core.condition import Condition
 from engage.core.journey.model import Journey, OnDate, Reentry
 from engage.store import trail
+from engage.store.candidates import candidates
 from engage.store.conditions import Predicate, Scope, compile_condition
 from engage.store.database import take_ids
 from engage.store.members import MemberRef, in_refs
@@ -21,13 +22,23 @@ from engage.store.tables import anniversary, enrolment, event, member
 
 @dataclass(frozen=True, slots=True)
 class Entrant:
-    """Someone a start has brought. The occurrence makes the same start offered twice one run."""
+    """Someone a start has brought. The occurrence makes the same start offered twice one run; `due_at` is when it was
+    to begin, however late a daemon that was down comes to it."""
 
     member: MemberRef
     occurrence: str
     context: Mapping[str, Any]  # {"event": {…}, "var": {…}}
     after_event_id: int
     per_value: str = ""
+    due_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Zone:
+    """The members of a time zone; None: those who live by the business's. `moved_since`: only who came to it since."""
+
+    name: str | None
+    moved_since: datetime | None = None
 
 
 # --- who a start brings -----------------------------------------------------------------------------------------
@@ -40,26 +51,30 @@ def events_where(
     if where is None:
         return set(ids)
     joined = (member.c.bucket == event.c.bucket) & (member.c.id == event.c.member_id)
-    scope = Scope(catalog, now, context=_payload)
+    scope = Scope(catalog, now, context=payload)
     matches = compile_condition(where, scope)
     return set(connection.scalars(select(event.c.id).join(member, joined).where(event.c.id.in_(ids), matches)))
 
 
-def _payload(origin: str, key: str) -> Any:
+def payload(origin: str, key: str) -> Any:
     return event.c.payload[key] if origin == "event" else None  # nothing was passed to anybody yet
 
 
-def in_zone(zone: str | None) -> Predicate:
-    return member.c.timezone.is_(None) if zone is None else member.c.timezone == zone
+def in_zone(zone: Zone) -> Predicate:
+    here = member.c.timezone.is_(None) if zone.name is None else member.c.timezone == zone.name
+    return here if zone.moved_since is None else here & (member.c.timezone_at >= zone.moved_since)
 
 
-def everyone(
-    connection: Connection, catalog: Catalog, journey: Journey, zone: str | None, now: datetime
-) -> list[MemberRef]:
+def everyone(connection: Connection, catalog: Catalog, journey: Journey, zone: Zone, now: datetime) -> list[MemberRef]:
     """All members of a zone whom the audience lets in. For `every` starts, which have no other source of members."""
+    few = candidates(journey.audience, Scope(catalog, now)) if journey.audience is not None else None
+    query = select(member.c.bucket, member.c.id)
+    if few is not None:
+        start = few.subquery()
+        query = query.join(start, (member.c.bucket == start.c.bucket) & (member.c.id == start.c.member_id))
     let_in = admission(catalog, journey, now)
-    query = select(member.c.bucket, member.c.id).where(in_zone(zone), let_in).order_by(member.c.id)
-    return [MemberRef(*row) for row in connection.execute(query)]
+    rows = connection.execute(query.where(in_zone(zone), let_in).order_by(member.c.id))
+    return [MemberRef(*row) for row in rows]
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +91,7 @@ class Celebrant:
 
 
 def celebrants(
-    connection: Connection, start: OnDate, dates: Iterable[tuple[str, int, int, bool, int]], zone: str | None
+    connection: Connection, start: OnDate, dates: Iterable[tuple[str, int, int, bool, int]], zone: Zone
 ) -> list[Celebrant]:
     """Members of a zone whose date is one of `dates`: (calendar, month, day, leap, cycle year), found by index."""
     found = []
@@ -188,7 +203,7 @@ def enter(
                 "step_started_at": now,
                 "step_after_event_id": entrant.after_event_id,
                 "phase": "arriving",
-                "due_at": now,
+                "due_at": entrant.due_at or now,
             }
         )
     connection.execute(insert(enrolment), rows)

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import groupby
-from typing import Any, Protocol, assert_never
+from typing import Any, assert_never
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, delete, insert, literal, select, update
 
 from engage.core.catalog import Aggregate, Catalog, Computed
+from engage.core.coerce import added, number_in_json
 from engage.core.condition import ValueType
-from engage.store.conditions import VALUE_COLUMN
+from engage.store.conditions import VALUE_COLUMN, value_of_events
 from engage.store.database import take_ids
+from engage.store.dialects import is_one_of
 from engage.store.members import MemberRef, in_refs, put_rows, value_row
 from engage.store.tables import event, id_block, member_value
 
@@ -87,8 +87,8 @@ def still_fresh(connection: Connection, events: Sequence[FreshEvent]) -> list[Fr
 
 
 def mark_seen(connection: Connection, events: Sequence[FreshEvent]) -> None:
-    buckets = sorted({e.member.bucket for e in events})
-    seen = event.c.bucket.in_(buckets) & event.c.id.in_([e.id for e in events])
+    keys = [(e.member.bucket, e.id) for e in events]
+    seen = event.c.bucket.in_(sorted({bucket for bucket, _ in keys})) & is_one_of(event.c.bucket, event.c.id, keys)
     connection.execute(update(event).where(seen).values(fresh=False))
 
 
@@ -161,54 +161,31 @@ def _keep(connection: Connection, name: str, kind: ValueType, computed: Computed
 
 
 def recount(connection: Connection, catalog: Catalog, name: str) -> None:
-    """Count a computed field anew from all that is on record: for one that is new, or means something else now."""
+    """Count a computed field anew from all that is on record: for one that is new, or means something else now. One
+    statement, whatever the number of members."""
     field = catalog.fields[name]
     every_bucket = member_value.c.bucket.between(0, 255)
     connection.execute(delete(member_value).where(every_bucket, member_value.c.field == name))
     computed = field.computed
     if computed is None or computed.within is not None:
         return
-    columns = (event.c.bucket, event.c.member_id, event.c.at, event.c.payload)
-    query = select(*columns).where(event.c.name.in_(computed.events)).order_by(event.c.bucket, event.c.member_id)
-    told = connection.execution_options(yield_per=1000).execute(query)
-    for (bucket, member_id), group in groupby(told, key=lambda row: (row.bucket, row.member_id)):
-        value: Any = None
-        for row in group:
-            value = _with(computed, value, row)
-        put_rows(connection, member_value, [value_row(MemberRef(bucket, member_id), name, field.type, value)])
+    amount = value_of_events(computed).label("amount")
+    counted = select(event.c.bucket, event.c.member_id, literal(name), amount).where(event.c.name.in_(computed.events))
+    columns = (member_value.c.bucket, member_value.c.member_id, member_value.c.field, VALUE_COLUMN[field.type])
+    by_member = counted.group_by(event.c.bucket, event.c.member_id)
+    connection.execute(insert(member_value).from_select(columns, by_member))
 
 
-class _Counted(Protocol):
-    """What counting reads of an event, fresh or on record."""
-
-    @property
-    def at(self) -> datetime: ...
-    @property
-    def payload(self) -> Mapping[str, Any]: ...
-
-
-def _with(computed: Computed, value: Any, new: _Counted) -> Any:
+def _with(computed: Computed, value: Any, new: NewEvent) -> Any:
     match computed.aggregate:
         case Aggregate.COUNT:
             return (value or 0) + 1
         case Aggregate.SUM:
-            return (value or 0) + _number(new.payload.get(computed.key or ""))
+            # What cannot be read as a number adds nothing; the API and imports refuse such payloads long before.
+            return added(value or 0, number_in_json(new.payload.get(computed.key or "")) or 0)
         case Aggregate.FIRST:
             return min(value or new.at, new.at)
         case Aggregate.LAST:
             return max(value or new.at, new.at)
         case _:
             assert_never(computed.aggregate)
-
-
-def _number(value: Any) -> float:
-    """What cannot be read as a number adds nothing; `check` and the API refuse such payloads long before."""
-    try:
-        number = float(value)
-    except (TypeError, ValueError):
-        return 0.0
-    return number if math.isfinite(number) else 0.0
-
-
-def members_of(events: Iterable[FreshEvent]) -> list[MemberRef]:
-    return sorted({e.member for e in events})

@@ -34,10 +34,7 @@ def put(connection: Connection, records: Sequence[Arrived], now: datetime) -> in
         return 0
     rows = [{"source": r.source, "key": r.key, "body": r.body, "received_at": now} for r in records]
     statement = upsert(inbound).on_conflict_do_nothing(index_elements=["source", "key"])
-    before = connection.exec_driver_sql("SELECT total_changes()").scalar_one()
-    connection.execute(statement, rows)
-    after = connection.exec_driver_sql("SELECT total_changes()").scalar_one()
-    return int(after) - int(before)
+    return len(connection.scalars(statement.returning(inbound.c.id), rows).all())
 
 
 @dataclass(frozen=True, slots=True)

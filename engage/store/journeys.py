@@ -11,9 +11,14 @@ from sqlalchemy import Connection, delete, func, insert, select, update
 
 from engage.store import state
 from engage.store.database import upsert
-from engage.store.tables import applied_file, enrolment, journey, journey_version
+from engage.store.tables import applied_file, journey, journey_version
+
+V = journey_version.c
 
 _MARK = "applied"  # counts every apply: moments would not do, since the clock of a demo is not that of the command line
+
+
+NEVER = "0"  # the mark before the first apply
 
 
 def digest(source: str) -> str:
@@ -42,7 +47,12 @@ def applied(connection: Connection) -> Applied:
 
 def mark(connection: Connection) -> str:
     """Cheap to read: tells whether anything was applied since."""
-    return str(state.get(connection, _MARK))
+    return str(state.get(connection, _MARK) or 0)
+
+
+def follows(earlier: str, later: str) -> bool:
+    """Whether exactly one apply lies between the two marks."""
+    return int(later) == int(earlier) + 1
 
 
 def put_files(connection: Connection, files: Mapping[str, str], now: datetime) -> None:
@@ -55,20 +65,32 @@ def put_files(connection: Connection, files: Mapping[str, str], now: datetime) -
     state.put(connection, _MARK, (state.get(connection, _MARK) or 0) + 1, now)
 
 
-def put_version(connection: Connection, journey_id: str, title: str, source: str, now: datetime) -> int:
+@dataclass(frozen=True, slots=True)
+class Version:
+    """`names`: of the steps of the version before that live on in this one, the ids they have here."""
+
+    journey_id: str
+    title: str
+    source: str
+    names: Mapping[str, str] | None = None
+
+
+def put_version(connection: Connection, new: Version, plan_id: str | None, now: datetime) -> int:
     """A new version if the source differs from the applied one. Returns the version in force."""
-    row = connection.execute(select(journey).where(journey.c.id == journey_id)).one_or_none()
+    here = journey.c.id == new.journey_id
+    row = connection.execute(select(journey).where(here)).one_or_none()
     if row is not None:
-        connection.execute(update(journey).where(journey.c.id == journey_id).values(title=title, status="active"))
-        if source_of(connection, journey_id, row.version) == source:
+        connection.execute(update(journey).where(here).values(title=new.title, status="active"))
+        if source_of(connection, new.journey_id, row.version) == new.source:
             return int(row.version)
     version = 1 if row is None else row.version + 1
-    stored = {"journey_id": journey_id, "version": version, "source": source, "hash": digest(source)}
-    connection.execute(insert(journey_version).values(**stored, applied_at=now))
+    names = None if new.names is None else dict(new.names)
+    stored = {"journey_id": new.journey_id, "version": version, "source": new.source, "hash": digest(new.source)}
+    connection.execute(insert(journey_version).values(**stored, names=names, plan_id=plan_id, applied_at=now))
     if row is None:
-        connection.execute(insert(journey).values(id=journey_id, title=title, version=version, status="active"))
+        connection.execute(insert(journey).values(id=new.journey_id, title=new.title, version=version, status="active"))
     else:
-        connection.execute(update(journey).where(journey.c.id == journey_id).values(version=version))
+        connection.execute(update(journey).where(here).values(version=version))
     return version
 
 
@@ -82,8 +104,21 @@ def drain(connection: Connection, journey_ids: list[str]) -> None:
     connection.execute(update(journey).where(journey.c.id.in_(journey_ids)).values(status="draining"))
 
 
-def standing_at(connection: Connection, journey_id: str) -> dict[str, int]:
-    """How many live enrolments stand at each step."""
-    here = (enrolment.c.journey_id == journey_id) & (enrolment.c.status == "live")
-    query = select(enrolment.c.step_id, func.count()).where(here).group_by(enrolment.c.step_id)
-    return {row.step_id: row[1] for row in connection.execute(query)}
+def names_brought_by(connection: Connection, plan_id: str) -> dict[str, dict[str, str]]:
+    """Of each journey that this plan brought to a new version: of the steps that live on in it, the ids they have."""
+    query = select(V.journey_id, V.names).where(V.plan_id == plan_id)
+    return {row.journey_id: dict(row.names) for row in connection.execute(query) if row.names is not None}
+
+
+# --- versions that runs are to finish in ------------------------------------------------------------------------
+
+
+def pinned_versions(connection: Connection) -> list[tuple[str, int, str]]:
+    """(journey, version, source)."""
+    query = select(V.journey_id, V.version, V.source).where(V.pinned).order_by(V.journey_id, V.version)
+    return [(row.journey_id, row.version, row.source) for row in connection.execute(query)]
+
+
+def set_pinned(connection: Connection, journey_id: str, version: int, pinned: bool) -> None:
+    here = (V.journey_id == journey_id) & (V.version == version)
+    connection.execute(update(journey_version).where(here).values(pinned=pinned))

@@ -8,13 +8,15 @@ from datetime import date, datetime, timedelta
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, case, delete, func, insert, or_, select, update
+from sqlalchemy import Connection, case, delete, func, insert, literal, or_, select, update
 
 from engage.core.catalog import Aggregate, Catalog, Computed
 from engage.core.condition import ValueType
 from engage.store.conditions import VALUE_COLUMN, aggregate_of
 from engage.store.database import take_ids, upsert
+from engage.store.dialects import is_one_of
 from engage.store.tables import (
+    Instant,
     anniversary,
     bucket_of,
     consent,
@@ -82,11 +84,34 @@ def name_of(connection: Connection, ref: MemberRef) -> str | None:
 
 def set_timezone(connection: Connection, ref: MemberRef, timezone: str, now: datetime) -> None:
     here = (member.c.bucket == ref.bucket) & (member.c.id == ref.id)
-    connection.execute(update(member).where(here).values(timezone=timezone, updated_at=now))
+    moves = member.c.timezone.is_distinct_from(timezone)
+    moved = {"timezone": timezone, "timezone_at": case((moves, literal(now, Instant())), else_=member.c.timezone_at)}
+    connection.execute(update(member).where(here).values(moved | {"updated_at": now}))
+
+
+def _named_zones() -> Any:
+    """One look into the index for each."""
+    first = select(func.min(member.c.timezone).label("timezone")).cte("zone", recursive=True)
+    following = select(func.min(member.c.timezone)).where(member.c.timezone > first.c.timezone).scalar_subquery()
+    zone = first.union_all(select(following).where(first.c.timezone.is_not(None)))
+    return select(zone.c.timezone).where(zone.c.timezone.is_not(None))
+
+
+# Asked for at every tick.
+_NAMED_ZONES = _named_zones()
+_SOME_WITHOUT_ZONE = select(member.c.id).where(member.c.timezone.is_(None)).limit(1)
 
 
 def timezones(connection: Connection) -> list[str | None]:
-    return list(connection.scalars(select(member.c.timezone).distinct().order_by(member.c.timezone)))
+    """Those that members have, None being the business's own."""
+    some = connection.scalar(_SOME_WITHOUT_ZONE)
+    return [*([None] if some is not None else []), *connection.scalars(_NAMED_ZONES)]
+
+
+def zones_moved_to(connection: Connection, since: datetime) -> list[str]:
+    """Zones that members who had another one, or none, have come to since then."""
+    moved = select(member.c.timezone).where(member.c.timezone_at >= since, member.c.timezone.is_not(None))
+    return list(connection.scalars(moved.distinct().order_by(member.c.timezone)))
 
 
 def lookup(connection: Connection, text: str) -> list[MemberRef]:
@@ -102,6 +127,15 @@ def lookup(connection: Connection, text: str) -> list[MemberRef]:
             for row in connection.execute(select(member.c.bucket, member.c.id).where(member.c.id == int(text)))
         }
     return sorted(found)
+
+
+def similar(connection: Connection, text: str, most: int) -> list[str]:
+    """Names and outside ids on file that begin as this one does, for who has misspelt it. `most`: of each kind."""
+    named = select(member_value.c.text_value).where(member_value.c.field == "name")
+    names = connection.scalars(named.where(member_value.c.text_value.startswith(text[:1], autoescape=True)).limit(most))
+    ids = select(identity.c.value).where(identity.c.kind == MEMBER_KIND)
+    keys = connection.scalars(ids.where(identity.c.value.startswith(text[:-1], autoescape=True)).limit(most))
+    return [*dict.fromkeys([*names, *keys])]
 
 
 # --- what is known ----------------------------------------------------------------------------------------------
@@ -223,10 +257,11 @@ def _counted(catalog: Catalog) -> list[tuple[str, Computed]]:
     return [(name, c) for name, c in computed if c is not None and (c.within or c.aggregate in totals)]
 
 
-def in_refs(table: Any, refs: Sequence[MemberRef], column: str = "member_id") -> Any:
-    """Rows of these members. The bucket is spelt out beside the id: see `tables`."""
-    buckets = sorted({ref.bucket for ref in refs})
-    return table.c.bucket.in_(buckets) & table.c[column].in_([ref.id for ref in refs])
+def in_refs(table: Any, refs: Iterable[MemberRef], column: str = "member_id") -> Any:
+    """Rows of these members, by (bucket, id) in the primary key. The buckets are spelt out as well: see `tables`."""
+    pairs = [(ref.bucket, ref.id) for ref in refs]
+    buckets = sorted({bucket for bucket, _ in pairs})
+    return table.c.bucket.in_(buckets) & is_one_of(table.c.bucket, table.c[column], pairs)
 
 
 # --- reaching them ----------------------------------------------------------------------------------------------

@@ -31,6 +31,7 @@ class SurveyPage:
     member: MemberRef
     journey_id: str
     step_id: str
+    pinned_version: int | None
     enrolment_id: int
     run_context: Mapping[str, Any]
     asked_at: datetime
@@ -53,6 +54,7 @@ def survey_for(connection: Connection, delivery_id: int) -> SurveyPage | None:
             delivery.c.member_id,
             delivery.c.journey_id,
             delivery.c.step_id,
+            delivery.c.pinned_version,
             delivery.c.enrolment_id,
             enrolment.c.context,
             func.coalesce(delivery.c.sent_at, delivery.c.queued_at).label("asked_at"),
@@ -83,6 +85,7 @@ def survey_for(connection: Connection, delivery_id: int) -> SurveyPage | None:
         member=MemberRef(row.bucket, row.member_id),
         journey_id=row.journey_id,
         step_id=row.step_id,
+        pinned_version=row.pinned_version,
         enrolment_id=row.enrolment_id,
         run_context=row.context,
         asked_at=row.asked_at,

@@ -9,10 +9,10 @@ from typing import Any
 
 from sqlalchemy import Connection, and_, func, insert, or_, select, update
 
-from engage.core.advance import Purpose
 from engage.core.delivery import Status
 from engage.core.fact import Arrival
 from engage.core.reply import CORRECTION_WINDOW, Offer
+from engage.core.turn import Purpose
 from engage.store.database import take_ids
 from engage.store.members import MemberRef
 from engage.store.tables import answer, delivery, enrolment
@@ -37,6 +37,7 @@ class DeliveryRow:
     journey_id: str | None
     step_id: str | None
     visit: int | None
+    pinned_version: int | None
     purpose: Purpose
     channel: str | None
     address: str | None
@@ -52,8 +53,8 @@ def _rows(connection: Connection, where: Any, *order: Any) -> list[DeliveryRow]:
     return [
         DeliveryRow(
             row.id, MemberRef(row.bucket, row.member_id), row.enrolment_id, row.journey_id, row.step_id, row.visit,
-            Purpose(row.purpose), row.channel, row.address, row.topic, Status(row.status), row.arrival,
-            row.message_key, row.sent_at,
+            row.pinned_version, Purpose(row.purpose), row.channel, row.address, row.topic, Status(row.status),
+            row.arrival, row.message_key, row.sent_at,
         )
         for row in connection.execute(query)
     ]  # fmt: skip

@@ -1,7 +1,9 @@
 """Segments: who is in them, kept fresh by what changes and by the passing of time, never by rescanning everybody.
 
-A member is looked at again when something happened to them, or when a date in the segment's condition has just crossed
-its threshold; both are index look-ups whose cost does not depend on how many members there are.
+A member is looked at again when something happened to them that the segment's condition looks at, when a date in it has
+just crossed its threshold, and when the threshold of a rank has moved past them in the night; all are index look-ups
+whose cost depends on what happened and who crosses, not on how many members there are. Only a segment that is new, or
+means something else, is settled: by one look at everybody, when it is applied.
 """
 
 from __future__ import annotations
@@ -12,7 +14,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import ColumnElement, Connection, Select, delete, select, union
+from sqlalchemy import ColumnElement, Connection, Select, delete, exists, literal, select, union
 
 from engage.core.catalog import Catalog
 from engage.core.condition import (
@@ -21,15 +23,22 @@ from engage.core.condition import (
     Did,
     FieldValue,
     OverAgo,
+    RankValue,
     ValueType,
     WithinLast,
     WithinNext,
     atoms,
 )
+from engage.core.dependence import meaning, shares_in, stirring_events
+from engage.store import state
 from engage.store.conditions import VALUE_COLUMN, Scope, compile_condition
 from engage.store.database import upsert
 from engage.store.members import MemberRef, in_refs
+from engage.store.ranks import Moved, on_another_side
 from engage.store.tables import event, member, member_value, segment_member
+
+BATCH = 500  # members looked at in one statement
+_SETTLED = "settled_segments"  # what each segment meant when it was last settled
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,46 +50,102 @@ class Crossing:
     entered: bool
 
 
-def refresh(connection: Connection, catalog: Catalog, refs: Sequence[MemberRef], now: datetime) -> list[Crossing]:
-    """Look at these members again, in every segment, and write down who entered and left."""
-    if not refs:
-        return []
+def refresh(
+    connection: Connection, catalog: Catalog, happened: Iterable[tuple[MemberRef, str]], now: datetime
+) -> list[Crossing]:
+    """Look again at the members to whom these events happened, in the segments that such events can change, and write
+    down who entered and left."""
+    told = list(happened)
     crossings = []
     for name, condition in catalog.segments.items():
+        stirring = stirring_events(condition, catalog)
+        refs = sorted({ref for ref, event_name in told if event_name in stirring})
         crossings += _refresh_one(connection, catalog, name, condition, refs, now)
     return crossings
-
-
-def settle(connection: Connection, catalog: Catalog, name: str, now: datetime) -> int:
-    """Put everybody who belongs into a new segment, without that being news. Returns how many."""
-    belongs = compile_condition(catalog.segments[name], Scope(catalog, now))
-    inside = [MemberRef(*row) for row in connection.execute(select(member.c.bucket, member.c.id).where(belongs))]
-    _put(connection, name, inside, now)
-    return len(inside)
-
-
-def members_of(connection: Connection, name: str) -> list[MemberRef]:
-    """Who is in it, as far as it has been looked at."""
-    here = segment_member.c.segment == name
-    query = select(segment_member.c.bucket, segment_member.c.member_id).where(here)
-    return [MemberRef(*row) for row in connection.execute(query.order_by(segment_member.c.member_id))]
 
 
 def refresh_by_time(connection: Connection, catalog: Catalog, since: datetime, now: datetime) -> list[Crossing]:
     """Members for whom some date in a segment's condition crossed its threshold after `since`, up to `now`."""
     crossings = []
     for name, condition in catalog.segments.items():
-        edges = _edges(catalog, condition, since, now)
-        if edges:
-            refs = sorted(MemberRef(*row) for row in connection.execute(union(*edges)))
-            for start in range(0, len(refs), 500):
-                crossings += _refresh_one(connection, catalog, name, condition, refs[start : start + 500], now)
+        crossings += _refresh_those(connection, catalog, name, _edges(catalog, condition, since, now), now)
+    return crossings
+
+
+def refresh_by_rank(connection: Connection, catalog: Catalog, moved: Sequence[Moved], now: datetime) -> list[Crossing]:
+    """Members for whom a threshold that a segment's condition asks for has moved to their other side."""
+    crossings = []
+    for name, condition in catalog.segments.items():
+        shares = set(shares_in(condition))
+        sides = [on_another_side(catalog, each, now) for each in moved if (each.field, each.percent) in shares]
+        crossings += _refresh_those(connection, catalog, name, sides, now)
+    return crossings
+
+
+# --- at apply ---------------------------------------------------------------------------------------------------
+
+
+def settle_changed(connection: Connection, catalog: Catalog, now: datetime) -> list[str]:
+    """Settle the segments that are new or mean something else than when they were last settled, and forget those that
+    are gone. Returns the names of the settled."""
+    meant = {name: meaning(condition, catalog) for name, condition in catalog.segments.items()}
+    before = state.get(connection, _SETTLED) or {}
+    for name in before.keys() - meant.keys():
+        connection.execute(delete(segment_member).where(_everywhere(name)))
+    changed = sorted(name for name in meant if before.get(name) != meant[name])
+    for name in changed:
+        settle(connection, catalog, name, now)
+    state.put(connection, _SETTLED, meant, now)
+    return changed
+
+
+def settle(connection: Connection, catalog: Catalog, name: str, now: datetime) -> None:
+    """Put everybody in who belongs, and everybody else out, without either being news."""
+    belongs = compile_condition(catalog.segments[name], Scope(catalog, now))
+    stays = (member.c.bucket == segment_member.c.bucket) & (member.c.id == segment_member.c.member_id)
+    connection.execute(delete(segment_member).where(_everywhere(name), ~exists().where(stays, belongs)))
+    columns = (
+        segment_member.c.bucket,
+        segment_member.c.member_id,
+        segment_member.c.segment,
+        segment_member.c.entered_at,
+    )
+    inside = select(member.c.bucket, member.c.id, literal(name), literal(now, segment_member.c.entered_at.type))
+    connection.execute(upsert(segment_member).from_select(columns, inside.where(belongs)).on_conflict_do_nothing())
+
+
+def members_of(connection: Connection, name: str, since: datetime | None = None) -> list[MemberRef]:
+    """Who is in it, as far as it has been looked at; with `since`, only who entered then or later."""
+    here = segment_member.c.segment == name
+    if since is not None:
+        here &= segment_member.c.entered_at >= since
+    query = select(segment_member.c.bucket, segment_member.c.member_id).where(here)
+    return [MemberRef(*row) for row in connection.execute(query.order_by(segment_member.c.member_id))]
+
+
+def _everywhere(name: str) -> ColumnElement[bool]:
+    return (segment_member.c.segment == name) & segment_member.c.bucket.between(0, 255)
+
+
+# --- looking again ----------------------------------------------------------------------------------------------
+
+
+def _refresh_those(
+    connection: Connection, catalog: Catalog, name: str, those: Sequence[Select[Any]], now: datetime
+) -> list[Crossing]:
+    """Whoever one of the queries names as (bucket, member id)."""
+    refs = sorted(MemberRef(*row) for row in connection.execute(union(*those))) if those else []
+    crossings = []
+    for first in range(0, len(refs), BATCH):
+        crossings += _refresh_one(connection, catalog, name, catalog.segments[name], refs[first : first + BATCH], now)
     return crossings
 
 
 def _refresh_one(
     connection: Connection, catalog: Catalog, name: str, condition: Condition, refs: Sequence[MemberRef], now: datetime
 ) -> list[Crossing]:
+    if not refs:
+        return []
     belongs = compile_condition(condition, Scope(catalog, now))
     columns = (member.c.bucket, member.c.id)
     inside = {
@@ -117,6 +182,10 @@ def _edges(catalog: Catalog, condition: Condition, since: datetime, now: datetim
                     edges += [_dates_crossing(catalog, subject, shift, since, now) for shift in _shifts(test)]
                 else:
                     edges += _window_edges(computed.events, (computed.within, *_shifts(test)), since, now)
+            case Compare(subject=RankValue(name=name)):
+                computed = catalog.fields[name].computed
+                if computed is not None and computed.within is not None:
+                    edges += _window_edges(computed.events, (computed.within,), since, now)
             case Did(event=name, within=timedelta() as within):
                 edges += _window_edges((name,), (within,), since, now)
             case _:

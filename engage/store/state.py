@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, delete, select
+from sqlalchemy import Connection, bindparam, delete, select
 
 from engage.store.database import upsert
 from engage.store.tables import job_slot, pause, state
@@ -15,9 +15,12 @@ VIRTUAL_NOW = "virtual_now"  # where the clock of a demo stands
 ALL = "all"  # the pause scope that stops everything
 
 
+_VALUE = select(state.c.value).where(state.c.key == bindparam("wanted"))
+
+
 def get(connection: Connection, key: str) -> Any:
     """None if it was never put."""
-    return connection.scalar(select(state.c.value).where(state.c.key == key))
+    return connection.scalar(_VALUE, {"wanted": key})
 
 
 def put(connection: Connection, key: str, value: Any, now: datetime) -> None:
@@ -35,9 +38,12 @@ def take_slot(connection: Connection, job: str, slot: str, now: datetime) -> boo
     return True
 
 
+_PAUSED = select(pause.c.scope)
+
+
 def paused(connection: Connection) -> frozenset[str]:
     """Scopes that are stopped: "all", "journey:<id>", "channel:<name>"."""
-    return frozenset(connection.scalars(select(pause.c.scope)))
+    return frozenset(connection.scalars(_PAUSED))
 
 
 def pause_scopes(connection: Connection, scopes: Iterable[str], reason: str, now: datetime) -> None:

@@ -29,8 +29,10 @@ from sqlalchemy import (
     Text,
     TypeDecorator,
     UniqueConstraint,
+    false,
     text,
 )
+from sqlalchemy.dialects.postgresql import JSONB
 
 
 class Instant(TypeDecorator[datetime]):
@@ -50,6 +52,11 @@ class Instant(TypeDecorator[datetime]):
         if value is None:
             return None
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+# What conditions look into. Other JSON stays text on PostgreSQL as well: `jsonb` reorders keys, and a message that is
+# repeated is repeated byte by byte.
+SearchedJson = JSON().with_variant(JSONB(), "postgresql")
 
 
 def bucket_of(member_id: int) -> int:
@@ -76,6 +83,8 @@ def _owned_id() -> Column[int]:
 
 # --- members ----------------------------------------------------------------------------------------------------
 
+_MOVED = text("timezone_at IS NOT NULL")
+
 member = Table(
     "member",
     metadata,
@@ -83,10 +92,12 @@ member = Table(
     _owned_id(),
     Column("external_id", String(200)),  # what the shop calls them; also a row of `identity`
     Column("timezone", String(64)),  # None: the business's own
+    Column("timezone_at", Instant),  # when they came to it from another one
     Column("created_at", Instant, nullable=False),
     Column("updated_at", Instant, nullable=False),
     PrimaryKeyConstraint("bucket", "id"),
     Index(None, "timezone"),
+    Index(None, "timezone_at", sqlite_where=_MOVED, postgresql_where=_MOVED),
 )
 
 # Who an outside name or address is: kind "member" (the shop's id), or a channel's name. Not member-owned: it is how a
@@ -198,6 +209,18 @@ segment_member = Table(
     Index(None, "segment"),
 )
 
+# What a member must have to be among the top `percent` of all who have a value in a number field, as of last night.
+rank_threshold = Table(
+    "rank_threshold",
+    metadata,
+    Column("field", String(64), nullable=False),
+    Column("percent", SmallInteger, nullable=False),
+    Column("value", Double),  # None: nobody was ranked
+    Column("ranked", BigInteger, nullable=False),  # how many members had a value
+    Column("computed_at", Instant, nullable=False),
+    PrimaryKeyConstraint("field", "percent"),
+)
+
 # --- what came in -----------------------------------------------------------------------------------------------
 
 # Every inbound fact as it was received, once, before it is acknowledged. Belongs to no member until it is read.
@@ -225,7 +248,7 @@ event = Table(
     Column("member_id", BigInteger, nullable=False),
     Column("name", String(64), nullable=False),
     Column("at", Instant, nullable=False),
-    Column("payload", JSON, nullable=False),
+    Column("payload", SearchedJson, nullable=False),
     Column("dedupe_key", String(200), nullable=False),
     Column("recorded_at", Instant, nullable=False),
     Column("fresh", Boolean, nullable=False),  # the enrol loop has not looked at it yet
@@ -312,7 +335,27 @@ journey_version = Table(
     Column("source", Text, nullable=False),
     Column("hash", String(64), nullable=False),
     Column("applied_at", Instant, nullable=False),
+    Column("plan_id", String(40)),  # what brought it
+    Column("names", JSON),  # of each step of the version before that lives on in this one, the id it has here
+    Column("pinned", Boolean, nullable=False, server_default=false()),  # runs are to finish in it
     PrimaryKeyConstraint("journey_id", "version"),
+)
+
+# What `engage plan` has shown, and what became of it. Files are those that differ from what was applied: path → text,
+# None if there is none.
+plan = Table(
+    "plan",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column("digest", String(64), nullable=False),  # of all that follows: the same plan made twice is one
+    Column("made_at", Instant, nullable=False),
+    Column("mark", String(20), nullable=False),  # of what was applied when it was made
+    Column("before", JSON, nullable=False),
+    Column("files", JSON, nullable=False),  # as they were read
+    Column("options", JSON, nullable=False),
+    Column("effect", JSON, nullable=False),  # whom it moves, and how many, as it was shown
+    Column("applied_at", Instant),
+    Column("undone_by", String(40)),
 )
 
 # The catalog and the templates as applied: a half-saved file never runs.
@@ -353,11 +396,13 @@ enrolment = Table(
     Column("end_reason", String(200)),
     Column("entered_at", Instant, nullable=False),
     Column("ended_at", Instant),
-    Column("context", JSON, nullable=False),  # {"event": {…}, "var": {…}}
+    Column("context", SearchedJson, nullable=False),  # {"event": {…}, "var": {…}}
     Column("after_event_id", BigInteger, nullable=False),  # what was recorded up to here is not news to this run
     Column("step_id", String(120)),
-    Column("visit", Integer, nullable=False, server_default="0"),
+    Column("visit", Integer, nullable=False, server_default="0"),  # how often a `goto` has led back
+    Column("jumps", JSON),  # how often each `goto` was taken, by step id; None: never
     Column("step_started_at", Instant),
+    Column("pinned_version", Integer),  # the version to finish in; None: follows the journey
     Column("step_after_event_id", BigInteger),  # what was recorded up to here happened before the step was reached
     Column("phase", String(16)),  # arriving | waiting | commenting: see core.advance
     Column("deadline_at", Instant),  # when the wait of this step is over
@@ -369,6 +414,50 @@ enrolment = Table(
     UniqueConstraint("bucket", "member_id", "journey_id", "occurrence"),
     Index("ix_enrolment_due", "due_at", sqlite_where=_LIVE, postgresql_where=_LIVE),
     Index(None, "journey_id", "step_id", sqlite_where=_LIVE, postgresql_where=_LIVE),
+)
+
+# What applying a plan did to a run: the columns it changed, as they were and as they are since.
+enrolment_move = Table(
+    "enrolment_move",
+    metadata,
+    _bucket(),
+    _owned_id(),
+    Column("enrolment_id", BigInteger, nullable=False),
+    Column("plan_id", String(40), nullable=False),
+    Column("what", String(16), nullable=False),  # renamed | retimed | past | onward | afresh | pinned | stopped | …
+    Column("before", JSON, nullable=False),
+    Column("after", JSON, nullable=False),
+    PrimaryKeyConstraint("bucket", "id"),
+    Index(None, "plan_id"),
+)
+
+# The way a run took at a split, and keeps.
+arm = Table(
+    "arm",
+    metadata,
+    _bucket(),
+    Column("enrolment_id", BigInteger, nullable=False),
+    Column("split_id", String(120), nullable=False),
+    Column("journey_id", String(64), nullable=False),
+    Column("way", String(64), nullable=False),
+    Column("taken_at", Instant, nullable=False),
+    Column("after_event_id", BigInteger, nullable=False),  # responses recorded up to here came before the split
+    PrimaryKeyConstraint("bucket", "enrolment_id", "split_id"),
+    Index(None, "journey_id", "split_id", "way"),
+)
+
+# Which way of a split has won, decided once. The row is made when the first member passes the split.
+split_decision = Table(
+    "split_decision",
+    metadata,
+    Column("journey_id", String(64), nullable=False),
+    Column("split_id", String(120), nullable=False),
+    Column("first_at", Instant, nullable=False),
+    Column("decided_at", Instant),
+    Column("ruling", String(16)),  # won | too_few | no_difference
+    Column("winner", String(64)),
+    Column("figures", JSON),  # what it was decided by, way by way
+    PrimaryKeyConstraint("journey_id", "split_id"),
 )
 
 # The trail: what each run decided and why; deliveries keep their own in `decision`.
@@ -403,6 +492,7 @@ delivery = Table(
     Column("enrolment_id", BigInteger),
     Column("journey_id", String(64)),
     Column("version", Integer),
+    Column("pinned_version", Integer),  # of a run that finishes in an earlier version: that one
     Column("step_id", String(120)),
     Column("visit", Integer),
     Column("topic", String(64), nullable=False),
@@ -410,8 +500,10 @@ delivery = Table(
     Column("template", String(120), nullable=False),
     Column("status", String(16), nullable=False),
     Column("reason", String(300)),  # why it was skipped, failed or cancelled
+    Column("held_back", String(300)),  # why it was put back last, whatever became of it since
     Column("queued_at", Instant, nullable=False),
     Column("due_at", Instant),  # when to look again: to send, to repeat, or because a lease has ended; None: never
+    Column("claimed_at", Instant),  # by the process that last judged it
     Column("late_at", Instant),  # not sent after this
     Column("channel", String(16)),
     Column("address", String(200)),
@@ -425,7 +517,10 @@ delivery = Table(
     Column("attempts", Integer, nullable=False, server_default="0"),
     Column("first_sent_at", Instant),  # of the first intent that was not surely refused: what frequency caps count
     Column("sent_at", Instant),  # of the last intent
+    Column("called_at", Instant),  # when the provider was called last
+    Column("recorded_at", Instant),  # when the outcome of that call was written down, or known to be lost
     Column("repeat_until", Instant),  # a repeat with the same key is surely dropped by the provider until then
+    Column("repeats_left", SmallInteger, nullable=False, server_default="0"),  # `on_ambiguous: repeat`, after that
     Column("provider_id", String(200)),
     Column("code", String(100)),  # the provider's last word
     Column("segments", Integer),
@@ -460,12 +555,42 @@ notice = Table(
     ),
 )
 
+# Calls of webhook steps. Repeated under the same key until they have succeeded or are given up.
+webhook_call = Table(
+    "webhook_call",
+    metadata,
+    _bucket(),
+    _owned_id(),
+    Column("enrolment_id", BigInteger, nullable=False),
+    Column("journey_id", String(64), nullable=False),
+    Column("step_id", String(120), nullable=False),
+    Column("visit", Integer, nullable=False),
+    Column("webhook", String(64), nullable=False),
+    Column("key", String(64), nullable=False),  # the receiver drops what it has had under the same key
+    Column("body", Text, nullable=False),  # what is posted, the same in every attempt
+    Column("status", String(16), nullable=False),  # open | done | failed
+    Column("queued_at", Instant, nullable=False),
+    Column("due_at", Instant, nullable=False),  # when to try (again), or when a lease has ended
+    Column("give_up_at", Instant, nullable=False),
+    Column("fence", Integer, nullable=False, server_default="0"),
+    Column("attempts", Integer, nullable=False, server_default="0"),
+    Column("reason", String(300)),  # why the last attempt did not succeed
+    Column("settled_at", Instant),
+    PrimaryKeyConstraint("bucket", "id"),
+    UniqueConstraint("bucket", "enrolment_id", "step_id", "visit"),
+    Index(
+        "ix_webhook_call_due", "due_at", sqlite_where=text("status = 'open'"), postgresql_where=text("status = 'open'")
+    ),
+    Index(None, "settled_at"),
+)
+
 # What queries say to have these partial indexes used: SQLite takes one only where its own words stand in the query, not
 # where a bound value happens to mean the same.
 IS_LIVE = text("enrolment.status = 'live'")
 IS_UNSETTLED = text("delivery.status IN ('pending', 'claimed', 'sending', 'ambiguous')")
 IS_UNREAD = text("inbound.status = 'new'")
 IS_UNTOLD = text("notice.status = 'pending'")
+IS_OPEN_CALL = text("webhook_call.status = 'open'")
 
 # --- running ----------------------------------------------------------------------------------------------------
 

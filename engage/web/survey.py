@@ -117,7 +117,7 @@ class SurveyPages:
             survey = survey_for(connection, delivery_id)
             if survey is None:
                 return 404
-            active = applied.journeys.get(survey.journey_id)
+            active = applied.followed_by(survey.journey_id, survey.pinned_version)
             ask = active.program.asks.get(survey.step_id) if active is not None else None
             if ask is None or not self._takes_an_answer(survey):
                 return 410

@@ -68,6 +68,22 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("path", name=op.f("pk_applied_file")),
     )
     op.create_table(
+        "arm",
+        sa.Column("bucket", sa.SmallInteger(), nullable=False),
+        sa.Column("enrolment_id", sa.BigInteger(), nullable=False),
+        sa.Column("split_id", sa.String(length=120), nullable=False),
+        sa.Column("journey_id", sa.String(length=64), nullable=False),
+        sa.Column("way", sa.String(length=64), nullable=False),
+        sa.Column("taken_at", tables.Instant(timezone=True), nullable=False),
+        sa.Column("after_event_id", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("bucket", "enrolment_id", "split_id", name=op.f("pk_arm")),
+    )
+    with op.batch_alter_table("arm", schema=None) as batch_op:
+        batch_op.create_index(
+            batch_op.f("ix_arm_journey_id_split_id_way"), ["journey_id", "split_id", "way"], unique=False
+        )
+
+    op.create_table(
         "consent",
         sa.Column("bucket", sa.SmallInteger(), nullable=False),
         sa.Column("member_id", sa.BigInteger(), nullable=False),
@@ -118,6 +134,7 @@ def upgrade() -> None:
         sa.Column("enrolment_id", sa.BigInteger(), nullable=True),
         sa.Column("journey_id", sa.String(length=64), nullable=True),
         sa.Column("version", sa.Integer(), nullable=True),
+        sa.Column("pinned_version", sa.Integer(), nullable=True),
         sa.Column("step_id", sa.String(length=120), nullable=True),
         sa.Column("visit", sa.Integer(), nullable=True),
         sa.Column("topic", sa.String(length=64), nullable=False),
@@ -125,8 +142,10 @@ def upgrade() -> None:
         sa.Column("template", sa.String(length=120), nullable=False),
         sa.Column("status", sa.String(length=16), nullable=False),
         sa.Column("reason", sa.String(length=300), nullable=True),
+        sa.Column("held_back", sa.String(length=300), nullable=True),
         sa.Column("queued_at", tables.Instant(timezone=True), nullable=False),
         sa.Column("due_at", tables.Instant(timezone=True), nullable=True),
+        sa.Column("claimed_at", tables.Instant(timezone=True), nullable=True),
         sa.Column("late_at", tables.Instant(timezone=True), nullable=True),
         sa.Column("channel", sa.String(length=16), nullable=True),
         sa.Column("address", sa.String(length=200), nullable=True),
@@ -140,7 +159,10 @@ def upgrade() -> None:
         sa.Column("attempts", sa.Integer(), server_default="0", nullable=False),
         sa.Column("first_sent_at", tables.Instant(timezone=True), nullable=True),
         sa.Column("sent_at", tables.Instant(timezone=True), nullable=True),
+        sa.Column("called_at", tables.Instant(timezone=True), nullable=True),
+        sa.Column("recorded_at", tables.Instant(timezone=True), nullable=True),
         sa.Column("repeat_until", tables.Instant(timezone=True), nullable=True),
+        sa.Column("repeats_left", sa.SmallInteger(), server_default="0", nullable=False),
         sa.Column("provider_id", sa.String(length=200), nullable=True),
         sa.Column("code", sa.String(length=100), nullable=True),
         sa.Column("segments", sa.Integer(), nullable=True),
@@ -182,11 +204,13 @@ def upgrade() -> None:
         sa.Column("end_reason", sa.String(length=200), nullable=True),
         sa.Column("entered_at", tables.Instant(timezone=True), nullable=False),
         sa.Column("ended_at", tables.Instant(timezone=True), nullable=True),
-        sa.Column("context", sa.JSON(), nullable=False),
+        sa.Column("context", tables.SearchedJson, nullable=False),
         sa.Column("after_event_id", sa.BigInteger(), nullable=False),
         sa.Column("step_id", sa.String(length=120), nullable=True),
         sa.Column("visit", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("jumps", sa.JSON(), nullable=True),
         sa.Column("step_started_at", tables.Instant(timezone=True), nullable=True),
+        sa.Column("pinned_version", sa.Integer(), nullable=True),
         sa.Column("step_after_event_id", sa.BigInteger(), nullable=True),
         sa.Column("phase", sa.String(length=16), nullable=True),
         sa.Column("deadline_at", tables.Instant(timezone=True), nullable=True),
@@ -220,13 +244,27 @@ def upgrade() -> None:
         )
 
     op.create_table(
+        "enrolment_move",
+        sa.Column("bucket", sa.SmallInteger(), nullable=False),
+        sa.Column("id", sa.BigInteger(), nullable=False),
+        sa.Column("enrolment_id", sa.BigInteger(), nullable=False),
+        sa.Column("plan_id", sa.String(length=40), nullable=False),
+        sa.Column("what", sa.String(length=16), nullable=False),
+        sa.Column("before", sa.JSON(), nullable=False),
+        sa.Column("after", sa.JSON(), nullable=False),
+        sa.PrimaryKeyConstraint("bucket", "id", name=op.f("pk_enrolment_move")),
+    )
+    with op.batch_alter_table("enrolment_move", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_enrolment_move_plan_id"), ["plan_id"], unique=False)
+
+    op.create_table(
         "event",
         sa.Column("bucket", sa.SmallInteger(), nullable=False),
         sa.Column("id", sa.BigInteger(), nullable=False),
         sa.Column("member_id", sa.BigInteger(), nullable=False),
         sa.Column("name", sa.String(length=64), nullable=False),
         sa.Column("at", tables.Instant(timezone=True), nullable=False),
-        sa.Column("payload", sa.JSON(), nullable=False),
+        sa.Column("payload", tables.SearchedJson, nullable=False),
         sa.Column("dedupe_key", sa.String(length=200), nullable=False),
         sa.Column("recorded_at", tables.Instant(timezone=True), nullable=False),
         sa.Column("fresh", sa.Boolean(), nullable=False),
@@ -309,6 +347,9 @@ def upgrade() -> None:
         sa.Column("source", sa.Text(), nullable=False),
         sa.Column("hash", sa.String(length=64), nullable=False),
         sa.Column("applied_at", tables.Instant(timezone=True), nullable=False),
+        sa.Column("plan_id", sa.String(length=40), nullable=True),
+        sa.Column("names", sa.JSON(), nullable=True),
+        sa.Column("pinned", sa.Boolean(), server_default=sa.text("0"), nullable=False),
         sa.PrimaryKeyConstraint("journey_id", "version", name=op.f("pk_journey_version")),
     )
     op.create_table(
@@ -317,12 +358,20 @@ def upgrade() -> None:
         sa.Column("id", sa.BigInteger(), nullable=False),
         sa.Column("external_id", sa.String(length=200), nullable=True),
         sa.Column("timezone", sa.String(length=64), nullable=True),
+        sa.Column("timezone_at", tables.Instant(timezone=True), nullable=True),
         sa.Column("created_at", tables.Instant(timezone=True), nullable=False),
         sa.Column("updated_at", tables.Instant(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("bucket", "id", name=op.f("pk_member")),
     )
     with op.batch_alter_table("member", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_member_timezone"), ["timezone"], unique=False)
+        batch_op.create_index(
+            batch_op.f("ix_member_timezone_at"),
+            ["timezone_at"],
+            unique=False,
+            sqlite_where=sa.text("timezone_at IS NOT NULL"),
+            postgresql_where=sa.text("timezone_at IS NOT NULL"),
+        )
 
     op.create_table(
         "member_value",
@@ -372,6 +421,29 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("scope", name=op.f("pk_pause")),
     )
     op.create_table(
+        "plan",
+        sa.Column("id", sa.String(length=40), nullable=False),
+        sa.Column("digest", sa.String(length=64), nullable=False),
+        sa.Column("made_at", tables.Instant(timezone=True), nullable=False),
+        sa.Column("mark", sa.String(length=20), nullable=False),
+        sa.Column("before", sa.JSON(), nullable=False),
+        sa.Column("files", sa.JSON(), nullable=False),
+        sa.Column("options", sa.JSON(), nullable=False),
+        sa.Column("effect", sa.JSON(), nullable=False),
+        sa.Column("applied_at", tables.Instant(timezone=True), nullable=True),
+        sa.Column("undone_by", sa.String(length=40), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_plan")),
+    )
+    op.create_table(
+        "rank_threshold",
+        sa.Column("field", sa.String(length=64), nullable=False),
+        sa.Column("percent", sa.SmallInteger(), nullable=False),
+        sa.Column("value", sa.Double(), nullable=True),
+        sa.Column("ranked", sa.BigInteger(), nullable=False),
+        sa.Column("computed_at", tables.Instant(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("field", "percent", name=op.f("pk_rank_threshold")),
+    )
+    op.create_table(
         "segment_member",
         sa.Column("bucket", sa.SmallInteger(), nullable=False),
         sa.Column("member_id", sa.BigInteger(), nullable=False),
@@ -382,6 +454,17 @@ def upgrade() -> None:
     with op.batch_alter_table("segment_member", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_segment_member_segment"), ["segment"], unique=False)
 
+    op.create_table(
+        "split_decision",
+        sa.Column("journey_id", sa.String(length=64), nullable=False),
+        sa.Column("split_id", sa.String(length=120), nullable=False),
+        sa.Column("first_at", tables.Instant(timezone=True), nullable=False),
+        sa.Column("decided_at", tables.Instant(timezone=True), nullable=True),
+        sa.Column("ruling", sa.String(length=16), nullable=True),
+        sa.Column("winner", sa.String(length=64), nullable=True),
+        sa.Column("figures", sa.JSON(), nullable=True),
+        sa.PrimaryKeyConstraint("journey_id", "split_id", name=op.f("pk_split_decision")),
+    )
     op.create_table(
         "state",
         sa.Column("key", sa.String(length=100), nullable=False),
@@ -432,8 +515,49 @@ def upgrade() -> None:
     with op.batch_alter_table("task", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_task_closed_at_due_at"), ["closed_at", "due_at"], unique=False)
 
+    op.create_table(
+        "webhook_call",
+        sa.Column("bucket", sa.SmallInteger(), nullable=False),
+        sa.Column("id", sa.BigInteger(), nullable=False),
+        sa.Column("enrolment_id", sa.BigInteger(), nullable=False),
+        sa.Column("journey_id", sa.String(length=64), nullable=False),
+        sa.Column("step_id", sa.String(length=120), nullable=False),
+        sa.Column("visit", sa.Integer(), nullable=False),
+        sa.Column("webhook", sa.String(length=64), nullable=False),
+        sa.Column("key", sa.String(length=64), nullable=False),
+        sa.Column("body", sa.Text(), nullable=False),
+        sa.Column("status", sa.String(length=16), nullable=False),
+        sa.Column("queued_at", tables.Instant(timezone=True), nullable=False),
+        sa.Column("due_at", tables.Instant(timezone=True), nullable=False),
+        sa.Column("give_up_at", tables.Instant(timezone=True), nullable=False),
+        sa.Column("fence", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("attempts", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("reason", sa.String(length=300), nullable=True),
+        sa.Column("settled_at", tables.Instant(timezone=True), nullable=True),
+        sa.PrimaryKeyConstraint("bucket", "id", name=op.f("pk_webhook_call")),
+        sa.UniqueConstraint(
+            "bucket", "enrolment_id", "step_id", "visit", name=op.f("uq_webhook_call_bucket_enrolment_id_step_id_visit")
+        ),
+    )
+    with op.batch_alter_table("webhook_call", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_webhook_call_due",
+            ["due_at"],
+            unique=False,
+            sqlite_where=sa.text("status = 'open'"),
+            postgresql_where=sa.text("status = 'open'"),
+        )
+        batch_op.create_index(batch_op.f("ix_webhook_call_settled_at"), ["settled_at"], unique=False)
+
 
 def downgrade() -> None:
+    with op.batch_alter_table("webhook_call", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_webhook_call_settled_at"))
+        batch_op.drop_index(
+            "ix_webhook_call_due", sqlite_where=sa.text("status = 'open'"), postgresql_where=sa.text("status = 'open'")
+        )
+
+    op.drop_table("webhook_call")
     with op.batch_alter_table("task", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_task_closed_at_due_at"))
 
@@ -444,10 +568,13 @@ def downgrade() -> None:
     op.drop_table("tag")
     op.drop_table("suppression")
     op.drop_table("state")
+    op.drop_table("split_decision")
     with op.batch_alter_table("segment_member", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_segment_member_segment"))
 
     op.drop_table("segment_member")
+    op.drop_table("rank_threshold")
+    op.drop_table("plan")
     op.drop_table("pause")
     with op.batch_alter_table("notice", schema=None) as batch_op:
         batch_op.drop_index(
@@ -463,6 +590,11 @@ def downgrade() -> None:
 
     op.drop_table("member_value")
     with op.batch_alter_table("member", schema=None) as batch_op:
+        batch_op.drop_index(
+            batch_op.f("ix_member_timezone_at"),
+            sqlite_where=sa.text("timezone_at IS NOT NULL"),
+            postgresql_where=sa.text("timezone_at IS NOT NULL"),
+        )
         batch_op.drop_index(batch_op.f("ix_member_timezone"))
 
     op.drop_table("member")
@@ -484,6 +616,10 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_event_bucket_enrolment_id_name"))
 
     op.drop_table("event")
+    with op.batch_alter_table("enrolment_move", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_enrolment_move_plan_id"))
+
+    op.drop_table("enrolment_move")
     with op.batch_alter_table("enrolment", schema=None) as batch_op:
         batch_op.drop_index(
             batch_op.f("ix_enrolment_journey_id_step_id"),
@@ -513,6 +649,10 @@ def downgrade() -> None:
     op.drop_table("decision")
     op.drop_table("contact_point")
     op.drop_table("consent")
+    with op.batch_alter_table("arm", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_arm_journey_id_split_id_way"))
+
+    op.drop_table("arm")
     op.drop_table("applied_file")
     with op.batch_alter_table("answer", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_answer_survey_answered_at"))

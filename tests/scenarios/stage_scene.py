@@ -20,11 +20,12 @@ from engage.core.journey.model import OnDate, OnSchedule
 from engage.core.quiet import zone_of
 from engage.exchange.importing import import_events, import_members
 from engage.runtime.applied import Applied
-from engage.runtime.applying import ApplyReport, apply
+from engage.runtime.applying import Done, apply
 from engage.runtime.engine import Engine
+from engage.runtime.plan import Plan, Terms
 from engage.sandbox.loopback import LoopbackServer
 from engage.sandbox.world import World
-from engage.store import advancing, dispatching, members, tasks
+from engage.store import advancing, dispatching, members, tasks, webhook_calls
 from engage.store.database import Database
 
 
@@ -48,18 +49,19 @@ class Scene(Cast):
         templates: Mapping[str, str] | None = None,
         catalog: str | None = None,
         existing: bool = False,
-    ) -> ApplyReport:
+    ) -> Plan:
         """Apply the shipped project; or, of journeys, only these, with the shipped words. The first time the curtain
         rises: the members are imported once the files are in force."""
         project = read_files(_files(journeys, templates or {}, catalog))
         first = self._house is None
         if first:
             self._rise()
-        report = apply(self.database, project, self.clock.now(), existing=existing)
+        outcome = apply(self.database, project, self.clock.now(), Terms(existing=existing))
+        assert isinstance(outcome, Done), outcome
         if first:
             self.house.app.server.start()
             self.imports(self._rows, self._history)
-        return report
+        return outcome.plan
 
     def _rise(self) -> None:
         people = list(self._people.values())
@@ -205,6 +207,8 @@ class Scene(Cast):
                 advancing.next_due(connection, now),
                 dispatching.next_due(connection, now),
                 tasks.next_notice_due(connection, now),
+                webhook_calls.next_due(connection, now),
+                self.engine.deciding.next_due(connection, now),
                 self.world.next_due(),
                 *self._starts_after(connection, now),
             ]

@@ -2,20 +2,54 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
 
-from engage.core.advance import (
-    COMMENT_WINDOW,
+from engage.core.advance import CALL_LATE, COMMENT_WINDOW, advance
+from engage.core.condition import HasTag
+from engage.core.journey.model import (
+    Arm,
+    Ask,
+    Branch,
+    Enroll,
+    Exit,
+    Goto,
+    Journey,
+    Manual,
+    Notify,
+    OnFail,
+    OptionCase,
+    ScoreCase,
+    Send,
+    Split,
+    Step,
+    Survey,
+    Switch,
+    Update,
+    Wait,
+    WaitFor,
+    Way,
+    Webhook,
+    Words,
+)
+from engage.core.journey.program import Program
+from engage.core.problem import Span
+from engage.core.split import Because, Taken
+from engage.core.timing import DaySet, For, UntilDays, UntilEntryDay, UntilField, WaitSpec
+from engage.core.turn import (
+    Call,
+    CallWebhook,
     ChangeMember,
     End,
     EndKind,
     EnrollElsewhere,
     GivenAnswer,
     Go,
+    Jumped,
     Known,
     Note,
     OpenTask,
@@ -25,33 +59,10 @@ from engage.core.advance import (
     Run,
     Seen,
     Stay,
+    TookWay,
     Turn,
-    advance,
 )
-from engage.core.condition import HasTag
-from engage.core.journey.model import (
-    Arm,
-    Ask,
-    Branch,
-    Enroll,
-    Exit,
-    Journey,
-    Manual,
-    Notify,
-    OptionCase,
-    ScoreCase,
-    Send,
-    Step,
-    Survey,
-    Switch,
-    Update,
-    Wait,
-    WaitFor,
-    Words,
-)
-from engage.core.journey.program import Program
-from engage.core.problem import Span
-from engage.core.timing import DaySet, For, UntilDays, UntilEntryDay, UntilField, WaitSpec
+from engage.core.webhook_call import CallStatus
 
 SPAN = Span("journeys/j.yaml", 1, 1, 1, 1)
 SHANGHAI = ZoneInfo("Asia/Shanghai")
@@ -268,19 +279,19 @@ def test_a_wait_stays_until_its_deadline(spec: WaitSpec, until: datetime) -> Non
 
 
 @pytest.mark.parametrize(
-    ("spec", "field_value"),
+    ("spec", "field_value", "why"),
     [
-        (UntilEntryDay(2), None),
-        (UntilField("contract_end", -30 * DAY), None),
-        (UntilField("contract_end", -30 * DAY), date(2026, 12, 1)),
+        (UntilEntryDay(2), None, "the moment to wait for is past"),
+        (UntilField("contract_end", -30 * DAY), None, "no contract_end on file"),
+        (UntilField("contract_end", -30 * DAY), date(2026, 12, 1), "the moment to wait for is past"),
     ],
     ids=["a day since entry that is past", "no such date on file", "a date that is past"],
 )
 def test_a_wait_for_a_moment_that_will_not_come_passes_straight_through(
-    spec: WaitSpec, field_value: date | None
+    spec: WaitSpec, field_value: date | None, why: str
 ) -> None:
     turn = look(Wait(id="w", span=SPAN, until=spec), Known(field_value=field_value))
-    assert turn == Go("next", note=Note("passed_through", {"why": "the moment to wait for is past or not on file"}))
+    assert turn == Go("next", note=Note("passed_through", {"why": why}))
 
 
 def test_a_wait_for_a_date_of_the_member_uses_the_date_on_file() -> None:
@@ -420,3 +431,98 @@ def test_a_run_that_waited_under_an_id_that_no_longer_waits_begins_that_step() -
     step = a_send()
     turn = look(step, phase=Phase.WAITING, deadline_at=NOW + DAY)
     assert turn == Go("next", (QueueMessage(Purpose.SEND, step),))
+
+
+# --- splits -----------------------------------------------------------------------------------------------------
+
+SPLIT = Split(id="s", span=SPAN, ways=(Way("A", 50, (a_send("soft"),)), Way("B", 50, ())))
+
+
+def test_a_split_leads_into_the_way_taken_and_the_run_remembers_it() -> None:
+    note = Note("split", {"way": "A", "because": Because.SHARE})
+    assert look(SPLIT, Known(taken=Taken("A", Because.SHARE))) == Go("soft", note=note, memory=TookWay(SPLIT, "A"))
+
+
+def test_an_empty_way_goes_on_below() -> None:
+    turn = look(SPLIT, Known(taken=Taken("B", Because.WINNER)))
+    assert isinstance(turn, Go)
+    assert (turn.to, turn.memory) == ("next", TookWay(SPLIT, "B"))
+
+
+def test_a_way_taken_before_is_not_taken_anew() -> None:
+    turn = look(SPLIT, Known(taken=Taken("A", Because.EARLIER)))
+    assert isinstance(turn, Go)
+    assert turn.memory is None
+
+
+# --- webhooks ---------------------------------------------------------------------------------------------------
+
+
+def a_webhook(on_fail: OnFail = OnFail.RETRY) -> Webhook:
+    return Webhook(id="w", span=SPAN, name="crm", values={}, on_fail=on_fail)
+
+
+@pytest.mark.parametrize(
+    ("on_fail", "tried_for"), [(OnFail.RETRY, DAY), (OnFail.CONTINUE, 10 * MINUTE), (OnFail.EXIT, 10 * MINUTE)]
+)
+def test_a_webhook_is_called_and_waited_for(on_fail: OnFail, tried_for: timedelta) -> None:
+    step = a_webhook(on_fail)
+    calls = (CallWebhook(step, NOW + tried_for),)
+    assert look(step) == Stay(Phase.WAITING, NOW + tried_for, calls, Note("webhook", {"name": "crm"}))
+
+
+def test_a_call_that_succeeded_lets_the_run_go_on() -> None:
+    turn = look(a_webhook(), Known(call=Call(CallStatus.DONE)), phase=Phase.WAITING, deadline_at=NOW + DAY)
+    assert turn == Go("next", note=Note("webhook_done", {"name": "crm"}))
+
+
+@pytest.mark.parametrize("on_fail", [OnFail.RETRY, OnFail.EXIT])
+def test_a_call_given_up_ends_the_run_with_its_reason(on_fail: OnFail) -> None:
+    turn = look(a_webhook(on_fail), Known(call=Call(CallStatus.FAILED, "http 503")), phase=Phase.WAITING)
+    assert turn == End(EndKind.EXIT, "webhook crm failed", Note("webhook_failed", {"name": "crm", "why": "http 503"}))
+
+
+def test_or_lets_it_go_on_where_the_journey_says_so() -> None:
+    turn = look(a_webhook(OnFail.CONTINUE), Known(call=Call(CallStatus.FAILED, "http 422")), phase=Phase.WAITING)
+    assert turn == Go("next", note=Note("webhook_failed", {"name": "crm", "why": "http 422"}))
+
+
+def test_a_call_that_is_not_settled_by_its_deadline_is_waited_for() -> None:
+    """A daemon that was down: the call is tried before anybody gives it up."""
+    still = Known(call=Call(CallStatus.OPEN))
+    before = look(a_webhook(), still, phase=Phase.WAITING, deadline_at=NOW + DAY)
+    after = look(a_webhook(), still, phase=Phase.WAITING, deadline_at=NOW - DAY)
+    assert (before, after) == (Stay(Phase.WAITING, NOW + DAY), Stay(Phase.WAITING, NOW + CALL_LATE))
+
+
+def test_a_webhook_under_the_id_of_another_step_is_called_all_the_same() -> None:
+    turn = look(a_webhook(), phase=Phase.WAITING, deadline_at=NOW - DAY)
+    assert isinstance(turn, Stay)
+    assert turn.effects
+
+
+def test_the_control_group_does_not_wait_for_a_call_that_is_never_made() -> None:
+    step = a_webhook()
+    run = replace(a_run(step), holdout=True)
+    turn = advance(program(step, a_send("next")), run, Known(), NOW)
+    assert isinstance(turn, Go)
+    assert turn.to == "next"
+
+
+# --- goto -------------------------------------------------------------------------------------------------------
+
+
+def jump(step: Goto, jumps: int = 0) -> Turn:
+    return advance(program(a_send("first"), step, a_send("next"), a_send("last")), a_run(step), Known(jumps=jumps), NOW)
+
+
+def test_a_jump_back_is_counted_and_begins_a_new_visit() -> None:
+    back = Goto(id="g", span=SPAN, target="first", at_most=2)
+    for times in (0, 1):
+        assert jump(back, times) == Go("first", note=Note("goto", {"to": "first"}), memory=Jumped(back, back=True))
+    assert jump(back, 2) == Go("next", note=Note("goto_used_up", {"to": "first", "times": 2}))
+
+
+def test_a_jump_ahead_needs_no_bound_and_visits_nothing_anew() -> None:
+    ahead = Goto(id="g", span=SPAN, target="last")
+    assert jump(ahead, 7) == Go("last", note=Note("goto", {"to": "last"}), memory=Jumped(ahead, back=False))

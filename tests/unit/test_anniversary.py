@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from datetime import date, timedelta
-from itertools import product
+from itertools import pairwise, product
 
 import pytest
 from hypothesis import given
@@ -77,6 +77,29 @@ def test_both_directions_agree_under_every_option(feb29: Feb29, leap_month: Leap
         if (day := celebrated_on(one, year, feb29, leap_month))
     }
     assert forward == backward
+
+
+@pytest.mark.parametrize(("feb29", "leap_month"), list(product(Feb29, LeapMonth)))
+def test_nobody_is_celebrated_twice_within_eleven_months_but_for_leap_months(
+    feb29: Feb29, leap_month: LeapMonth
+) -> None:
+    """In the order of the cycle years. A lunar year has 353 days or more; who keeps a leap month where there is one and
+    the plain month elsewhere comes a month later in some years, and so a month sooner in the next."""
+    least = timedelta(days=353 - 30 if leap_month is LeapMonth.LEAP_THEN_PLAIN else 353)
+    for one in every_anniversary():
+        years = [celebrated_on(one, year, feb29, leap_month) for year in range(1901, 2101)]
+        days = [day for day in years if day is not None]
+        assert all(following - day >= least for day, following in pairwise(days)), one
+
+
+@pytest.mark.parametrize(("feb29", "leap_month"), list(product(Feb29, LeapMonth)))
+def test_only_skip_leaves_a_year_out(feb29: Feb29, leap_month: LeapMonth) -> None:
+    for one in every_anniversary():
+        left_out = [y for y in range(1901, 2101) if celebrated_on(one, y, feb29, leap_month) is None]
+        may_be = (one.calendar is Calendar.SOLAR and feb29 is Feb29.SKIP and (one.month, one.day) == (2, 29)) or (
+            one.leap and leap_month is LeapMonth.SKIP
+        )
+        assert bool(left_out) == may_be, one
 
 
 # --- solar ------------------------------------------------------------------------------------------------------

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import time, timedelta
+from datetime import date, time, timedelta
 from decimal import Decimal
 from pathlib import Path
 
@@ -182,11 +182,39 @@ def test_no_mistake_shows_a_secret(mistakes: Told, text: str) -> None:
         (f"channels: {{ wechat: {WECHAT.replace(AES, 'short')} }}", "channels.wechat.encoding_aes_key: is not an"),
         (f"channels: {{ sms: {SMS[:-1]}, base_url: ftp://x }} }}", "“ftp://x” is not a web address"),
         (f"channels: {{ sms: {SMS[:-1]}, concurrency: 0 }} }}", "channels.sms.concurrency: Input should be greater"),
+        (
+            "policy: { workdays: { 2028: { holidays: [2028-02-30] } } }",
+            "policy.workdays.2028.holidays: “2028-02-30” is not a day; days look like 2027-01-01, 2027-02-05..",
+        ),
+        (
+            "policy: { workdays: { 2028: { holidays: [2028-02-03..2028-01-30] } } }",
+            "policy.workdays.2028.holidays: “2028-02-03..2028-01-30” runs backwards, or over more than a year",
+        ),
+        (
+            "policy: { workdays: { 2028: { holidays: 2028-02-03 } } }",
+            "policy.workdays.2028.holidays: is not a list of days",
+        ),
+        (
+            "policy: { workdays: { 2028: { make_up_days: [2027-02-07] } } }",
+            "policy: workdays.2028: 2027-02-07 is not a day of 2028",
+        ),
+        (
+            "policy: { workdays: { 2028: { holidays: [2028-01-22], make_up_days: [2028-01-22] } } }",
+            "policy.workdays.2028: 2028-01-22 is both a holiday and a make-up day",
+        ),
         ("lang: fr", "lang: Input should be 'en' or 'zh'"),
     ],
 )
 def test_each_mistake_names_its_key_and_what_to_do(mistakes: Told, more: str, expected: str) -> None:
     assert expected in mistakes(WEB + more)
+
+
+def test_a_year_of_workdays_is_read_with_its_spans(read: Read) -> None:
+    days = "{ holidays: [2028-01-26..2028-01-28], make_up_days: [2028-01-22] }"
+    calendar = read(WEB + f"policy: {{ workdays: {{ 2028: {days} }} }}").policy.work_calendar()
+    assert [calendar.is_workday(date(2028, 1, day)) for day in (22, 25, 26, 28, 29, 31)] == [
+        True, True, False, False, False, True,
+    ]  # fmt: skip
 
 
 def test_all_mistakes_are_told_at_once(mistakes: Told) -> None:

@@ -48,6 +48,8 @@ class Loops:
     enrol: Any = field(default_factory=Idle)
     advance: Any = field(default_factory=Idle)
     staff: Any = field(default_factory=Idle)
+    calling: Any = field(default_factory=Idle)
+    deciding: Any = field(default_factory=Idle)
     closed_after: int | None = None
 
     def close(self) -> None:

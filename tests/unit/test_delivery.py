@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -15,6 +17,7 @@ from engage.core.delivery import (
     MOST_ATTEMPTS,
     MOVES,
     REPEAT_AFTER,
+    REPEAT_PAUSE,
     WIRE_DEADLINE,
     Recorded,
     Status,
@@ -40,6 +43,37 @@ def what_became(
     outcome: SendOutcome, *, attempts: int = 1, repeat: bool = False, repeat_until: datetime | None = None
 ) -> Recorded:
     return record(outcome, attempts=attempts, repeat=repeat, repeat_until=repeat_until, now=NOW)
+
+
+# --- repeats that the step asks for ----------------------------------------------------------------------------
+
+
+def asked_for(outcome: SendOutcome, *, repeats_left: int, **more: Any) -> Recorded:
+    given = {"attempts": 1, "repeat": False, "repeat_until": None} | more
+    return record(outcome, repeats_left=repeats_left, now=NOW, **given)
+
+
+def test_an_ambiguous_message_is_due_again_after_the_pause_while_repeats_are_left() -> None:
+    assert asked_for(Unknown("timeout"), repeats_left=2).due_at == NOW + REPEAT_PAUSE
+    assert asked_for(Unknown("timeout"), repeats_left=0).due_at is None
+
+
+def test_the_providers_own_key_comes_first() -> None:
+    sheltered = asked_for(Unknown("timeout"), repeats_left=2, repeat_until=NOW + 5 * MINUTE)
+    assert sheltered.due_at == NOW + REPEAT_AFTER
+    too_late = asked_for(Unknown("timeout"), repeats_left=2, repeat_until=NOW + MINUTE)
+    assert too_late.due_at == NOW + REPEAT_PAUSE
+
+
+@given(outcome=_outcomes, attempts=_attempts, repeat=st.booleans(), repeat_until=_windows, left=st.integers(0, 2))
+def test_asking_for_repeats_changes_only_when_an_ambiguous_message_is_looked_at_again(
+    outcome: SendOutcome, attempts: int, repeat: bool, repeat_until: datetime | None, left: int
+) -> None:
+    held = asked_for(outcome, repeats_left=0, attempts=attempts, repeat=repeat, repeat_until=repeat_until)
+    asked = asked_for(outcome, repeats_left=left, attempts=attempts, repeat=repeat, repeat_until=repeat_until)
+    assert replace(asked, due_at=None) == replace(held, due_at=None)
+    if held.status is not Status.AMBIGUOUS or held.due_at is not None or left == 0:
+        assert asked == held
 
 
 # --- outcomes ---------------------------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engage.core.measure import Interval, csat, lift, nps, proportion_interval
+from engage.core.measure import Interval, csat, difference_by_chance, lift, nps, proportion_interval
 
 
 def rounded(interval: Interval | None, places: str = "0.0001") -> tuple[Decimal, Decimal]:
@@ -141,3 +141,31 @@ def test_wilson_holds_the_share_and_stays_between_none_and_all(case: tuple[int, 
     interval = proportion_interval(hits, n)
     assert interval is not None
     assert 0 <= interval.low <= Decimal(hits) / n <= interval.high <= 1
+
+
+# --- is one better than the other -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "p"),
+    [
+        ((60, 100), (40, 100), 0.004678),  # z = 2√2, p = erfc(2)
+        ((30, 100), (20, 100), 0.102470),  # z = 0.1 / √0.00375
+        ((50, 100), (50, 100), 1.0),
+    ],
+)
+def test_the_chance_of_a_difference_is_that_of_the_two_proportion_test(
+    first: tuple[int, int], second: tuple[int, int], p: float
+) -> None:
+    assert difference_by_chance(*first, *second) == pytest.approx(p, abs=2e-6)
+    assert difference_by_chance(*second, *first) == pytest.approx(p, abs=2e-6)
+
+
+@pytest.mark.parametrize("figures", [(0, 0, 3, 10), (3, 10, 0, 0), (0, 50, 0, 50), (50, 50, 50, 50), (4, 20, 0, 20)])
+def test_figures_too_small_or_all_alike_tell_nothing(figures: tuple[int, int, int, int]) -> None:
+    assert difference_by_chance(*figures) == 1.0
+
+
+def test_more_hits_than_tries_are_a_fault() -> None:
+    with pytest.raises(ValueError, match="11 of 10"):
+        difference_by_chance(11, 10, 1, 10)

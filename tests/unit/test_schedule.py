@@ -9,15 +9,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engage.core.anniversary import AnniversaryMatch, Calendar
-from engage.core.journey.model import CalendarChoice, OnDate, OnSchedule
+from engage.core.anniversary import Anniversary, AnniversaryMatch, Calendar, celebrated_on
+from engage.core.journey.model import CalendarChoice, DayOfMonth, OnDate, OnSchedule
 from engage.core.schedule import Slot, celebrated_date, celebrations, next_slot, slots_between
 from engage.core.timing import DaySet
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 NEW_YORK = ZoneInfo("America/New_York")
 TEN = time(10)
-EVERY_WORKDAY = OnSchedule(DaySet.WORKDAY, TEN)
+EVERY_WORKDAY = OnSchedule(DaySet.WORKDAY, (TEN,))
 BIRTHDAY = OnDate("birthday", TEN, offset=timedelta(days=-3))
 
 
@@ -31,8 +31,12 @@ def next_date(start: OnDate | OnSchedule, after: str) -> date:
 
 def test_the_next_slot_is_strictly_after() -> None:
     ten = shanghai("2026-11-23 10:00")
-    assert next_slot(EVERY_WORKDAY, shanghai("2026-11-23 09:59"), SHANGHAI) == Slot(date(2026, 11, 23), ten)
-    assert next_slot(EVERY_WORKDAY, ten, SHANGHAI) == Slot(date(2026, 11, 24), shanghai("2026-11-24 10:00"))
+    assert next_slot(EVERY_WORKDAY, shanghai("2026-11-23 09:59"), SHANGHAI) == Slot(
+        date(2026, 11, 23), ten, "2026-11-23"
+    )
+    assert next_slot(EVERY_WORKDAY, ten, SHANGHAI) == Slot(
+        date(2026, 11, 24), shanghai("2026-11-24 10:00"), "2026-11-24"
+    )
 
 
 @pytest.mark.parametrize(
@@ -50,11 +54,11 @@ def test_every_workday_follows_the_announced_calendar(after: str, expected: date
 @pytest.mark.parametrize(
     ("start", "expected"),
     [
-        (OnSchedule(DaySet.DAY, TEN), date(2026, 11, 24)),
-        (OnSchedule(DaySet.FRIDAY, TEN), date(2026, 11, 27)),
-        (OnSchedule(DaySet.WEEKEND, TEN), date(2026, 11, 28)),
-        (OnSchedule(DaySet.DAY, TEN, day_of_month=1), date(2026, 12, 1)),
-        (OnSchedule(DaySet.DAY, TEN, day_of_month=31), date(2026, 11, 30)),  # the last day of a shorter month
+        (OnSchedule(DaySet.DAY, (TEN,)), date(2026, 11, 24)),
+        (OnSchedule(DaySet.FRIDAY, (TEN,)), date(2026, 11, 27)),
+        (OnSchedule(DaySet.WEEKEND, (TEN,)), date(2026, 11, 28)),
+        (OnSchedule(DayOfMonth(1), (TEN,)), date(2026, 12, 1)),
+        (OnSchedule(DayOfMonth(31), (TEN,)), date(2026, 11, 30)),  # the last day of a shorter month
         (BIRTHDAY, date(2026, 11, 24)),  # every day is somebody's birthday
     ],
 )
@@ -80,23 +84,23 @@ def test_between_is_open_at_its_start_and_closed_at_its_end() -> None:
 
 
 def test_a_time_that_is_skipped_or_comes_twice_has_one_slot() -> None:
-    start = OnSchedule(DaySet.DAY, time(2, 30))
+    start = OnSchedule(DaySet.DAY, (time(2, 30),))
     spring = slots_between(start, datetime(2026, 3, 8, 5, tzinfo=UTC), datetime(2026, 3, 9, 4, tzinfo=UTC), NEW_YORK)
-    assert spring == [Slot(date(2026, 3, 8), datetime(2026, 3, 8, 7, tzinfo=UTC))]
+    assert spring == [Slot(date(2026, 3, 8), datetime(2026, 3, 8, 7, tzinfo=UTC), "2026-03-08")]
     autumn = slots_between(
-        OnSchedule(DaySet.DAY, time(1, 30)),
+        OnSchedule(DaySet.DAY, (time(1, 30),)),
         datetime(2026, 11, 1, 4, tzinfo=UTC),
         datetime(2026, 11, 2, 5, tzinfo=UTC),
         NEW_YORK,
     )
-    assert autumn == [Slot(date(2026, 11, 1), datetime(2026, 11, 1, 5, 30, tzinfo=UTC))]
+    assert autumn == [Slot(date(2026, 11, 1), datetime(2026, 11, 1, 5, 30, tzinfo=UTC), "2026-11-01")]
 
 
 @given(
     hours=st.lists(st.integers(1, 60), min_size=1, max_size=12),
     begin=st.integers(0, 3 * 365 * 24),
     zone=st.sampled_from([SHANGHAI, NEW_YORK]),
-    start=st.sampled_from([EVERY_WORKDAY, BIRTHDAY, OnSchedule(DaySet.DAY, time(2, 30), day_of_month=8)]),
+    start=st.sampled_from([EVERY_WORKDAY, BIRTHDAY, OnSchedule(DayOfMonth(8), (time(2, 30),))]),
 )
 @settings(deadline=None, max_examples=60)
 def test_however_a_stretch_of_time_is_cut_its_slots_are_the_same(
@@ -125,6 +129,28 @@ def test_a_message_before_new_year_belongs_to_the_new_year() -> None:
     """Three days before 1 January: the cycle year is the birthday's, not the message's."""
     (match, *_) = celebrations(BIRTHDAY, date(2026, 12, 29))
     assert match == AnniversaryMatch(Calendar.SOLAR, 1, 1, leap=False, cycle_year=2027)
+
+
+@given(
+    cycle_year=st.integers(2000, 2090),
+    offset=st.integers(-60, 60),
+    month=st.integers(1, 12),
+    day=st.integers(1, 30),
+    calendar=st.sampled_from(Calendar),
+    leap=st.booleans(),
+)
+def test_an_offset_moves_the_message_and_never_the_cycle_year(
+    cycle_year: int, offset: int, month: int, day: int, calendar: Calendar, leap: bool
+) -> None:
+    """Sixty days before or after, over any new year: one slot, which names the anniversary's own year."""
+    leap = leap and calendar is Calendar.LUNAR
+    born = Anniversary(calendar, month, min(day, 29 if month == 2 else 30), leap)
+    start = OnDate("birthday", TEN, offset=timedelta(days=offset))
+    celebrated = celebrated_on(born, cycle_year, start.feb29, start.leap_month)
+    assert celebrated is not None
+    wanted = AnniversaryMatch(calendar, born.month, born.day, leap, cycle_year)
+    around = (celebrated + timedelta(days=passed) for passed in range(-100, 101))
+    assert [slot for slot in around if wanted in celebrations(start, slot)] == [celebrated + timedelta(days=offset)]
 
 
 def test_a_journey_may_ask_for_one_calendar_only() -> None:

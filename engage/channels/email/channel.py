@@ -18,6 +18,7 @@ from engage.core.outcome import SendOutcome
 
 class EmailChannel:
     name = "email"
+    talks = False
 
     def __init__(self, config: Email) -> None:
         sender = parse_mailbox(config.sender)

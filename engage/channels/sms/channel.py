@@ -19,6 +19,7 @@ from engage.core.outcome import SendOutcome
 
 class SmsChannel:
     name = "sms"
+    talks = True
 
     def __init__(self, config: Sms, clock: Clock) -> None:
         self.concurrency = config.concurrency

@@ -20,6 +20,7 @@ from engage.core.outcome import SendOutcome
 
 class WeChatChannel:
     name = "wechat"
+    talks = True
 
     def __init__(self, config: WeChat, clock: Clock) -> None:
         self.concurrency = config.concurrency

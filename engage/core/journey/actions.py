@@ -1,4 +1,4 @@
-"""The steps that do something for a member: send, ask, update, notify, enroll."""
+"""The steps that do something for a member: send, ask, update, notify, webhook, enroll."""
 
 from __future__ import annotations
 
@@ -8,10 +8,22 @@ from decimal import Decimal
 
 from engage.core.catalog import Catalog, Field
 from engage.core.condition import ValueType
-from engage.core.journey import misfits, mistakes, scalars
+from engage.core.journey import guesses, misfits, mistakes, scalars, slips
 from engage.core.journey.channel_policy import read_channels
 from engage.core.journey.conditions import read_tags
-from engage.core.journey.model import Ask, Enroll, Notify, Send, Step, Survey, Update, Words
+from engage.core.journey.model import (
+    Ask,
+    Enroll,
+    Notify,
+    OnAmbiguous,
+    OnFail,
+    Send,
+    Step,
+    Survey,
+    Update,
+    Webhook,
+    Words,
+)
 from engage.core.journey.nodes import Entry, Listing, Node, Scalar
 from engage.core.journey.options import Options, is_empty, read_table, values_by_name
 from engage.core.journey.steps import Here
@@ -26,7 +38,8 @@ def read_topic(node: Node, catalog: Catalog, problems: list[Problem]) -> str | N
     found = scalars.scalar(node, mistakes.word("topic"), problems)
     if found is None or found.text in catalog.topics:
         return found.text if found else None
-    problems.append(misfits.unknown("topic", found.span, found.text, catalog.topics))
+    labels = {topic.label: topic.name for topic in catalog.topics.values()}
+    problems.append(misfits.unknown("topic", found.span, found.text, catalog.topics, labels))
     return None
 
 
@@ -59,6 +72,8 @@ def read_send(here: Here) -> Step | None:
     channels = options.read("channels", read_channels)
     topic = _topic(here)
     late = options.read("late", scalars.duration)
+    usual = options.read("at", _usual_hour)
+    on_ambiguous = options.read("on_ambiguous", _on_ambiguous)
     if name is None:
         return None
     return Send(
@@ -69,7 +84,29 @@ def read_send(here: Here) -> Step | None:
         channels=channels,
         topic=topic,
         late=late,
+        at_usual_hour=bool(usual),
+        on_ambiguous=on_ambiguous or OnAmbiguous.HOLD,
     )
+
+
+def _usual_hour(node: Node, problems: list[Problem]) -> bool | None:
+    """The one word that `at` takes here. A time of day is a matter for a `wait`."""
+    found = scalars.scalar(node, mistakes.word("at"), problems)
+    if found is None or found.text == "usual_hour":
+        return None if found is None else True
+    at = scalars.parse_clock(slips.half_width(found.text[:20]))
+    if at is None:
+        when = Said("a time to send", "发送的时间")
+        problems.append(mistakes.not_one_of(found.span, found.text, when, ("usual_hour",)))
+        return None
+    said = Said("`send` takes no time of day", "`send` 不写具体时间")
+    help = Said(f"wait before it:\n- wait: until {at:%H:%M}", f"请在前面加一步等待：\n- wait: until {at:%H:%M}")
+    problems.append(mistakes.contradiction(found.span, said, help))
+    return None
+
+
+def _on_ambiguous(node: Node, problems: list[Problem]) -> OnAmbiguous | None:
+    return scalars.choice(node, OnAmbiguous, Said("a value of `on_ambiguous`", "`on_ambiguous` 的值"), problems)
 
 
 def read_ask(here: Here) -> Step | None:
@@ -110,7 +147,7 @@ def _default_topic(here: Here) -> str:
 def _choices(node: Node, problems: list[Problem]) -> tuple[str, ...] | None:
     wanted = Said(f"a list of 2 to {MAX_OPTIONS} answers", f"一列 2 到 {MAX_OPTIONS} 个答案")
     if not isinstance(node, Listing) or not 2 <= len(node.items) <= MAX_OPTIONS:
-        problems.append(mistakes.wrong_shape(node.span, mistakes.word("options"), wanted))
+        problems.append(_in_one_word(node) or mistakes.wrong_shape(node.span, mistakes.word("options"), wanted))
         return None
     found = scalars.scalars(node, mistakes.word("options"), wanted, problems) or ()
     choices: list[str] = []
@@ -122,6 +159,12 @@ def _choices(node: Node, problems: list[Problem]) -> tuple[str, ...] | None:
         elif text:
             choices.append(text)
     return tuple(choices) or None
+
+
+def _in_one_word(node: Node) -> Problem | None:
+    """`[岩茶、红茶]`: several answers that the keyboard has made one."""
+    item = node.items[0] if isinstance(node, Listing) and len(node.items) == 1 else None
+    return slips.in_word(item.text, item.span, several=True) if isinstance(item, Scalar) else None
 
 
 def _ask_fits_together(survey: Survey, within: timedelta, remind: timedelta | None, here: Here) -> None:
@@ -152,7 +195,8 @@ def read_update(here: Here) -> Step | None:
     table = read_table(here.verb.value, mistakes.word("update"), here.problems, example)
     if table is None:
         return None
-    options = Options(table, _CHANGES, Said("this `update` step", "这个 `update` 步骤里"), here.problems)
+    place = Said("this `update` step", "这个 `update` 步骤里")
+    options = Options(table, _CHANGES, place, here.problems, lambda word: _as_change(word, here))
     if not table.entries:
         here.problems.append(mistakes.required(here.verb_span, " / ".join(_CHANGES)))
     parts = {word: _part(options, word, here) for word in _CHANGES}
@@ -167,6 +211,13 @@ def read_update(here: Here) -> Step | None:
         add_tags=_tags(parts["add"], here),
         remove_tags=_removed_tags(parts["remove"], here),
     )
+
+
+def _as_change(word: str, here: Here) -> Said | None:
+    """A field where `set`, `add` or `remove` should be."""
+    if word not in here.scope.fields:
+        return None
+    return Said(f"write set: {{ {word}: … }}", f"请写 set: {{ {word}: … }}")
 
 
 def _part(options: Options, word: str, here: Here) -> tuple[Entry, ...]:
@@ -222,7 +273,7 @@ _EXAMPLES = {ValueType.NUMBER: "500", ValueType.BOOLEAN: "yes · no", ValueType.
 
 def field_value(found: Scalar, field: Field, problems: list[Problem]) -> str | None:
     """A value that the field can hold, in its one spelling: numbers in ASCII, `yes` or `no`, `2027-02-06`."""
-    spelt = scalars.half_width(found.text[:40])
+    spelt = slips.half_width(found.text[:40])
     match field.type:
         case ValueType.TEXT:
             if not field.values or found.text in field.values:
@@ -237,7 +288,8 @@ def field_value(found: Scalar, field: Field, problems: list[Problem]) -> str | N
             return spelt
         case _:
             example = _EXAMPLES.get(field.type, "…")
-            problems.append(misfits.wrong_type(found.span, field.name, field.type, example))
+            guess = guesses.date(found.text) if field.type is ValueType.DATE else None
+            problems.append(misfits.wrong_type(found.span, field.name, field.type, example, guess))
             return None
 
 
@@ -263,7 +315,7 @@ def _added_number(entry: Entry, here: Here) -> Decimal | None:
     return number
 
 
-# --- notify, enroll ---------------------------------------------------------------------------------------------
+# --- notify, webhook, enroll ------------------------------------------------------------------------------------------
 
 
 def read_notify(here: Here) -> Step | None:
@@ -291,6 +343,18 @@ def _teams(node: Node, here: Here) -> tuple[str, ...]:
     wanted = Said("a team, or a list of teams", "一个团队或一列团队")
     found = scalars.scalars(node, mistakes.word("copy_to"), wanted, here.problems) or ()
     return tuple(team for item in found if (team := _team(item, here)) is not None)
+
+
+def read_webhook(here: Here) -> Step | None:
+    found = here.value(Said("the name of a webhook", "一个 webhook 的名字"))
+    values = _with(here)
+    what = Said("a value of `on_fail`", "`on_fail` 的值")
+    on_fail = here.options.read("on_fail", lambda node, problems: scalars.choice(node, OnFail, what, problems))
+    if found is None:
+        return None
+    if found.text not in here.catalog.webhooks:
+        here.problems.append(misfits.unknown("webhook", found.span, found.text, here.catalog.webhooks))
+    return Webhook(**here.common, name=found.text, values=values, on_fail=on_fail or OnFail.RETRY)
 
 
 def read_enroll(here: Here) -> Step | None:

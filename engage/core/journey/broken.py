@@ -2,7 +2,7 @@
 
 The parser stops at the first thing it cannot read, often lines away from the slip. So the text itself is scanned for
 the slips people make (full-width punctuation, tabs, `>= 500`, unquoted `{{ … }}`, a missing space); all of them are
-reported, each at its place. Only if the scan finds nothing, the parser's own words are passed on, in plain language.
+reported, each at its place. Only if the scan finds nothing, the parser's own complaint is passed on: `complaint`.
 """
 
 from __future__ import annotations
@@ -12,26 +12,36 @@ from collections.abc import Iterator
 
 import yaml
 
-from engage.core.journey import mistakes
-from engage.core.journey.vocabulary import JOURNEY_KEYS, LATER_VERBS, STEP_OPTIONS, VERBS
+from engage.core.journey import keyboard, slips
+from engage.core.journey.complaint import in_plain_words
+from engage.core.journey.vocabulary import JOURNEY_KEYS, STEP_OPTIONS, VERBS
 from engage.core.problem import Problem, Said, Span
 
-_UNPRINTABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+# What no YAML file may hold, and what nobody sees: zero-width spaces, marks that turn the direction of text.
+_UNPRINTABLE = re.compile(
+    "[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
+    "|[\u200b\u200e\u200f\u202a-\u202e\u2060-\u2064\ufeff]"
+)
 _QUOTED = re.compile(r"""(?<![^\s:,\[{])("(?:[^"\\]|\\.)*"|'(?:[^']|'')*')""")
 _COMMENT = re.compile(r"(?:^|\s)#.*$")
 _BLOCK_HEADER = re.compile(r"(?::|-)\s+[|>][0-9]?[+-]?[0-9]?\s*$")
 
 _TAB = re.compile(r"^ *(\t+)")
+_WIDE_INDENT = re.compile("^ *([\u3000\u00a0]+)(?=\\S)")
+_BULLET = re.compile(rf"^\s*([{keyboard.BULLETS}]+)\s*\w+\s*[:：]")
+_NUMBER_SIGN = re.compile(r"^\s*(＃)")
+_CLOSED_BY_CURLY = re.compile(r"""(?:^|[\s\[{])"[^"]*([“”])\s*(?:$|[,\]}])""")
 _COLON = re.compile(r"(?:^\s*(?:-\s+)*|[{,]\s*)[A-Za-z0-9_.]+\s*(：)")
 _BRACKET = re.compile("[［］｛｝]")
 _COMMA_IN_LIST = re.compile(r"\[[^\]]*?(，)")
 _COMMA_IN_MAP = re.compile(r"(，)\s*[A-Za-z_][A-Za-z0-9_.]*\s*[:：]\s")
 _COMPARISON = re.compile(r"[:：]\s*((?:>=|<=|=>|=<|==|!=|≥|≤|>|<)\s*-?[0-9][0-9.]*%?)")
 _TEMPLATE = re.compile(r"(?:[:：]|-)\s+((\{\{.*?\}\}).*)$")
-_KNOWN_WORDS = sorted({*JOURNEY_KEYS, *STEP_OPTIONS, *VERBS, *LATER_VERBS, *(o for own in VERBS.values() for o in own)})
+_KNOWN_WORDS = sorted({*JOURNEY_KEYS, *STEP_OPTIONS, *VERBS, *(o for own in VERBS.values() for o in own)})
 _NO_SPACE = re.compile(rf"^\s*(?:-\s+)*(({'|'.join(_KNOWN_WORDS)}):)(?=[^\s:/])")
 
-_HALF_WIDTH = {"：": ":", "，": ",", "［": "[", "］": "]", "｛": "{", "｝": "}"}
+_HALF_WIDTH = {"：": ":", "，": ",", "［": "[", "］": "]", "｛": "{", "｝": "}", "＃": "#", "”": '"', "“": '"'}
+_OPENING = {"］": "［", "｝": "｛"}
 
 
 def unprintable(source: str, file: str) -> Problem | None:
@@ -42,20 +52,21 @@ def unprintable(source: str, file: str) -> Problem | None:
     before = source[: match.start()].splitlines(keepends=True) or [""]
     ended = before[-1].endswith(("\n", "\r"))
     line, column = (len(before) + 1, 1) if ended else (len(before), len(before[-1]) + 1)
-    return mistakes.unprintable(Span(file, line, column, line, column + 1), match[0])
+    return slips.unprintable(Span(file, line, column, line, column + 1), match[0])
 
 
 def explain(source: str, file: str, error: yaml.MarkedYAMLError) -> list[Problem]:
     """Everything the scan finds; else what the parser said. Never empty."""
-    return list(_scan(source, file)) or [_parser_problem(source, file, error)]
+    return list(_scan(source, file)) or [in_plain_words(source, file, error)]
 
 
 # --- the scan ---------------------------------------------------------------------------------------------------
 
 
 def _scan(source: str, file: str) -> Iterator[Problem]:
+    lines = source.splitlines()
     for number, line in _structure(source):
-        yield from _slips(line, file, number)
+        yield from _slips(line, lines[number - 1], file, number)
 
 
 def _structure(source: str) -> Iterator[tuple[int, str]]:
@@ -70,26 +81,36 @@ def _structure(source: str) -> Iterator[tuple[int, str]]:
         yield number, masked
 
 
-def _slips(line: str, file: str, number: int) -> Iterator[Problem]:
+def _slips(line: str, written: str, file: str, number: int) -> Iterator[Problem]:
+    """`line`: what is `written`, blanked out."""
+
     def span(start: int, end: int) -> Span:
         return Span(file, number, start + 1, number, end + 1)
 
     if match := _TAB.match(line):
-        yield mistakes.tab(span(*match.span(1)))
-    for pattern in (_COLON, _BRACKET, _COMMA_IN_LIST, _COMMA_IN_MAP):
+        yield slips.tab(span(*match.span(1)))
+    if match := _WIDE_INDENT.match(line):
+        yield slips.wide_indentation(span(*match.span(1)), match[1])
+    if match := _BULLET.match(line):
+        yield slips.odd_bullet(span(*match.span(1)), match[1])
+    for pattern in (_NUMBER_SIGN, _COLON, _BRACKET, _COMMA_IN_LIST, _COMMA_IN_MAP, _CLOSED_BY_CURLY):
         for match in pattern.finditer(line):
             mark = match[pattern.groups]
-            yield mistakes.full_width_punctuation(span(*match.span(pattern.groups)), mark, _HALF_WIDTH[mark])
+            if _OPENING.get(mark, mark) in line[: match.start()] and mark in _OPENING:
+                continue  # told at the opening one
+            yield slips.full_width_punctuation(span(*match.span(pattern.groups)), mark, _HALF_WIDTH[mark])
     for match in _COMPARISON.finditer(line):
-        yield mistakes.comparison(span(*match.span(1)), match[1], as_range(match[1]))
+        yield slips.comparison(span(*match.span(1)), match[1], *as_range(match[1]))
     if match := _TEMPLATE.search(line):
-        yield mistakes.unquoted_template(span(*match.span(2)), match[1].rstrip())
+        end = len(match[0].rstrip())
+        yield slips.unquoted_template(span(*match.span(2)), written[match.start(1) : match.start() + end])
     if match := _NO_SPACE.match(line):
-        yield mistakes.missing_space(span(*match.span(1)), match[2])
+        yield slips.missing_space(span(*match.span(1)), match[2])
 
 
-def as_range(comparison: str) -> Said:
-    """How a comparison is said in this language: `>= 500` is `500..`. Both ends of a range are included."""
+def as_range(comparison: str) -> tuple[Said, str | None]:
+    """How a comparison is said in this language: `>= 500` is `500..`; in words, and itself if it says exactly the same.
+    Both ends of a range are included, so `> 5` may be meant as `6..` or not."""
     operator, number = _split_comparison(comparison)
     whole = re.fullmatch(r"-?[0-9]{1,15}", number)
     match operator:
@@ -102,82 +123,14 @@ def as_range(comparison: str) -> Said:
         case "<":
             text = f"..{int(number) - 1}" if whole else f"..{number}"
         case "!=":
-            return Said(f"write  not: {{ …: {number} }}", f"请写 not: {{ …: {number} }}")
+            return Said(f"write  not: {{ …: {number} }}", f"请写 not: {{ …: {number} }}"), None
         case _:
             text = number
     if operator in (">", "<"):
-        return Said(f"write {text}  (both ends are included)", f"请写 {text}（两端都包含在内）")
-    return Said(f"write {text}", f"请写 {text}")
+        return Said(f"write {text}  (both ends are included)", f"请写 {text}（两端都包含在内）"), None
+    return Said(f"write {text}", f"请写 {text}"), text
 
 
 def _split_comparison(comparison: str) -> tuple[str, str]:
     operator = "".join(character for character in comparison if character in "<>=!≥≤")
     return operator, comparison[len(operator) :].strip()
-
-
-# --- the parser's words -----------------------------------------------------------------------------------------
-
-_LINE_UP = Said("check that this line starts in the same column as its siblings", "请检查这一行是否和同级的行左对齐")
-_PLAIN: tuple[tuple[str, Said, Said], ...] = (
-    ("expected <block end>", Said("this line does not line up with the others", "这一行和其他行没有对齐"), _LINE_UP),
-    (
-        "mapping values are not allowed here",
-        Said("a “:” where none can be", "这里不能有“:”"),
-        Said(
-            "check the indentation; text that has “: ” in it must be quoted",
-            "请检查缩进；文字里如果有“: ”，需要加引号",
-        ),
-    ),
-    (
-        "expected ',' or",
-        Said("a bracket is not closed, or a comma is missing", "括号没有闭合，或者少了逗号"),
-        Said("check the brackets and commas before this place", "请检查这里之前的括号和逗号"),
-    ),
-    (
-        "found unexpected end of stream",
-        Said("a quotation mark is not closed", "引号没有闭合"),
-        Said("close the quotation mark", "请补上后引号"),
-    ),
-    (
-        "that cannot start any token",
-        Said("text cannot begin with this character", "文字不能以这个字符开头"),
-        Said("put the text in quotation marks", "请给这段文字加上引号"),
-    ),
-    (
-        "could not find expected ':'",
-        Said("a “:” is missing", "少了一个“:”"),
-        Said("write  key: value", "请写成  键: 值"),
-    ),
-    (
-        "expected chomping or indentation",
-        Said("“>” and “|” start a text block", "“>”和“|”表示多行文字"),
-        Said("put the text in quotation marks", "请给这段文字加上引号"),
-    ),
-    (
-        "undefined alias",
-        Said("“*” refers to something that does not exist", "“*”指向了不存在的内容"),
-        Said("put the text in quotation marks", "请给这段文字加上引号"),
-    ),
-)
-
-
-def _parser_problem(source: str, file: str, error: yaml.MarkedYAMLError) -> Problem:
-    said = error.problem or "it cannot be read"
-    mark = error.context_mark if "end of stream" in said else error.problem_mark
-    mark = mark or error.problem_mark or error.context_mark
-    span = _line_span(source, file, mark.line if mark else 0)
-    for fragment, plain, help in _PLAIN:
-        if fragment in said:
-            return mistakes.not_yaml(span, plain, help)
-    return mistakes.not_yaml(span, Said(said, said))
-
-
-def _line_span(source: str, file: str, index: int) -> Span:
-    """The words of that line; of the last line with words where the parser ran off the end."""
-    lines = source.splitlines() or [""]
-    index = min(index, len(lines) - 1)
-    while index > 0 and not lines[index].strip():
-        index -= 1
-    line = lines[index]
-    start = len(line) - len(line.lstrip())
-    return Span(file, index + 1, start + 1, index + 1, max(len(line.rstrip()), start + 1) + 1)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from types import MappingProxyType
 from zoneinfo import ZoneInfo
 
 from engage.core.catalog import (
     MEMBER_EVENTS,
+    RANK,
     RESPONSE_EVENTS,
     Aggregate,
     Brand,
@@ -19,6 +21,7 @@ from engage.core.catalog import (
     Team,
     Topic,
     TopicClass,
+    ranked_by,
 )
 from engage.core.condition import Condition, ValueType
 from engage.core.journey import misfits, mistakes, scalars
@@ -44,7 +47,7 @@ def read_catalog(source: str, file: str) -> tuple[Catalog | None, list[Problem]]
     if node is not None:
         table = read_table(node, Said("the catalog", "目录"), problems, "brand: …")
     catalog = _read(table, problems) if table else None
-    return catalog, sorted(dict.fromkeys(problems), key=lambda problem: (problem.span, problem.code))
+    return catalog, mistakes.in_order(problems)
 
 
 def _read(table: Table, problems: list[Problem]) -> Catalog:
@@ -104,7 +107,9 @@ def _link(node: Node, problems: list[Problem]) -> str | None:
     if found is None or found.text.startswith(("https://", "http://")):
         return found.text if found else None
     wanted = Said("an address that starts with https://", "以 https:// 开头的网址")
-    problems.append(mistakes.wrong_shape(found.span, Said("a link", "链接"), wanted))
+    meant = f"https://{found.text}" if re.fullmatch(r"[\w.-]+\.[a-z]{2,}(?:/\S*)?", found.text) else None
+    help = Said(f"write {meant}", f"请写 {meant}") if meant else None
+    problems.append(mistakes.wrong_shape(found.span, Said("a link", "链接"), wanted, help))
     return None
 
 
@@ -167,10 +172,21 @@ def _fields(entries: tuple[Entry, ...], events: Mapping[str, Event], problems: l
     for entry in entries:
         if entry.key.text in _TAKEN:
             why = Said("the word begins a condition", "这个词是条件的开头")
-            problems.append(misfits.not_in_reach(entry.key.span, entry.key.text, why))
+            other = f"{entry.key.text}_"
+            help = Said(f"call it something else, e.g. {other}", f"请换一个名字，例如 {other}")
+            problems.append(misfits.not_in_reach(entry.key.span, entry.key.text, why, help))
         elif field := _field(entry, events, problems):
             found[field.name] = field
+    problems += [_taken_by_a_rank(entry, base) for entry in entries if (base := ranked_by(entry.key.text, found))]
     return MappingProxyType(found)
+
+
+def _taken_by_a_rank(entry: Entry, base: Field) -> Problem:
+    name = entry.key.text
+    why = Said(f"it is the rank of `{base.name}` already", f"它已经是 `{base.name}` 的名次")
+    return misfits.not_in_reach(
+        entry.key.span, name, why, Said("give the field another name", "请给这个字段换一个名字")
+    )
 
 
 def _field(entry: Entry, events: Mapping[str, Event], problems: list[Problem]) -> Field | None:
@@ -181,7 +197,9 @@ def _field(entry: Entry, events: Mapping[str, Event], problems: list[Problem]) -
     if aggregate:
         return _computed_field(name, node, aggregate, events, problems)
     if rank := node.entry("rank"):
-        problems.append(mistakes.later(rank.key.span, "rank"))
+        why = Said("every number field has its rank by itself", "每个数字字段本来就有名次")
+        help = Said(f"write  spent{RANK}: ..20%  in a condition", f"直接在条件里写 spent{RANK}: ..20%")
+        problems.append(misfits.not_in_reach(rank.key.span, "rank", why, help))
         return None
     options = Options(node, ("type", "default"), Said(f"the field `{name}`", f"字段 `{name}` 里"), problems)
     options.require("type", entry.key.span)
@@ -193,6 +211,7 @@ def _plain_field(name: str, kind: Node, default: Node | None, problems: list[Pro
     if isinstance(kind, Listing):
         wanted = Said("a list of values", "一列取值")
         values = scalars.scalars(kind, mistakes.word(name), wanted, problems) or ()
+        problems.extend(_listed_twice(values))
         field = Field(name, ValueType.TEXT, tuple(dict.fromkeys(value.text for value in values)))
     else:
         type = _type(kind, _FIELD_TYPES, problems)
@@ -202,6 +221,15 @@ def _plain_field(name: str, kind: Node, default: Node | None, problems: list[Pro
     printed = scalars.scalar(default, mistakes.word("default"), problems) if default else None
     value = field_value(printed, field, problems) if printed else None
     return Field(name, field.type, field.values, value)
+
+
+def _listed_twice(values: tuple[Scalar, ...]) -> Iterator[Problem]:
+    seen: set[str] = set()
+    for value in values:
+        if value.text in seen:
+            said = Said(f"“{value.text}” is listed twice", f"“{value.text}”列了两次")
+            yield mistakes.contradiction(value.span, said, Said("each value once", "每个值只写一次"))
+        seen.add(value.text)
 
 
 def _computed_field(
@@ -244,7 +272,7 @@ def _sum_field(
     payload = events[event].payload
     if payload.get(key) is not ValueType.NUMBER:
         numbers = [one for one, type in payload.items() if type is ValueType.NUMBER]
-        problems.append(misfits.unknown_key(item.span, key, mistakes.word(event), numbers))
+        problems.append(misfits.unknown_key(item.span, key, mistakes.word(event), numbers, origin=event))
         return None
     return Field(name, ValueType.NUMBER, computed=Computed(Aggregate.SUM, (event,), key, within))
 
@@ -316,12 +344,21 @@ def _teams(entries: tuple[Entry, ...], problems: list[Problem]) -> Mapping[str, 
     found: dict[str, Team] = {}
     for entry in entries:
         name = entry.key.text
-        table = read_table(entry.value, Said("a team", "团队"), problems, "客服: { email: cs@example.com }")
+        table = read_table(entry.value, Said("a team", "团队"), problems, f"{name}: {{ email: cs@example.com }}")
         if table is None:
             continue
         options = Options(table, ("webhook", "email"), Said(f"the team `{name}`", f"团队 `{name}` 里"), problems)
-        found[name] = Team(name, options.read("webhook", scalars.text), options.read("email", scalars.text))
+        found[name] = Team(name, options.read("webhook", scalars.text), options.read("email", _address))
     return MappingProxyType(found)
+
+
+def _address(node: Node, problems: list[Problem]) -> str | None:
+    found = scalars.scalar(node, mistakes.word("email"), problems)
+    if found is None or re.fullmatch(r"[^@\s]+@[^@\s]+\.[^@\s]+", found.text):
+        return found.text if found else None
+    wanted = Said("an address like cs@example.com", " cs@example.com 这样的邮箱地址")
+    problems.append(mistakes.wrong_shape(found.span, mistakes.word("email"), wanted))
+    return None
 
 
 def _names(node: Node, problems: list[Problem]) -> tuple[str, ...] | None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
+
 from engage.core.journey import misfits, mistakes, scalars
 from engage.core.journey.model import ChannelPolicy, Fallback, Unless
 from engage.core.journey.nodes import Node, Scalar, Table
 from engage.core.journey.options import Options
 from engage.core.journey.vocabulary import CHANNELS
-from engage.core.problem import Problem, Said
+from engage.core.problem import Mend, Problem, Said
 
 _PLACE = Said("`channels`", "`channels` 里")
 _WANTED = Said("`auto`, a list of channels, or { try, fallback }", " `auto`、一列渠道，或 { try, fallback }")
@@ -27,8 +29,11 @@ def _order(node: Node, problems: list[Problem]) -> tuple[str, ...] | None:
     if isinstance(node, Scalar):
         if node.text == "auto":
             return ()
-        help = Said(f"write [{node.text}]", f"请写 [{node.text}]") if node.text in CHANNELS else None
-        problems.append(mistakes.wrong_shape(node.span, mistakes.word("channels"), _WANTED, help))
+        named = [word for word in re.split(r"[\s,，、]+", node.text) if word]
+        listed = f"[{', '.join(named)}]"
+        help = Said(f"write {listed}", f"请写 {listed}") if set(named) <= set(CHANNELS) else None
+        mend = Mend(node.span, listed) if help else None
+        problems.append(mistakes.wrong_shape(node.span, mistakes.word("channels"), _WANTED, help, mend))
         return None
     found = scalars.scalars(node, mistakes.word("channels"), _WANTED, problems)
     if found is None:

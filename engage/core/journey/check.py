@@ -1,32 +1,31 @@
-"""Checks across files: journeys against templates and against each other, and paths that lead nowhere.
+"""Checks across files: journeys against templates and against each other; `paths` adds where steps lead.
 
 What one file and the catalog can tell is checked while the file is read; this is the rest.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Protocol
 
-from engage.core.catalog import Catalog
-from engage.core.journey import misfits
+from engage.core.catalog import Catalog, TopicClass
+from engage.core.journey import misfits, wrong_turns
+from engage.core.journey.editing import was_twice
 from engage.core.journey.model import (
-    SCORE_RANGE,
     Ask,
-    Branch,
     ChannelPolicy,
     Enroll,
-    Exit,
     Journey,
     Notify,
-    ScoreCase,
+    OnAmbiguous,
     Send,
+    Split,
     Step,
     Survey,
-    Switch,
-    WaitFor,
+    WinBy,
     blocks_of,
 )
+from engage.core.journey.paths import path_problems
 from engage.core.journey.vocabulary import CHANNELS
 from engage.core.problem import Problem
 
@@ -51,12 +50,13 @@ class TemplateIndex(Protocol):
 def check_journeys(journeys: Iterable[Journey], catalog: Catalog, templates: TemplateIndex) -> list[Problem]:
     """In the order of the journeys and, within each, of the file."""
     journeys = tuple(journeys)
-    known = sorted(journey.id for journey in journeys)
+    known = {journey.id: journey for journey in journeys}
     problems: list[Problem] = []
     for journey in journeys:
         found = [problem for step in every_step(journey.steps) for problem in _step(step, journey, catalog, templates)]
-        found += _unknown_journeys(journey, known)
-        found += _unreachable(journey.steps)
+        found += _enrolments(journey, known)
+        found += was_twice(every_step(journey.steps))
+        found += path_problems(journey)
         problems += sorted(found, key=lambda problem: (problem.span, problem.code))
     return problems
 
@@ -73,12 +73,16 @@ def every_step(steps: Iterable[Step]) -> Iterator[Step]:
 
 
 def _step(step: Step, journey: Journey, catalog: Catalog, templates: TemplateIndex) -> Iterator[Problem]:
+    if isinstance(step, Send) and step.on_ambiguous is OnAmbiguous.REPEAT:
+        topic = catalog.topics.get(step.topic or journey.topic)
+        if topic is not None and topic.topic_class is not TopicClass.SERVICE:
+            yield misfits.only_service_repeats(step.span, topic.name)
     match step:
         case Send(template=str(name)):
-            if name not in set(templates.names()):
-                yield misfits.unknown("template", step.span, name, templates.names())
+            if written := templates.channels_of(name):
+                yield from _channels(step, name, step.channels or journey.channels, written)
             else:
-                yield from _channels(step, name, step.channels or journey.channels, templates.channels_of(name))
+                yield misfits.unknown("template", step.span, name, templates.names())
         case Send():
             yield from _channels(step, step.id, step.channels or journey.channels, INLINE_TEXT_CHANNELS)
         case Ask():
@@ -88,6 +92,8 @@ def _step(step: Step, journey: Journey, catalog: Catalog, templates: TemplateInd
             for team in (name, *copies):
                 if (known := catalog.teams.get(team)) and not known.webhook and not known.email:
                     yield misfits.nobody_is_told(step.span, team)
+        case Split(winner=rule) if rule is not None and rule.by is WinBy.GOAL and journey.goal is None:
+            yield wrong_turns.winner_without_goal(step.span)
         case _:
             pass
 
@@ -106,50 +112,15 @@ def _channels(step: Step, name: str, policy: ChannelPolicy, written: frozenset[s
 # --- the other journeys -----------------------------------------------------------------------------------------
 
 
-def _unknown_journeys(journey: Journey, known: list[str]) -> Iterator[Problem]:
+def _enrolments(journey: Journey, known: Mapping[str, Journey]) -> Iterator[Problem]:
+    titles = {other.title: other.id for other in known.values()}
     for step in every_step(journey.steps):
-        if isinstance(step, Enroll) and step.journey not in known:
-            yield misfits.unknown("journey", step.span, step.journey, known)
-
-
-# --- paths that lead nowhere ------------------------------------------------------------------------------------
-
-
-def _unreachable(steps: tuple[Step, ...]) -> Iterator[Problem]:
-    """The first step of each list that stands after everyone has left."""
-    for position, step in enumerate(steps[:-1]):
-        if everyone_leaves(step):
-            yield misfits.unreachable(steps[position + 1].span, step.span)
-            break
-    for step in steps:
-        for _, block in blocks_of(step):
-            yield from _unreachable(block)
-
-
-def everyone_leaves(step: Step) -> bool:
-    """Whether no run goes on after this step."""
-    if step.only_if is not None:
-        return False
-    match step:
-        case Exit():
-            return True
-        case Branch(arms=arms):
-            return arms[-1].condition is None and all(_block_leaves(arm.steps) for arm in arms) if arms else False
-        case WaitFor(then=then, otherwise=otherwise):
-            return _block_leaves(then) and _block_leaves(otherwise)
-        case Switch(cases=cases, no_answer=no_answer, otherwise=otherwise):
-            ways = [case.steps for case in cases]
-            covered = _all_scores(cases) or _block_leaves(otherwise)
-            return bool(ways) and covered and all(map(_block_leaves, [*ways, no_answer]))
-        case _:
-            return False
-
-
-def _block_leaves(steps: tuple[Step, ...]) -> bool:
-    return any(everyone_leaves(step) for step in steps)
-
-
-def _all_scores(cases: Iterable[object]) -> bool:
-    """Whether the cases alone take every score of some survey."""
-    scores = {score for case in cases if isinstance(case, ScoreCase) for score in range(case.low, case.high + 1)}
-    return any(set(range(low, high + 1)) == scores for low, high in SCORE_RANGE.values())
+        if not isinstance(step, Enroll):
+            continue
+        target = known.get(step.journey)
+        if target is None:
+            yield misfits.unknown("journey", step.span, step.journey, sorted(known), titles)
+        elif target is journey:
+            yield misfits.enrols_itself(step.span)
+        elif target.draft and not journey.draft:
+            yield misfits.enrols_in_a_draft(step.span, step.journey)

@@ -10,9 +10,12 @@ from decimal import Decimal
 from engage.core.condition import (
     Between,
     Contains,
+    FieldValue,
+    InShare,
     Known,
     OneOf,
     OverAgo,
+    RankValue,
     Subject,
     Test,
     Unknown,
@@ -20,12 +23,14 @@ from engage.core.condition import (
     WithinLast,
     WithinNext,
 )
-from engage.core.journey import broken, misfits, mistakes, scalars
+from engage.core.journey import broken, guesses, misfits, scalars, slips
 from engage.core.journey.nodes import Listing, Node, Scalar
 from engage.core.problem import Problem
 
 _COMPARISON = re.compile(r"(?:>=|<=|=>|=<|==|!=|≥|≤|>|<|=)\s*-?[0-9][0-9.]*")
 _DATE_TEST = re.compile(r"(last|next|over) (\S+?)( ago)?")
+_SHARE = re.compile(r"(?:(\d{1,3})%?)?\.\.(?:(\d{1,3})%)?")
+_NOTHING = ("null", "~", "none", "nil", "空")  # what other languages write for nothing on file
 _IS_DATES = (ValueType.DATE, ValueType.INSTANT)
 
 
@@ -39,6 +44,11 @@ class Target:
     values: tuple[str, ...] = ()  # the only ones, if not empty
     bounds: tuple[Decimal, Decimal] | None = None  # of a score
 
+    @property
+    def ranked(self) -> bool:
+        """Whether it has a rank beside it: the number fields of members do."""
+        return isinstance(self.subject, FieldValue)
+
 
 def read_test(node: Node, target: Target, problems: list[Problem]) -> Test | None:
     """None: it does not fit the target, which has been reported."""
@@ -49,6 +59,8 @@ def read_test(node: Node, target: Target, problems: list[Problem]) -> Test | Non
         if (slip := _comparison(node)) is not None:
             problems.append(slip)
             return None
+    if isinstance(target.subject, RankValue):
+        return _share(node, target, problems)
     match target.type:
         case ValueType.TEXT:
             return _text(node, target, problems)
@@ -64,7 +76,7 @@ def read_test(node: Node, target: Target, problems: list[Problem]) -> Test | Non
 
 
 def _known_or_not(node: Scalar, target: Target) -> Test | None:
-    match scalars.half_width(node.text[:20]):
+    match slips.half_width(node.text[:20]):
         case "known":
             return Known()
         case "unknown":
@@ -76,8 +88,8 @@ def _known_or_not(node: Scalar, target: Target) -> Test | None:
 
 def _comparison(node: Scalar) -> Problem | None:
     """`<= 6` is text to YAML, and `> 5` the head of a text block."""
-    if match := _COMPARISON.fullmatch(scalars.half_width(node.text[:40])):
-        return mistakes.comparison(node.span, match[0], broken.as_range(match[0]))
+    if match := _COMPARISON.fullmatch(slips.half_width(node.text[:40])):
+        return slips.comparison(node.span, match[0], *broken.as_range(match[0]))
     return None
 
 
@@ -87,12 +99,25 @@ def _text(node: Node, target: Target, problems: list[Problem]) -> Test | None:
     found = _values(node, target, problems)
     if found is None:
         return None
-    values = tuple(item.text.strip() for item in found)
-    wrong = [item for item in found if target.values and item.text.strip() not in target.values]
-    problems.extend(misfits.never_this_value(item.span, target.name, item.text, target.values) for item in wrong)
-    misfit = [item for item in found if not target.values and _looks_otherwise(item.text)]
-    problems.extend(misfits.wrong_type(item.span, target.name, target.type) for item in misfit)
-    return None if wrong or misfit else OneOf(values)
+    wrong = [problem for item in found if (problem := _no_such_text(item, target)) is not None]
+    problems.extend(wrong)
+    return None if wrong else OneOf(tuple(item.text.strip() for item in found))
+
+
+def _no_such_text(item: Scalar, target: Target) -> Problem | None:
+    text = item.text.strip()
+    if target.values:
+        return None if text in target.values else misfits.never_this_value(item.span, target.name, text, target.values)
+    if _looks_otherwise(text):
+        return misfits.wrong_type(item.span, target.name, target.type)
+    if item.style:  # in quotation marks: whatever it is, it is meant
+        return None
+    if text.lower() in _NOTHING:
+        return misfits.wrong_type(item.span, target.name, target.type, guess="unknown")
+    if ", " in text:
+        several = f"[{text}]"
+        return misfits.wrong_type(item.span, target.name, target.type, guess=several)
+    return slips.in_word(text, item.span, several=True)
 
 
 def _looks_otherwise(text: str) -> bool:
@@ -125,8 +150,11 @@ def _number(node: Node, target: Target, problems: list[Problem]) -> Test | None:
         return _between(found[0], ends, target, problems)
     numbers = [(item, scalars.number(item, problems)) for item in found]
     for item, value in numbers:
-        if value is None:
-            problems.append(misfits.wrong_type(item.span, target.name, target.type))
+        if value is None and "%" in slips.half_width(item.text[:20]):
+            problems.append(misfits.percent_of_a_number(item.span, target.name, ranked=target.ranked))
+        elif value is None:
+            guess = guesses.number_range(item.text)
+            problems.append(misfits.wrong_type(item.span, target.name, target.type, guess=guess))
         elif _outside(value, target):
             problems.append(_out_of_bounds(item, target))
     values = tuple(value for _, value in numbers if value is not None and not _outside(value, target))
@@ -155,22 +183,40 @@ def _out_of_bounds(item: Scalar, target: Target) -> Problem:
     return misfits.score_out_of_range(item.span, target.name, int(low), int(high))
 
 
+def _share(node: Node, target: Target, problems: list[Problem]) -> Test | None:
+    """`..20%`, `20%..50%`, `50%..`."""
+    spelt = slips.half_width(node.text[:20]) if isinstance(node, Scalar) else ""
+    match = _SHARE.fullmatch(spelt)
+    above, to = (int(end) if end else None for end in match.groups()) if match else (None, None)
+    if any(end is not None and not 0 < end < 100 for end in (above, to)) or (above is None and to is None):
+        problems.append(misfits.not_a_share(node.span, target.name))
+        return None
+    if above is not None and to is not None and above >= to:
+        problems.append(misfits.empty_range(node.span, spelt))
+        return None
+    if isinstance(node, Scalar) and spelt != node.text.strip():
+        problems.append(slips.full_width_text(node.span, spelt))
+    return InShare(above, to)
+
+
 def _boolean(node: Node, target: Target, problems: list[Problem]) -> Test | None:
-    if isinstance(node, Scalar) and (value := scalars.parse_yes_no(scalars.half_width(node.text[:20]))) is not None:
+    if isinstance(node, Scalar) and (value := scalars.parse_yes_no(slips.half_width(node.text[:20]))) is not None:
         return OneOf((value,))
-    problems.append(misfits.wrong_type(node.span, target.name, target.type))
+    guess = scalars.guess_yes_no(node.text) if isinstance(node, Scalar) else None
+    problems.append(misfits.wrong_type(node.span, target.name, target.type, guess=guess))
     return None
 
 
 def _date(node: Node, target: Target, problems: list[Problem]) -> Test | None:
     if isinstance(node, Scalar) and len(node.text) < 60:
-        spelt = scalars.half_width(node.text)
+        spelt = slips.half_width(node.text)
         test = _parse_date_test(spelt)
         if test is not None and spelt != node.text.strip():
-            problems.append(mistakes.full_width_text(node.span, spelt))
+            problems.append(slips.full_width_text(node.span, spelt))
         if test is not None:
             return test
-    problems.append(misfits.wrong_type(node.span, target.name, target.type))
+    guess = guesses.date_test(node.text) if isinstance(node, Scalar) else None
+    problems.append(misfits.wrong_type(node.span, target.name, target.type, guess=guess))
     return None
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from engage.core.catalog import Event, Field
+from engage.core.catalog import NEVER_RECORDED, RANK, Event, Field, ranked_by
 from engage.core.condition import (
     All,
     AnswerValue,
@@ -23,11 +23,13 @@ from engage.core.condition import (
     HasTag,
     InSegment,
     Not,
+    RankValue,
     Subject,
     ValueType,
 )
-from engage.core.journey import misfits, mistakes, scalars
+from engage.core.journey import misfits, mistakes, scalars, slips
 from engage.core.journey.comparisons import Target, read_test
+from engage.core.journey.impossible import nobody_meets
 from engage.core.journey.model import SCORE_RANGE, Survey
 from engage.core.journey.nodes import Entry, Listing, Node, Scalar
 from engage.core.journey.options import Options, is_empty, read_table
@@ -75,10 +77,19 @@ def read_condition(node: Node, scope: Scope, problems: list[Problem]) -> Conditi
     if table is None:
         return NOBODY
     if not table.entries:
-        problems.append(mistakes.wrong_shape(table.span, _CONDITION, Said("at least one line", "至少一行")))
+        example = Said("write { city: 上海 }", "请写 { city: 上海 }")
+        problems.append(mistakes.wrong_shape(table.span, _CONDITION, Said("at least one line", "至少一行"), example))
         return NOBODY
     parts = tuple(_line(entry, scope, problems) for entry in table.entries)
-    return parts[0] if len(parts) == 1 else All(parts)
+    return parts[0] if len(parts) == 1 else _all_of(parts, table, problems)
+
+
+def _all_of(parts: tuple[Condition, ...], node: Node, problems: list[Problem]) -> Condition:
+    """NOBODY, told once, where two of them exclude each other."""
+    if not nobody_meets(All(parts)):
+        return All(parts)
+    problems.append(misfits.nobody_meets(node.span))
+    return NOBODY
 
 
 def condition_option(options: Options, word: str, scope: Scope) -> Condition | None:
@@ -90,7 +101,8 @@ def condition_option(options: Options, word: str, scope: Scope) -> Condition | N
 def _line(entry: Entry, scope: Scope, problems: list[Problem]) -> Condition:
     word = entry.key.text
     if is_empty(entry.value):
-        problems.append(mistakes.no_value(entry.key.span, word))
+        help = Said("write known or unknown to ask whether it is on file", "要判断有没有资料，请写 known 或 unknown")
+        problems.append(mistakes.no_value(entry.key.span, word, help))
         return NOBODY
     if word in _COMBINE:
         return _combined(word, entry.value, scope, problems)
@@ -113,7 +125,7 @@ def _combined(word: str, node: Node, scope: Scope, problems: list[Problem]) -> C
         )
         return NOBODY
     parts = tuple(read_condition(item, scope, problems) for item in node.items)
-    return Any(parts) if word == "any" else All(parts)
+    return Any(parts) if word == "any" else _all_of(parts, node, problems)
 
 
 # --- tag, segment, did ------------------------------------------------------------------------------------------
@@ -146,6 +158,8 @@ def _segment(node: Node, scope: Scope, problems: list[Problem]) -> Condition:
 
 
 def read_event_name(found: Scalar, events: Mapping[str, Event], problems: list[Problem]) -> str | None:
+    if found.text in NEVER_RECORDED:
+        problems.append(misfits.never_recorded(found.span, found.text))
     if found.text in events:
         return found.text
     problems.append(misfits.unknown("event", found.span, found.text, events))
@@ -264,7 +278,7 @@ def _passed_value(entry: Entry, part: str, scope: Scope, problems: list[Problem]
         problems.append(misfits.not_in_reach(entry.key.span, entry.key.text, why))
         return None
     value = entry.value
-    is_range = isinstance(value, Scalar) and scalars.parse_range(scalars.half_width(value.text)) is not None
+    is_range = isinstance(value, Scalar) and scalars.parse_range(slips.half_width(value.text)) is not None
     type = ValueType.NUMBER if is_range else ValueType.TEXT
     return Target(ContextValue("var", part, type), entry.key.text, type)
 
@@ -306,11 +320,26 @@ def _field_value(key: Scalar, scope: Scope, problems: list[Problem]) -> Target |
     found = scope.fields.get(key.text)
     if found:
         return Target(FieldValue(found.name, found.type), found.name, found.type, found.values)
-    half = scalars.half_width(key.text)
+    half = slips.half_width(key.text)
     if half in scope.fields:
-        problems.append(mistakes.full_width_text(key.span, half))
+        problems.append(slips.full_width_text(key.span, half))
         return None
+    if key.text.endswith(RANK):
+        return _rank(key, scope, problems)
     problems.append(misfits.unknown("field", key.span, key.text, _suggestable(key.text, scope)))
+    return None
+
+
+def _rank(key: Scalar, scope: Scope, problems: list[Problem]) -> Target | None:
+    base = ranked_by(key.text, scope.fields)
+    if base is not None:
+        return Target(RankValue(base.name), key.text, ValueType.NUMBER)
+    field = key.text.removesuffix(RANK)
+    if field in scope.fields:
+        problems.append(misfits.no_rank(key.span, key.text, field))
+    else:
+        ranks = [name + RANK for name, each in scope.fields.items() if each.type is ValueType.NUMBER]
+        problems.append(misfits.unknown("field", key.span, key.text, [*ranks, *scope.fields]))
     return None
 
 

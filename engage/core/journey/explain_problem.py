@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
-from engage.core.problem import Lang, Problem, Said, Severity, Span
+from engage.core.problem import Lang, Mend, Problem, Said, Severity, Span
 
 _HEADINGS = {Severity.ERROR: Said("error", "错误"), Severity.WARNING: Said("warning", "警告")}
 _HELP = Said("help: ", "建议：")
@@ -50,7 +50,12 @@ def problem_to_json(problem: Problem) -> dict[str, Any]:
         "notes": [_said_to_json(said) for said in problem.notes],
         "help": [_said_to_json(said) for said in problem.help],
         "marks": [{**_span_to_json(mark.span), "label": _said_to_json(mark.label)} for mark in problem.marks],
+        "mend": _mend_to_json(problem.mend) if problem.mend else None,
     }
+
+
+def _mend_to_json(mend: Mend) -> dict[str, Any]:
+    return {**_span_to_json(mend.span), "text": mend.text, "sure": mend.sure}
 
 
 def _span_to_json(span: Span) -> dict[str, Any]:

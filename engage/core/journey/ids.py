@@ -10,11 +10,11 @@ from dataclasses import dataclass
 
 from engage.core.journey import mistakes
 from engage.core.journey.nodes import Entry, Listing, Node, Scalar, Table
-from engage.core.journey.scalars import NAME
-from engage.core.journey.vocabulary import LATER_VERBS, VERBS
+from engage.core.journey.vocabulary import VERBS
 from engage.core.problem import Problem, Said, Span
 
 _LONGEST = 110  # the database keeps 120 characters; room for `~2`
+WRITTEN = re.compile(r"[\w>~/-]{1,120}")  # a name, or what a step was called before its id was written down
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,10 +24,10 @@ class StepIds:
 
 
 def verb_of(step: Node) -> Entry | None:
-    """The first verb of a step, those of a later version included; None if it has none."""
+    """The first verb of a step; None if it has none."""
     if not isinstance(step, Table):
         return None
-    return next((entry for entry in step.entries if entry.key.text in VERBS or entry.key.text in LATER_VERBS), None)
+    return next((entry for entry in step.entries if entry.key.text in VERBS), None)
 
 
 def blocks_in(step: Table) -> Iterator[tuple[str, Listing]]:
@@ -43,6 +43,10 @@ def blocks_in(step: Table) -> Iterator[tuple[str, Listing]]:
                     yield from _named(arm, "else")
         case "switch" if isinstance(cases := step.get("cases"), Table):
             yield from _named(cases, *(entry.key.text for entry in cases.entries))
+        case "split" if isinstance(ways := step.get("ways"), Table):
+            for way in ways.entries:
+                if isinstance(way.value, Table):
+                    yield from ((way.key.text, steps) for _, steps in _named(way.value, "steps"))
 
 
 def _named(table: Table, *keys: str) -> Iterator[tuple[str, Listing]]:
@@ -78,7 +82,7 @@ class _Naming:
                 self.explicit(nested)
 
     def _reserve(self, step: Table, written: Scalar) -> None:
-        if not NAME.fullmatch(written.text):
+        if not WRITTEN.fullmatch(written.text):
             self._problems.append(mistakes.not_a_name(written.span, written.text, Said("an id", " id")))
         elif earlier := self._taken.get(written.text):
             self._problems.append(mistakes.id_twice(written.span, written.text, earlier))
@@ -128,9 +132,9 @@ def _base(verb: Entry) -> str:
         value = value.items[0]
     what = value.text if isinstance(value, Scalar) else ""
     match verb.key.text:
-        case "send" | "ask" if what:
+        case "send" | "ask" | "split" if what:
             return what
-        case ("wait_for" | "switch" | "notify" | "enroll" | "exit") as word if what:
+        case ("wait_for" | "switch" | "notify" | "webhook" | "enroll" | "goto" | "exit") as word if what:
             return f"{word}-{what}"
         case word:
             return word

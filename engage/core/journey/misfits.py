@@ -1,16 +1,19 @@
-"""Mistakes of meaning: names that do not exist, tests that do not fit, paths that lead nowhere (codes E3xx).
+"""Mistakes of meaning: names that do not exist, tests that do not fit, answers without a path (codes E3xx).
 
-`mistakes` holds the mistakes of form.
+`mistakes` holds the mistakes of form, `wrong_turns` those of where steps lead.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 
 from engage.core.condition import ValueType
-from engage.core.journey.mistakes import did_you_mean, listed
+from engage.core.journey import guesses, slips
+from engage.core.journey.mistakes import did_you_mean, listed, offer
+from engage.core.journey.slips import write
 from engage.core.journey.vocabulary import nearest
-from engage.core.problem import Mark, Problem, Said, Severity, Span
+from engage.core.problem import Mark, Mend, Problem, Said, Severity, Span
 
 _KINDS = {
     "field": ("E301", "member field", "会员字段"),
@@ -21,17 +24,42 @@ _KINDS = {
     "team": ("E307", "team", "团队"),
     "journey": ("E308", "journey", "旅程"),
     "template": ("E310", "template", "模板"),
+    "step": ("E317", "step", "步骤"),
+    "webhook": ("E318", "webhook", " webhook"),
 }
 
 
-def unknown(kind: str, span: Span, name: str, known: Iterable[str]) -> Problem:
-    """A name that neither the catalog nor the project has."""
+_WHERE = {
+    "event": Said("events are listed in journeys/catalog.yaml", "事件列在 journeys/catalog.yaml 里"),
+    "field": Said("fields are listed in journeys/catalog.yaml", "字段列在 journeys/catalog.yaml 里"),
+    "segment": Said("segments are written in journeys/catalog.yaml", "人群写在 journeys/catalog.yaml 里"),
+    "topic": Said("topics are listed in journeys/catalog.yaml", "主题列在 journeys/catalog.yaml 里"),
+    "team": Said("teams are listed in journeys/catalog.yaml", "团队列在 journeys/catalog.yaml 里"),
+    "webhook": Said("webhooks are listed in journeys/catalog.yaml", "webhook 列在 journeys/catalog.yaml 里"),
+}
+
+
+def unknown(
+    kind: str, span: Span, name: str, known: Iterable[str], called: Mapping[str, str] = MappingProxyType({})
+) -> Problem:
+    """A name that neither the catalog nor the project has. `called`: what people may call it instead, and its name."""
     code, en, zh = _KINDS[kind]
     names = list(known)
-    meant = nearest(name, names)
+    if slip := slips.in_word(name, span, names.__contains__, several=True):
+        return slip
+    meant = called.get(name) or nearest(name, names)
     said = Said(f"unknown {en} `{name}`", f"没有 `{name}` 这个{zh}")
     few = Said(f"there are: {listed(names)}", f"现有：{listed(names)}") if 0 < len(names) <= 12 and not meant else None
-    return Problem(code, span, said, label=did_you_mean(meant), notes=(few,) if few else ())
+    notes = (few,) if few else ()
+    help = _where_to_add(kind, name) if not meant else ()
+    mend = offer(span, name, meant)
+    return Problem(code, span, said, label=did_you_mean(meant), notes=notes, help=help, mend=mend)
+
+
+def _where_to_add(kind: str, name: str) -> tuple[Said, ...]:
+    if kind == "template":
+        return (Said(f"write templates/{name}.wechat.j2", f"请先写 templates/{name}.wechat.j2"),)
+    return (_WHERE[kind],) if kind in _WHERE else ()
 
 
 def as_in_templates(span: Span, name: str, bare: str) -> Problem:
@@ -62,7 +90,7 @@ _TESTS = {
 }
 
 
-def wrong_type(span: Span, name: str, type: ValueType, tests: str | None = None) -> Problem:
+def wrong_type(span: Span, name: str, type: ValueType, tests: str | None = None, guess: str | None = None) -> Problem:
     """A test or value that its subject cannot have. `tests` overrides what may be written."""
     said = _TYPES[type]
     shown = tests or _TESTS[type]
@@ -71,6 +99,51 @@ def wrong_type(span: Span, name: str, type: ValueType, tests: str | None = None)
         span,
         Said(f"`{name}` is {said.en}", f"`{name}` 是{said.zh}"),
         notes=(Said(f"write {shown}", f"可以写 {shown}"),),
+        help=write(guess) if guess else (),
+        mend=Mend(span, guess, sure=False) if guess else None,
+    )
+
+
+def not_a_share(span: Span, name: str) -> Problem:
+    return Problem(
+        "E305",
+        span,
+        Said(f"`{name}` is a place among all members, in percent", f"`{name}` 是在全体会员中的名次，用百分比写"),
+        notes=(
+            Said(
+                "write ..20% (the top fifth) · 20%..50% · 50%.. (the lower half) · known · unknown",
+                "可以写 ..20%（前 20%）· 20%..50% · 50%..（后一半）· known · unknown",
+            ),
+        ),
+    )
+
+
+def percent_of_a_number(span: Span, name: str, *, ranked: bool) -> Problem:
+    help = Said(f"for the top fifth write {name}_rank: ..20%", f"要选前 20%，请写 {name}_rank: ..20%")
+    return Problem(
+        "E305",
+        span,
+        Said(f"`{name}` is a number, not a percentage", f"`{name}` 是数字，不是百分比"),
+        help=(help,) if ranked else (Said("write a number: 500 · 500..", "请写数字：500 · 500.."),),
+    )
+
+
+def no_rank(span: Span, name: str, field: str) -> Problem:
+    return Problem(
+        "E301",
+        span,
+        Said(f"`{field}` is not a number, so there is no `{name}`", f"`{field}` 不是数字，所以没有 `{name}`"),
+        help=(Said("only number fields have a rank", "只有数字字段才有名次"),),
+    )
+
+
+def comes_every_year(span: Span, field: str) -> Problem:
+    start = f"start: {{ date: {field}, at: 10:00 }}"
+    return Problem(
+        "E305",
+        span,
+        Said(f"`{field}` comes every year, and a wait is for one date", f"`{field}` 每年都有，等待只能等一个日期"),
+        help=(Said(f"give it a journey of its own, with `{start}`", f"请单独写一个旅程，用 `{start}` 开始"),),
     )
 
 
@@ -84,12 +157,13 @@ def cannot_be_set(span: Span, name: str, why: Said) -> Problem:
 
 def never_this_value(span: Span, name: str, value: str, values: tuple[str, ...]) -> Problem:
     meant = nearest(value, values)
-    return Problem(
+    return slips.in_word(value, span, values.__contains__, several=True) or Problem(
         "E312",
         span,
         Said(f"`{name}` is never “{value}”", f"`{name}` 不会是“{value}”"),
         label=Said(f"did you mean {meant}?", f"您想写的是 {meant} 吗？") if meant else None,
         notes=(Said(f"values: {listed(values)}", f"可用的值：{listed(values)}"),),
+        mend=offer(span, value, meant),
     )
 
 
@@ -103,22 +177,106 @@ def score_out_of_range(span: Span, name: str, low: int, high: int) -> Problem:
 
 
 def empty_range(span: Span, text: str) -> Problem:
+    meant = guesses.number_range(text)
+    order = Said("the lower number comes first", "小的数写在前面")
     return Problem(
         "E312",
         span,
         Said(f"nothing lies in {text}", f"{text} 之间什么都没有"),
-        help=(Said("the lower number comes first", "小的数写在前面"),),
+        help=(Said(f"{order.en}: {meant}", f"{order.zh}：{meant}"),) if meant else (order,),
+        mend=Mend(span, meant, sure=False) if meant else None,
     )
 
 
-def unknown_key(span: Span, key: str, event: Said, keys: Iterable[str]) -> Problem:
-    names = [f"event.{key}" for key in keys]
+def nobody_meets(span: Span) -> Problem:
+    return Problem(
+        "E340",
+        span,
+        Said("no member can meet all of this", "没有会员能同时满足这些条件"),
+        help=(
+            Said(
+                "two of the lines exclude each other; `any: [ … ]` asks for one of them",
+                "其中有两行互相排斥；如果满足一个就行，请写 `any: [ … ]`",
+            ),
+        ),
+    )
+
+
+def everyone_excluded(span: Span) -> Problem:
+    return Problem(
+        "E340",
+        span,
+        Said("this excludes everyone the audience lets in", "这里排除了受众里的所有人"),
+        help=(Said("exclude only some of them, or change the audience", "请只排除其中一部分，或者修改受众"),),
+    )
+
+
+def everyone_leaves_at_once(span: Span) -> Problem:
+    return Problem(
+        "E340",
+        span,
+        Said("everyone the audience lets in leaves at once", "受众里的所有人一进来就会退出"),
+        help=(Said("say what changes while they are in the journey", "请写进入旅程之后才会发生的变化"),),
+    )
+
+
+def nobody_is_written_to(span: Span) -> Problem:
+    return Problem(
+        "E219",
+        span,
+        Said("with everyone held out, nobody gets anything", "所有人都在对照组里，就没有人会收到消息"),
+        help=(Said("usual is 5% to 20%, e.g. 10%", "一般是 5% 到 20%，例如 10%"),),
+    )
+
+
+def enrols_itself(span: Span) -> Problem:
+    return Problem(
+        "E332",
+        span,
+        Said("a journey cannot enrol its own members: they are still in it", "旅程不能带入自己的会员：他们还在旅程里"),
+        help=(
+            Said(
+                "remove the step, or say how they come back in `reentry`",
+                "请删掉这一步，或者用 `reentry` 写明怎样再次进入",
+            ),
+        ),
+    )
+
+
+def enrols_in_a_draft(span: Span, journey: str) -> Problem:
+    return Problem(
+        "E333",
+        span,
+        Said(f"`{journey}` is a draft: it takes nobody", f"`{journey}` 还是草稿，不会接收任何人"),
+        help=(
+            Said(
+                "finish the draft first, or mark this journey `draft: yes` too",
+                "请先完成草稿，或者把这个旅程也标为 `draft: yes`",
+            ),
+        ),
+        severity=Severity.WARNING,
+    )
+
+
+def never_recorded(span: Span, event: str) -> Problem:
+    return Problem(
+        "E319",
+        span,
+        Said(f"`{event}` never comes: nothing tracks it in this version", f"`{event}` 不会发生：这个版本不追踪它"),
+        help=(Said("`clicked` and `replied` are recorded", "可以用 `clicked` 或 `replied`"),),
+        severity=Severity.WARNING,
+    )
+
+
+def unknown_key(span: Span, key: str, event: Said, keys: Iterable[str], origin: str = "event") -> Problem:
+    """`origin`: what stands in front of a key where it is written."""
+    names = [f"{origin}.{key}" for key in keys]
     carries = Said(f"it carries: {listed(names)}", f"它带有：{listed(names)}") if names else None
     return Problem(
         "E313",
         span,
         Said(f"{event.en} does not carry `{key}`", f"{event.zh}没有带 `{key}`"),
-        label=did_you_mean(nearest(f"event.{key}", names)),
+        label=did_you_mean(nearest(f"{origin}.{key}", names)),
         notes=(carries,) if carries else (),
     )
 
@@ -241,13 +399,21 @@ def nothing_left(span: Span) -> Problem:
     )
 
 
-def unreachable(span: Span, after: Span) -> Problem:
+def only_service_repeats(span: Span, topic: str) -> Problem:
     return Problem(
-        "E330",
+        "E336",
         span,
-        Said("no customer ever gets here", "没有客户会走到这里"),
-        marks=(Mark(after, Said("everyone has left by here", "所有人到这里都已离开")),),
-        help=(Said("remove the steps below it, or the `exit`", "请删掉后面的步骤，或者删掉 `exit`"),),
+        Said(
+            f"`on_ambiguous: repeat` is for service messages, and `{topic}` is not a service topic",
+            f"`on_ambiguous: repeat` 只用于服务类消息，`{topic}` 不是服务类主题",
+        ),
+        label=Said("the customer might read this twice", "客户可能会收到两次"),
+        help=(
+            Said(
+                "remove it, or give the step a `topic` of class service if that is what it is",
+                "请删掉它；如果确实是服务类消息，请写上服务类的 `topic`",
+            ),
+        ),
     )
 
 

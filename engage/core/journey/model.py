@@ -7,11 +7,12 @@ every other place that must know it.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import time, timedelta
 from enum import StrEnum
 
 from engage.core.condition import Condition
+from engage.core.cron import CronDays
 from engage.core.problem import Span
 from engage.core.timing import DaySet, WaitSpec
 
@@ -77,12 +78,18 @@ class OnDate:
 
 
 @dataclass(frozen=True, slots=True)
-class OnSchedule:
-    """`every: workday, at: 10:00`: member-local, one occurrence per local date and zone."""
+class DayOfMonth:
+    """`every: month 31`: the last day of shorter months, because monthly is every month."""
 
-    days: DaySet
-    at: time
-    day_of_month: int | None = None  # `every: month 1`
+    day: int
+
+
+@dataclass(frozen=True, slots=True)
+class OnSchedule:
+    """`every: workday, at: 10:00`: member-local, one occurrence per local date; with cron one for each of its times."""
+
+    days: DaySet | DayOfMonth | CronDays
+    times: tuple[time, ...]
     catch_up: timedelta = timedelta(hours=12)
 
 
@@ -176,8 +183,16 @@ SCORE_RANGE: Mapping[Survey, tuple[int, int]] = {Survey.NPS: (0, 10), Survey.CSA
 class StepBase:
     id: str
     span: Span
+    was: tuple[str, ...] = ()  # ids it had in earlier versions
     label: str | None = None
     only_if: Condition | None = None
+
+
+class OnAmbiguous(StrEnum):
+    """A message of which nobody knows whether it arrived: leave it at that, or send it again (service topics only)."""
+
+    HOLD = "hold"
+    REPEAT = "repeat"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -190,6 +205,8 @@ class Send(StepBase):
     channels: ChannelPolicy | None = None  # replaces the journey's as a whole
     topic: str | None = None
     late: timedelta | None = None
+    at_usual_hour: bool = False  # within a day, at the hour at which the member usually responds
+    on_ambiguous: OnAmbiguous = OnAmbiguous.HOLD
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -269,6 +286,40 @@ class Switch(StepBase):
     otherwise: tuple[Step, ...] = ()
 
 
+class WinBy(StrEnum):
+    """What makes a way the better one."""
+
+    GOAL = "goal"
+    CLICKED = "clicked"
+    REPLIED = "replied"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WinnerRule:
+    """When and by what a split is decided: once, `after` the first member passed it."""
+
+    by: WinBy
+    after: timedelta
+    at_least: int = 100  # members in each way; with fewer there is no winner
+    confidence: int = 95  # percent
+    keep_exploring: int = 0  # percent of those who come later that still go by the shares
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    name: str
+    share: int  # percent
+    steps: tuple[Step, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Split(StepBase):
+    """Members part by a stable hash. The shares add to 100."""
+
+    ways: tuple[Way, ...]
+    winner: WinnerRule | None = None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Update(StepBase):
     """`set` fields, `add` to number fields, add and remove tags. Idempotent per enrolment, step and visit."""
@@ -290,6 +341,23 @@ class Notify(StepBase):
     copy_to: tuple[str, ...] = ()
 
 
+class OnFail(StrEnum):
+    """What becomes of a run whose call has failed for good."""
+
+    RETRY = "retry"  # keep trying for a day, then exit
+    CONTINUE = "continue"
+    EXIT = "exit"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Webhook(StepBase):
+    """Calls a system of the business, and waits until the call has succeeded or is given up."""
+
+    name: str  # in `webhooks` of the catalog, and of the config
+    values: Mapping[str, Words]  # `with`
+    on_fail: OnFail = OnFail.RETRY
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Enroll(StepBase):
     journey: str
@@ -297,11 +365,19 @@ class Enroll(StepBase):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Goto(StepBase):
+    """On to another step; back to an earlier one only so many times for each run."""
+
+    target: str  # a step's id
+    at_most: int | None = None  # then the run passes on
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Exit(StepBase):
     reason: str
 
 
-Step = Send | Ask | Wait | WaitFor | Branch | Switch | Update | Notify | Enroll | Exit
+Step = Send | Ask | Wait | WaitFor | Branch | Switch | Split | Update | Notify | Webhook | Enroll | Goto | Exit
 
 
 def blocks_of(step: Step) -> tuple[tuple[str, tuple[Step, ...]], ...]:
@@ -314,6 +390,8 @@ def blocks_of(step: Step) -> tuple[tuple[str, tuple[Step, ...]], ...]:
         case Switch(cases=cases, no_answer=no_answer, otherwise=otherwise):
             named = tuple((case_name(case), case.steps) for case in cases)
             return (*named, ("no_answer", no_answer), ("else", otherwise))
+        case Split(ways=ways):
+            return tuple((way.name, way.steps) for way in ways)
         case _:
             return ()
 
@@ -324,6 +402,16 @@ def case_name(case: ScoreCase | OptionCase) -> str:
             return str(low) if low == high else f"{low}..{high}"
         case OptionCase(option):
             return option
+
+
+# --- edits ------------------------------------------------------------------------------------------------------
+
+
+class OnEdit(StrEnum):
+    """What a new version is to members on their way: they go on in it, or finish the version they are in."""
+
+    MOVE = "move"
+    PIN = "pin"
 
 
 # --- the whole --------------------------------------------------------------------------------------------------
@@ -344,6 +432,8 @@ class Journey:
     priority: int = 50
     topic: str = "marketing"
     channels: ChannelPolicy = ChannelPolicy()
+    on_edit: OnEdit = OnEdit.MOVE
+    moved_to: Mapping[str, str] = field(default_factory=dict)  # where members of removed steps go on
     per: str | None = None  # a key of the starting event: one run for each value
     draft: bool = False
     owner: str | None = None

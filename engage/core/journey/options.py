@@ -1,6 +1,6 @@
 """One mapping of a journey file, read by the words it may have.
 
-On creation it reports what does not belong: unknown words, words of a later version, words without a value. Then each
+On creation it reports what does not belong: unknown words, words without a value. Then each
 option is read once, by the reader for its kind of value.
 """
 
@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TypeVar
 
-from engage.core.journey import mistakes
+from engage.core.journey import keyboard, mistakes
 from engage.core.journey.nodes import Entry, Node, Scalar, Table
+from engage.core.journey.vocabulary import nearest
 from engage.core.problem import Problem, Said, Span
 
 T = TypeVar("T")
@@ -18,22 +19,28 @@ T = TypeVar("T")
 
 class Options:
     def __init__(
-        self, table: Table, allowed: tuple[str, ...], place: Said, problems: list[Problem], later: tuple[str, ...] = ()
+        self,
+        table: Table,
+        allowed: tuple[str, ...],
+        place: Said,
+        problems: list[Problem],
+        belongs: Callable[[str], Said | None] = lambda _: None,
     ) -> None:
+        """`belongs`: where else a word belongs that is no option here."""
         self.problems = problems
         self.span = table.span
         self._entries: dict[str, Entry] = {}
         for entry in table.entries:
             word = entry.key.text
-            if word in later:
-                problems.append(mistakes.later(entry.key.span, word))
-            elif word not in allowed:
-                problems.append(mistakes.unknown_option(entry.key.span, word, place, allowed))
+            if word not in allowed:
+                problems.append(mistakes.unknown_option(entry.key.span, word, place, allowed, belongs(word)))
             elif is_empty(entry.value):
                 problems.append(mistakes.no_value(entry.key.span, word))
             else:
                 self._entries[word] = entry
-        self._present = frozenset(entry.key.text for entry in table.entries)
+        # A misspelt word is there, in a way: nobody needs to hear that it is missing as well.
+        words = (entry.key.text for entry in table.entries)
+        self._present = frozenset(word if word in allowed else nearest(word, allowed) for word in words)
 
     def __contains__(self, word: str) -> bool:
         return word in self._entries
@@ -64,6 +71,9 @@ def read_table(node: Node, what: Said, problems: list[Problem], example: str) ->
     """The node as a mapping. `example` is shown when it is something else."""
     if isinstance(node, Table):
         return node
+    if isinstance(node, Scalar) and not node.style and (glued := keyboard.glued_pair(node.text, node.span)):
+        problems.append(glued.problem)
+        return None
     problems.append(
         mistakes.wrong_shape(
             node.span, what, Said("a mapping", "一组“键: 值”"), Said(f"write {example}", f"请写 {example}")

@@ -20,6 +20,7 @@ class Program:
         self._steps: dict[str, Step] = {}
         self._after: dict[str, str | None] = {}
         self._index(journey.steps, None)
+        self._place = {step_id: place for place, step_id in enumerate(self._steps)}
         self.first: str | None = journey.steps[0].id if journey.steps else None
         self.asks: Mapping[str, Ask] = MappingProxyType(
             {step.id: step for step in self._steps.values() if isinstance(step, Ask)}
@@ -41,6 +42,10 @@ class Program:
     def enter(self, block_steps: tuple[Step, ...], parent_id: str) -> str | None:
         """The first step of a block nested in `parent_id`; if the block is empty, what follows the parent."""
         return block_steps[0].id if block_steps else self._after[parent_id]
+
+    def is_behind(self, step_id: str, here: str) -> bool:
+        """Whether going from `here` to that step is going back. Raises KeyError for an unknown id."""
+        return self._place[step_id] <= self._place[here]
 
     def _index(self, steps: tuple[Step, ...], end: str | None) -> None:
         for position, step in enumerate(steps):

@@ -6,22 +6,36 @@ what could not be read is missing from it or met by nobody. It must never run.
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import PurePath
 
 from engage.core.catalog import Catalog
 from engage.core.condition import Condition
-from engage.core.journey import actions, misfits, mistakes, scalars, steps, switching
+from engage.core.journey import actions, misfits, mistakes, scalars, splitting, steps, switching
 from engage.core.journey.catalog import read_catalog
 from engage.core.journey.channel_policy import read_channels
 from engage.core.journey.conditions import NOBODY, Scope, condition_option, read_condition
+from engage.core.journey.editing import read_moved_to, read_on_edit
 from engage.core.journey.ids import StepIds, name_steps
-from engage.core.journey.model import ChannelPolicy, Journey, Manual, OnDate, OnSchedule, Reentry, Start, Step
+from engage.core.journey.impossible import always_with
+from engage.core.journey.model import (
+    ChannelPolicy,
+    ExitOnCondition,
+    Journey,
+    Manual,
+    OnDate,
+    OnEdit,
+    OnSchedule,
+    Reentry,
+    Start,
+    Step,
+)
 from engage.core.journey.nodes import Listing, Node, Scalar, Table, read_nodes
 from engage.core.journey.options import Options, read_table
 from engage.core.journey.starts import read_exits, read_goal, read_per, read_reentry, read_start, start_scope
 from engage.core.journey.steps import StepKind, StepReader, asked_in
-from engage.core.journey.vocabulary import JOURNEY_KEYS, LATER_JOURNEY_KEYS
+from engage.core.journey.vocabulary import JOURNEY_KEYS, VERBS
 from engage.core.problem import Problem, Said, Severity
 
 __all__ = ["read_catalog", "read_journey"]
@@ -36,9 +50,12 @@ _KINDS: dict[str, StepKind] = {
     "if": steps.read_if,
     "branch": steps.read_branch,
     "switch": switching.read_switch,
+    "split": splitting.read_split,
     "update": actions.read_update,
     "notify": actions.read_notify,
+    "webhook": actions.read_webhook,
     "enroll": actions.read_enroll,
+    "goto": steps.read_goto,
     "exit": steps.read_exit,
 }
 
@@ -50,11 +67,11 @@ def read_journey(source: str, file: str, catalog: Catalog) -> tuple[Journey | No
     if node is not None:
         table = read_table(node, Said("a journey file", "旅程文件"), problems, "journey: …")
     if table is None:
-        return None, in_order(problems)
+        return None, mistakes.in_order(problems)
     journey = _Reading(table, file, catalog, problems).journey()
     if any(problem.severity is Severity.ERROR for problem in problems):
         journey = replace(journey, draft=True)
-    return journey, in_order(problems)
+    return journey, mistakes.in_order(problems)
 
 
 class _Reading:
@@ -62,22 +79,24 @@ class _Reading:
 
     def __init__(self, table: Table, file: str, catalog: Catalog, problems: list[Problem]) -> None:
         place = Said("this journey", "这个旅程里")
-        self._options = Options(table, JOURNEY_KEYS, place, problems, LATER_JOURNEY_KEYS)
+        self._options = Options(table, JOURNEY_KEYS, place, problems, _belongs_to_a_step)
         self._top = table.entries[0].key.span if table.entries else table.span
         self._id = PurePath(file).stem
         self._catalog = catalog
         self._problems = problems
+        self._stray_steps = any(entry.key.text in VERBS for entry in table.entries)  # each is told at its place
+        self._step_ids: frozenset[str] = frozenset()  # known once the steps are read
 
     def journey(self) -> Journey:
         options = self._options
-        for key in ("journey", "start", "steps"):
+        for key in ("journey", "start", *(() if self._stray_steps else ("steps",))):
             options.require(key, self._top)
         self._check_id()
         start = self._start()
         entry_scope = start_scope(start, self._scope(), self._catalog)
         steps = self._steps(entry_scope)
         run_scope = replace(entry_scope, in_run=True, asked=asked_in(steps))
-        return Journey(
+        journey = Journey(
             id=self._id,
             title=options.read("journey", lambda node, problems: scalars.text(node, problems, limit=200)) or self._id,
             start=start or Manual(),
@@ -92,10 +111,27 @@ class _Reading:
             topic=self._topic(),
             channels=options.read("channels", read_channels) or ChannelPolicy(),
             per=options.read("per", lambda node, problems: read_per(node, start, self._catalog, problems)),
+            on_edit=options.read("on_edit", read_on_edit) or OnEdit.MOVE,
+            moved_to=options.read("moved_to", self._moved_to) or {},
             draft=bool(options.read("draft", scalars.yes_no)),
             owner=options.read("owner", scalars.text),
             note=options.read("note", scalars.text),
         )
+        self._problems.extend(self._who_is_left(journey))
+        return journey
+
+    def _who_is_left(self, journey: Journey) -> Iterator[Problem]:
+        """Nobody enters, stays or is written to: each line may be right by itself."""
+        if journey.holdout == 100:
+            node = self._options.node("holdout")
+            yield misfits.nobody_is_written_to(node.span if node else self._top)
+        if journey.audience is None:
+            return
+        if journey.exclude is not None and always_with(journey.audience, journey.exclude):
+            yield misfits.everyone_excluded(self._options.key_span("exclude"))
+        for rule in journey.exit_if:
+            if isinstance(rule, ExitOnCondition) and always_with(journey.audience, rule.condition):
+                yield misfits.everyone_leaves_at_once(self._options.key_span("exit_if"))
 
     def _check_id(self) -> None:
         if not scalars.NAME.fullmatch(self._id):
@@ -128,8 +164,12 @@ class _Reading:
             wanted = Said("at least one step", "至少一个步骤")
             self._problems.append(mistakes.wrong_shape(node.span, mistakes.word("steps"), wanted))
         ids = name_steps(node, self._problems) if isinstance(node, Listing) else StepIds({}, ())
+        self._step_ids = frozenset(ids.of.values())
         scope = replace(scope, in_run=True, asked_later=frozenset(ids.asks))
         return StepReader(_KINDS, self._catalog, ids, self._problems).read(node, scope)
+
+    def _moved_to(self, node: Node, problems: list[Problem]) -> Mapping[str, str]:
+        return read_moved_to(node, self._step_ids, problems)
 
     def _priority(self) -> int:
         priority = self._options.read("priority", scalars.priority)
@@ -140,6 +180,19 @@ class _Reading:
             self._problems.append(misfits.unknown("topic", self._top, DEFAULT_TOPIC, self._catalog.topics))
         topic = self._options.read("topic", lambda node, problems: actions.read_topic(node, self._catalog, problems))
         return topic or DEFAULT_TOPIC
+
+
+def _belongs_to_a_step(word: str) -> Said | None:
+    """A word of a step that stands too far to the left."""
+    if word in VERBS:
+        return Said(f"a step goes under `steps:`, as  - {word}: …", f"步骤写在 `steps:` 下面：  - {word}: …")
+    verbs = mistakes.listed(f"`{verb}`" for verb, own in VERBS.items() if word in own)
+    if not verbs:
+        return None
+    return Said(
+        f"it belongs to a step ({verbs}): indent it as far as its verb",
+        f"它属于步骤（{verbs}）：请缩进到和动词左对齐",
+    )
 
 
 def _audience(node: Node, scope: Scope, problems: list[Problem]) -> Condition | None:
@@ -162,8 +215,3 @@ def segment_of(catalog: Catalog, found: Scalar, problems: list[Problem]) -> Cond
     if condition is None:
         problems.append(misfits.unknown("segment", found.span, found.text, catalog.segments))
     return condition
-
-
-def in_order(problems: list[Problem]) -> list[Problem]:
-    """By place; the same mistake at the same place is said once."""
-    return sorted(dict.fromkeys(problems), key=lambda problem: (problem.span, problem.code))

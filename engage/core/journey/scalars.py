@@ -7,7 +7,6 @@ full-width characters of a Chinese keyboard are understood, so that the rest of 
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Callable
 from datetime import datetime, time, timedelta
 from decimal import Decimal
@@ -15,10 +14,9 @@ from enum import StrEnum
 from typing import TypeVar
 
 from engage.core.duration import parse_duration, parse_time
-from engage.core.journey import mistakes
+from engage.core.journey import guesses, mistakes, slips
 from engage.core.journey.model import Words
 from engage.core.journey.nodes import Listing, Node, Scalar
-from engage.core.journey.vocabulary import nearest
 from engage.core.problem import Problem, Said
 from engage.core.timing import DaySet, For, ForWorkdays, UntilDays, UntilEntryDay, UntilField, UntilMoment, WaitSpec
 
@@ -87,16 +85,12 @@ def name(node: Node, what: Said, problems: Problems) -> Scalar | None:
 # --- values with a grammar --------------------------------------------------------------------------------------
 
 
-def half_width(words: str) -> str:
-    return unicodedata.normalize("NFKC", words).strip()
-
-
 def _read(found: Scalar, parse: Callable[[str], T], problems: Problems) -> T | None:
     """Parse the half-width form, and say so where the author's differs. None: not such a value; nothing is said."""
-    spelt = half_width(found.text[:200])
+    spelt = slips.half_width(found.text[:200])
     value = parse(spelt)
     if value is not None and spelt != found.text.strip():
-        problems.append(mistakes.full_width_text(found.span, spelt))
+        problems.append(slips.full_width_text(found.span, spelt))
     return value
 
 
@@ -106,7 +100,7 @@ def duration(node: Node, problems: Problems, *, zero: bool = False) -> timedelta
         return None
     period = _read(found, bounded_duration, problems)
     if period is None:
-        problems.append(mistakes.not_a_duration(found.span, found.text, guess_duration(found.text)))
+        problems.append(mistakes.not_a_duration(found.span, found.text, guesses.duration(found.text)))
     elif period > LONGEST or (period == timedelta(0) and not zero):
         problems.append(mistakes.out_of_range(found.span, found.text, "1m", "20 years"))
         return None
@@ -118,36 +112,13 @@ def bounded_duration(spelt: str) -> timedelta | None:
     return parse_duration(spelt) if spelt.isascii() and len(spelt) <= 40 else None
 
 
-_UNIT_WORDS = {
-    "w": ("w", "wk", "wks", "week", "weeks", "周", "个星期", "星期", "礼拜"),
-    "d": ("d", "day", "days", "天", "日"),
-    "h": ("h", "hr", "hrs", "hour", "hours", "小时", "个小时", "钟头"),
-    "m": ("m", "min", "mins", "minute", "minutes", "分钟", "分"),
-}
-_UNIT_OF = {word: unit for unit, spellings in _UNIT_WORDS.items() for word in spellings}
-_CHINESE_NUMBERS = {"两": 2, **{digit: value for value, digit in enumerate("一二三四五六七八九十", start=1)}}
-_LOOSE_DURATION = re.compile(
-    r"([0-9]{1,5}|[一两二三四五六七八九十])\s*个?\s*([A-Za-z]+|[周天日分]钟?|星期|礼拜|小时|钟头)"
-)
-
-
-def guess_duration(text: str) -> str | None:
-    """What `3 days` or `5天` would be in this language."""
-    match = _LOOSE_DURATION.fullmatch(half_width(text[:40]).lower())
-    unit = _UNIT_OF.get(match[2]) if match else None
-    if match is None or unit is None:
-        return None
-    number = _CHINESE_NUMBERS.get(match[1], match[1])
-    return f"{number}{unit}"
-
-
 def time_of_day(node: Node, problems: Problems) -> time | None:
     found = scalar(node, THIS, problems, Said("a time of day", "一天中的时间"))
     if found is None:
         return None
     at = _read(found, parse_clock, problems)
     if at is None:
-        problems.append(mistakes.not_a_time(found.span, found.text, _guess_time(found.text)))
+        problems.append(mistakes.not_a_time(found.span, found.text, guesses.time_of_day(found.text)))
     return at
 
 
@@ -155,53 +126,59 @@ def parse_clock(spelt: str) -> time | None:
     return parse_time(spelt) if spelt.isascii() else None
 
 
-_LOOSE_TIME = re.compile(r"([0-9]{1,2})\s*(?:[点时.h]\s*([0-9]{1,2})?分?|(am|pm))?")
-
-
-def _guess_time(text: str) -> str | None:
-    match = _LOOSE_TIME.fullmatch(half_width(text[:20]).lower())
-    if match is None:
-        return None
-    hour = int(match[1]) % 12 + 12 if match[3] == "pm" else int(match[1])
-    guess = f"{hour:02}:{int(match[2] or 0):02}"
-    return guess if parse_time(guess) else None
-
-
-def percent(node: Node, problems: Problems) -> int | None:
+def percent(node: Node, problems: Problems, *, low: int = 0, high: int = 100) -> int | None:
     def parse(spelt: str) -> int | None:
         return int(spelt[:-1]) if spelt.endswith("%") and _WHOLE.fullmatch(spelt[:-1]) else None
 
-    return _bounded_whole(node, problems, parse, Said("a percentage", "百分比"), "10%", 100)
+    kind = Said("a percentage", "百分比")
+    return _bounded_whole(node, problems, parse, guesses.percent, kind, "10%", high, low)
 
 
 def priority(node: Node, problems: Problems) -> int | None:
-    def parse(spelt: str) -> int | None:
-        return int(spelt) if _WHOLE.fullmatch(spelt) else None
+    return _bounded_whole(node, problems, _parse_whole, guesses.whole, Said("a priority", "优先级"), "50", 100)
 
-    return _bounded_whole(node, problems, parse, Said("a priority", "优先级"), "50", 100)
+
+def count(node: Node, problems: Problems, high: int) -> int | None:
+    """How many: from 1 on."""
+    return _bounded_whole(node, problems, _parse_whole, guesses.whole, Said("a whole number", "整数"), "1", high, low=1)
+
+
+def _parse_whole(spelt: str) -> int | None:
+    return int(spelt) if _WHOLE.fullmatch(spelt) else None
 
 
 def _bounded_whole(
-    node: Node, problems: Problems, parse: Callable[[str], int | None], kind: Said, example: str, high: int
+    node: Node,
+    problems: Problems,
+    parse: Callable[[str], int | None],
+    guess: Callable[[str], str | None],
+    kind: Said,
+    example: str,
+    high: int,
+    low: int = 0,
 ) -> int | None:
     found = scalar(node, THIS, problems, kind)
     if found is None:
         return None
     number = _read(found, parse, problems)
     if number is None:
-        problems.append(mistakes.not_a_number(found.span, found.text, kind, example))
-    elif number > high:
+        problems.append(mistakes.not_a_number(found.span, found.text, kind, guess(found.text), example))
+    elif not low <= number <= high:
         sign = "%" if example.endswith("%") else ""
-        problems.append(mistakes.out_of_range(found.span, found.text, f"0{sign}", f"{high}{sign}"))
+        problems.append(mistakes.out_of_range(found.span, found.text, f"{low}{sign}", f"{high}{sign}"))
         return None
     return number
 
 
 _YES_NO = {"yes": True, "true": True, "no": False, "false": False}
 _YES_NO_GUESS = {
-    **dict.fromkeys(("是", "y", "on", "1"), "yes"),
-    **dict.fromkeys(("否", "不", "n", "off", "0"), "no"),
+    **dict.fromkeys(("是", "对", "y", "on", "1"), "yes"),
+    **dict.fromkeys(("否", "不", "n", "off", "0", "null", "~", "none"), "no"),
 }
+
+
+def guess_yes_no(text: str) -> str | None:
+    return _YES_NO_GUESS.get(text.strip().lower())
 
 
 def parse_yes_no(spelt: str) -> bool | None:
@@ -214,7 +191,7 @@ def yes_no(node: Node, problems: Problems) -> bool | None:
         return None
     value = _read(found, parse_yes_no, problems)
     if value is None:
-        problems.append(mistakes.not_yes_or_no(found.span, found.text, _YES_NO_GUESS.get(found.text.strip().lower())))
+        problems.append(mistakes.not_yes_or_no(found.span, found.text, guess_yes_no(found.text)))
     return value
 
 
@@ -324,25 +301,13 @@ def wait(node: Node, problems: Problems) -> WaitSpec | None:
         return None
     spec = _read(found, parse_wait, problems)
     if spec is None:
-        problems.append(mistakes.not_a_wait(found.span, found.text, guess_wait(found.text)))
+        problems.append(mistakes.not_a_wait(found.span, found.text, guesses.wait(found.text, _is_plain_wait)))
     return spec
 
 
-_WAIT_WORDS = ["until", "at", "workday", "workdays", *(day.value for day in DaySet)]
-
-
-def guess_wait(text: str) -> str | None:
-    """The wait that was probably meant: each word replaced by the nearest one that a wait may have."""
-    spelt = half_width(text[:60]).lower()
-    if (whole := guess_duration(spelt)) is not None:
-        return whole
-    parts = [part if part[:1].isdigit() else nearest(part, _WAIT_WORDS) or part for part in spelt.split()]
-    words = " ".join(parts)
-    with_at = " at ".join(words.rsplit(" ", 1))  # `3d 10:00`
-    for guess in (words, words.replace("workdays ", "workday "), with_at, f"until {words}"):
-        if parse_wait(guess) and not isinstance(parse_wait(guess), UntilField):
-            return guess
-    return None
+def _is_plain_wait(spelt: str) -> bool:
+    """A field that happens to be called like a misspelt word is no guess."""
+    return not isinstance(parse_wait(spelt), UntilField | None)
 
 
 def day_offset(node: Node, problems: Problems) -> timedelta | None:
@@ -352,8 +317,9 @@ def day_offset(node: Node, problems: Problems) -> timedelta | None:
         return None
     period = _read(found, _parse_day_offset, problems)
     if period is None:
-        guess = guess_duration(found.text.lstrip("+-"))
-        problems.append(mistakes.not_a_duration(found.span, found.text, guess or "-3d"))
+        sign = "-" if slips.half_width(found.text[:1]) == "-" else ""
+        guess = guesses.whole_days(found.text.lstrip("+-－"))
+        problems.append(mistakes.not_a_duration(found.span, found.text, guess and f"{sign}{guess}", example="-3d"))
     return period
 
 

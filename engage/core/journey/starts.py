@@ -11,10 +11,13 @@ from typing import TypeVar
 
 from engage.core.catalog import Catalog
 from engage.core.condition import Condition, ValueType
-from engage.core.journey import misfits, mistakes, scalars
+from engage.core.cron import CronDays
+from engage.core.journey import guesses, misfits, mistakes, scalars, slips
 from engage.core.journey.conditions import Scope, condition_option, read_condition, read_event_name
+from engage.core.journey.cron import is_cron, read_cron
 from engage.core.journey.model import (
     CalendarChoice,
+    DayOfMonth,
     ExitOnCondition,
     ExitOnEvent,
     ExitRule,
@@ -51,6 +54,9 @@ _DATE_PAYLOAD = {"calendar": ValueType.TEXT, "lunar_text": ValueType.TEXT, "age"
 def read_start(node: Node, scope: Scope, problems: list[Problem]) -> Start | None:
     if isinstance(node, Scalar) and node.text == "manual":
         return Manual()
+    if isinstance(node, Scalar):
+        problems.append(_one_word(node, scope))
+        return None
     kind = next((kind for kind in _KINDS if isinstance(node, Table) and node.entry(kind)), None)
     match kind, node:
         case "event", Table():
@@ -69,19 +75,39 @@ def read_start(node: Node, scope: Scope, problems: list[Problem]) -> Start | Non
     return None
 
 
+def _one_word(found: Scalar, scope: Scope) -> Problem:
+    """`start: order_paid`: what the one word may be the name of."""
+    what = Said("a way to start", "开始的方式")
+    meant = f"{{ event: {found.text} }}" if found.text in scope.events else None
+    forms = ("manual", "{ event: … }", "{ segment: … }", "{ date: … }", "{ every: … }")
+    return mistakes.not_one_of(found.span, found.text, what, forms, meant)
+
+
 def _place(word: str) -> Said:
     return Said(f"`{word}`", f"`{word}` 里")
 
 
+def _one_start(word: str) -> Said | None:
+    """Of a second start beside the first."""
+    return (
+        Said(
+            "a journey has one start; who may enter is said in `audience`",
+            "一个旅程只有一种开始方式；谁可以进入，请写在 `audience` 里",
+        )
+        if word in _KINDS
+        else None
+    )
+
+
 def _on_event(node: Table, scope: Scope, problems: list[Problem]) -> Start | None:
-    options = Options(node, ("event", "where"), _place("start"), problems)
+    options = Options(node, ("event", "where"), _place("start"), problems, _one_start)
     event = read_event(options, scope)
     where = read_where(options, (event,) if event else (), scope)
     return OnEvent(event, where) if event else None
 
 
 def _on_segment(node: Table, scope: Scope, problems: list[Problem]) -> Start | None:
-    options = Options(node, ("segment",), _place("start"), problems)
+    options = Options(node, ("segment",), _place("start"), problems, _one_start)
     found = options.read("segment", lambda node, problems: scalars.scalar(node, mistakes.word("segment"), problems))
     return OnSegment(found.text) if found and scope.segment(found, problems) else None
 
@@ -133,33 +159,48 @@ def _yearly_field(node: Node, scope: Scope, problems: list[Problem]) -> str | No
 def _on_schedule(node: Table, problems: list[Problem]) -> Start | None:
     options = Options(node, ("every", "at", "catch_up"), _place("start"), problems)
     every = options.node("every")
-    if isinstance(every, Scalar) and every.text.split()[:1] == ["cron"]:
-        problems.append(mistakes.later(every.span, "every: cron"))
-        return None
+    with_cron = isinstance(every, Scalar) and is_cron(every.text)
+    when = _by_cron(options) if with_cron else _by_days(node, options)
+    catch_up = options.read("catch_up", scalars.duration) or timedelta(hours=12)
+    return OnSchedule(*when, catch_up) if when else None
+
+
+_When = tuple[DaySet | DayOfMonth | CronDays, tuple[time, ...]]
+
+
+def _by_days(node: Table, options: Options) -> _When | None:
     options.require(
         "at", _key_span(node, "every"), Said("the time of day, e.g. at: 10:00", "一天中的时间，例如 at: 10:00")
     )
-    days = options.read("every", _days)
+    every = options.node("every")
+    days = _days(every, options.problems) if every is not None else None
     at = options.read("at", scalars.time_of_day)
-    catch_up = options.read("catch_up", scalars.duration) or timedelta(hours=12)
-    return OnSchedule(days[0], at, days[1], catch_up) if days and at is not None else None
+    return (days, (at,)) if days and at is not None else None
 
 
-def _days(node: Node, problems: list[Problem]) -> tuple[DaySet, int | None] | None:
-    """The days, and the day of the month for `month 1`."""
+def _by_cron(options: Options) -> _When | None:
+    if "at" in options:
+        said = Said("a cron line says the time of day itself", "cron 里已经写了时间")
+        help = Said("remove `at`; its first two fields are minute and hour", "请删掉 `at`，cron 的前两段就是分钟和小时")
+        options.problems.append(mistakes.contradiction(options.key_span("at"), said, help))
+    return options.read("every", lambda node, problems: read_cron(node, problems) if isinstance(node, Scalar) else None)
+
+
+def _days(node: Node, problems: list[Problem]) -> DaySet | DayOfMonth | None:
     found = scalars.scalar(node, mistakes.word("every"), problems)
     if found is None:
         return None
-    month, _, day = scalars.half_width(found.text[:40]).partition(" ")
+    month, _, day = slips.half_width(found.text[:40]).partition(" ")
     if month == "month" and day.isascii() and day.isdigit():
         if 1 <= int(day) <= 31:
-            return DaySet.DAY, int(day)
+            return DayOfMonth(int(day))
         problems.append(mistakes.out_of_range(found.span, found.text, "month 1", "month 31"))
         return None
     if found.text in set(DaySet):
-        return DaySet(found.text), None
-    words = (*(day.value for day in DaySet), "month 1")
-    problems.append(mistakes.not_one_of(found.span, found.text, _a_value("every"), words))
+        return DaySet(found.text)
+    words = (*(day.value for day in DaySet), "month 1", 'cron "0 10 * * 1"')
+    meant = guesses.day_set(found.text)
+    problems.append(mistakes.not_one_of(found.span, found.text, _a_value("every"), words, meant))
     return None
 
 
@@ -210,7 +251,8 @@ def read_per(node: Node, start: Start | None, catalog: Catalog, problems: list[P
     origin, _, key = found.text.partition(".")
     if origin != "event" or not key:
         wanted = Said("a key of the starting event: event.<key>", "开始事件的键：event.<键>")
-        problems.append(mistakes.wrong_shape(found.span, mistakes.word("per"), wanted))
+        help = Said(f"write event.{found.text}", f"请写 event.{found.text}") if not origin or not key else None
+        problems.append(mistakes.wrong_shape(found.span, mistakes.word("per"), wanted, help))
         return None
     if isinstance(start, OnEvent):
         payload = catalog.events[start.event].payload
@@ -227,7 +269,7 @@ def read_reentry(node: Node, problems: list[Problem]) -> Reentry | None:
     found = scalars.scalar(node, mistakes.word("reentry"), problems)
     if found is None:
         return None
-    first, _, period = scalars.half_width(found.text[:60]).partition(" ")
+    first, _, period = slips.half_width(found.text[:60]).partition(" ")
     if found.text == "never":
         return Reentry(never=True)
     if found.text == "always":
@@ -237,8 +279,17 @@ def read_reentry(node: Node, problems: list[Problem]) -> Reentry | None:
         after = scalars.duration(Scalar(period, found.part(start, start + len(period))), problems)
         return Reentry(after=after) if after else None
     words = ("never", "always", "after 90d")
-    problems.append(mistakes.not_one_of(found.span, found.text, _a_value("reentry"), words))
+    problems.append(mistakes.not_one_of(found.span, found.text, _a_value("reentry"), words, _meant_reentry(found.text)))
     return None
+
+
+def _meant_reentry(text: str) -> str | None:
+    """`no`, `yes`, `90d`."""
+    period = guesses.duration(text) or (text if scalars.bounded_duration(text) else None)
+    if period:
+        return f"after {period}"
+    truth = scalars.parse_yes_no(text)
+    return None if truth is None else "always" if truth else "never"
 
 
 # --- exit_if, goal ----------------------------------------------------------------------------------------------
@@ -254,7 +305,7 @@ def read_exits(node: Node, scope: Scope, problems: list[Problem]) -> tuple[ExitR
 def _exit(node: Node, scope: Scope, problems: list[Problem]) -> ExitRule | None:
     if not isinstance(node, Table):
         wanted = Said("a condition, { event: … }, or a list of them", "条件、{ event: … }，或它们的列表")
-        problems.append(mistakes.wrong_shape(node.span, mistakes.word("exit_if"), wanted))
+        problems.append(mistakes.wrong_shape(node.span, mistakes.word("exit_if"), wanted, _as_event(node)))
         return None
     if node.entry("event") is None:
         return ExitOnCondition(read_condition(node, replace(scope, in_run=True), problems))
@@ -264,15 +315,17 @@ def _exit(node: Node, scope: Scope, problems: list[Problem]) -> ExitRule | None:
     return ExitOnEvent(event, where) if event else None
 
 
+def _as_event(node: Node) -> Said | None:
+    """`order_paid` alone."""
+    return (
+        Said(f"write {{ event: {node.text} }}", f"请写 {{ event: {node.text} }}") if isinstance(node, Scalar) else None
+    )
+
+
 def read_goal(node: Node, scope: Scope, problems: list[Problem]) -> Goal | None:
     if not isinstance(node, Table):
-        help = (
-            Said(f"write {{ event: {node.text} }}", f"请写 {{ event: {node.text} }}")
-            if isinstance(node, Scalar)
-            else None
-        )
         wanted = Said("a mapping", "一组“键: 值”")
-        problems.append(mistakes.wrong_shape(node.span, mistakes.word("goal"), wanted, help))
+        problems.append(mistakes.wrong_shape(node.span, mistakes.word("goal"), wanted, _as_event(node)))
         return None
     options = Options(node, ("event", "where", "within", "count_from", "then"), _place("goal"), problems)
     options.require("event", node.entries[0].key.span if node.entries else node.span)

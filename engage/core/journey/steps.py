@@ -1,29 +1,31 @@
 """Steps: one verb each, options beside it. Lists of steps nest only where a choice is made.
 
-This module walks the lists and reads what moves a run about (wait, wait_for, if, branch, switch, exit); `actions` reads
-what is done for the member (send, ask, update, notify, enroll).
+This module walks the lists and reads what moves a run about (wait, wait_for, if, branch, goto, exit; `switching` and
+`splitting` have modules of their own); `actions` reads what is done for the member.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import TypedDict
 
 from engage.core.catalog import Catalog
 from engage.core.condition import Condition, ValueType
-from engage.core.journey import misfits, mistakes, scalars
+from engage.core.journey import keyboard, misfits, mistakes, scalars
 from engage.core.journey.conditions import NOBODY, Asked, Scope, condition_option, read_event_name
+from engage.core.journey.editing import read_was
 from engage.core.journey.ids import StepIds, verb_of
-from engage.core.journey.model import Arm, Ask, Branch, Exit, Since, Step, Wait, WaitFor, blocks_of
+from engage.core.journey.model import Arm, Ask, Branch, Exit, Goto, Since, Step, Wait, WaitFor, blocks_of
 from engage.core.journey.nodes import Entry, Listing, Node, Scalar, Table
 from engage.core.journey.options import Options, is_empty
 from engage.core.journey.starts import read_where
-from engage.core.journey.vocabulary import LATER_OPTIONS, LATER_STEP_OPTIONS, LATER_VERBS, STEP_OPTIONS, VERBS
+from engage.core.journey.vocabulary import STEP_OPTIONS, VERBS
 from engage.core.problem import Problem, Said, Span
 from engage.core.timing import UntilField, WaitSpec
 
 _BLOCK = Said("a list of steps", "一列步骤")
+MOST_JUMPS = 1000  # a slip of the keyboard otherwise
 
 
 class Common(TypedDict):
@@ -31,6 +33,7 @@ class Common(TypedDict):
 
     id: str
     span: Span
+    was: tuple[str, ...]
     label: str | None
     only_if: Condition | None
 
@@ -46,6 +49,7 @@ class Here:
     catalog: Catalog
     problems: list[Problem]
     block: Callable[[Node | None], tuple[Step, ...]]  # reads a nested list of steps
+    step_ids: Collection[str]  # of the whole journey
 
     @property
     def verb_span(self) -> Span:
@@ -93,13 +97,9 @@ class StepReader:
             self._problems.append(_without_verb(node))
             return None
         word = verb.key.text
-        if word in LATER_VERBS:
-            self._problems.append(mistakes.later(verb.key.span, word))
-            return None
         own = (*STEP_OPTIONS, word, *VERBS[word])
-        later = (*LATER_STEP_OPTIONS, *LATER_OPTIONS.get(word, ()))
         place = Said(f"this `{word}` step", f"这个 `{word}` 步骤里")
-        options = Options(self._without_other_verbs(node, verb), own, place, self._problems, later)
+        options = Options(self._without_other_verbs(node, verb), own, place, self._problems, _belongs_to_another)
         here = Here(
             verb=verb,
             options=options,
@@ -108,6 +108,7 @@ class StepReader:
             catalog=self._catalog,
             problems=self._problems,
             block=lambda block: self.read(block, scope),
+            step_ids=self._ids.of.values(),
         )
         return self._kinds[word](here)
 
@@ -119,7 +120,7 @@ class StepReader:
             if entry is verb:
                 if not is_empty(entry.value):  # an empty verb is reported by its reader
                     kept.append(entry)
-            elif word in VERBS or word in LATER_VERBS:
+            elif word in VERBS:
                 self._problems.append(mistakes.two_verbs(verb.key.span, verb.key.text, entry.key.span, word))
             else:
                 kept.append(entry)
@@ -130,27 +131,35 @@ class StepReader:
         return Common(
             id=self._ids.of.get(node.span, ""),
             span=verb.value.span if names_something else verb.key.span,
+            was=read_was(options, self._ids.of.values()),
             label=options.read("label", scalars.text),
             only_if=condition_option(options, "only_if", scope),
         )
+
+
+def _belongs_to_another(word: str) -> Said | None:
+    """An option of other verbs than the one it stands beside."""
+    if word == "fallback":
+        return Said("write channels: { try: auto, fallback: 1d }", "请写 channels: { try: auto, fallback: 1d }")
+    verbs = mistakes.listed(f"`{verb}`" for verb, own in VERBS.items() if word in own)
+    return Said(f"`{word}` is an option of {verbs}", f"`{word}` 是 {verbs} 的选项") if verbs else None
 
 
 def _without_verb(node: Node) -> Problem:
     verbs = tuple(VERBS)
     match node:
         case Scalar(text):
-            word, colon, rest = scalars.half_width(text[:80]).partition(":")
-            if colon and rest and word in verbs:  # `- send：welcome`, `- send:welcome`
-                return mistakes.full_width_text(node.span, f"{word}: {rest.strip()}")
+            if (glued := keyboard.glued_pair(text, node.span)) and glued.key in verbs:  # `- send：welcome`
+                return glued.problem
             return mistakes.step_needs_a_verb(node.span, text)
         case Table(entries) if entries:
             known = {*STEP_OPTIONS, *(option for own in VERBS.values() for option in own)}
             strange = next((entry.key for entry in entries if entry.key.text not in known), None)
             if strange:
                 return mistakes.unknown_verb(strange.span, strange.text, verbs)
-            return mistakes.step_needs_a_verb(entries[0].key.span, None)
+            return mistakes.step_needs_a_verb(entries[0].key.span, "")
         case _:
-            return mistakes.step_needs_a_verb(node.span, None)
+            return mistakes.step_needs_a_verb(node.span, "")
 
 
 def asked_in(steps: Iterable[Step]) -> dict[str, Asked]:
@@ -184,6 +193,8 @@ def _field_is_a_date(until: WaitSpec, found: Scalar, here: Here) -> bool:
     dates = [name for name, one in here.scope.fields.items() if one.type in (ValueType.DATE, ValueType.INSTANT)]
     if field is None:
         here.problems.append(misfits.unknown("field", span, until.field, dates))
+    elif field.type is ValueType.ANNIVERSARY:
+        here.problems.append(misfits.comes_every_year(span, field.name))
     elif field.name not in dates:
         here.problems.append(misfits.wrong_type(span, field.name, field.type, mistakes.listed(dates)))
     return field is not None and field.name in dates
@@ -264,6 +275,15 @@ def _arm(node: Node, number: int, count: int, here: Here) -> Arm | None:
     options.require("then", node.entries[0].key.span)
     condition = condition_option(options, "if", here.scope)
     return Arm(str(number), condition or NOBODY, here.block(options.node("then")))
+
+
+def read_goto(here: Here) -> Step | None:
+    """Which way the target lies is known only when all steps are: see `paths`."""
+    found = here.value(Said("the id of a step", "一个步骤的 id"))
+    if found and found.text not in here.step_ids:
+        here.problems.append(misfits.unknown("step", found.span, found.text, here.step_ids))
+    at_most = here.options.read("at_most", lambda node, problems: scalars.count(node, problems, MOST_JUMPS))
+    return Goto(**here.common, target=found.text, at_most=at_most) if found else None
 
 
 def read_exit(here: Here) -> Step | None:

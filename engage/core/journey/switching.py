@@ -10,9 +10,9 @@ from engage.core.journey.model import SCORE_RANGE, OptionCase, ScoreCase, Step, 
 from engage.core.journey.nodes import Entry, Scalar, Table
 from engage.core.journey.options import is_empty, read_table
 from engage.core.journey.steps import Here
-from engage.core.problem import Said
+from engage.core.problem import Mend, Said
 
-_DASHED = re.compile(r"(\d+)\s*[-–—~～至到]\s*(\d+)")  # dashes that people type
+_DASHED = re.compile(r"(\d+)\s*(?:[-–—~～至到.,，]|\.{3,})\s*(\d+)")  # dashes that people type
 _RESERVED = ("no_answer", "else")
 
 
@@ -60,7 +60,9 @@ def _cases(
             cases = _option_cases(entries, table, asked.options, blocks, here)
         case Survey.TEXT:
             why = Said("an open answer has no score", "开放回答没有分数")
-            here.problems.append(misfits.not_in_reach(here.verb_span, "switch", why))
+            test = f"if: {{ {_answer(here)}.comment: contains … }}"
+            help = Said(f"look at its words: {test}", f"请看它的文字：{test}")
+            here.problems.append(misfits.not_in_reach(here.verb_span, "switch", why, help))
             return ()
     if table.entry("no_answer") is None:
         here.problems.append(misfits.no_path_without_answer(here.verb_span))
@@ -99,7 +101,10 @@ def _scores(entry: Entry, lowest: int, highest: int, here: Here) -> tuple[int, i
     ends = (exact, exact) if exact is not None else scalars.number_range(key, here.problems)
     if ends is None or any(end is not None and end % 1 for end in ends):
         wanted = Said("scores like 0..6 or 7, `no_answer` or `else`", " 0..6 或 7 这样的分数、`no_answer` 或 `else`")
-        here.problems.append(mistakes.wrong_shape(key.span, Said("a case", "每一项"), wanted, _with_dots(key.text)))
+        meant = _with_dots(key.text)
+        help = Said(f"write {meant}", f"请写 {meant}") if meant else None
+        mend = Mend(key.span, meant) if meant else None
+        here.problems.append(mistakes.wrong_shape(key.span, Said("a case", "每一项"), wanted, help, mend))
         return None
     low = lowest if ends[0] is None else int(ends[0])
     high = highest if ends[1] is None else int(ends[1])
@@ -112,10 +117,10 @@ def _scores(entry: Entry, lowest: int, highest: int, here: Here) -> tuple[int, i
     return low, high
 
 
-def _with_dots(text: str) -> Said | None:
+def _with_dots(text: str) -> str | None:
     """`1-3`, `1~3` → `1..3`."""
     found = _DASHED.fullmatch(text)
-    return Said(f"write {found[1]}..{found[2]}", f"请写 {found[1]}..{found[2]}") if found else None
+    return f"{found[1]}..{found[2]}" if found else None
 
 
 def _no_gaps(missing: list[int], table: Table, survey: Survey, here: Here) -> None:

@@ -14,7 +14,7 @@ from channel_servers import Answer, Behaviour, HangUp, HttpProvider, MailServer,
 
 from engage.channels.staff import StaffMail, StaffRobot
 from engage.clock import VirtualClock
-from engage.config import Email, StaffWebhook
+from engage.config import Email, Webhook
 from engage.core.outcome import Accepted, Failure, Rejected, Unknown
 
 TASK = "[紧急] 王芳 NPS 3 分：包装破了"
@@ -24,9 +24,7 @@ TASK = "[紧急] 王芳 NPS 3 分：包装破了"
 def robot(format_: str, answer: Behaviour, secret: str | None = None) -> Iterator[tuple[StaffRobot, HttpProvider]]:
     with HttpProvider(lambda seen: answer) as server:
         url = f"{server.url}/robot/send?key=robot-key-canary"
-        made = StaffRobot(
-            StaffWebhook.model_validate({"url": url, "format": format_, "secret": secret}), VirtualClock(NOW)
-        )
+        made = StaffRobot(Webhook.model_validate({"url": url, "format": format_, "secret": secret}), VirtualClock(NOW))
         yield made, server
         made.close()
 
@@ -113,7 +111,7 @@ def test_a_robot_without_an_answer_is_unknown(behaviour: Behaviour) -> None:
     ],
 )
 def test_a_robot_that_cannot_be_reached(url: str, failure: Failure) -> None:
-    webhook = StaffWebhook.model_validate({"url": url.format(port=closed_port()), "format": "json"})
+    webhook = Webhook.model_validate({"url": url.format(port=closed_port()), "format": "json"})
     outcome = StaffRobot(webhook, VirtualClock(NOW)).send(TASK, 5.0)
     assert isinstance(outcome, Rejected)
     assert outcome.failure is failure

@@ -10,11 +10,11 @@ from typing import Any
 
 from sqlalchemy import Connection, Table, select
 
-from engage.core.advance import Purpose
 from engage.core.catalog import MEMBER_EVENTS, RESPONSE_EVENTS, Aggregate, Brand, Catalog, Computed, Event, Field
 from engage.core.condition import ValueType
 from engage.core.journey.model import Journey, Manual, OnEvent, Send
 from engage.core.problem import Span
+from engage.core.turn import Purpose
 from engage.store import dispatching, enrolling, events, members
 from engage.store.database import Database
 from engage.store.dispatching import Claimed, NewMessage

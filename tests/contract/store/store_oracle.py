@@ -1,12 +1,11 @@
-"""A plain Python reading of what conditions mean (journey-language §2, §11, §13), for the SQL to be held against.
+"""A plain Python reading of what conditions mean (docs/journeys.md, “Conditions”), for the SQL to be held against.
 
 Nothing here is shared with the store: a person is a bag of facts, and each kind of line is read as its sentence says.
-Spans of time are half open: `last 3d` is later than three days ago and not later than now.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -28,10 +27,12 @@ from engage.core.condition import (
     FieldValue,
     HasTag,
     InSegment,
+    InShare,
     Known,
     Not,
     OneOf,
     OverAgo,
+    RankValue,
     Subject,
     Test,
     Unknown,
@@ -62,11 +63,13 @@ class Person:
 
 @dataclass(frozen=True)
 class Reader:
-    """Reads conditions about people. `in_run`: there is a run whose answers and start can be looked at."""
+    """Reads conditions about people. `in_run`: there is a run whose answers and start can be looked at. `everybody`:
+    among whom ranks were worked out, at this very moment."""
 
     catalog: Catalog
     now: datetime
     in_run: bool = False
+    everybody: Sequence[Person] = ()
 
     def holds(self, condition: Condition, person: Person) -> bool:
         match condition:
@@ -82,6 +85,8 @@ class Reader:
                 return any(tag in person.tags for tag in tags)
             case Did():
                 return self._did(condition, person)
+            case Compare(RankValue(name), test):
+                return self._stands(name, test, person)
             case Compare(subject, test):
                 value, type = self._value(subject, person)
                 missing = value is None
@@ -98,6 +103,28 @@ class Reader:
             times += each.name == did.event and recent and begun and mine
         return did.at_least <= times and (did.at_most is None or times <= did.at_most)
 
+    def _stands(self, field: str, test: Test, person: Person) -> bool:
+        """In the top `p` percent are those of whom fewer than `p` percent of all ranked have more."""
+        value = self._ranked(field, person)
+        if isinstance(test, Unknown) or value is None:
+            return isinstance(test, Unknown) and value is None
+        others = [other for each in self.everybody if (other := self._ranked(field, each)) is not None]
+        better = sum(other > value for other in others)
+        match test:
+            case InShare(above, to):
+                beyond = above is None or better * 100 >= above * len(others)
+                return beyond and (to is None or better * 100 < to * len(others))
+            case _:
+                return True
+
+    def _ranked(self, field: str, person: Person) -> float | None:
+        """Ranked is who has a value on file, or anything that was counted."""
+        computed = self.catalog.fields[field].computed
+        if computed is None:
+            return person.values.get(field)
+        counted = self._counted(computed, person.happened)
+        return self._aggregate(computed, person.happened) if counted else None
+
     # --- values -------------------------------------------------------------------------------------------------
 
     def _value(self, subject: Subject, person: Person) -> tuple[Anything, ValueType]:
@@ -112,19 +139,26 @@ class Reader:
             case ContextValue(origin, key, type):
                 value = (person.event if origin == "event" else person.var).get(key) if self.in_run else None
                 return _from_json(value, type), type
+            case RankValue():
+                raise AssertionError("a rank is no value")
             case _:
                 assert_never(subject)
 
-    def _aggregate(self, computed: Computed, happened: Iterable[Happening]) -> Anything:
-        """A count or sum of nothing is 0; the first or last of nothing is missing."""
+    def _counted(self, computed: Computed, happened: Iterable[Happening]) -> list[Happening]:
         counted = [each for each in happened if each.name in computed.events]
         if computed.within is not None:
             counted = [each for each in counted if self.now - computed.within < each.at <= self.now]
+        return counted
+
+    def _aggregate(self, computed: Computed, happened: Iterable[Happening]) -> Anything:
+        """A count or sum of nothing is 0; the first or last of nothing is missing."""
+        counted = self._counted(computed, happened)
         match computed.aggregate:
             case Aggregate.COUNT:
                 return len(counted)
             case Aggregate.SUM:
-                return sum(_number(each.payload.get(computed.key or "")) or 0 for each in counted)
+                amounts = [_number(each.payload.get(computed.key or "")) for each in counted]
+                return sum((Decimal(str(amount)) for amount in amounts if amount is not None), Decimal(0))
             case Aggregate.FIRST:
                 return min((each.at for each in counted), default=None)
             case Aggregate.LAST:
@@ -141,7 +175,7 @@ class Reader:
             case OneOf(values):
                 return (Decimal(str(value)) if type is ValueType.NUMBER else value) in values
             case Contains(text):
-                return text.lower() in value.lower()
+                return _small(text) in _small(value)
             case Between(low, high):
                 number = Decimal(str(value))
                 return (low is None or low <= number) and (high is None or number <= high)
@@ -151,7 +185,7 @@ class Reader:
                 return bool(value <= self._moment(type, -period))
             case WithinNext(period):
                 return bool(self._moment(type) <= value < self._moment(type, period))
-            case Unknown():
+            case Unknown() | InShare():
                 return False
             case _:
                 assert_never(test)
@@ -163,20 +197,34 @@ class Reader:
 
 
 def _from_json(value: Anything, type: ValueType) -> Anything:
+    """A value that is not of the type asked for is missing."""
     match type:
         case ValueType.NUMBER:
             return _number(value)
+        case ValueType.BOOLEAN:
+            return value if isinstance(value, bool) else None
         case ValueType.DATE:
-            return date.fromisoformat(value) if value is not None else None
+            is_day = isinstance(value, str) and [len(part) for part in value.split("-")] == [4, 2, 2]
+            return date.fromisoformat(value) if is_day else None
         case _:
-            return value
+            return value if isinstance(value, str) else None
 
 
 def _number(value: Anything) -> float | None:
-    """JSON numbers, and words that are one."""
-    if isinstance(value, bool) or value is None:
+    """JSON numbers, and text of plain digits with a point: no exponent, no separator, no leading zero, below 10^16."""
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
         return None
-    try:
-        return float(value)
-    except (TypeError, ValueError):
+    if isinstance(value, str) and not _is_plain(value):
         return None
+    number = float(value)
+    return number if abs(number) < 1e16 else None
+
+
+def _is_plain(text: str) -> bool:
+    whole, point, part = text.removeprefix("-").partition(".")
+    digits = [whole, part] if point else [whole]
+    return all(each.isascii() and each.isdecimal() for each in digits) and (whole == "0" or not whole.startswith("0"))
+
+
+def _small(text: str) -> str:
+    return "".join(char.lower() if "A" <= char <= "Z" else char for char in text)

@@ -8,10 +8,10 @@ from decimal import Decimal
 import pytest
 from store_bench import CATALOG, DAY, HOUR, MINUTE, NOW, Bench, a_journey, on_order
 
-from engage.core.advance import GivenAnswer, Seen
 from engage.core.condition import Between, Compare, Condition, ContextValue, ValueType
 from engage.core.delivery import Status
 from engage.core.journey.model import Since
+from engage.core.turn import GivenAnswer, Seen
 from engage.store import advancing, events, receiving
 from engage.store.advancing import RunRow
 from engage.store.receiving import Given
@@ -252,7 +252,7 @@ def test_runs_without_a_goal(bench: Bench) -> None:
     moves(bench, reached, status="ended", goal_at=NOW)
 
     def found(**which: bool) -> list[int]:
-        return [run.id for run in advancing.without_goal(bench.connection, "winback", [ref], **which)]
+        return [run.id for run in advancing.without_goal(bench.connection, "winback", None, [ref], **which)]
 
     assert found(ended=True, live=False) == [ended]
     assert found(ended=False, live=True) == [live]

@@ -34,19 +34,22 @@ from engage.core.condition import (
     FieldValue,
     HasTag,
     InSegment,
+    InShare,
     Known,
     Not,
     OneOf,
     OverAgo,
+    RankValue,
     Test,
     Unknown,
     ValueType,
     WithinLast,
     WithinNext,
 )
-from engage.store import advancing, enrolling, events, members
+from engage.store import advancing, enrolling, events, members, ranks
 from engage.store.conditions import Scope, compile_condition
 from engage.store.database import Database
+from engage.store.enrolling import Zone
 from engage.store.events import NewEvent
 from engage.store.members import MemberRef
 from engage.store.tables import answer, member
@@ -55,8 +58,11 @@ STEP = 12 * HOUR
 TODAY = NOW.astimezone(ZoneInfo("Asia/Shanghai")).date()
 BIRTHDAY = {"calendar": "lunar", "month": 8, "day": 15, "leap": False, "year": None}
 TAGS = ("VIP", "新客", "a%")
-TEXTS = ("上海", "北京", "普洱茶", "Tea 100%", "tea_bag", "a\\b", "")
-NUMBERS = (-5, 0, 1, 2.5, 99.99, 100, 500)
+TEXTS = ("上海", "北京", "普洱茶", "Tea 100%", "tea_bag", "a\\b", "", "ＴＥＡ", "Éte 🍵", "éte", " 上海 ", "500")
+NUMBERS = (-5, 0, 0.1, 0.2, 0.3, 1, 2.5, 99.99, 100, 500)
+# What a payload may hold where a number, a text, a flag or a day is meant.
+ODD_VALUES = ("12 克", "1e2", "007", "+1", "1,280", "", "n/a", ".5", "5.", "-0.5", "0", "１２", "9" * 17, True, 7, [1])
+PERCENTS = (1, 20, 34, 50, 99)
 EVENTS = ("order_paid", "store_visited", "clicked", "unheard_of")
 
 # --- people -----------------------------------------------------------------------------------------------------
@@ -64,6 +70,7 @@ EVENTS = ("order_paid", "store_visited", "clicked", "unheard_of")
 _moments = st.integers(-8, 4).map(lambda steps: NOW + steps * STEP)
 _texts = st.sampled_from(TEXTS)
 _numbers = st.sampled_from(NUMBERS)
+_odd = st.sampled_from(ODD_VALUES)
 _days = st.integers(-5, 5).map(lambda days: TODAY + timedelta(days=days))
 
 
@@ -73,7 +80,12 @@ def _some(**kinds: st.SearchStrategy[Anything]) -> st.SearchStrategy[dict[str, A
 
 
 _values = _some(city=_texts, level=_numbers, employee=st.booleans(), contract_end=_days, birthday=st.just(BIRTHDAY))
-_payloads = _some(order_id=_texts, amount=_numbers, gift=st.booleans(), paid_on=_days.map(lambda day: day.isoformat()))
+_payloads = _some(
+    order_id=_texts | _odd,
+    amount=_numbers | _odd,
+    gift=st.booleans() | _odd,
+    paid_on=_days.map(lambda day: day.isoformat()) | _odd,
+)
 _happenings = st.builds(
     Happening, st.sampled_from(EVENTS), _moments, _payloads, in_run=st.booleans(), of_run=st.booleans()
 )
@@ -82,7 +94,7 @@ _answers = st.dictionaries(
     _some(score=st.integers(0, 10), choice=_texts.filter(bool), comment=_texts.filter(bool)),
     max_size=2,
 )
-_passed = _some(amount=_numbers.map(str) | st.sampled_from(["", "abc", "12 克", "1e2"]), note=_texts)
+_passed = _some(amount=_numbers.map(str) | _odd, note=_texts | _odd)
 _people = st.builds(
     Person, _values, st.sets(st.sampled_from(TAGS)), st.lists(_happenings, max_size=5), _answers, _payloads, _passed
 )
@@ -102,6 +114,10 @@ _number_tests = _presence | st.one_of(
 )
 _flag_tests = _presence | st.booleans().map(lambda value: OneOf((value,)))
 _time_tests = _presence | st.one_of([st.builds(kind, _periods) for kind in (WithinLast, OverAgo, WithinNext)])
+_shares = st.tuples(st.none() | st.sampled_from(PERCENTS), st.none() | st.sampled_from(PERCENTS)).filter(
+    lambda ends: ends != (None, None) and (None in ends or ends[0] < ends[1])
+)
+_rank_tests = _presence | _shares.map(lambda ends: InShare(*ends))
 _TESTS: dict[ValueType, st.SearchStrategy[Anything]] = {
     ValueType.TEXT: _text_tests,
     ValueType.NUMBER: _number_tests,
@@ -134,8 +150,10 @@ _dids = st.builds(
     within=st.none() | _periods,
 )
 _dids_of_run = st.builds(Did, st.sampled_from(EVENTS), st.integers(0, 2), since_start=st.booleans())
+_RANKED = [name for name, each in CATALOG.fields.items() if each.type is ValueType.NUMBER]
+_ranks = st.builds(Compare, st.sampled_from(_RANKED).map(RankValue), _rank_tests)
 _tags = st.lists(st.sampled_from(TAGS), min_size=1, max_size=2).map(lambda tags: HasTag(tuple(tags)))
-_atoms = _compares(_FIELDS) | _tags | _dids
+_atoms = _compares(_FIELDS) | _ranks | _tags | _dids
 
 
 def _trees(atoms: st.SearchStrategy[Condition]) -> st.SearchStrategy[Condition]:
@@ -204,9 +222,19 @@ def _put_answer(bench: Bench, ref: MemberRef, run_id: int, step_id: str, given_a
     bench.connection.execute(insert(answer).values(**row, **given_answer))
 
 
+def _work_out_ranks(connection: Connection) -> None:
+    ranks.recompute(connection, CATALOG, product(_RANKED, PERCENTS), NOW)
+
+
 def matching(connection: Connection, condition: Condition, now: datetime = NOW) -> set[int]:
     query = select(member.c.id).where(compile_condition(condition, Scope(CATALOG, now)))
     return set(connection.scalars(query))
+
+
+def entering(connection: Connection, condition: Condition) -> set[int]:
+    """By the way that a start on a schedule takes, from the few whom an index knows."""
+    journey = a_journey(audience=condition)
+    return {ref.id for ref in enrolling.everyone(connection, CATALOG, journey, Zone(None), NOW)}
 
 
 # --- every line -------------------------------------------------------------------------------------------------
@@ -222,7 +250,12 @@ def _everybody() -> list[Person]:
         paid = Happening("order_paid", NOW - STEP, {"amount": number})
         twice = [paid, Happening("order_paid", NOW - 7 * STEP, {"amount": "n/a"})]
         people.append(Person({"level": number}, happened=twice, event={"amount": number}, var={"amount": str(number)}))
-    people += [Person(var={"amount": words}) for words in ("", "abc", "12 克", "1e2", "50")]
+    for odd in ODD_VALUES:
+        paid = Happening("order_paid", NOW - STEP, {"amount": odd})
+        anywhere = dict.fromkeys(("order_id", "amount", "gift", "paid_on"), odd)
+        people.append(Person(happened=[paid], event=anywhere, var={"amount": odd, "note": odd}))
+    tenths = [Happening("order_paid", NOW - n * STEP, {"amount": n / 10}) for n in (1, 2)]
+    people.append(Person(happened=tenths))  # which add up to 0.3
     people += [Person({"employee": flag}, event={"gift": flag}) for flag in (True, False)]
     for days in range(-5, 6):
         day = TODAY + timedelta(days=days)
@@ -262,6 +295,8 @@ def _every_test(type: ValueType) -> list[Test]:
 
 def _every_line(subjects: Sequence[tuple[Anything, ValueType]], *, in_run: bool) -> list[Condition]:
     lines: list[Condition] = [Compare(subject, test) for subject, type in subjects for test in _every_test(type)]
+    shares = [InShare(*ends) for ends in product((None, *PERCENTS), repeat=2) if None in ends or ends[0] < ends[1]]
+    lines += [Compare(RankValue(name), test) for name in _RANKED for test in (Known(), Unknown(), *shares[1:])]
     lines += [HasTag(TAGS[n : n + 2]) for n in range(3)]
     periods = [None, *(n * STEP for n in range(1, 9))]
     times = [(1, None), (0, 0), (2, None), (0, 1), (1, 1)]
@@ -275,9 +310,11 @@ def _chunks(lines: list[Condition], size: int = 100) -> list[list[Condition]]:
 
 
 def test_every_line_about_everybody_before_a_run(bench: Bench) -> None:
-    reader, people = Reader(CATALOG, NOW), _everybody()
+    people = _everybody()
+    reader = Reader(CATALOG, NOW, everybody=people)
     refs = _settle(bench, people)
     _record(bench, refs, people, in_run=True, of_run={})
+    _work_out_ranks(bench.connection)
     scope = Scope(CATALOG, NOW)
     for lines in _chunks(_every_line([*_FIELDS, *_OF_RUN], in_run=False)):
         columns = [compile_condition(line, scope).label(f"c{n}") for n, line in enumerate(lines)]
@@ -287,9 +324,11 @@ def test_every_line_about_everybody_before_a_run(bench: Bench) -> None:
 
 
 def test_every_line_about_everybody_inside_a_run(bench: Bench) -> None:
-    reader, people = Reader(CATALOG, NOW, in_run=True), _everybody()
+    people = _everybody()
+    reader = Reader(CATALOG, NOW, in_run=True, everybody=people)
     refs = _settle(bench, people)
     runs = _start_runs(bench, refs, people)
+    _work_out_ranks(bench.connection)
     rows = advancing.runs_by_id(bench.connection, [(ref.bucket, runs[ref.id]) for ref in refs])
     for lines in _chunks(_every_line([*_FIELDS, *_OF_RUN], in_run=True)):
         found = advancing.holding(bench.connection, CATALOG, lines, rows, NOW)
@@ -305,15 +344,17 @@ def test_every_line_about_everybody_inside_a_run(bench: Bench) -> None:
 def test_sql_and_a_plain_reading_agree_on_who_a_condition_is_about(
     database_of_module: Database, people: list[Person], conditions: list[Condition]
 ) -> None:
-    reader = Reader(CATALOG, NOW)
+    reader = Reader(CATALOG, NOW, everybody=people)
     with database_of_module.engine.connect() as connection, connection.begin() as transaction:
         bench = Bench(connection)
         refs = _settle(bench, people)
         _record(bench, refs, people, in_run=True, of_run={})
+        _work_out_ranks(connection)
         for condition in conditions:
             expected = {ref.id for ref, person in zip(refs, people, strict=True) if reader.holds(condition, person)}
             assert matching(connection, condition) == expected
             assert matching(connection, Not(condition)) == {ref.id for ref in refs} - expected
+            assert entering(connection, condition) == expected
         transaction.rollback()
 
 
@@ -326,11 +367,12 @@ def test_sql_and_a_plain_reading_agree_inside_a_run(
     database_of_module: Database, people: list[Person], conditions: list[Condition]
 ) -> None:
     """Answers, what started the run, what was passed to it, and what happened since; all conditions in one query."""
-    reader = Reader(CATALOG, NOW, in_run=True)
+    reader = Reader(CATALOG, NOW, in_run=True, everybody=people)
     with database_of_module.engine.connect() as connection, connection.begin() as transaction:
         bench = Bench(connection)
         refs = _settle(bench, people)
         runs = _start_runs(bench, refs, people)
+        _work_out_ranks(connection)
         rows = advancing.runs_by_id(connection, [(ref.bucket, runs[ref.id]) for ref in refs])
         found = advancing.holding(connection, CATALOG, [*conditions, None], rows, NOW)
         for ref, person in zip(refs, people, strict=True):
@@ -457,8 +499,8 @@ def test_audience_and_exclude_together_say_who_is_let_in(bench: Bench) -> None:
     refs = [MemberRef(row["bucket"], row["id"]) for row in bench.rows("member")]
     assert enrolling.admitted(bench.connection, CATALOG, journey, refs, NOW) == {shanghai.id}
     assert enrolling.admitted(bench.connection, CATALOG, a_journey(), [staff], NOW) == {staff.id}
-    assert enrolling.everyone(bench.connection, CATALOG, journey, None, NOW) == [shanghai]
-    assert enrolling.everyone(bench.connection, CATALOG, journey, "Asia/Urumqi", NOW) == []
+    assert enrolling.everyone(bench.connection, CATALOG, journey, Zone(None), NOW) == [shanghai]
+    assert enrolling.everyone(bench.connection, CATALOG, journey, Zone("Asia/Urumqi"), NOW) == []
 
 
 def test_profiles_say_the_same_as_conditions(bench: Bench) -> None:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import random
+from datetime import datetime
 from typing import Any
 
 import pytest
 from store_bench import DAY, HOUR, MINUTE, NOW, Bench
 
-from engage.core.advance import Purpose
-from engage.core.delivery import LEASE, Recorded, Status
-from engage.store import dispatching
-from engage.store.dispatching import Claimed, Hop, Spent
+from engage.core.delivery import LEASE, REPEAT_PAUSE, Recorded, Status
+from engage.core.turn import Purpose
+from engage.store import dispatching, judging
+from engage.store.dispatching import Claimed
+from engage.store.judging import Hop, Spent
 from engage.store.members import MemberRef
 
 SENT = Recorded(Status.SENT)
@@ -182,12 +184,12 @@ def test_a_message_uses_the_cap_from_the_call_that_may_have_reached_the_member(b
     """Refused for hours and accepted at last: counted from the first try, the next one would come too soon."""
     ref = bench.member()
     sends(bench, ref, Recorded(Status.PENDING, "throttled", due_at=NOW + 3 * HOUR))
-    assert dispatching.recent_messages(bench.connection, [ref], NOW - DAY) == {}
+    assert judging.recent_messages(bench.connection, [ref], NOW - DAY) == {}
     bench.now += 3 * HOUR
     claimed = bench.claims_one()
     bench.begins_sending(claimed)
     record(bench, claimed)
-    assert dispatching.recent_messages(bench.connection, [ref], NOW - DAY) == {
+    assert judging.recent_messages(bench.connection, [ref], NOW - DAY) == {
         ref.id: [Spent(claimed.key, "marketing", NOW + 3 * HOUR)]
     }
 
@@ -291,6 +293,94 @@ def test_a_repeat_that_crashed_after_its_intent_may_be_repeated_inside_the_windo
     assert bench.status(first.key) == Status.AMBIGUOUS
 
 
+# --- repeats that a step asks for ---------------------------------------------------------------------------------
+
+
+def asked_to_repeat(bench: Bench, *, repeats: int = 2, until: datetime | None = None) -> Claimed:
+    """Ambiguous, of a step with `on_ambiguous: repeat`; `until`: the provider knows its key so long."""
+    bench.queues(bench.member(), repeats_left=repeats)
+    claimed = bench.claims_one()
+    bench.begins_sending(claimed, repeat_until=until)
+    assert record(bench, claimed, Recorded(Status.AMBIGUOUS, "no answer", due_at=NOW + REPEAT_PAUSE))
+    return claimed
+
+
+def test_a_message_that_may_be_repeated_is_claimed_after_the_pause_with_its_own_bytes(bench: Bench) -> None:
+    asked_to_repeat(bench)
+    bench.now += REPEAT_PAUSE - MINUTE
+    assert bench.claims() == []
+    bench.now += MINUTE
+    dispatching.expire_leases(bench.connection, bench.now)
+    again = bench.claims_one()
+    assert (again.unsheltered, again.payload, again.repeats_left_then) == (True, {"to": "x"}, 1)
+
+
+def test_each_repeat_without_a_key_uses_one_up_and_none_is_left_after_the_last(bench: Bench) -> None:
+    first = asked_to_repeat(bench, repeats=1)
+    bench.now += REPEAT_PAUSE
+    again = bench.claims_one()
+    bench.begins_sending(again)
+    assert delivery(bench, first.key)["repeats_left"] == 0
+    bench.now += LEASE  # nobody recorded it
+    dispatching.expire_leases(bench.connection, bench.now)
+    row = delivery(bench, first.key)
+    assert (row["status"], row["due_at"]) == (Status.AMBIGUOUS, None)
+
+
+def test_a_repeat_under_the_providers_key_uses_none_up(bench: Bench) -> None:
+    first = asked_to_repeat(bench, until=NOW + REPEAT_PAUSE + HOUR)
+    bench.now += REPEAT_PAUSE
+    again = bench.claims_one()
+    assert not again.unsheltered
+    bench.begins_sending(again)
+    assert delivery(bench, first.key)["repeats_left"] == 2
+
+
+def test_when_a_key_has_expired_unnoticed_the_pause_is_kept_all_the_same(bench: Bench) -> None:
+    """A keyed repeat was due after a minute; the daemon was down until the provider had forgotten the key."""
+    bench.queues(bench.member(), repeats_left=2)
+    claimed = bench.claims_one()
+    bench.begins_sending(claimed, repeat_until=NOW + 5 * MINUTE)
+    assert record(bench, claimed, Recorded(Status.AMBIGUOUS, "no answer", due_at=NOW + MINUTE))
+    bench.now += 6 * MINUTE
+    dispatching.expire_leases(bench.connection, bench.now)
+    assert bench.claims() == []
+    bench.now += REPEAT_PAUSE
+    dispatching.expire_leases(bench.connection, bench.now)
+    assert bench.claims_one().unsheltered
+
+
+def test_a_repeat_that_crashed_after_its_intent_waits_for_the_pause_again(bench: Bench) -> None:
+    first = asked_to_repeat(bench)
+    bench.now += REPEAT_PAUSE
+    bench.begins_sending(bench.claims_one())
+    bench.now += LEASE
+    dispatching.expire_leases(bench.connection, bench.now)
+    row = delivery(bench, first.key)
+    assert (row["status"], row["due_at"], row["repeats_left"]) == (Status.AMBIGUOUS, bench.now + REPEAT_PAUSE, 1)
+
+
+def test_a_repeat_that_is_put_off_keeps_its_count_and_one_that_is_given_up_waits_for_a_person(bench: Bench) -> None:
+    first = asked_to_repeat(bench)
+    bench.now += REPEAT_PAUSE
+    again = bench.claims_one()
+    dispatching.leave_ambiguous(bench.connection, again, bench.now + HOUR)
+    row = delivery(bench, first.key)
+    assert (row["due_at"], row["repeats_left"]) == (bench.now + HOUR, 2)
+    bench.now += HOUR
+    dispatching.leave_ambiguous(bench.connection, bench.claims_one())
+    assert delivery(bench, first.key)["due_at"] is None
+
+
+def test_without_the_steps_word_nothing_is_claimed_for_a_repeat_however_long_it_waits(bench: Bench) -> None:
+    first = asked_to_repeat(bench, repeats=0)
+    bench.now += REPEAT_PAUSE
+    dispatching.expire_leases(bench.connection, bench.now)
+    assert bench.claims() == []
+    dispatching.leave_ambiguous(bench.connection, first, bench.now + HOUR)
+    assert delivery(bench, first.key)["due_at"] is None
+
+
 # --- fallbacks --------------------------------------------------------------------------------------------------
 
 
@@ -371,8 +461,8 @@ def test_earlier_hops_are_those_before_this_one_of_the_same_message(bench: Bench
     first = sends(bench, ref)
     next_hop(bench, first, NOW)
     second = bench.claims_one()
-    assert dispatching.earlier_hops(bench.connection, [second]) == {first.key: [Hop("sms", Status.SENT)]}
-    assert dispatching.earlier_hops(bench.connection, [first]) == {}
+    assert judging.earlier_hops(bench.connection, [second]) == {first.key: [Hop("sms", Status.SENT)]}
+    assert judging.earlier_hops(bench.connection, [first]) == {}
 
 
 @pytest.mark.parametrize(
@@ -383,10 +473,10 @@ def test_a_message_is_taken_up_by_what_the_member_does_with_any_hop(bench: Bench
     first = sends(bench, ref, enrolment_id=bench.enters(ref))
     next_hop(bench, first, NOW)
     second = bench.claims_one()
-    assert dispatching.taken_up(bench.connection, [second]) == set()
+    assert judging.taken_up(bench.connection, [second]) == set()
     bench.responds(first, event)
-    assert dispatching.taken_up(bench.connection, [second]) == ({first.key} if taken_up else set())
-    assert dispatching.taken_up(bench.connection, [first]) == set()
+    assert judging.taken_up(bench.connection, [second]) == ({first.key} if taken_up else set())
+    assert judging.taken_up(bench.connection, [first]) == set()
 
 
 def test_recent_messages_are_logical_ones_by_their_first_intent(bench: Bench) -> None:
@@ -405,7 +495,7 @@ def test_recent_messages_are_logical_ones_by_their_first_intent(bench: Bench) ->
     sends(bench, other)
 
     def found(since: Any) -> list[Spent]:
-        spent = dispatching.recent_messages(bench.connection, [ref], since).get(ref.id, [])
+        spent = judging.recent_messages(bench.connection, [ref], since).get(ref.id, [])
         return sorted(spent, key=lambda each: each.at)
 
     assert found(NOW - MINUTE) == [
@@ -419,7 +509,7 @@ def test_recent_messages_are_logical_ones_by_their_first_intent(bench: Bench) ->
 def test_an_ambiguous_message_uses_the_cap_for_it_may_have_arrived(bench: Bench) -> None:
     ref = bench.member()
     sends(bench, ref, Recorded(Status.AMBIGUOUS, "no answer"))
-    assert len(dispatching.recent_messages(bench.connection, [ref], NOW - MINUTE)[ref.id]) == 1
+    assert len(judging.recent_messages(bench.connection, [ref], NOW - MINUTE)[ref.id]) == 1
 
 
 # --- any order of things ----------------------------------------------------------------------------------------

@@ -6,15 +6,16 @@ from datetime import time, timedelta
 
 import pytest
 from sqlalchemy.exc import IntegrityError
-from store_bench import CATALOG, DAY, HOUR, NOW, Bench, a_journey, on_order
+from store_bench import CATALOG, DAY, HOUR, MINUTE, NOW, Bench, a_journey, on_order
 
 from engage.core.journey.model import Journey, OnDate, Reentry
 from engage.store import advancing, enrolling, events, members
-from engage.store.enrolling import Celebrant, Entrant
+from engage.store.enrolling import Celebrant, Entrant, Zone
 from engage.store.members import MemberRef
 
 TWICE = "already in this journey"
 NEVER = "has been in this journey, and it takes nobody twice"
+HERE = Zone(None)
 SOON = "was in this journey too recently"
 
 
@@ -170,8 +171,27 @@ def test_nobody_is_a_batch_too(bench: Bench) -> None:
 def test_everyone_is_asked_zone_by_zone(bench: Bench) -> None:
     ours, far = bench.member(), bench.member()
     members.set_timezone(bench.connection, far, "America/New_York", NOW)
-    assert enrolling.everyone(bench.connection, CATALOG, a_journey(), None, NOW) == [ours]
-    assert enrolling.everyone(bench.connection, CATALOG, a_journey(), "America/New_York", NOW) == [far]
+    assert enrolling.everyone(bench.connection, CATALOG, a_journey(), HERE, NOW) == [ours]
+    assert enrolling.everyone(bench.connection, CATALOG, a_journey(), Zone("America/New_York"), NOW) == [far]
+
+
+def test_who_has_moved_is_told_from_who_has_always_lived_there(bench: Bench) -> None:
+    old, moved = (members.create(bench.connection, NOW, None, zone) for zone in ("America/New_York", "Asia/Shanghai"))
+    for ref in (old, moved):
+        members.set_timezone(bench.connection, ref, "America/New_York", NOW)
+    assert members.zones_moved_to(bench.connection, NOW) == ["America/New_York"]
+    assert members.zones_moved_to(bench.connection, NOW + MINUTE) == []
+    there = Zone("America/New_York", moved_since=NOW)
+    assert enrolling.everyone(bench.connection, CATALOG, a_journey(), there, NOW) == [moved]
+    later = Zone("America/New_York", moved_since=NOW + MINUTE)
+    assert enrolling.everyone(bench.connection, CATALOG, a_journey(), later, NOW) == []
+
+
+def test_a_run_is_due_when_its_start_was_planned(bench: Bench) -> None:
+    entrant = Entrant(bench.member(), "slot:2026-11-23", {"event": {}, "var": {}}, 0, due_at=NOW - HOUR)
+    enrolling.enter(bench.connection, a_journey(), 1, "hello", [(entrant, False)], NOW)
+    (run,) = bench.rows("enrolment")
+    assert (run["due_at"], run["entered_at"]) == (NOW - HOUR, NOW)
 
 
 def test_celebrants_are_those_whose_date_it_is_in_their_own_calendar(bench: Bench) -> None:
@@ -184,13 +204,14 @@ def test_celebrants_are_those_whose_date_it_is_in_their_own_calendar(bench: Benc
     }
     refs = {name: bench.member(birthday=day) for name, day in born.items()}
     dates = [("lunar", 8, 15, False, 2026), ("solar", 8, 15, False, 2026)]
-    found = enrolling.celebrants(bench.connection, OnDate("birthday", time(10)), dates, None)
+    found = enrolling.celebrants(bench.connection, OnDate("birthday", time(10)), dates, HERE)
     assert found == [
         Celebrant(refs["lunar"], "lunar", 8, 15, False, 1990, 2026),
         Celebrant(refs["solar"], "solar", 8, 15, False, 1990, 2026),
     ]
-    assert enrolling.celebrants(bench.connection, OnDate("wedding", time(10)), dates, None) == []
-    assert enrolling.celebrants(bench.connection, OnDate("birthday", time(10)), dates, "Asia/Urumqi") == []
+    assert enrolling.celebrants(bench.connection, OnDate("wedding", time(10)), dates, HERE) == []
+    there = Zone("Asia/Urumqi")
+    assert enrolling.celebrants(bench.connection, OnDate("birthday", time(10)), dates, there) == []
 
 
 # --- waking -----------------------------------------------------------------------------------------------------

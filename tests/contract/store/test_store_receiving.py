@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 from store_bench import CATALOG, DAY, HOUR, MINUTE, NOW, Bench
 
-from engage.core.advance import Purpose
 from engage.core.delivery import LEASE, Recorded, Status
 from engage.core.fact import Arrival
 from engage.core.reply import Offer
+from engage.core.turn import Purpose
 from engage.store import advancing, dispatching, events, receiving
 from engage.store.dispatching import Claimed
 from engage.store.members import MemberRef

@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection
-from sqlalchemy.event import listen, remove
 from store_bench import DAY, HOUR, MINUTE, NOW, Bench, a_journey
+from store_plans import explained
 
 from engage.store import inbound, journeys, members, state, tasks
 from engage.store.database import take_ids
@@ -54,16 +53,9 @@ def test_what_the_shop_told_is_a_class_of_its_own(bench: Bench) -> None:
 @pytest.mark.parametrize("bulk", [True, False])
 def test_unread_records_are_found_by_the_index_of_unread_ones(bench: Bench, bulk: bool) -> None:
     """Not by going through every file ever imported."""
-    plans = []
-
-    def explain(connection: Connection, _cursor: Any, statement: str, values: Any, _context: Any, _many: bool) -> None:
-        if statement.startswith("SELECT inbound.id"):
-            plans.append(str(connection.connection.execute(f"EXPLAIN QUERY PLAN {statement}", values).fetchall()))
-
-    listen(bench.connection, "before_cursor_execute", explain)
-    inbound.unread(bench.connection, 2, bulk=bulk)
-    remove(bench.connection, "before_cursor_execute", explain)
-    assert ["ix_inbound_new" in plan for plan in plans] == [True]
+    with explained(bench.connection) as plans:
+        inbound.unread(bench.connection, 2, bulk=bulk)
+    assert plans.indexes == {"ix_inbound_new"}
 
 
 # --- tasks ------------------------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any as Anything
@@ -12,7 +13,7 @@ from sqlalchemy import delete
 from store_bench import DAY, HOUR, NOW, Bench, a_catalog
 from store_oracle import Happening, Person, Reader
 
-from engage.core.catalog import Catalog
+from engage.core.catalog import Aggregate, Catalog, Computed
 from engage.core.condition import (
     All,
     Any,
@@ -72,6 +73,7 @@ CATALOG = a_catalog(
     mixed=All((Not(_SLEEPING), Any((a_field("city", Known()), Did("order_paid", within=DAY))))),
 )
 
+CHANGED = "member_updated"
 # One step of a history: hours that pass, then what is told about whom.
 _told = st.one_of(
     st.tuples(
@@ -116,6 +118,7 @@ class History:
 
     def is_told(self, who: int, told: tuple[Anything, ...]) -> None:
         ref, person, connection = self.refs[who], self.people[who], self.bench.connection
+        name_of_event = told[1] if told[0] == "event" else "member_updated"
         match told:
             case ("event", name, hours, amount):
                 at = self.now + hours * HOUR
@@ -132,7 +135,7 @@ class History:
             case ("tag", has):
                 members.change_tags(connection, ref, ["VIP"] if has else [], [] if has else ["VIP"], self.now)
                 person.tags = {"VIP"} if has else set()
-        self._crossed(segments.refresh(connection, self.catalog, [ref], self.now))
+        self._crossed(segments.refresh(connection, self.catalog, [(ref, name_of_event)], self.now))
 
     def _crossed(self, crossings: list[Crossing]) -> None:
         """Every crossing is news: somebody who was outside is in, or the other way round."""
@@ -193,23 +196,23 @@ def _members(bench: Bench, name: str) -> list[int]:
 def test_a_new_segment_is_settled_in_silence(bench: Bench) -> None:
     catalog = a_catalog(vip=HasTag(("VIP",)))
     vip, _ = bench.member(("VIP",)), bench.member()
-    assert segments.settle(bench.connection, catalog, "vip", NOW) == 1
+    segments.settle(bench.connection, catalog, "vip", NOW)
     assert _members(bench, "vip") == [vip.id]
-    assert segments.refresh(bench.connection, catalog, [vip], NOW) == []
+    assert segments.refresh(bench.connection, catalog, [(vip, CHANGED)], NOW) == []
 
 
 def test_somebody_who_stays_keeps_the_moment_they_entered(bench: Bench) -> None:
     catalog = a_catalog(vip=HasTag(("VIP",)))
     ref = bench.member(("VIP",))
-    assert segments.refresh(bench.connection, catalog, [ref], NOW) == [Crossing(ref, "vip", True)]
-    segments.refresh(bench.connection, catalog, [ref], NOW + DAY)
+    assert segments.refresh(bench.connection, catalog, [(ref, CHANGED)], NOW) == [Crossing(ref, "vip", True)]
+    segments.refresh(bench.connection, catalog, [(ref, CHANGED)], NOW + DAY)
     assert bench.row("segment_member", segment="vip")["entered_at"] == NOW
 
 
 def test_looking_again_leaves_everybody_else_alone(bench: Bench) -> None:
     catalog = a_catalog(vip=HasTag(("VIP",)))
     one, other = bench.member(("VIP",)), bench.member(("VIP",))
-    assert segments.refresh(bench.connection, catalog, [one], NOW) == [Crossing(one, "vip", True)]
+    assert segments.refresh(bench.connection, catalog, [(one, CHANGED)], NOW) == [Crossing(one, "vip", True)]
     assert segments.refresh(bench.connection, catalog, [], NOW) == []
     assert _members(bench, "vip") == [one.id]
     assert other.id not in _members(bench, "vip")
@@ -245,3 +248,65 @@ def _with_order(bench: Bench, at: datetime) -> MemberRef:
 
 def test_a_segment_without_a_date_costs_time_nothing(bench: Bench) -> None:
     assert segments.refresh_by_time(bench.connection, a_catalog(vip=HasTag(("VIP",))), NOW, NOW + DAY) == []
+
+
+# --- at apply ---------------------------------------------------------------------------------------------------
+
+
+def test_a_segment_that_means_something_else_is_settled_anew_in_silence(bench: Bench) -> None:
+    """Who left and who came: neither is a crossing, then or at the next look."""
+    was, becomes = a_catalog(vip=HasTag(("VIP",))), a_catalog(vip=HasTag(("金卡",)))
+    stays, leaves, comes = bench.member(("VIP", "金卡")), bench.member(("VIP",)), bench.member(("金卡",))
+    assert segments.settle_changed(bench.connection, was, NOW) == ["vip"]
+    assert _members(bench, "vip") == [stays.id, leaves.id]
+    assert segments.settle_changed(bench.connection, becomes, NOW + DAY) == ["vip"]
+    assert _members(bench, "vip") == [stays.id, comes.id]
+    happened = [(ref, CHANGED) for ref in (stays, leaves, comes)]
+    assert segments.refresh(bench.connection, becomes, happened, NOW + DAY) == []
+    assert segments.members_of(bench.connection, "vip", since=NOW + DAY) == [comes]
+    assert bench.row("segment_member", member_id=stays.id)["entered_at"] == NOW
+
+
+def test_a_segment_that_means_what_it_meant_is_left_alone(bench: Bench) -> None:
+    catalog = a_catalog(vip=HasTag(("VIP",)), sleeping=_SLEEPING)
+    assert segments.settle_changed(bench.connection, catalog, NOW) == ["sleeping", "vip"]
+    newcomer = bench.member(("VIP",))
+    assert segments.settle_changed(bench.connection, catalog, NOW) == []
+    assert segments.refresh(bench.connection, catalog, [(newcomer, CHANGED)], NOW) == [Crossing(newcomer, "vip", True)]
+
+
+def test_a_segment_changes_its_meaning_with_the_fields_it_looks_at(bench: Bench) -> None:
+    """`sleeping` reads the same, but `orders` counts something else."""
+    catalog = a_catalog(sleeping=_SLEEPING)
+    segments.settle_changed(bench.connection, catalog, NOW)
+    visits = replace(_FIELDS["orders"], computed=Computed(Aggregate.COUNT, ("store_visited",)))
+    changed = replace(catalog, fields={**catalog.fields, "orders": visits})
+    assert segments.settle_changed(bench.connection, changed, NOW) == ["sleeping"]
+
+
+def test_a_segment_that_is_gone_is_forgotten_and_new_when_it_comes_back(bench: Bench) -> None:
+    catalog = a_catalog(vip=HasTag(("VIP",)))
+    bench.member(("VIP",))
+    segments.settle_changed(bench.connection, catalog, NOW)
+    assert segments.settle_changed(bench.connection, a_catalog(), NOW) == []
+    assert _members(bench, "vip") == []
+    assert segments.settle_changed(bench.connection, catalog, NOW) == ["vip"]
+    assert len(_members(bench, "vip")) == 1
+
+
+def test_who_leaves_and_comes_back_enters_again(bench: Bench) -> None:
+    catalog = a_catalog(vip=HasTag(("VIP",)))
+    ref = bench.member()
+    seen = []
+    for add, remove in ((["VIP"], []), ([], ["VIP"]), (["VIP"], [])):
+        members.change_tags(bench.connection, ref, add, remove, NOW)
+        seen += segments.refresh(bench.connection, catalog, [(ref, CHANGED)], NOW)
+    assert [each.entered for each in seen] == [True, False, True]
+
+
+def test_somebody_of_whom_nothing_is_known_enters_what_asks_for_nothing(bench: Bench) -> None:
+    """`not` and `unknown` hold for a newcomer from the first moment, though nothing they look at has happened."""
+    catalog = a_catalog(plain=Not(HasTag(("VIP",))), no_orders=Did("order_paid", 0, 0), vip=HasTag(("VIP",)))
+    ref = bench.member()
+    crossings = segments.refresh(bench.connection, catalog, [(ref, "member_created")], NOW)
+    assert crossings == [Crossing(ref, "plain", True), Crossing(ref, "no_orders", True)]

@@ -96,6 +96,7 @@ def test_the_shipped_project_has_no_problems() -> None:
         "birthday",
         "nps",
         "onboarding_90d",
+        "refill_hard",
         "service_recovery",
         "welcome",
         "winback",

@@ -35,6 +35,7 @@ topics:
   survey: { class: marketing, label: 调查 }
   marketing: { class: marketing, label: 活动 }
 teams: { 客服一组: { webhook: wecom }, 店长群: { email: m@example.com }, 没人: {} }
+webhooks: [crm_sync, coupon_issue]
 """
 
 

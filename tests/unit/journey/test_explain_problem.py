@@ -8,7 +8,7 @@ from journey_desk import catalog, text_of
 
 from engage.core.journey.explain_problem import format_problem, format_problems, problem_to_json
 from engage.core.journey.reading import read_journey
-from engage.core.problem import Lang, Mark, Problem, Said, Severity, Span
+from engage.core.problem import Lang, Mark, Mend, Problem, Said, Severity, Span
 
 SOURCE = """journey: NPS 回访
 start: manual
@@ -135,4 +135,11 @@ def test_json_has_both_languages_and_every_place() -> None:
                 "label": {"en": "here", "zh": "这里"},
             }
         ],
+        "mend": None,
     }
+
+
+def test_json_offers_the_mend_to_editors() -> None:
+    problem = Problem("E1", Span("a", 1, 1, 1, 3), Said("m", "信"), mend=Mend(Span("a", 1, 1, 1, 2), "3d", sure=False))
+    place = {"file": "a", "line": 1, "column": 1, "end_line": 1, "end_column": 2}
+    assert problem_to_json(problem)["mend"] == {**place, "text": "3d", "sure": False}

@@ -118,6 +118,11 @@ segments:
     )
 
 
+def test_a_name_that_ends_like_a_rank_is_free_where_nothing_is_ranked() -> None:
+    fields = good(BRAND + "fields: { search_rank: number, city: text, city_rank: text }\n").fields
+    assert set(fields) == {"search_rank", "city", "city_rank"}
+
+
 def test_segments_in_a_circle() -> None:
     source = BRAND + "segments:\n  甲: { segment: 乙 }\n  乙: { not: { segment: 甲 } }\n"
     _, problems = read_catalog(source, "catalog.yaml")
@@ -156,7 +161,10 @@ def test_topics_teams_brand() -> None:
         (BRAND + "fields: { a: { default: 1 } }\n", [("E211", "a")]),
         (BRAND + "fields: { a: { type: number, default: x } }\n", [("E305", "x")]),
         (BRAND + "fields: { a: { type: [b], default: c } }\n", [("E312", "c")]),
-        (BRAND + "fields: { a: { rank: spent } }\n", [("E290", "rank")]),
+        (BRAND + "fields: { a: { rank: spent } }\n", [("E316", "rank")]),
+        (BRAND + "fields: { a: number, a_rank: number }\n", [("E316", "a_rank")]),
+        (BRAND + "fields: { a_rank: text, a: number }\n", [("E316", "a_rank")]),
+        (BRAND + "segments: { a: { did: { order_piad: {} } } }\n", [("E302", "order_piad")]),
         (BRAND + "fields: { a: { count: order_paid } }\n", [("E302", "order_paid")]),
         (BRAND + "fields: { a: { count: clicked, within: 一月 } }\n", [("E213", "一月")]),
         (BRAND + "fields: { a: { count: clicked, by: b } }\n", [("E210", "by")]),

@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 import pytest
 from journey_desk import catalog, good, text_of, underlined
 
-from engage.core.journey.check import check_journeys, everyone_leaves
+from engage.core.journey.check import check_journeys
 from engage.core.journey.model import Survey
+from engage.core.journey.paths import everyone_leaves
 from engage.core.journey.reading import read_journey
 from engage.core.problem import Severity
 
@@ -45,7 +46,7 @@ def checked_steps(steps: str) -> list[tuple[str, str]]:
 
 
 def test_a_sound_journey() -> None:
-    assert checked_steps("  - send: welcome\n  - ask: nps\n    question: 几分？\n  - enroll: trial\n  - exit: 完") == []
+    assert checked_steps("  - send: welcome\n  - ask: nps\n    question: 几分？\n  - exit: 完") == []
 
 
 def test_unknown_template_with_a_suggestion() -> None:
@@ -54,6 +55,16 @@ def test_unknown_template_with_a_suggestion() -> None:
     assert (problem.code, underlined(source, problem)) == ("E310", "welcom")
     assert problem.label is not None
     assert problem.label.en == "did you mean `welcome`?"
+
+
+def test_only_a_service_message_may_be_repeated() -> None:
+    """The topic is the step's, else the journey's, which is marketing unless it says otherwise."""
+    repeat = "  - send: welcome\n    on_ambiguous: repeat"
+    assert checked_steps(repeat) == [("E336", "welcome")]
+    assert checked_steps(f"{repeat}\n    topic: survey") == [("E336", "welcome")]
+    assert checked_steps(f"{repeat}\n    topic: service") == []
+    assert checked(text_of("topic: service", steps=repeat)) == []
+    assert checked_steps("  - send: welcome\n    on_ambiguous: hold") == []
 
 
 def test_unknown_templates_are_found_in_every_block() -> None:

@@ -108,9 +108,9 @@ def test_size_and_depth_are_bounded() -> None:
         ("start:manual\nsteps: []\n", [("E111", "start:")]),
         ("steps:\n  - send: a\n   channels: [b]\n", [("E100", "channels: [b]")]),
         ("a: [b, c\n", [("E100", "a: [b, c")]),
-        ('a: "b\n\n', [("E100", 'a: "b')]),
-        ("a: @b\n", [("E100", "a: @b")]),
-        ("a: b: c\n", [("E100", "a: b: c")]),
+        ('a: "b\n\n', [("E100", '"b')]),
+        ("a: @b\n", [("E100", "@b")]),
+        ("a: b: c\n", [("E100", "b: c")]),
         ("a: >x\n", [("E100", "a: >x")]),
         ("a: b\nc\n", [("E100", "c")]),
     ],
@@ -126,7 +126,7 @@ def test_all_slips_of_a_broken_file_are_found_at_once() -> None:
 
 def test_full_width_punctuation_in_words_is_nobodys_mistake() -> None:
     source = (
-        "note: |\n  shop：请看，［这里］\n  points: >= 500\nlabel: “您好：{{ x }}”  # start：a\ntask: '｛a｝'\nb: [\n"
+        "note: |\n  shop：请看，［这里］\n  points: >= 500\nlabel: 说“您好：{{ x }}”  # start：a\ntask: '｛a｝'\nb: [\n"
     )
     assert problems_of(source) == [("E100", "b: [")]
 

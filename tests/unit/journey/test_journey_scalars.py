@@ -7,8 +7,9 @@ from datetime import datetime, time, timedelta
 import pytest
 from journey_desk import found_in_steps, found_on_top, good, good_step, read, text_of
 
+from engage.core.journey import guesses
 from engage.core.journey.model import Notify, Wait, WaitFor
-from engage.core.journey.scalars import guess_duration, guess_wait
+from engage.core.journey.scalars import parse_wait
 from engage.core.timing import (
     DaySet,
     For,
@@ -62,7 +63,7 @@ def test_every_form_of_a_wait(spelt: str, expected: WaitSpec) -> None:
         ("3d 10:00", "did you mean `3d at 10:00`?"),
         ("2 workdays 10:00", "did you mean `2 workdays at 10:00`?"),
         ("until friday 25:00", None),
-        ("until 2026-02-29 09:00", None),
+        ("until 2026-02-29 09:00", "did you mean `until 2026-02-28 09:00`?"),
         ("soon", None),
         ("3d at 10", None),
     ],
@@ -77,7 +78,13 @@ def test_a_wait_that_is_not_understood(spelt: str, help: str | None) -> None:
 def test_a_wait_for_a_field_points_at_the_field() -> None:
     assert found_in_steps("  - wait: until contract_ende -30d") == [("E301", "contract_ende")]
     assert found_in_steps("  - wait: until city at 10:00") == [("E305", "city")]
-    assert found_in_steps("  - wait: until birthday at 10:00") == [("E305", "birthday")]
+
+
+def test_a_wait_for_a_yearly_date_says_how_to_start_at_one() -> None:
+    _, problems = read(text_of(steps="  - wait: until birthday -3d at 10:00"))
+    (problem,) = problems
+    assert problem.message.en == "`birthday` comes every year, and a wait is for one date"
+    assert "start: { date: birthday, at: 10:00 }" in problem.help[0].en
 
 
 @pytest.mark.parametrize(
@@ -93,11 +100,11 @@ def test_a_wait_for_a_field_points_at_the_field() -> None:
     ],
 )
 def test_durations_in_everyday_words_are_guessed(spelt: str, guess: str | None) -> None:
-    assert guess_duration(spelt) == guess
+    assert guesses.duration(spelt) == guess
 
 
 def test_a_guess_is_never_longer_than_the_file() -> None:
-    assert guess_wait("until " * 1000) is None
+    assert guesses.wait("until " * 1000, lambda spelt: parse_wait(spelt) is not None) is None
 
 
 @pytest.mark.parametrize(
@@ -148,7 +155,13 @@ def test_percent_and_priority() -> None:
 
 @pytest.mark.parametrize(
     ("spelt", "help"),
-    [("10点", "write 10:00"), ("9:5", None), ("8pm", "write 20:00"), ("24:00", None), ("10：30", "write 10:30")],
+    [
+        ("10点", "write 10:00"),
+        ("9:5", "write 09:05"),
+        ("8pm", "write 20:00"),
+        ("24:00", "write 00:00"),
+        ("10：30", "write 10:30"),
+    ],
 )
 def test_times_of_day_that_are_not(spelt: str, help: str | None) -> None:
     _, problems = read(text_of(f"start: {{ every: day, at: {spelt} }}\naudience: everyone"))

@@ -16,7 +16,10 @@ from engage.core.journey.model import (
     ChannelPolicy,
     Enroll,
     Exit,
+    Goto,
     Notify,
+    OnAmbiguous,
+    OnFail,
     OptionCase,
     ScoreCase,
     Send,
@@ -25,6 +28,7 @@ from engage.core.journey.model import (
     Switch,
     Update,
     WaitFor,
+    Webhook,
 )
 from engage.core.journey.reading import read_journey
 
@@ -53,6 +57,21 @@ def test_send_defaults_and_place() -> None:
     assert isinstance(step, Send)
     assert (step.channels, step.topic, step.late) == (None, None, None)
     assert (step.span.line, step.span.column, step.span.end_column) == (5, 11, 18)
+
+
+def test_send_at_the_usual_hour_and_again_when_in_doubt() -> None:
+    step = good_step("  - send: welcome\n    at: usual_hour\n    on_ambiguous: repeat")
+    assert isinstance(step, Send)
+    assert (step.at_usual_hour, step.on_ambiguous) == (True, OnAmbiguous.REPEAT)
+    plain = good_step("  - send: welcome")
+    assert isinstance(plain, Send)
+    assert (plain.at_usual_hour, plain.on_ambiguous) == (False, OnAmbiguous.HOLD)
+
+
+def test_a_send_at_a_time_of_day_is_told_to_wait_for_it() -> None:
+    _, problems = read(text_of(steps="  - send: welcome\n    at: 9:30"))
+    (problem,) = problems
+    assert problem.help[0].en == "wait before it:\n- wait: until 09:30"
 
 
 def test_send_with_its_own_words_is_no_template() -> None:
@@ -93,6 +112,22 @@ def test_the_topic_of_questions_must_exist() -> None:
     bare = Catalog(catalog().brand, "Asia/Shanghai", topics={"marketing": catalog().topics["marketing"]})
     _, problems = read_journey(text_of(steps="  - ask: nps\n    question: 几分？"), "a.yaml", bare)
     assert [problem.code for problem in problems] == ["E306"]
+
+
+def test_webhook() -> None:
+    step = good_step('  - webhook: crm_sync\n    with: { who: "{{ member.name }}", off: 10 }\n    on_fail: continue')
+    assert isinstance(step, Webhook)
+    assert (step.id, step.name, step.on_fail) == ("webhook-crm_sync", "crm_sync", OnFail.CONTINUE)
+    assert {key: words.source for key, words in step.values.items()} == {"who": "{{ member.name }}", "off": "10"}
+    bare = good_step("  - webhook: crm_sync")
+    assert isinstance(bare, Webhook)
+    assert (bare.values, bare.on_fail) == ({}, OnFail.RETRY)
+
+
+def test_goto() -> None:
+    step = good_step("  - send: welcome\n  - wait: 1d\n  - goto: welcome\n    at_most: 2")
+    assert isinstance(step, Goto)
+    assert (step.id, step.target, step.at_most) == ("goto-welcome", "welcome", 2)
 
 
 def test_wait_for() -> None:
@@ -213,18 +248,25 @@ NPS = "  - ask: nps\n    question: 几分？\n"
 @pytest.mark.parametrize(
     ("steps", "expected"),
     [
+        ("  - send: welcome\n    at: usual_hours", [("E218", "usual_hours")]),
+        ("  - send: welcome\n    at: 09:30", [("E219", "09:30")]),
+        ("  - send: welcome\n    on_ambiguous: yes", [("E218", "yes")]),
         ("  - 谢谢您", [("E202", "谢谢您")]),
-        ("  - send：welcome", [("E101", "send：welcome")]),
+        ("  - send：welcome", [("E101", "：")]),
         ("  - channels: [sms]", [("E202", "channels")]),
         ("  - []", [("E202", "[]")]),
         ("  - sned: welcome", [("E203", "sned")]),
         ("  - send: welcome\n    wait: 2d", [("E204", "wait")]),
         ("  - send: welcome\n    goto: x", [("E204", "goto")]),
-        ("  - split: 文案\n    ways: {}", [("E290", "split")]),
-        ("  - webhook: crm\n    on_fail: retry", [("E290", "webhook")]),
-        ("  - goto: welcome\n    at_most: 1", [("E290", "goto")]),
+        ("  - webhook: crm_sink", [("E318", "crm_sink")]),
+        ("  - webhook: crm_sync\n    on_fail: stop", [("E218", "stop")]),
+        ("  - webhook: crm_sync\n    with: { 一 二: a }", [("E220", "一 二")]),
+        ("  - webhook:", [("E206", "webhook")]),
+        ("  - send: welcome\n  - goto: welcom", [("E317", "welcom")]),
+        ("  - send: welcome\n  - goto: welcome\n    at_most: 0", [("E222", "0")]),
+        ("  - send: welcome\n  - goto: welcome\n    at_most: 三次", [("E215", "三次")]),
+        ("  - goto:", [("E206", "goto")]),
         ("  - send: welcome\n    was: hello", [("E290", "was")]),
-        ("  - send: welcome\n    at: usual_hour", [("E290", "at")]),
         ("  - send: welcome\n    fallback: 1d", [("E210", "fallback")]),
         ("  - send: welcome\n    chanels: [sms]", [("E210", "chanels")]),
         ("  - send:", [("E206", "send")]),
@@ -236,7 +278,6 @@ NPS = "  - ask: nps\n    question: 几分？\n"
         ("  - send: a\n    with: { 1a: b }", [("E220", "1a")]),
         ("  - send: a\n    with: { a: }", [("E206", "a")]),
         ("  - send: a\n    topic: marketting", [("E306", "marketting")]),
-        ("  - send: a\n    on_ambiguous: repeat", [("E290", "on_ambiguous")]),
         ("  - send: a\n    id: 一 二", [("E220", "一 二")]),
         ("  - ask: stars\n    question: a", [("E218", "stars")]),
         ("  - ask: nps", [("E211", "ask")]),
@@ -320,9 +361,7 @@ def test_scores_with_a_dash_are_told_how_ranges_look(case: str) -> None:
 
 def test_an_exit_without_a_reason_is_told_to_give_one() -> None:
     _, problems = read(text_of(steps="  - send: a\n  - exit"))
-    assert [(problem.code, problem.help[0].en) for problem in problems] == [
-        ("E202", "an exit says why:  - exit: 已经下单")
-    ]
+    assert [(problem.code, problem.help[0].en) for problem in problems] == [("E202", "write  - exit: …")]
 
 
 def test_the_gaps_of_a_switch_are_named() -> None:

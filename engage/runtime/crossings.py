@@ -1,0 +1,73 @@
+"""Entering and leaving segments: after what happened, by the hour, and when ranks were worked out anew in the night.
+
+Every crossing is an event like any other: it may start journeys, end waits, be counted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import Connection
+
+from engage.core.dependence import shares_in
+from engage.core.quiet import zone_of
+from engage.runtime.applied import Applied
+from engage.store import events, ranks, segments, state
+from engage.store.events import FreshEvent, NewEvent
+from engage.store.segments import Crossing
+
+RANKED_FROM = 3  # o'clock, by the business's own time: the day before is complete, and few people write
+_SWEPT = "segments_swept"  # up to when the passing of time has been applied to segments
+
+
+def cross_by_events(
+    connection: Connection, applied: Applied, fresh: Sequence[FreshEvent], news: Sequence[FreshEvent], now: datetime
+) -> None:
+    """Whoever has only history in the batch crosses in silence."""
+    told = {event.member for event in news}
+    happened = [(event.member, event.name) for event in fresh]
+    crossings = segments.refresh(connection, applied.catalog, happened, now)
+    _record(connection, applied, [crossing for crossing in crossings if crossing.member in told], now)
+
+
+def cross_by_time(connection: Connection, applied: Applied, now: datetime) -> int:
+    """At most once an hour. Returns how many crossed."""
+    swept_at = state.get(connection, _SWEPT)
+    swept = datetime.fromisoformat(swept_at) if swept_at else now
+    if swept != now and hour_of(swept) == hour_of(now):
+        return 0
+    crossings = segments.refresh_by_time(connection, applied.catalog, swept, now)
+    crossings += _cross_by_rank(connection, applied, now)
+    _record(connection, applied, crossings, now)
+    state.put(connection, _SWEPT, now.isoformat(), now)
+    return len(crossings)
+
+
+def hour_of(moment: datetime) -> datetime:
+    return moment.replace(minute=0, second=0, microsecond=0)
+
+
+def _cross_by_rank(connection: Connection, applied: Applied, now: datetime) -> list[Crossing]:
+    local = now.astimezone(zone_of(None, applied.catalog.timezone))
+    if local.hour < RANKED_FROM or not state.take_slot(connection, "ranks", local.date().isoformat(), now):
+        return []
+    shares = shares_in((applied.catalog.segments, [active.journey for active in applied.journeys.values()]))
+    moved = ranks.recompute(connection, applied.catalog, shares, now)
+    return segments.refresh_by_rank(connection, applied.catalog, moved, now)
+
+
+def _record(connection: Connection, applied: Applied, crossings: Sequence[Crossing], now: datetime) -> None:
+    mark = events.last_id(connection)
+    new = [
+        NewEvent(
+            crossing.member,
+            "segment_entered" if crossing.entered else "segment_left",
+            now,
+            f"segment:{crossing.segment}:{crossing.member.id}:{mark}",
+            {"segment": crossing.segment},
+        )
+        for crossing in crossings
+    ]
+    if new:
+        events.record(connection, applied.catalog, new, now)

@@ -1,0 +1,297 @@
+"""Planning: files that have been checked, against what runs and who is on the way. Reads only.
+
+Everything is worked out as `apply` will do it: the runs that move, and where to. A plan is what is told of that;
+whoever applies takes the same work and carries it out, in the transaction in which it was worked out.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from sqlalchemy import Connection
+
+from engage.content.project import CATALOG, Project, read_project
+from engage.content.template import problems_stop
+from engage.core.catalog import Catalog
+from engage.core.journey.diff import Fate, Gone, JourneyDiff, Kept, diff
+from engage.core.journey.model import Journey, Manual, OnEdit, OnSegment
+from engage.core.journey.program import Program
+from engage.core.journey.reading import read_catalog, read_journey
+from engage.core.problem import Problem, Severity
+from engage.runtime.moving import Moved, Mover, messages_ahead, who
+from engage.runtime.plan import (
+    Change,
+    FileStays,
+    Homeless,
+    JourneyPlan,
+    NeedsDraft,
+    NotRunning,
+    Plan,
+    Refusal,
+    Rules,
+    SmallerHoldout,
+    StepPlan,
+    Terms,
+    Unreadable,
+)
+from engage.runtime.settling import would_enter
+from engage.store import journeys as store
+from engage.store import moving, overview, plans
+from engage.store.moving import RunKey
+
+Names = Mapping[str, Mapping[str, str]]
+"""By journey, which old step is which new one, where that is known and not to be found out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What applying does to the runs of one journey. `names`: of old steps that live on, the new ids; `record`: under
+    which names what is on record about steps goes on."""
+
+    plan: JourneyPlan
+    names: Mapping[str, str] | None = None
+    record: Mapping[str, str] = field(default_factory=dict)
+    mover: Mover | None = None
+    moved: Sequence[Moved] = ()
+    pinned: Sequence[RunKey] = ()
+    stopped: Sequence[RunKey] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    plan: Plan
+    project: Project
+    running: Mapping[str, Journey]
+    works: tuple[Work, ...]
+
+
+def make_plan(
+    connection: Connection,
+    project: Project,
+    now: datetime,
+    terms: Terms,
+    rules: Rules,
+    *,
+    names: Names | None = None,
+    but: frozenset[int] = frozenset(),
+) -> Planned:
+    """`names`, `but`: of an undo, which knows what became of the steps, and puts some runs back itself."""
+    return _Planning(connection, project, now, terms, rules, names, but).result()
+
+
+def running_files(project: Project) -> dict[str, str]:
+    """Without the drafts."""
+    drafts = {path_of(journey.id) for journey in project.journeys.values() if journey.draft}
+    return {path: source for path, source in project.sources.items() if path not in drafts}
+
+
+def path_of(journey_id: str) -> str:
+    return f"journeys/{journey_id}.yaml"
+
+
+class _Planning:
+    def __init__(
+        self,
+        connection: Connection,
+        project: Project,
+        now: datetime,
+        terms: Terms,
+        rules: Rules,
+        names: Names | None,
+        but: frozenset[int],
+    ) -> None:
+        self._connection, self._project, self._now = connection, project, now
+        self._terms, self._rules, self._names, self._but = terms, rules, names, but
+        self._undoes = names is not None
+        self._before = store.applied(connection)
+        self._running = {i: j for i, j in sorted(project.journeys.items()) if not j.draft}
+        self._old_catalog = _catalog_of(self._before.files) or project.catalog
+
+    def result(self) -> Planned:
+        files = running_files(self._project)
+        differing = sorted(p for p in {*self._before.files, *files} if self._before.files.get(p) != files.get(p))
+        works = tuple(self._works())
+        plan = Plan(
+            id="",
+            digest="",
+            made_at=self._now,
+            mark=self._before.mark,
+            before={path: self._before.files.get(path) for path in differing},
+            files={path: files.get(path) for path in differing},
+            terms=self._terms,
+            rules=self._rules,
+            journeys=tuple(work.plan for work in works),
+            unchanged=tuple(sorted(set(self._running) - {work.plan.id for work in works})),
+            drafts=tuple(sorted(set(self._project.journeys) - set(self._running))),
+            refusals=tuple(self._refusals(files, works)),
+            pauses=tuple(overview.pauses(self._connection)),
+        )
+        digest = _digest(plan)
+        plan = replace(plan, id=plans.free_id(self._connection, digest), digest=digest)
+        return Planned(plan, self._project, self._running, works)
+
+    # --- each journey -------------------------------------------------------------------------------------------
+
+    def _works(self) -> Iterator[Work]:
+        for journey_id, journey in self._running.items():
+            version = self._before.versions.get(journey_id)
+            if version is None:
+                yield Work(self._new(journey))
+            elif self._source(journey_id, version) != self._project.sources[path_of(journey_id)]:
+                yield self._changed(journey, version)
+            elif journey_id in self._before.draining:
+                yield Work(self._plan(journey, Change.RETURNED, version, version))
+        for journey_id in sorted(set(self._before.versions) - set(self._running)):
+            version = self._before.versions[journey_id]
+            if journey_id in self._terms.stop:
+                yield self._stopped(self._old(journey_id, version), version)
+            elif journey_id not in self._before.draining:
+                yield Work(self._plan(self._old(journey_id, version), Change.DRAINED, version, version))
+
+    def _plan(self, journey: Journey, change: Change, before: int | None, after: int) -> JourneyPlan:
+        crowd = moving.crowd(self._connection, journey.id)
+        return JourneyPlan(journey.id, journey.title, change, before, after, crowd)
+
+    def _new(self, journey: Journey) -> JourneyPlan:
+        plan = self._plan(journey, Change.NEW, None, 1)
+        if not isinstance(journey.start, OnSegment):
+            return plan
+        return replace(plan, would_enter=would_enter(self._connection, self._project, journey, self._now))
+
+    def _stopped(self, journey: Journey, version: int) -> Work:
+        runs = moving.everyone_in(self._connection, journey.id, pinned=True)
+        plan = self._plan(journey, Change.STOPPED, version, version)
+        return Work(replace(plan, stops=len(runs), who=who(runs)), stopped=runs)
+
+    def _changed(self, journey: Journey, version: int) -> Work:
+        old = self._old(journey.id, version)
+        known = self._names.get(journey.id) if self._names is not None else None
+        edit = diff(old, journey, known)
+        plan = self._plan(journey, Change.CHANGED, version, version + 1)
+        plan = replace(plan, keys=edit.changed, added=edit.added)
+        if journey.on_edit is OnEdit.PIN and not self._undoes:
+            runs = moving.everyone_in(self._connection, journey.id, pinned=False)
+            steps = tuple(StepPlan(fate, 0, {}) for fate in edit.fates.values() if fate.is_news)
+            return Work(replace(plan, pins=len(runs), who=who(runs), steps=steps), edit.names, pinned=runs)
+        fates = self._fates_of_all(edit, journey)
+        mover = self._mover(journey.id)
+        moved = mover.work_out(fates.values(), self._but)
+        plan = replace(
+            plan,
+            steps=tuple(self._steps(journey.id, fates, moved)),
+            next_messages=messages_ahead(Program(journey), moved),
+            who=who(one.key for one in moved),
+        )
+        return Work(plan, edit.names, self._record(edit, journey, version), mover, moved)
+
+    def _record(self, edit: JourneyDiff, journey: Journey, version: int) -> dict[str, str]:
+        """A name that stands for another step now is not what was done under it before: on record, that becomes the
+        step of its version, `gift@7`. An undo gives it its name back."""
+        here = set(Program(journey).ids)
+        set_aside = {old: f"{old}@{version}" for old in edit.fates if old not in edit.names and old in here}
+        given_back = {f"{new}@{version - 1}": new for new in edit.added} if self._undoes else {}
+        return {**edit.names, **set_aside, **given_back}
+
+    def _mover(self, journey_id: str) -> Mover:
+        catalog = self._project.catalog
+        return Mover(self._connection, journey_id, catalog, self._terms.release, self._rules, self._now)
+
+    def _fates_of_all(self, edit: JourneyDiff, journey: Journey) -> dict[str, Fate]:
+        """With steps that neither version knows, and members stand at all the same."""
+        fates = dict(edit.fates)
+        here = set(Program(journey).ids)
+        for step_id in moving.standing_at(self._connection, journey.id):
+            if step_id not in fates:
+                named = journey.moved_to.get(step_id)
+                strange = Gone(step_id, named, named=named is not None, homeless=named is None)
+                fates[step_id] = Kept(step_id, step_id) if step_id in here else strange
+        return fates
+
+    def _steps(self, journey_id: str, fates: Mapping[str, Fate], moved: Sequence[Moved]) -> Iterator[StepPlan]:
+        standing = moving.standing_at(self._connection, journey_id)
+        gone = [fate.old for fate in fates.values() if isinstance(fate, Gone)]
+        unsent = moving.unsent(self._connection, journey_id, gone)
+        for fate in fates.values():
+            if fate.is_news:
+                counts = Counter(one.what for one in moved if one.fate.old == fate.old)
+                yield StepPlan(fate, standing.get(fate.old, 0), dict(counts), unsent.get(fate.old, 0))
+
+    def _source(self, journey_id: str, version: int) -> str:
+        return store.source_of(self._connection, journey_id, version) or ""
+
+    def _old(self, journey_id: str, version: int) -> Journey:
+        """The version in force; without what this Engage cannot read of it any more."""
+        journey, _ = read_journey(self._source(journey_id, version), path_of(journey_id), self._old_catalog)
+        return journey or Journey(id=journey_id, title=journey_id, start=Manual(), steps=())
+
+    # --- what stands in the way ---------------------------------------------------------------------------------
+
+    def _refusals(self, files: Mapping[str, str], works: Sequence[Work]) -> Iterator[Refusal]:
+        yield from self._stops_refused()
+        if files.keys() != self._project.sources.keys():
+            _, problems = read_project(files)
+            if problems_stop(problems):
+                yield NeedsDraft(next(problem for problem in problems if problem.severity is Severity.ERROR))
+        for work in works:
+            if not self._undoes:
+                yield from _homeless(work.plan)
+                yield from self._smaller_holdout(work.plan)
+        yield from self._unreadable(works)
+
+    def _stops_refused(self) -> Iterator[Refusal]:
+        for journey_id in self._terms.stop:
+            if journey_id in self._project.journeys:
+                yield FileStays(journey_id)
+            elif journey_id not in self._before.versions:
+                yield NotRunning(journey_id)
+
+    def _smaller_holdout(self, plan: JourneyPlan) -> Iterator[Refusal]:
+        """It may be given up; made smaller, it would go on measuring members against themselves."""
+        if "holdout" not in plan.keys or plan.before is None:
+            return
+        before, after = self._old(plan.id, plan.before).holdout, self._running[plan.id].holdout
+        if 0 < after < before and plan.crowd.held_out:
+            yield SmallerHoldout(plan.id, before, after, plan.crowd.held_out)
+
+    def _unreadable(self, works: Sequence[Work]) -> Iterator[Refusal]:
+        """Versions without a file that members are to finish in, read with the new catalog."""
+        for journey_id, version, source, members in self._to_be_finished(works):
+            _, problems = read_journey(source, path_of(journey_id), self._project.catalog)
+            if members and (problem := _first_error(problems)) is not None:
+                yield Unreadable(journey_id, version, members, problem)
+
+    def _to_be_finished(self, works: Sequence[Work]) -> Iterator[tuple[str, int, str, int]]:
+        for journey_id, version, source in store.pinned_versions(self._connection):
+            yield journey_id, version, source, moving.pinned_to(self._connection, journey_id, version)
+        for work in works:
+            if work.pinned and work.plan.before is not None:
+                version = work.plan.before
+                yield work.plan.id, version, self._source(work.plan.id, version), len(work.pinned)
+        for journey_id in sorted(set(self._before.versions) - set(self._running) - set(self._terms.stop)):
+            version = self._before.versions[journey_id]
+            crowd = moving.crowd(self._connection, journey_id)
+            yield journey_id, version, self._source(journey_id, version), crowd.live - crowd.pinned
+
+
+def _homeless(plan: JourneyPlan) -> Iterator[Refusal]:
+    for step in plan.steps:
+        if isinstance(step.fate, Gone) and step.fate.homeless and step.standing:
+            yield Homeless(plan.id, step.fate.old, step.standing, step.fate.perhaps)
+
+
+def _catalog_of(files: Mapping[str, str]) -> Catalog | None:
+    return read_catalog(files[CATALOG], CATALOG)[0] if CATALOG in files else None
+
+
+def _first_error(problems: Sequence[Problem]) -> Problem | None:
+    return next((problem for problem in problems if problem.severity is Severity.ERROR), None)
+
+
+def _digest(plan: Plan) -> str:
+    told = [plan.mark, dict(plan.files), plan.terms.as_data(), plan.effect()]
+    return hashlib.sha256(json.dumps(told, sort_keys=True, ensure_ascii=False).encode()).hexdigest()[:32]

@@ -1,0 +1,227 @@
+"""The few words SQLite and PostgreSQL spell differently, each under one name: JSON values by their type, text whatever
+its case, and lists of keys.
+
+A value of an event's payload, or one passed to a run, counts only if it is of the type that is asked for; else it is
+missing, here NULL. So `"n/a"` is no number, and `true` is none either. Numbers may be written as text (`enroll … with`
+passes words), as plain digits with a point: no exponent, no separators, and less than 10^16.
+"""
+
+from __future__ import annotations
+
+import json
+from datetime import date
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    ColumnElement,
+    Dialect,
+    Double,
+    String,
+    TypeDecorator,
+    literal,
+    literal_column,
+    select,
+    tuple_,
+)
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.functions import FunctionElement
+
+_LARGEST = 10**16
+
+
+class _DayInText(TypeDecorator[date]):
+    """A calendar day as JSON has it, `2026-11-23`: text of that form is in the order of the days."""
+
+    impl = String
+    cache_ok = True
+
+    def process_bind_param(self, value: date | None, dialect: Dialect) -> str | None:
+        return value.isoformat() if value is not None else None
+
+
+class _Spelt(FunctionElement[Any]):
+    """Spelt by each database in its own way, and by its name where a statement is printed without one."""
+
+    inherit_cache = True
+
+
+@compiles(_Spelt)
+def _named(function: _Spelt, compiler: Any, **kw: Any) -> str:
+    return f"{type(function).__name__}({compiler.process(function.clauses, **kw)})"
+
+
+class _OfJson(_Spelt):
+    """Over an element of a JSON column. SQLite asks for its type by the path: taken out of its document, a value no
+    longer knows whether it was `true` or 1."""
+
+    inherit_cache = True
+
+    def __init__(self, element: Any) -> None:
+        super().__init__(element, element.as_string(), element.left, element.right)
+
+
+class text_in(_OfJson):
+    type = String()
+    inherit_cache = True
+
+
+class number_in(_OfJson):
+    type = Double()
+    inherit_cache = True
+
+
+class flag_in(_OfJson):
+    type = Boolean()
+    inherit_cache = True
+
+
+class day_in(_OfJson):
+    type = _DayInText()
+    inherit_cache = True
+
+
+def _on_sqlite(function: _OfJson, compiler: Any, **kw: Any) -> tuple[str, str]:
+    """The element's type, and its value."""
+    _, text, column, path = (compiler.process(clause, **kw) for clause in function.clauses)
+    return f"json_type({column}, {path})", text
+
+
+def _on_postgresql(function: _OfJson, compiler: Any, **kw: Any) -> tuple[str, str]:
+    json, text, *_ = (compiler.process(clause, **kw) for clause in function.clauses)
+    return f"jsonb_typeof({json})", text
+
+
+@compiles(text_in, "sqlite")
+def _text_on_sqlite(function: text_in, compiler: Any, **kw: Any) -> str:
+    kind, text = _on_sqlite(function, compiler, **kw)
+    return f"CASE {kind} WHEN 'text' THEN {text} END"
+
+
+@compiles(text_in, "postgresql")
+def _text_on_postgresql(function: text_in, compiler: Any, **kw: Any) -> str:
+    kind, text = _on_postgresql(function, compiler, **kw)
+    return f"CASE {kind} WHEN 'string' THEN {text} END"
+
+
+@compiles(number_in, "sqlite")
+def _number_on_sqlite(function: number_in, compiler: Any, **kw: Any) -> str:
+    """Compared as it came, every text would be greater than every number (SQLite, “Datatypes”, §4.2)."""
+    kind, text = _on_sqlite(function, compiler, **kw)
+    small = f"abs(CAST({text} AS REAL)) < {_LARGEST}"
+    written = f"{text} NOT GLOB '*[^-.0-9]*' AND json_valid({text})"
+    return (
+        f"CASE WHEN {kind} IN ('integer', 'real') AND {small} THEN CAST({text} AS REAL)"
+        f" WHEN {kind} = 'text' AND {written} AND {small} THEN CAST({text} AS REAL) END"
+    )
+
+
+@compiles(number_in, "postgresql")
+def _number_on_postgresql(function: number_in, compiler: Any, **kw: Any) -> str:
+    """`jsonb` writes its numbers without an exponent. What does not look like one must never reach the cast."""
+    kind, text = _on_postgresql(function, compiler, **kw)
+    written = "'^-?(0|[1-9][0-9]{0,15})([.][0-9]{1,200})?$'"
+    return f"CASE WHEN {kind} IN ('number', 'string') AND {text} ~ {written} THEN CAST({text} AS DOUBLE PRECISION) END"
+
+
+@compiles(flag_in, "sqlite")
+def _flag_on_sqlite(function: flag_in, compiler: Any, **kw: Any) -> str:
+    kind, _ = _on_sqlite(function, compiler, **kw)
+    return f"CASE {kind} WHEN 'true' THEN 1 WHEN 'false' THEN 0 END"
+
+
+@compiles(flag_in, "postgresql")
+def _flag_on_postgresql(function: flag_in, compiler: Any, **kw: Any) -> str:
+    kind, text = _on_postgresql(function, compiler, **kw)
+    return f"CASE {kind} WHEN 'boolean' THEN {text} = 'true' END"
+
+
+@compiles(day_in, "sqlite")
+def _day_on_sqlite(function: day_in, compiler: Any, **kw: Any) -> str:
+    kind, text = _on_sqlite(function, compiler, **kw)
+    digits = "[0-9]"
+    form = "-".join((digits * 4, digits * 2, digits * 2))
+    return f"CASE WHEN {kind} = 'text' AND {text} GLOB '{form}' THEN {text} END"
+
+
+@compiles(day_in, "postgresql")
+def _day_on_postgresql(function: day_in, compiler: Any, **kw: Any) -> str:
+    kind, text = _on_postgresql(function, compiler, **kw)
+    form = "'^[0-9]{4}-[0-9]{2}-[0-9]{2}$'"
+    return f"CASE WHEN {kind} = 'string' AND {text} ~ {form} THEN {text} END"
+
+
+# --- text -------------------------------------------------------------------------------------------------------
+
+
+class _small_letters(_Spelt):
+    """A–Z as a–z, and nothing else: what SQLite's `lower` does. PostgreSQL's follows the language of the database."""
+
+    type = String()
+    inherit_cache = True
+
+
+@compiles(_small_letters, "sqlite")
+def _small_on_sqlite(function: _small_letters, compiler: Any, **kw: Any) -> str:
+    return f"lower({compiler.process(function.clauses, **kw)})"
+
+
+@compiles(_small_letters, "postgresql")
+def _small_on_postgresql(function: _small_letters, compiler: Any, **kw: Any) -> str:
+    return f'lower({compiler.process(function.clauses, **kw)} COLLATE "C")'
+
+
+def contains(value: Any, part: str) -> ColumnElement[bool]:
+    """Whether the text has this part in it; capital and small letters A–Z are the same. NULL where the text is."""
+    small = "".join(char.lower() if char.isascii() else char for char in part)
+    return _small_letters(value).contains(small, autoescape=True)
+
+
+# --- lists of keys ----------------------------------------------------------------------------------------------
+
+
+class _each_of(_Spelt):
+    """The elements of a JSON array, as a table with one column, `value`."""
+
+    inherit_cache = True
+
+
+class _key_at(_Spelt):
+    """A whole number in a JSON array, at the place given."""
+
+    type = BigInteger()
+    inherit_cache = True
+
+
+@compiles(_each_of, "sqlite")
+def _each_on_sqlite(function: _each_of, compiler: Any, **kw: Any) -> str:
+    return f"json_each({compiler.process(function.clauses, **kw)})"
+
+
+@compiles(_each_of, "postgresql")
+def _each_on_postgresql(function: _each_of, compiler: Any, **kw: Any) -> str:
+    return f"jsonb_array_elements(({compiler.process(function.clauses, **kw)})::jsonb)"
+
+
+@compiles(_key_at, "sqlite")
+def _key_on_sqlite(function: _key_at, compiler: Any, **kw: Any) -> str:
+    array, place = (compiler.process(clause, **kw) for clause in function.clauses)
+    return f"json_extract({array}, '$[{place}]')"
+
+
+@compiles(_key_at, "postgresql")
+def _key_on_postgresql(function: _key_at, compiler: Any, **kw: Any) -> str:
+    array, place = (compiler.process(clause, **kw) for clause in function.clauses)
+    return f"({array} ->> {place})::bigint"
+
+
+def is_one_of(
+    first: ColumnElement[int], second: ColumnElement[int], keys: list[tuple[int, int]]
+) -> ColumnElement[bool]:
+    """Whether two columns are one of these pairs: one look-up for each, and one statement however many they are. (Two
+    lists, `first IN … AND second IN …`, are every one with every other; a list of row values drives no index on
+    SQLite.)"""
+    listed = _each_of(literal(json.dumps(keys))).table_valued("value", name="listed")
+    key = select(*(_key_at(listed.c.value, literal_column(place)) for place in "01"))
+    return tuple_(first, second).in_(key)

@@ -1,0 +1,207 @@
+"""Queries of applying a plan: who stands where, and what an edit does to their runs."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection, and_, func, insert, select, update
+
+from engage.core.condition import ValueType
+from engage.core.delivery import Status
+from engage.store.advancing import save
+from engage.store.conditions import VALUE_COLUMN
+from engage.store.database import take_ids
+from engage.store.members import MemberRef
+from engage.store.tables import IS_LIVE, IS_UNSETTLED, delivery, enrolment, enrolment_move, member, member_value
+
+E, M = enrolment.c, enrolment_move.c
+_OF_MEMBER = (member.c.bucket == E.bucket) & (member.c.id == E.member_id)
+_BATCH = 1000
+T = TypeVar("T")
+
+RunKey = tuple[int, int]
+"""(bucket, enrolment id)"""
+
+_MOMENTS = frozenset({"step_started_at", "deadline_at", "due_at", "ended_at"})
+
+
+# --- who is there -----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Crowd:
+    """How many are in a journey: ever, now, and of those how many finish in an earlier version."""
+
+    entered: int
+    live: int
+    pinned: int
+    held_out: int  # ever
+
+
+def crowd(connection: Connection, journey_id: str) -> Crowd:
+    live = E.status == "live"
+    counts = (
+        func.count(),
+        func.count().filter(live),
+        func.count().filter(live, E.pinned_version.is_not(None)),
+        func.count().filter(E.holdout),
+    )
+    return Crowd(*connection.execute(select(*counts).where(E.journey_id == journey_id)).one())
+
+
+def standing_at(connection: Connection, journey_id: str) -> dict[str, int]:
+    """How many live runs that follow the journey stand at each step."""
+    query = select(E.step_id, func.count()).where(_following(journey_id)).group_by(E.step_id)
+    return {row.step_id: row[1] for row in connection.execute(query)}
+
+
+@dataclass(frozen=True, slots=True)
+class StandingRun:
+    """A run at a step that an edit changes."""
+
+    id: int
+    member: MemberRef
+    step_id: str
+    phase: str
+    holdout: bool
+    entered_at: datetime
+    step_started_at: datetime | None
+    step_after_event_id: int | None
+    deadline_at: datetime | None
+    due_at: datetime | None
+    timezone: str | None
+
+
+_COLUMNS = (
+    *(E.id, E.bucket, E.member_id, E.step_id, E.phase, E.holdout, E.entered_at, E.step_started_at),
+    *(E.step_after_event_id, E.deadline_at, E.due_at, member.c.timezone),
+)
+
+
+def standing(connection: Connection, journey_id: str, step_ids: Iterable[str]) -> list[StandingRun]:
+    """The live runs that follow the journey and stand at one of these steps; who entered first comes first."""
+    here = _following(journey_id) & E.step_id.in_(list(step_ids))
+    rows = connection.execute(select(*_COLUMNS).join(member, _OF_MEMBER).where(here).order_by(E.id))
+    return [StandingRun(i, MemberRef(bucket, member_id), *rest) for i, bucket, member_id, *rest in rows]
+
+
+def everyone_in(connection: Connection, journey_id: str, *, pinned: bool) -> list[RunKey]:
+    """Every live run that follows the journey; `pinned`: those that do not follow it any more, too."""
+    here = and_(IS_LIVE, E.journey_id == journey_id) if pinned else _following(journey_id)
+    return [(row.bucket, row.id) for row in connection.execute(select(E.bucket, E.id).where(here).order_by(E.id))]
+
+
+def unsent(connection: Connection, journey_id: str, step_ids: Iterable[str]) -> dict[str, int]:
+    """How many messages of these steps have not gone out yet."""
+    d = delivery.c
+    theirs = (d.journey_id == journey_id) & d.step_id.in_(list(step_ids)) & d.pinned_version.is_(None)
+    waiting = and_(IS_UNSETTLED, d.status.in_([Status.PENDING, Status.CLAIMED]))
+    rows = connection.execute(select(d.step_id, func.count()).where(theirs, waiting).group_by(d.step_id))
+    return {row.step_id: row[1] for row in rows}
+
+
+def field_dates(
+    connection: Connection, journey_id: str, step_id: str, field: str, kind: ValueType
+) -> dict[int, date | datetime]:
+    """A date of each member who stands at the step, by run id."""
+    value = VALUE_COLUMN[kind]
+    joined = (member_value.c.bucket == E.bucket) & (member_value.c.member_id == E.member_id)
+    here = _following(journey_id) & (E.step_id == step_id) & (member_value.c.field == field) & value.is_not(None)
+    rows = connection.execute(select(E.id, value).join(member_value, joined).where(here))
+    return {row[0]: row[1] for row in rows}
+
+
+def _following(journey_id: str) -> Any:
+    return and_(IS_LIVE, E.journey_id == journey_id, E.pinned_version.is_(None))
+
+
+# --- pinning ----------------------------------------------------------------------------------------------------
+
+
+def pin_messages(connection: Connection, runs: Sequence[RunKey], version: int | None) -> None:
+    """A run's messages are of the version that the run finishes in; None: of the journey's."""
+    d = delivery.c
+    for some in _batches(runs):
+        here = d.bucket.in_(sorted({bucket for bucket, _ in some})) & d.enrolment_id.in_([i for _, i in some])
+        connection.execute(update(delivery).where(here).values(pinned_version=version))
+
+
+def pinned_to(connection: Connection, journey_id: str, version: int) -> int:
+    """How many live runs are to finish in that version."""
+    here = (IS_LIVE, E.journey_id == journey_id, E.pinned_version == version)
+    return connection.scalar(select(func.count()).where(*here)) or 0
+
+
+# --- what was done to them --------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """Columns of a run, as they were and as they are to be. `what`: of `core.moving`."""
+
+    run: RunKey
+    what: str
+    before: Mapping[str, Any]
+    after: Mapping[str, Any]
+
+
+def carry_out(connection: Connection, plan_id: str, moves: Sequence[Move]) -> None:
+    """Move the runs, and keep what was done to each."""
+    by_columns: dict[tuple[str, ...], list[Mapping[str, Any]]] = defaultdict(list)
+    for move in moves:
+        bucket, run_id = move.run
+        by_columns[tuple(move.after)].append({"bucket": bucket, "id": run_id, **move.after})
+    for rows in by_columns.values():
+        save(connection, rows)
+    for some in _batches(moves):
+        ids = take_ids(connection, "enrolment_move", len(some))
+        rows = [_row(move, move_id, plan_id) for move, move_id in zip(some, ids, strict=True)]
+        connection.execute(insert(enrolment_move), rows)
+
+
+def _row(move: Move, move_id: int, plan_id: str) -> dict[str, Any]:
+    bucket, run_id = move.run
+    kept = {"before": _as_json(move.before), "after": _as_json(move.after)}
+    return {"bucket": bucket, "id": move_id, "enrolment_id": run_id, "plan_id": plan_id, "what": move.what, **kept}
+
+
+@dataclass(frozen=True, slots=True)
+class PastMove:
+    """`stands`: the run is still where it was put."""
+
+    move: Move
+    stands: bool
+    timezone: str | None
+
+
+def moves_of(connection: Connection, plan_id: str) -> list[PastMove]:
+    """What a plan did."""
+    joined = (E.bucket == M.bucket) & (E.id == M.enrolment_id)
+    query = select(enrolment_move, enrolment, member.c.timezone).join(enrolment, joined).join(member, _OF_MEMBER)
+    rows = connection.execute(query.where(M.plan_id == plan_id).order_by(M.id)).mappings().all()
+    return [_past_move(row) for row in rows]
+
+
+def _past_move(row: Any) -> PastMove:
+    move = Move((row[E.bucket], row[E.id]), row[M.what], _read(row[M.before]), _read(row[M.after]))
+    stands = all(row[E[name]] == value for name, value in move.after.items())
+    return PastMove(move, stands, row[member.c.timezone])
+
+
+def _as_json(columns: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value.isoformat() if isinstance(value, datetime) else value for name, value in columns.items()}
+
+
+def _read(columns: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        name: datetime.fromisoformat(value) if name in _MOMENTS and value is not None else value
+        for name, value in columns.items()
+    }
+
+
+def _batches(items: Sequence[T]) -> Iterator[Sequence[T]]:
+    return (items[start : start + _BATCH] for start in range(0, len(items), _BATCH))

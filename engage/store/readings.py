@@ -1,0 +1,185 @@
+"""How each line of a condition reads for one member: whether it holds, and what is on file.
+
+The same SQL that decides, one column for each line: no second reading of what a condition means.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import Connection, Select, String, cast, func, literal, null, select
+
+from engage.core import spelling
+from engage.core.catalog import Catalog
+from engage.core.condition import (
+    AnswerValue,
+    Compare,
+    Condition,
+    ContextValue,
+    Did,
+    FieldValue,
+    HasTag,
+    Not,
+    RankValue,
+    Subject,
+    ValueType,
+)
+from engage.store.advancing import RunRow, of_runs, run_context
+from engage.store.conditions import VALUE_COLUMN, Scope, aggregate_of, compile_condition, times_of
+from engage.store.enrolling import payload
+from engage.store.members import MemberRef, in_refs
+from engage.store.tables import anniversary, answer, enrolment, event, member, member_value, tag
+
+_BETWEEN_TAGS = "\x1f"  # no tag has it
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One line of a condition. `value`: what is on file, as JSON has it; None if nothing is, or if the line is not
+    about one thing (`about` is False)."""
+
+    depth: int
+    line: str
+    holds: bool
+    about: bool = False
+    value: Any = None
+
+    def as_data(self) -> dict[str, Any]:
+        data: dict[str, Any] = {"line": self.line, "holds": self.holds}
+        if self.depth:
+            data["depth"] = self.depth
+        return data | {"is": self.value} if self.about else data
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """A whole condition for one member, run or event."""
+
+    holds: bool
+    lines: tuple[Reading, ...]
+
+    def as_data(self) -> list[dict[str, Any]]:
+        """As it is kept with a decision."""
+        return [line.as_data() for line in self.lines]
+
+
+def reading_of(data: Mapping[str, Any]) -> Reading:
+    """As it was written down with a decision."""
+    return Reading(data.get("depth", 0), data["line"], data["holds"], "is" in data, data.get("is"))
+
+
+def of_members(
+    connection: Connection, catalog: Catalog, condition: Condition, refs: Sequence[MemberRef], now: datetime
+) -> dict[int, Read]:
+    """By member id, before they enter anything."""
+    query = select(member.c.id).where(in_refs(member, refs, "id"))
+    return _read(connection, query, condition, Scope(catalog, now))
+
+
+def of_events(
+    connection: Connection, catalog: Catalog, where: Condition, event_ids: Sequence[int], now: datetime
+) -> dict[int, Read]:
+    """By event id: the `where` of a start."""
+    joined = (member.c.bucket == event.c.bucket) & (member.c.id == event.c.member_id)
+    query = select(event.c.id).join(member, joined).where(event.c.id.in_(list(event_ids)))
+    return _read(connection, query, where, Scope(catalog, now, context=payload))
+
+
+def of_the_runs(
+    connection: Connection, catalog: Catalog, condition: Condition, runs: Sequence[RunRow], now: datetime
+) -> dict[int, Read]:
+    """By run id."""
+    query = of_runs(select(enrolment.c.id), runs)
+    return _read(connection, query, condition, Scope(catalog, now, enrolment=enrolment, context=run_context))
+
+
+def _read(connection: Connection, query: Select[Any], condition: Condition, scope: Scope) -> dict[int, Read]:
+    lines = list(spelling.lines(condition))
+    about = [_on_file(line.condition, scope) for line in lines]
+    holds = [compile_condition(c, scope) for c in (condition, *(line.condition for line in lines))]
+    columns = [*holds, *(null() if value is None else value for value in about)]
+    labelled = [column.label(f"c{number}") for number, column in enumerate(columns)]
+    found = {}
+    for key, *values in connection.execute(query.add_columns(*labelled)):
+        truths, on_file = values[: len(holds)], values[len(holds) :]
+        readings = [
+            Reading(line.depth, line.text, bool(truth), column is not None, _as_data(line.condition, value))
+            for line, truth, column, value in zip(lines, truths[1:], about, on_file, strict=True)
+        ]
+        found[key] = Read(bool(truths[0]), tuple(readings))
+    return found
+
+
+# --- what is on file --------------------------------------------------------------------------------------------
+
+
+def _on_file(condition: Condition, scope: Scope) -> Any:
+    """What a line looks at, as SQL; None for a line that only holds others together."""
+    match condition:
+        case Not(Compare() | HasTag() | Did() as atom):
+            return _on_file(atom, scope)
+        case HasTag():
+            listed = func.aggregate_strings(tag.c.tag, _BETWEEN_TAGS)
+            return select(listed).where(_owned(tag)).scalar_subquery()
+        case Did():
+            return times_of(condition, scope)
+        case Compare(subject, _):
+            return _value(subject, scope)
+        case _:
+            return None
+
+
+def _owned(table: Any) -> Any:
+    return (table.c.bucket == member.c.bucket) & (table.c.member_id == member.c.id)
+
+
+def _value(subject: Subject, scope: Scope) -> Any:
+    match subject:
+        case FieldValue(name, type):
+            return _field(name, type, scope)
+        case RankValue(name):
+            return _field(name, ValueType.NUMBER, scope)
+        case AnswerValue(step_id, part):
+            return _answer(step_id, part, scope)
+        case ContextValue(origin, key, _):
+            element = scope.context(origin, key) if scope.context is not None else None
+            return literal(None, String) if element is None else element.as_string()
+
+
+def _field(name: str, type: ValueType, scope: Scope) -> Any:
+    computed = scope.catalog.fields[name].computed
+    if computed is not None:
+        return aggregate_of(name, computed, scope.now).scalar_subquery()
+    if type is ValueType.ANNIVERSARY:
+        a = anniversary.c
+        spelt = a.calendar + " " + cast(a.month, String) + "-" + cast(a.day, String)
+        return select(spelt).where(_owned(anniversary), a.field == name).scalar_subquery()
+    return select(VALUE_COLUMN[type]).where(_owned(member_value), member_value.c.field == name).scalar_subquery()
+
+
+def _answer(step_id: str, part: str, scope: Scope) -> Any:
+    if scope.enrolment is None:
+        return literal(None, String)
+    here = (answer.c.bucket == scope.enrolment.c.bucket) & (answer.c.enrolment_id == scope.enrolment.c.id)
+    latest = select(answer.c[part]).where(here, answer.c.step_id == step_id).order_by(answer.c.visit.desc()).limit(1)
+    return latest.scalar_subquery()
+
+
+def _as_data(condition: Condition, value: Any) -> Any:
+    """As JSON has it: it is kept with the decision."""
+    match value:
+        case datetime() | date():
+            return value.isoformat()
+        case float() if value.is_integer():
+            return int(value)
+        case str() if isinstance(condition, HasTag | Not):
+            return sorted(value.split(_BETWEEN_TAGS)) if _about_tags(condition) else value
+        case _:
+            return value
+
+
+def _about_tags(condition: HasTag | Not) -> bool:
+    return isinstance(condition, HasTag) or isinstance(condition.part, HasTag)

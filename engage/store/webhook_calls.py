@@ -1,0 +1,173 @@
+"""Queries of the calls that webhook steps make: an outbox of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Integer, and_, bindparam, func, or_, select, true, update
+
+from engage.core.turn import Call
+from engage.core.webhook_call import CALL_LEASE, CallStatus, Settled
+from engage.store.advancing import RunRow
+from engage.store.database import take_ids, upsert
+from engage.store.tables import IS_LIVE, IS_OPEN_CALL, Instant, enrolment, webhook_call
+
+C, E = webhook_call.c, enrolment.c
+
+
+@dataclass(frozen=True, slots=True)
+class NewCall:
+    """One for each run, step and visit."""
+
+    run: RunRow
+    step_id: str
+    webhook: str
+    key: str
+    body: str
+    give_up_at: datetime
+
+
+def queue(connection: Connection, calls: Sequence[NewCall], now: datetime) -> None:
+    if not calls:
+        return
+    rows = [
+        {
+            "bucket": call.run.member.bucket,
+            "id": call_id,
+            "enrolment_id": call.run.id,
+            "journey_id": call.run.journey_id,
+            "step_id": call.step_id,
+            "visit": call.run.visit,
+            "webhook": call.webhook,
+            "key": call.key,
+            "body": call.body,
+            "status": CallStatus.OPEN,
+            "queued_at": now,
+            "due_at": now,
+            "give_up_at": call.give_up_at,
+        }
+        for call, call_id in zip(calls, take_ids(connection, "webhook_call", len(calls)), strict=True)
+    ]
+    connection.execute(upsert(webhook_call).on_conflict_do_nothing(), rows)
+
+
+def calls_of(connection: Connection, runs: Sequence[RunRow], step_id: str) -> dict[int, Call]:
+    """By run id: how the call of this step stands, on the visit that the run is on."""
+    visit_of = {run.id: run.visit for run in runs}
+    here = C.bucket.in_(sorted({run.member.bucket for run in runs})) & C.enrolment_id.in_(list(visit_of))
+    rows = connection.execute(select(C.enrolment_id, C.visit, C.status, C.reason).where(here, C.step_id == step_id))
+    return {i: Call(CallStatus(status), reason) for i, visit, status, reason in rows if visit_of[i] == visit}
+
+
+# --- claim and settle -------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class DueCall:
+    """A call this process holds until its lease ends."""
+
+    bucket: int
+    id: int
+    enrolment_id: int
+    webhook: str
+    key: str
+    body: str
+    attempts: int  # this one included
+    fence: int
+    give_up_at: datetime
+
+
+_NOW = bindparam("now", type_=Instant())
+_ANYTHING_DUE = select(C.id).where(IS_OPEN_CALL, C.due_at <= _NOW).limit(1)
+_NEXT_DUE = select(func.min(C.due_at)).where(IS_OPEN_CALL, C.due_at > _NOW)
+
+
+def anything_due(connection: Connection, now: datetime) -> bool:
+    return connection.scalar(_ANYTHING_DUE, {"now": now}) is not None
+
+
+def next_due(connection: Connection, now: datetime) -> datetime | None:
+    earliest: datetime | None = connection.scalar(_NEXT_DUE, {"now": now})
+    return earliest
+
+
+def claim(connection: Connection, now: datetime, limit: int, paused: Collection[str]) -> list[DueCall]:
+    """Take what is due, the oldest first: attempt + 1, fence + 1, a lease. `paused`: journeys that hold their calls. A
+    call whose run has ended, or has gone on without it, is closed instead."""
+    of_run = (E.bucket == C.bucket) & (E.id == C.enrolment_id)
+    waited_for = and_(IS_LIVE, E.step_id == C.step_id, E.visit == C.visit)
+    query = (
+        select(webhook_call, waited_for.label("waited_for"))
+        .join_from(webhook_call, enrolment, of_run)
+        .where(IS_OPEN_CALL, C.due_at <= _NOW, C.journey_id.not_in(paused) if paused else true())
+        .order_by(C.due_at, C.id)
+        .limit(bindparam("most", type_=Integer()))
+        .with_for_update(skip_locked=True, of=webhook_call)
+    )
+    rows = connection.execute(query, {"now": now, "most": limit}).all()
+    _close(connection, [row for row in rows if not row.waited_for], now)
+    held = [row for row in rows if row.waited_for]
+    _hold(connection, held, now)
+    return [
+        DueCall(
+            row.bucket, row.id, row.enrolment_id, row.webhook, row.key, row.body, row.attempts + 1, row.fence + 1,
+            row.give_up_at,
+        )
+        for row in held
+    ]  # fmt: skip
+
+
+def _these(rows: Sequence[Any]) -> Any:
+    return C.bucket.in_(sorted({row.bucket for row in rows})) & C.id.in_([row.id for row in rows])
+
+
+def _hold(connection: Connection, rows: Sequence[Any], now: datetime) -> None:
+    values = {"fence": C.fence + 1, "attempts": C.attempts + 1, "due_at": now + CALL_LEASE}
+    if rows:
+        connection.execute(update(webhook_call).where(_these(rows)).values(values))
+
+
+def _close(connection: Connection, rows: Sequence[Any], now: datetime) -> None:
+    values = {"status": CallStatus.FAILED, "reason": "its run no longer waits for it", "settled_at": now}
+    if rows:
+        connection.execute(update(webhook_call).where(_these(rows)).values(values))
+
+
+def settle(connection: Connection, results: Sequence[tuple[DueCall, Settled]], now: datetime) -> None:
+    """Record what the attempts came to, unless somebody else holds the call by now, and wake the runs that wait."""
+    for call, result in sorted(results, key=lambda pair: (pair[0].bucket, pair[0].id)):
+        values: dict[str, Any] = {"status": result.status, "reason": result.reason and result.reason[:300]}
+        values |= {"due_at": result.due_at} if result.due_at is not None else {"settled_at": now}
+        here = (C.bucket == call.bucket) & (C.id == call.id) & (C.fence == call.fence)
+        if connection.execute(update(webhook_call).where(here).values(values)).rowcount and result.due_at is None:
+            run = (E.bucket == call.bucket) & (E.id == call.enrolment_id) & IS_LIVE
+            connection.execute(update(enrolment).where(run).values(due_at=now))
+
+
+# --- how they do ------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class CallsOf:
+    """Of one webhook: calls that are tried again and again, and those lately given up."""
+
+    webhook: str
+    waiting: int
+    failed: int
+    reason: str | None  # why the last of them did not succeed
+
+
+def in_trouble(connection: Connection, since: datetime) -> list[CallsOf]:
+    """Webhooks with open calls that have failed before, or with calls given up since then."""
+    struggling = and_(C.status == CallStatus.OPEN, C.attempts > 0, C.reason.is_not(None))
+    given_up = and_(C.status == CallStatus.FAILED, C.attempts > 0, C.settled_at >= since)
+    query = (
+        select(C.webhook, func.count(C.id).filter(struggling), func.count(C.id).filter(given_up), func.max(C.reason))
+        .where(or_(struggling, given_up))
+        .group_by(C.webhook)
+        .order_by(C.webhook)
+    )
+    return [CallsOf(*row) for row in connection.execute(query)]

@@ -1,0 +1,86 @@
+"""How the database would carry out what a function asks of it: every statement is caught on its way and explained."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import Connection, Index
+from sqlalchemy.event import listen, remove
+
+from engage.store.tables import metadata
+
+
+def _is_partial(index: Index) -> bool:
+    return index.dialect_options["sqlite"]["where"] is not None
+
+
+# Indexes of the few rows that wait for something: to walk through one of them is to read what is to be done.
+_OF_WAITING = {index.name for table in metadata.sorted_tables for index in table.indexes if _is_partial(index)}
+# SQLite: SEARCH goes down an index, SCAN walks through a table or an index.
+_SQLITE_SCAN = re.compile(r"SCAN (\w+)(?: USING (?:COVERING )?INDEX (\w+))?")
+_SQLITE_INDEX = re.compile(r"USING (?:COVERING )?INDEX (\w+)")
+# PostgreSQL: a scan, of a table or along an index; and what says where in the index to look.
+_POSTGRESQL_SCAN = re.compile(r"(?:Seq Scan|(?:Index|Index Only) Scan using (\w+)) on (\w+)|Bitmap Index Scan on (\w+)")
+
+
+@dataclass
+class Plans:
+    """What was asked, and the plan for it, statement by statement."""
+
+    steps: list[tuple[str, str]] = field(default_factory=list)
+
+    @property
+    def walked(self) -> list[str]:
+        """Plans that walk through a whole table or index, other than the small ones of what waits."""
+        return [f"{plan}\n{sql}" for sql, plan in self.steps if _walks_on_sqlite(plan) or _walks_on_postgresql(plan)]
+
+    @property
+    def indexes(self) -> set[str]:
+        found = [_SQLITE_INDEX.findall(plan) for _, plan in self.steps]
+        found += [[a or b for a, _, b in _POSTGRESQL_SCAN.findall(plan)] for _, plan in self.steps]
+        return {index for each in found for index in each if index}
+
+
+def _walks_on_sqlite(plan: str) -> bool:
+    return any(table in metadata.tables and index not in _OF_WAITING for table, index in _SQLITE_SCAN.findall(plan))
+
+
+def _walks_on_postgresql(plan: str) -> bool:
+    lines = plan.splitlines()
+    for line, following in zip(lines, [*lines[1:], ""], strict=True):
+        found = _POSTGRESQL_SCAN.search(line)
+        if found and "Index Cond" not in following and (found[1] or found[3]) not in _OF_WAITING:
+            return True
+    return False
+
+
+@contextmanager
+def explained(connection: Connection) -> Iterator[Plans]:
+    """Plans of the SELECTs, UPDATEs and DELETEs that are carried out inside. Needs no rows: PostgreSQL is asked what it
+    would do if walking through a table were the last thing to do, so that small tables show the plans of big ones."""
+    plans = Plans()
+    on_sqlite = connection.dialect.name == "sqlite"
+
+    def explain(_connection: Connection, _cursor: Any, statement: str, values: Any, _context: Any, many: bool) -> None:
+        if statement.startswith(("SELECT", "UPDATE", "DELETE", "WITH")):
+            words = "EXPLAIN QUERY PLAN" if on_sqlite else "EXPLAIN"
+            cursor = connection.connection.cursor()
+            rows = cursor.execute(f"{words} {statement}", values[0] if many else values).fetchall()
+            plans.steps.append((statement, "\n".join(str(row[-1]) for row in rows)))
+
+    _prefer_indexes(connection, on_sqlite, "off")
+    listen(connection, "before_cursor_execute", explain)
+    try:
+        yield plans
+    finally:
+        remove(connection, "before_cursor_execute", explain)
+        _prefer_indexes(connection, on_sqlite, "on")
+
+
+def _prefer_indexes(connection: Connection, on_sqlite: bool, scans: str) -> None:
+    if not on_sqlite:
+        connection.exec_driver_sql(f"SET LOCAL enable_seqscan = {scans}")

@@ -1,0 +1,223 @@
+"""What happens by the second costs what it is about, never what is stored: the plans of every statement on the way from
+an event to an entry, and of what the passing of time does. No table of members' is walked through."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import time, timedelta
+from decimal import Decimal
+
+import pytest
+from sqlalchemy import text
+from store_bench import DAY, HOUR, NOW, Bench, a_catalog, a_journey
+from store_plans import Plans, explained
+
+from engage.core.condition import (
+    All,
+    Any,
+    Between,
+    Compare,
+    Condition,
+    Did,
+    FieldValue,
+    HasTag,
+    InShare,
+    Not,
+    OneOf,
+    OverAgo,
+    RankValue,
+    Test,
+    WithinLast,
+    WithinNext,
+)
+from engage.core.journey.model import OnDate
+from engage.store import enrolling, events, members, ranks, segments
+from engage.store.enrolling import Zone
+from engage.store.events import NewEvent
+from engage.store.members import MemberRef
+
+_FIELDS = a_catalog().fields
+
+
+def of(name: str, test: Test) -> Condition:
+    return Compare(FieldValue(name, _FIELDS[name].type), test)
+
+
+TWO_OR_MORE = Between(Decimal(2), None)
+# Every kind of line that a segment can have.
+CATALOG = a_catalog(
+    sleeping=All((of("last_order_at", OverAgo(90 * DAY)), of("orders", TWO_OR_MORE))),
+    recent=of("last_order_at", WithinLast(30 * DAY)),
+    ending=of("contract_end", WithinNext(7 * DAY)),
+    busy=of("orders_3d", TWO_OR_MORE),
+    big=of("spent_3d", TWO_OR_MORE),
+    seen=of("last_seen_3d", WithinLast(12 * HOUR)),
+    visits=Did("store_visited", at_least=2, within=DAY),
+    in_town=All((of("city", OneOf(("上海",))), Not(of("employee", OneOf((True,)))))),
+    vip=Any((HasTag(("VIP",)), Compare(RankValue("spent"), InShare(None, 20)))),
+    lately_big=Compare(RankValue("spent_3d"), InShare(None, 50)),
+)
+SHARES = [("spent", 20), ("spent_3d", 50)]
+
+
+@pytest.fixture
+def shop(bench: Bench) -> Bench:
+    """A few hundred members with a past. PostgreSQL gets to know how many; on SQLite nobody ever runs ANALYZE."""
+    bench.catalog = CATALOG
+    refs = [bench.member(city="上海", contract_end=(NOW + DAY).date(), birthday=_BORN) for _ in range(200)]
+    told = [NewEvent(ref, "order_paid", NOW - HOUR * n, f"o{n}", {"amount": n}) for n, ref in enumerate(refs)]
+    events.record(bench.connection, CATALOG, told, NOW)
+    events.mark_seen(bench.connection, events.fresh_events(bench.connection, 1000))
+    if bench.connection.dialect.name == "postgresql":
+        bench.connection.execute(text("ANALYZE"))
+    return bench
+
+
+_BORN = {"calendar": "solar", "month": 11, "day": 23, "leap": False, "year": None}
+
+
+def _some_members(bench: Bench, count: int = 5) -> list[MemberRef]:
+    return [MemberRef(row["bucket"], row["id"]) for row in bench.rows("member")[:count]]
+
+
+def assert_walks_nowhere(plans: Plans) -> None:
+    assert plans.steps
+    assert plans.walked == []
+
+
+def test_the_plans_show_a_walk_where_there_is_one(shop: Bench) -> None:
+    """A look for walks that sees none anywhere would pass for ever."""
+    for query in (
+        "SELECT count(*) FROM event WHERE channel = 'sms'",
+        "SELECT count(*) FROM member_value WHERE flag_value",
+    ):
+        with explained(shop.connection) as plans:
+            shop.connection.execute(text(query))
+        assert len(plans.walked) == 1
+
+
+def test_what_has_just_happened_is_claimed_by_the_index_of_what_is_fresh(shop: Bench) -> None:
+    shop.happens(_some_members(shop)[0], "order_paid")
+    with explained(shop.connection) as plans:
+        fresh = events.fresh_events(shop.connection, 500)
+        assert events.any_fresh(shop.connection)
+        assert events.still_fresh(shop.connection, fresh) == fresh
+        events.mark_seen(shop.connection, fresh)
+    assert_walks_nowhere(plans)
+    assert "ix_event_fresh" in plans.indexes
+
+
+def test_recording_events_and_their_computed_fields(shop: Bench) -> None:
+    told = [NewEvent(ref, "order_paid", NOW, f"n{ref.id}", {"amount": 5}) for ref in _some_members(shop)]
+    with explained(shop.connection) as plans:
+        events.record(shop.connection, CATALOG, told, NOW)
+    assert_walks_nowhere(plans)
+
+
+def test_members_are_looked_at_again_by_their_own_keys(shop: Bench) -> None:
+    happened = [
+        (ref, name) for ref in _some_members(shop) for name in ("order_paid", "store_visited", "member_updated")
+    ]
+    ranks.recompute(shop.connection, CATALOG, SHARES, NOW)
+    with explained(shop.connection) as plans:
+        assert segments.refresh(shop.connection, CATALOG, happened, NOW)
+    assert_walks_nowhere(plans)
+
+
+def test_the_passing_of_time_finds_who_crosses_by_index(shop: Bench) -> None:
+    with explained(shop.connection) as plans:
+        assert segments.refresh_by_time(shop.connection, CATALOG, NOW, NOW + HOUR)
+    assert_walks_nowhere(plans)
+
+
+def test_who_celebrates_is_found_by_index(shop: Bench) -> None:
+    start = OnDate("birthday", time(10))
+    with explained(shop.connection) as plans:
+        found = enrolling.celebrants(shop.connection, start, [("solar", 11, 23, False, 2026)], Zone(None))
+    assert len(found) == 200
+    assert_walks_nowhere(plans)
+    assert plans.indexes & {"ix_anniversary_field_calendar_month_day"}
+
+
+def test_who_is_let_in_is_asked_of_those_who_come(shop: Bench) -> None:
+    journey = a_journey(audience=CATALOG.segments["sleeping"], exclude=CATALOG.segments["vip"])
+    refs = _some_members(shop)
+    with explained(shop.connection) as plans:
+        enrolling.admitted(shop.connection, CATALOG, journey, refs, NOW)
+        enrolling.barred_by_reentry(shop.connection, journey, refs, NOW)
+    assert_walks_nowhere(plans)
+
+
+@pytest.mark.parametrize(
+    "audience",
+    [
+        of("city", OneOf(("上海",))),
+        All((CATALOG.segments["sleeping"], HasTag(("VIP",)))),
+        of("last_order_at", WithinLast(7 * DAY)),
+        Any((of("city", OneOf(("上海",))), Did("order_paid", within=DAY))),
+        CATALOG.segments["vip"],
+    ],
+)
+def test_a_schedule_starts_from_whom_an_index_knows(shop: Bench, audience: Condition) -> None:
+    with explained(shop.connection) as plans:
+        enrolling.everyone(shop.connection, CATALOG, a_journey(audience=audience), Zone(None), NOW)
+    assert_walks_nowhere(plans)
+
+
+def test_the_zones_of_members_are_looked_up_one_by_one(shop: Bench) -> None:
+    refs = _some_members(shop)
+    for ref, zone in zip(refs, ("Asia/Urumqi", "Asia/Urumqi", "America/New_York"), strict=False):
+        members.set_timezone(shop.connection, ref, zone, NOW)
+    with explained(shop.connection) as plans:
+        assert members.timezones(shop.connection) == [None, "America/New_York", "Asia/Urumqi"]
+        assert members.zones_moved_to(shop.connection, NOW) == ["America/New_York", "Asia/Urumqi"]
+    assert_walks_nowhere(plans)
+
+
+# --- what it costs ----------------------------------------------------------------------------------------------
+
+
+def _looked_at(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many members each look is about."""
+    counts: list[int] = []
+    look = segments._refresh_one
+
+    def counting(*args: object) -> list[segments.Crossing]:
+        refs = args[4]
+        assert isinstance(refs, Sequence)
+        counts.append(len(refs))
+        return look(*args)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(segments, "_refresh_one", counting)
+    return counts
+
+
+@pytest.mark.parametrize("many", [50, 400])
+def test_an_hour_looks_only_at_who_crosses_in_it_however_many_there_are(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, many: int
+) -> None:
+    catalog = a_catalog(sleeping=of("last_order_at", OverAgo(90 * DAY)))
+    bench.catalog = catalog
+    refs = [bench.member() for _ in range(many)]
+    crossing = [NewEvent(ref, "order_paid", NOW - 90 * DAY + HOUR / 2, f"c{ref.id}", {}) for ref in refs[:7]]
+    others = [NewEvent(ref, "order_paid", NOW - DAY, f"c{ref.id}", {}) for ref in refs[7:]]
+    events.record(bench.connection, catalog, crossing + others, NOW)
+    counts = _looked_at(bench, monkeypatch)
+    crossings = segments.refresh_by_time(bench.connection, catalog, NOW, NOW + HOUR)
+    assert sorted(each.member for each in crossings) == sorted(refs[:7])
+    assert counts == [7]
+
+
+def test_an_event_touches_only_the_segments_it_can_change(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    ref = bench.member()
+    counts = _looked_at(bench, monkeypatch)
+    segments.refresh(bench.connection, CATALOG, [(ref, "store_visited")], NOW)
+    looked_at = [name for name, count in zip(CATALOG.segments, counts, strict=True) if count]
+    assert looked_at == ["busy", "seen", "visits"]
+
+
+def test_time_looks_at_nobody_where_nothing_grows_old(bench: Bench) -> None:
+    with explained(bench.connection) as plans:
+        a_quiet = a_catalog(in_town=CATALOG.segments["in_town"])
+        assert segments.refresh_by_time(bench.connection, a_quiet, NOW, NOW + timedelta(days=400)) == []
+    assert plans.steps == []

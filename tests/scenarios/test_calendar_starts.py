@@ -1,0 +1,252 @@
+"""Starts by the calendar: once for each local date, whatever becomes of the clock, the daemon, or a member's zone."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from stage import OpenStage, Stage
+
+from engage.clock import VirtualClock
+from engage.runtime.engine import Engine
+
+SHANGHAI, PARIS, LOS_ANGELES, NEW_YORK = "Asia/Shanghai", "Europe/Paris", "America/Los_Angeles", "America/New_York"
+BIRTHDAY = "start: { date: birthday, at: 10:00 }"
+
+
+def journey(start: str, *options: str, late: str = "") -> str:
+    """One service message. `start` as it stands in the file; audience everyone where that must be said."""
+    head = f"journey: 试一试\n{start}\ntopic: service\n" + "".join(f"{option}\n" for option in options)
+    everyone = "audience: everyone\n" if "every:" in start else ""
+    return f"{head}{everyone}steps:\n  - send: sorry_personal\n" + (f"    late: {late}\n" if late else "")
+
+
+def play(stage: Stage, text: str) -> Stage:
+    stage.apply({"timely": text})
+    return stage
+
+
+def entered(stage: Stage, name: str) -> list[str]:
+    """The occurrences somebody has had."""
+    return [run.occurrence for run in stage.runs(name)]
+
+
+def came(stage: Stage, name: str) -> list[str]:
+    return [when for when, _ in stage.got(name)]
+
+
+# --- schedules --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("start", "days"),
+    [
+        ("start: { every: day, at: 10:00 }", [1, 2, 3, 4, 5, 6, 7]),
+        ("start: { every: monday, at: 10:00 }", [7]),
+        ("start: { every: weekend, at: 10:00 }", [5, 6]),
+        ("start: { every: month 30, at: 10:00 }", [7]),
+        ('start:\n  every: cron "0 10 * * mon,wed"', [2, 7]),
+        ('start:\n  every: cron "0 10 30 * fri"', [4, 7]),
+    ],
+)
+def test_every_kind_of_schedule_on_its_days(open_stage: OpenStage, start: str, days: list[int]) -> None:
+    """Day 0 is Monday, 23 November 2026, noon."""
+    stage = open_stage("2026-11-23 12:00")
+    stage.member("王芳", sms=True)
+    play(stage, journey(start, "reentry: always"))
+    stage.run_until(day=7, at="12:00")
+    assert came(stage, "王芳") == [f"day {day} 10:00" for day in days]
+
+
+def test_a_workday_is_one_of_the_announced_calendar(open_stage: OpenStage) -> None:
+    """Day 0 is 7 October 2026: the last day of the holiday; Saturday the 10th is worked for it, Sunday is not."""
+    stage = open_stage("2026-10-07 12:00")
+    stage.member("王芳", sms=True)
+    play(stage, journey("start: { every: workday, at: 10:00 }", "reentry: always"))
+    stage.run_until(day=5, at="12:00")
+    assert came(stage, "王芳") == ["day 1 10:00", "day 2 10:00", "day 3 10:00", "day 5 10:00"]
+
+
+def test_ops_may_announce_a_year_before_engage_knows_it(open_stage: OpenStage) -> None:
+    off = {2090: {"holidays": ["2090-01-31..2090-02-03"], "make_up_days": ["2090-02-04"]}}
+    stage = open_stage("2090-01-30 12:00", policy={"workdays": off})
+    stage.member("王芳", sms=True)
+    play(stage, journey("start: { every: workday, at: 10:00 }", "reentry: always"))
+    stage.run_until(day=7, at="12:00")
+    assert came(stage, "王芳") == ["day 5 10:00", "day 7 10:00"]  # Saturday is worked, Sunday is not
+
+
+def test_two_times_a_day_are_two_occurrences(open_stage: OpenStage) -> None:
+    stage = open_stage("2026-11-23 08:00")
+    stage.member("王芳", sms=True)
+    play(stage, journey('start:\n  every: cron "0 10,18 * * *"', "reentry: always"))
+    stage.run_until(day=1, at="12:00")
+    assert came(stage, "王芳") == ["day 0 10:00", "day 0 18:00", "day 1 10:00"]
+    assert entered(stage, "王芳") == ["slot:2026-11-23 10:00", "slot:2026-11-23 18:00", "slot:2026-11-24 10:00"]
+
+
+def test_who_may_enter_once_only_enters_once_however_often_the_schedule_comes(open_stage: OpenStage) -> None:
+    stage = open_stage("2026-11-23 08:00")
+    stage.member("王芳", sms=True)
+    play(stage, journey("start: { every: day, at: 10:00 }"))
+    stage.run_until(day=4)
+    assert came(stage, "王芳") == ["day 0 10:00"]
+
+
+# --- a daemon that was down -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("up_again", "started"), [("21:59", True), ("22:01", False)])
+def test_a_schedule_missed_by_more_than_twelve_hours_is_not_made_up_for(
+    open_stage: OpenStage, up_again: str, started: bool
+) -> None:
+    stage = open_stage("2026-11-23 08:00")
+    stage.member("王芳", sms=True)
+    play(stage, journey("start: { every: day, at: 10:00 }"))
+    with stage.daemon_down():
+        stage.run_until(at=up_again)
+    assert entered(stage, "王芳") == (["slot:2026-11-23"] if started else [])
+
+
+def test_catch_up_is_the_journeys_own_and_counts_for_each_members_own_slot(open_stage: OpenStage) -> None:
+    """Down from 08:00 to 20:00 in Shanghai: ten o'clock there is ten hours ago, in Paris (17:00) three."""
+    stage = open_stage("2026-11-23 08:00")
+    stage.member("王芳", email=True)
+    stage.member("Anne", email=True, zone=PARIS)
+    play(stage, journey("start: { every: day, at: 10:00, catch_up: 4h }"))
+    with stage.daemon_down():
+        stage.run_until(at="20:00")
+    assert (entered(stage, "王芳"), entered(stage, "Anne")) == ([], ["slot:2026-11-23"])
+
+
+@pytest.mark.parametrize(("up_again", "sent"), [("12:00", True), ("12:01", False)])
+def test_late_is_counted_from_the_moment_the_start_was_planned(
+    open_stage: OpenStage, up_again: str, sent: bool
+) -> None:
+    """Not from when a daemon that was down got to it."""
+    stage = open_stage("2026-11-23 08:00")
+    stage.member("王芳", sms=True)
+    play(stage, journey("start: { every: day, at: 10:00 }", late="2h"))
+    with stage.daemon_down():
+        stage.run_until(at=up_again)
+    assert bool(came(stage, "王芳")) is sent
+    assert stage.delivery("王芳").reason == (None if sent else "late: its time has passed")
+
+
+def test_three_days_down_are_not_three_messages(open_stage: OpenStage) -> None:
+    stage = open_stage("2026-11-23 08:00")
+    stage.member("王芳", sms=True)
+    play(stage, journey("start: { every: day, at: 10:00 }", "reentry: always"))
+    with stage.daemon_down():
+        stage.run_until(day=3, at="12:00")
+    assert entered(stage, "王芳") == ["slot:2026-11-26"]
+
+
+def test_a_clock_that_jumps_back_starts_nothing_again(open_stage: OpenStage) -> None:
+    stage = open_stage("2026-11-23 08:00")
+    stage.member("王芳", sms=True, birthday="11-23")
+    stage.apply({"daily": journey("start: { every: day, at: 10:00 }", "reentry: always"), "yearly": journey(BIRTHDAY)})
+    stage.run_until(at="12:00")
+    earlier = VirtualClock(stage.moment(0, "09:00"))
+    engine = Engine(replace(stage.house.app.context, clock=earlier))
+    for hour in ("09:00", "10:00", "11:30"):
+        earlier.advance_to(stage.moment(0, hour))
+        engine.run_until_idle()
+    engine.close()
+    assert sorted(entered(stage, "王芳")) == ["slot:2026-11-23", "solar:2026"]
+    assert len(stage.phone("王芳")) == 2
+
+
+# --- a member who moves -----------------------------------------------------------------------------------------
+
+
+def moves(stage: Stage, name: str, zone: str) -> None:
+    stage.registers(name, zone=zone)
+
+
+@pytest.mark.parametrize("start", [BIRTHDAY, "start: { every: day, at: 10:00 }\nreentry: always"])
+def test_who_moves_west_after_the_start_has_no_second_one_that_day(open_stage: OpenStage, start: str) -> None:
+    """At noon from Shanghai to Los Angeles, where it is the evening before: ten o'clock of that date comes again."""
+    stage = open_stage("2026-11-23 08:00")
+    stage.member("王芳", email=True, zone=SHANGHAI, birthday="11-23")
+    play(stage, journey(start))
+    stage.run_until(at="12:00")
+    moves(stage, "王芳", LOS_ANGELES)
+    stage.run_until(day=1, at="12:00")
+    assert [key for key in entered(stage, "王芳") if key in ("slot:2026-11-23", "solar:2026")] == entered(stage, "王芳")
+    assert len(entered(stage, "王芳")) == 1
+
+
+@pytest.mark.parametrize("start", [BIRTHDAY, "start: { every: day, at: 10:00 }\nreentry: always"])
+def test_who_moves_east_before_the_start_does_not_lose_it(open_stage: OpenStage, start: str) -> None:
+    """At 15:00 from Paris, where it is eight in the morning, to Shanghai, where ten o'clock has passed."""
+    stage = open_stage("2026-11-22 20:00")
+    stage.member("Anne", email=True, zone=PARIS, birthday="11-23")
+    play(stage, journey(start))
+    stage.run_until(day=1, at="15:00")
+    moves(stage, "Anne", SHANGHAI)
+    stage.run_until(day=1, at="16:00")
+    assert entered(stage, "Anne")[-1] in ("slot:2026-11-23", "solar:2026")
+    assert came(stage, "Anne")[-1] == "day 1 16:00"  # at the next look, within the hour
+    stage.run_until(day=2, at="09:00")
+    assert came(stage, "Anne")[-1] == "day 1 16:00"
+
+
+def test_who_comes_to_a_zone_long_after_its_start_is_not_greeted_at_night(open_stage: OpenStage) -> None:
+    """Older than `catch_up` is too late for a mover as it is after a downtime."""
+    stage = open_stage("2026-11-22 20:00")
+    stage.member("Anne", email=True, zone=LOS_ANGELES, birthday="11-23")
+    play(stage, journey(BIRTHDAY))
+    stage.run_until(day=1, at="23:30")
+    moves(stage, "Anne", SHANGHAI)
+    stage.run_until(day=2, at="20:00")
+    assert entered(stage, "Anne") == []
+
+
+def test_telling_the_same_zone_again_is_no_move(open_stage: OpenStage) -> None:
+    stage = open_stage("2026-11-22 20:00")
+    stage.member("王芳", email=True, zone=SHANGHAI, birthday="11-24")
+    play(stage, journey(BIRTHDAY))
+    stage.run_until(day=1, at="15:00")
+    stage.registers("王芳", zone=SHANGHAI, birthday="11-23")
+    stage.run_until(day=1, at="20:00")
+    assert entered(stage, "王芳") == []
+
+
+def test_who_moves_while_a_message_waits_is_not_woken_by_it(open_stage: OpenStage) -> None:
+    """`until 10:00` was ten o'clock in Shanghai; in Paris that is three in the night: quiet hours are those of today's
+    zone, and it comes once."""
+    stage = open_stage("2026-11-23 12:00")
+    stage.member("王芳", email=True, zone=SHANGHAI)
+    text = journey("start: { event: store_visited }").replace("  - send", "  - wait: until 10:00\n  - send")
+    play(stage, text)
+    stage.happens("王芳", "store_visited", store="湖滨店")
+    stage.run_until(at="20:00")
+    moves(stage, "王芳", PARIS)
+    stage.run_until(day=2, at="20:00")
+    assert came(stage, "王芳") == ["day 1 16:00"]  # nine in Paris
+
+
+# --- zones ------------------------------------------------------------------------------------------------------
+
+
+def test_a_time_that_daylight_saving_skips_comes_once_and_one_that_comes_twice_comes_once(
+    open_stage: OpenStage,
+) -> None:
+    """New York skips 02:00-03:00 on 8 March 2026 and has 01:00-02:00 twice on 1 November."""
+    for day, at in (("2026-03-07", "02:30"), ("2026-10-31", "01:30")):
+        stage = open_stage(f"{day} 12:00")
+        stage.member("Bob", email=True, zone=NEW_YORK)
+        play(stage, journey(f"start: {{ every: sunday, at: {at} }}", "reentry: always"))
+        stage.run_until(day=4)
+        assert len(entered(stage, "Bob")) == 1
+        assert len(came(stage, "Bob")) == 1
+
+
+def test_a_zone_that_does_not_exist_is_the_business_own(open_stage: OpenStage) -> None:
+    stage = open_stage("2026-11-23 08:00")
+    stage.member("王芳", sms=True)
+    play(stage, journey("start: { every: day, at: 10:00 }"))
+    stage.sets_zone("王芳", "Mars/Olympus")
+    stage.run_until(day=0, at="12:00")
+    assert came(stage, "王芳") == ["day 0 10:00"]

@@ -1,0 +1,62 @@
+"""`goto`: back to an earlier step, so many times for each run; what is done again is done anew."""
+
+from __future__ import annotations
+
+from small_journeys import SERVICE, journey
+from stage import Stage
+
+REMIND = f"{SERVICE}\nid: remind"
+WAIT = "wait_for: order_paid\nup_to: 2d\nthen: [ { exit: 已下单 } ]"
+AGAIN = "goto: remind\nat_most: 2"
+
+
+def test_it_goes_back_as_often_as_it_may_and_then_passes_on(stage: Stage) -> None:
+    stage.member("王芳", sms=True)
+    stage.apply({"loop": journey("store_visited", REMIND, WAIT, AGAIN, "exit: 算了", topic="service")})
+    stage.happens("王芳", "store_visited", store="湖滨店")
+    stage.run_until(day=10)
+    assert stage.got("王芳") == [("day 0 10:00", "sms"), ("day 2 10:00", "sms"), ("day 4 10:00", "sms")]
+    run = stage.run("王芳", "loop")
+    assert (run.end_reason, run.jumps, run.visit) == ("算了", {"goto-remind": 2}, 2)
+    assert stage.notes("王芳", "loop", "goto_used_up") == [{"to": "remind", "times": 2}]
+
+
+def test_an_event_leads_out_of_the_loop(stage: Stage) -> None:
+    stage.member("王芳", sms=True)
+    stage.apply({"loop": journey("store_visited", REMIND, WAIT, AGAIN, topic="service")})
+    stage.happens("王芳", "store_visited", store="湖滨店")
+    stage.run_until(day=3)
+    stage.happens("王芳", "order_paid", order_id="A1", amount=1)
+    stage.run_until(day=8)
+    assert len(stage.phone("王芳")) == 2
+    assert stage.run("王芳", "loop").end_reason == "已下单"
+
+
+def test_a_question_that_is_put_again_wants_an_answer_of_its_own_and_a_task_is_a_new_one(stage: Stage) -> None:
+    ask = "ask: csat\nquestion: 这次喝着还满意吗？\nanswer_within: 1d\ntopic: service"
+    again = "{ wait: 1d }, { goto: csat, at_most: 1 }"
+    low = f"if: {{ csat.score: ..3 }}\nthen: [ {{ notify: 客服一组, task: 请回访 }}, {again} ]"
+    stage.member("王芳", sms=True)
+    stage.apply({"loop": journey("store_visited", ask, low, "exit: 问完", topic="service")})
+    stage.happens("王芳", "store_visited", store="湖滨店")
+    stage.types("王芳", "2", "sms")
+    stage.run_until(day=1, at="10:30")
+    assert stage.run("王芳", "loop").step_id == "csat"  # waits: the answer of the first time is not one to this
+    stage.types("王芳", "1", "sms")
+    stage.run_until(day=3)
+    assert [(answer.visit, answer.score) for answer in stage.answers("王芳")] == [(0, 2), (1, 1)]
+    assert len(stage.tasks()) == 2
+    assert stage.run("王芳", "loop").end_reason == "问完"
+
+
+def test_a_jump_ahead_leaves_out_what_lies_between(stage: Stage) -> None:
+    ahead = "if: { tag: VIP }\nthen: [ { goto: bye } ]"
+    stage.member("王芳", sms=True, tags="VIP")
+    stage.member("李雷", sms=True)
+    end = "exit: 再见\nid: bye"
+    stage.apply({"skip": journey("store_visited", ahead, SERVICE, end, topic="service")})
+    for name in ("王芳", "李雷"):
+        stage.happens(name, "store_visited", store="湖滨店")
+    assert (len(stage.phone("王芳")), len(stage.phone("李雷"))) == (0, 1)
+    assert {stage.run(name, "skip").end_reason for name in ("王芳", "李雷")} == {"再见"}
+    assert stage.run("王芳", "skip").visit == 0
