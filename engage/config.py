@@ -5,7 +5,6 @@ Secrets may be written as `env:NAME` or `file:PATH` (relative to this file), so 
 
 from __future__ import annotations
 
-import difflib
 import os
 import re
 from collections.abc import Hashable
@@ -25,52 +24,54 @@ from pydantic import (
     ValidationError,
     model_validator,
 )
-from pydantic_core import ErrorDetails
 
+from engage.config_words import Unfit, about_value, about_yaml
 from engage.core.duration import parse_duration, parse_time
 from engage.core.quiet import leaves_room
 from engage.core.workdays import AnnouncedYear, WorkCalendar
-
-
-class ConfigError(Exception):
-    """The configuration cannot be used: the message says which key, what is wrong and what to write.
-
-    Stands outside `EngageError`, so that retry code cannot swallow it.
-    """
+from engage.errors import ConfigError
 
 
 def _resolve_secret(value: object) -> object:
     if isinstance(value, str) and value.startswith("env:"):
         name = value.removeprefix("env:")
         if name not in os.environ:
-            raise ValueError(f"the environment variable {name} is not set")
+            raise Unfit(f"the environment variable {name} is not set", f"没有设置环境变量 {name}")
         return os.environ[name]
     if isinstance(value, str) and value.startswith("file:"):
         path = Path(value.removeprefix("file:"))
         try:
             return path.read_text(encoding="utf-8").strip()
         except FileNotFoundError:
-            raise ValueError(f"the file {path} does not exist") from None
+            raise Unfit(f"the file {path} does not exist", f"文件 {path} 不存在") from None
         except (OSError, UnicodeDecodeError):
-            raise ValueError(f"the file {path} cannot be read as text") from None
+            raise Unfit(f"the file {path} cannot be read as text", f"文件 {path} 不能作为文本读取") from None
     return value
 
 
 def _filled(secret: SecretStr) -> SecretStr:
     if not secret.get_secret_value().strip():
-        raise ValueError("is empty; write the secret, or env:NAME, or file:/path")
+        raise Unfit(
+            "is empty; write the secret, or env:NAME, or file:/path", "是空的；请写密钥，或者 env:名称，或者 file:/路径"
+        )
     return secret
 
 
 def _long_enough(secret: SecretStr) -> SecretStr:
     if len(secret.get_secret_value()) < SIGNING_KEY_LENGTH:
-        raise ValueError(f"is too short; use at least {SIGNING_KEY_LENGTH} random characters")
+        raise Unfit(
+            f"is too short; use at least {SIGNING_KEY_LENGTH} random characters",
+            f"太短；请用至少 {SIGNING_KEY_LENGTH} 个随机字符",
+        )
     return secret
 
 
 def _aes_key(secret: SecretStr) -> SecretStr:
     if not re.fullmatch(r"[A-Za-z0-9+/]{43}", secret.get_secret_value()):
-        raise ValueError("is not an EncodingAESKey; copy the 43 letters and digits from the account's settings")
+        raise Unfit(
+            "is not an EncodingAESKey; copy the 43 letters and digits from the account's settings",
+            "不是 EncodingAESKey；请从公众号后台复制那 43 个字母和数字",
+        )
     return secret
 
 
@@ -78,9 +79,15 @@ def _duration(value: object) -> object:
     if isinstance(value, str):
         parsed = parse_duration(value)
         if parsed is None:
-            raise ValueError(f"“{value}” is not a duration; durations look like 30m, 2h, 3d, 1d12h")
+            raise Unfit(
+                f"“{value}” is not a duration; durations look like 30m, 2h, 3d, 1d12h",
+                f"“{value}”不是时长；时长的写法：30m、2h、3d、1d12h",
+            )
         if not timedelta(0) < parsed <= _LONGEST:
-            raise ValueError(f"“{value}” is out of range; write something between 1m and {_LONGEST.days}d")
+            raise Unfit(
+                f"“{value}” is out of range; write something between 1m and {_LONGEST.days}d",
+                f"“{value}”超出了范围；请写 1m 到 {_LONGEST.days}d 之间的时长",
+            )
         return parsed
     return value
 
@@ -89,14 +96,19 @@ def _time(value: object) -> object:
     if isinstance(value, str):
         parsed = parse_time(value)
         if parsed is None:
-            raise ValueError(f"“{value}” is not a time of day; write it like 09:30")
+            raise Unfit(
+                f"“{value}” is not a time of day; write it like 09:30", f"“{value}”不是一天中的时间；请写成 09:30 这样"
+            )
         return parsed
     return value
 
 
 def _url(value: str) -> str:
     if not value.startswith(("http://", "https://")):
-        raise ValueError(f"“{value}” is not a web address; it starts with https:// or http://")
+        raise Unfit(
+            f"“{value}” is not a web address; it starts with https:// or http://",
+            f"“{value}”不是网址；网址以 https:// 或 http:// 开头",
+        )
     return value.rstrip("/")
 
 
@@ -163,6 +175,12 @@ class Email(Section):
     concurrency: Concurrency = 4
 
 
+def unreadable_sender() -> ConfigError:
+    """Its form is known where mail is written."""
+    form = "山野茶事 <hello@example.com>"
+    return ConfigError(f"channels.email.sender: write it like {form}", f"channels.email.sender：请写成 {form} 这样")
+
+
 class Channels(Section):
     wechat: WeChat | None = None
     sms: Sms | None = None
@@ -184,7 +202,10 @@ class Cap(Section):
 def _days(value: object) -> object:
     """`2027-02-05`, or `2027-02-05..2027-02-11` with both ends."""
     if not isinstance(value, list):
-        raise ValueError("is not a list of days like [2027-01-01, 2027-02-05..2027-02-11]")
+        raise Unfit(
+            "is not a list of days like [2027-01-01, 2027-02-05..2027-02-11]",
+            "应该是一列日期，例如 [2027-01-01, 2027-02-05..2027-02-11]",
+        )
     return frozenset(day for item in value for day in _span_of_days(str(item)))
 
 
@@ -193,9 +214,12 @@ def _span_of_days(written: str) -> list[date]:
     try:
         begin, end = date.fromisoformat(first), date.fromisoformat(last or first)
     except ValueError:
-        raise ValueError(f"“{written}” is not a day; days look like 2027-01-01, 2027-02-05..2027-02-11") from None
+        raise Unfit(
+            f"“{written}” is not a day; days look like 2027-01-01, 2027-02-05..2027-02-11",
+            f"“{written}”不是日期；写法：2027-01-01、2027-02-05..2027-02-11",
+        ) from None
     if not timedelta(0) <= end - begin < timedelta(days=366):
-        raise ValueError(f"“{written}” runs backwards, or over more than a year")
+        raise Unfit(f"“{written}” runs backwards, or over more than a year", f"“{written}”前后颠倒，或者超过了一年")
     return [begin + timedelta(days=passed) for passed in range((end - begin).days + 1)]
 
 
@@ -212,7 +236,7 @@ class WorkYear(Section):
     def _one_or_the_other(self) -> Self:
         both = sorted(self.holidays & self.make_up_days)
         if both:
-            raise ValueError(f"{both[0]} is both a holiday and a make-up day")
+            raise Unfit(f"{both[0]} is both a holiday and a make-up day", f"{both[0]} 既是假日又是调休上班日")
         return self
 
 
@@ -231,7 +255,7 @@ class Policy(Section):
     engagement: dict[str, Share] = Field(
         default_factory=lambda: {"wechat": Decimal("0.30"), "email": Decimal("0.08"), "sms": Decimal("0.06")}
     )  # expected share of messages answered or clicked
-    release_per_hour: int = Field(500, ge=1)  # members let go when an edit would move many on at once
+    release_per_hour: int = Field(default=500, ge=1)  # members let go when an edit would move many on at once
     workdays: dict[int, WorkYear] = Field(default_factory=dict)  # years that Engage does not know yet
 
     def work_calendar(self) -> WorkCalendar:
@@ -243,7 +267,10 @@ class Policy(Section):
         for year, given in self.workdays.items():
             strange = sorted(day for day in given.holidays | given.make_up_days if day.year != year)
             if strange:
-                raise ValueError(f"workdays.{year}: {strange[0]} is not a day of {year}")
+                raise Unfit(
+                    f"workdays.{year}: {strange[0]} is not a day of {year}",
+                    f"workdays.{year}：{strange[0]} 不是 {year} 年的日子",
+                )
         return self
 
     @model_validator(mode="after")
@@ -253,7 +280,10 @@ class Policy(Section):
             unknown = sorted(set(channels) - set(Channels.model_fields))
             if unknown:
                 known = ", ".join(Channels.model_fields)
-                raise ValueError(f"{key}.{unknown[0]}: there is no such channel; the channels are {known}")
+                raise Unfit(
+                    f"{key}.{unknown[0]}: there is no such channel; the channels are {known}",
+                    f"{key}.{unknown[0]}：没有这个渠道；渠道有 {known}",
+                )
         return self
 
     @model_validator(mode="after")
@@ -262,9 +292,11 @@ class Policy(Section):
         quiet = (self.quiet_hours.start, self.quiet_hours.end)
         for channel, hours in self.marketing_hours.items():
             if not leaves_room(quiet, (hours.start, hours.end)):
-                raise ValueError(
-                    f"marketing_hours.{channel}: {_spelt(hours)} lies wholly inside the quiet hours "
-                    f"{_spelt(self.quiet_hours)}, so that nothing could ever be sent; change one of the two"
+                spelt, quietly = _spelt(hours), _spelt(self.quiet_hours)
+                raise Unfit(
+                    f"marketing_hours.{channel}: {spelt} lies wholly inside the quiet hours {quietly}, "
+                    "so that nothing could ever be sent; change one of the two",
+                    f"marketing_hours.{channel}：{spelt} 全在免打扰时段 {quietly} 里，什么都发不出去；请改其中一个",
                 )
         return self
 
@@ -293,6 +325,10 @@ class Config(Section):
     lang: Literal["en", "zh"] | None = None  # of messages to people at the terminal; None: the locale's
 
 
+# Stands where a secret is named and nobody looks it up. 43 letters and digits: long enough for every key.
+NOT_LOOKED_UP = "noSecretIsHereBecauseNothingIsEverSent00000"
+
+
 def _anchored(value: object, folder: Path) -> object:
     """Secrets' relative paths are relative to the config file, wherever the command is run."""
     match value:
@@ -306,24 +342,52 @@ def _anchored(value: object, folder: Path) -> object:
             return value
 
 
-def load_config(path: Path) -> Config:
-    """Read and validate. Every mistake at once, each with its key; never a secret's value."""
+def _without_secrets(value: object) -> object:
+    match value:
+        case dict():
+            return {key: _without_secrets(part) for key, part in value.items()}
+        case list():
+            return [_without_secrets(part) for part in value]
+        case str() if value.startswith(("env:", "file:")):
+            return NOT_LOOKED_UP
+        case _:
+            return value
+
+
+def load_config(path: Path, *, secrets: bool = True) -> Config:
+    """Read and validate. Every mistake at once, each with its key; never a secret's value. `secrets=False`: those that
+    are kept elsewhere are not looked up, for a use that connects to nothing."""
     try:
         # S506: this is a SafeLoader that knows even fewer types.
         raw = yaml.load(path.read_text(encoding="utf-8"), Loader=_TextLoader)  # noqa: S506
     except FileNotFoundError:
-        raise ConfigError(f"{path} does not exist. `engage init DIR` makes a project with one.") from None
+        raise ConfigError(
+            f"{path} does not exist. `engage init DIR` makes a project with one.",
+            f"{path} 不存在。`engage init 目录` 会新建一个带配置的项目。",
+        ) from None
     except OSError as error:
-        raise ConfigError(f"{path} cannot be read: {error.strerror}") from None
+        raise ConfigError(f"{path} cannot be read: {error.strerror}", f"无法读取 {path}：{error.strerror}") from None
     except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
-        raise ConfigError(f"{path} is not valid YAML: {_yaml_problem(error)}") from None
+        why = about_yaml(error)
+        raise ConfigError(f"{path} is not valid YAML: {why.en}", f"{path} 不是有效的 YAML：{why.zh}") from None
     if not isinstance(raw, dict):
-        raise ConfigError(f"{path} must be a mapping, like config.example.yaml")
+        raise ConfigError(
+            f"{path} must be a mapping, like config.example.yaml",
+            f"{path} 应该是一组“键: 值”，就像 config.example.yaml",
+        )
     try:
-        return Config.model_validate(_anchored(raw, path.parent))
+        return Config.model_validate(_anchored(raw, path.parent) if secrets else _without_secrets(raw))
     except ValidationError as error:
-        lines = [f"  {_problem(item)}" for item in error.errors(include_input=False, include_url=False)]
-        raise ConfigError("\n".join([f"{path} cannot be used:", *lines])) from None
+        raise _unusable(path, error) from None
+
+
+def _unusable(path: Path, error: ValidationError) -> ConfigError:
+    keys = {name for section in Section.__subclasses__() for name in section.model_fields}
+    found = [about_value(item, keys) for item in error.errors(include_input=False, include_url=False)]
+    return ConfigError(
+        "\n".join([f"{path} cannot be used:", *(f"  {said.en}" for said in found)]),
+        "\n".join([f"{path} 不能使用：", *(f"  {said.zh}" for said in found)]),
+    )
 
 
 class _TextLoader(yaml.SafeLoader):
@@ -343,24 +407,3 @@ class _TextLoader(yaml.SafeLoader):
                 raise yaml.constructor.ConstructorError(None, None, "this key is given twice", key.start_mark)
             seen.add(name)
         return super().construct_mapping(node, deep)
-
-
-def _yaml_problem(error: Exception) -> str:
-    """Without the text around it, which YAML's own message quotes: that may be a password."""
-    if not isinstance(error, yaml.MarkedYAMLError) or error.problem is None:
-        return "it is not a text file that YAML can read"
-    line = f"line {error.problem_mark.line + 1}: " if error.problem_mark is not None else ""
-    return line + re.sub(r"""(['"]).*\1""", "…", error.problem)
-
-
-def _problem(item: ErrorDetails) -> str:
-    key = ".".join(str(part) for part in item["loc"])
-    match item["type"]:
-        case "missing":
-            return f"{key}: is missing; see config.example.yaml"
-        case "extra_forbidden":
-            known = {name for section in Section.__subclasses__() for name in section.model_fields}
-            near = difflib.get_close_matches(str(item["loc"][-1]), sorted(known), 1)
-            return f"{key}: there is no such key" + (f"; did you mean {near[0]}?" if near else "")
-        case _:
-            return f"{key}: {item['msg'].removeprefix('Value error, ')}"

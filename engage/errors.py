@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from engage.core.problem import Said
+
 
 class EngageError(Exception):
     """The root of every fault. The message says what happened and what to do."""
@@ -9,3 +11,14 @@ class EngageError(Exception):
 
 class DatabaseUnavailable(EngageError):
     """The database did not answer, or was busy for too long. Nothing was written; try again."""
+
+
+class ConfigError(Exception):
+    """The configuration cannot be used: the message says which key, what is wrong and what to write.
+
+    Stands outside `EngageError`, so that retry code cannot swallow it.
+    """
+
+    def __init__(self, en: str, zh: str) -> None:
+        super().__init__(en)
+        self.said = Said(en, zh)

@@ -40,6 +40,18 @@ def running_server() -> Iterator[str]:
     server.cleanup()
 
 
+@contextmanager
+def one_more_database(server_url: str, name: str) -> Iterator[str]:
+    """The URL of an empty database beside the one the tests share."""
+    url = make_url(server_url)
+    engine = create_engine(url, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.execute(text(f"CREATE DATABASE {name}"))
+        yield url.set(database=name).render_as_string(hide_password=False)
+        connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
+    engine.dispose()
+
+
 def empty(database: Database) -> None:
     """All rows gone; the tables stay."""
     with database.write() as connection:

@@ -23,7 +23,7 @@ from engage.channels.email.payload import WIRE
 from engage.channels.email.smtp import Envelope, Mailer
 from engage.channels.http_answer import Deadline, json_object, not_sent, without_verdict
 from engage.clock import Clock
-from engage.config import ConfigError, Email, Webhook
+from engage.config import Email, Webhook, unreadable_sender
 from engage.core.outcome import Accepted, Failure, Rejected, SendOutcome, Unknown
 
 _WECOM_BYTES = 2048  # of a text message; longer ones are refused
@@ -108,7 +108,7 @@ class StaffMail:
     def __init__(self, config: Email, clock: Clock) -> None:
         sender = parse_mailbox(config.sender)
         if sender is None:
-            raise ConfigError("channels.email.sender: write it like 山野茶事 <hello@example.com>")
+            raise unreadable_sender()
         self._sender = sender
         self._domain = config.bounce_domain
         self._clock = clock

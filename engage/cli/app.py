@@ -21,8 +21,9 @@ _BUILD, _RUN, _LOOK, _DATA = "Write journeys", "Run them", "See what happens", "
 COMMANDS = (
     Later("init", "engage.cli.init:init", "Start a new project, ready to run on local simulators.", _BUILD),
     Later("check", "engage.cli.check:check", "Find every mistake in journeys, templates and catalog.", _BUILD),
-    Later("fmt", "engage.cli.fmt:fmt", "Lay out journeys in one way, and mend what is surely meant.", _BUILD),
-    Later("schema", "engage.cli.schema:schema", "Completion, explanations and checks for your editor.", _BUILD),
+    Later("fmt", "engage.cli.fmt:fmt", "Lay out journeys, tests and catalog in one way.", _BUILD),
+    Later("schema", "engage.cli.schema:schema", "Write JSON Schemas for your editor.", _BUILD),
+    Later("test", "engage.cli.test:run_tests", "Run the tests of journeys; nothing is sent.", _BUILD),
     Later("preview", "engage.cli.preview:preview", "Show a template as one member would get it.", _BUILD),
     Later("send-test", "engage.cli.send_test:send_test", "Really send a template, to a test address.", _BUILD),
     Later("plan", "engage.cli.plan:plan", "Show what apply would do, and who would notice.", _BUILD),
@@ -78,9 +79,20 @@ def build() -> TyperGroup:
 
 def main(args: list[str] | None = None) -> None:
     """Runs one command and leaves the process with its exit code."""
+    given = sys.argv[1:] if args is None else args
     try:
-        build()(args=args, prog_name="engage")
+        ending = build()(args=given, prog_name="engage", standalone_mode=False)
+    except typer.Abort:
+        ending = 1
     except Exception as error:
-        from engage.cli.ending import tell
+        ending = _told(error, given)
+    sys.exit(ending or 0)
 
-        sys.exit(tell(error))
+
+def _told(error: Exception, args: list[str]) -> int:
+    from engage.cli.ending import tell
+    from engage.cli.language import asked_for, spoken
+    from engage.cli.usage import tell_usage
+
+    lang = spoken(asked_for(args))
+    return tell_usage(error, lang) if isinstance(error, typer.TyperException) else tell(error, lang)

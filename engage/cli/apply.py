@@ -14,11 +14,12 @@ from engage.cli.invocation import Invocation
 from engage.cli.plan_words import say_how_to_apply, show_plan
 from engage.cli.project import ExistingOption, ReleaseOption, StopOption, checked_project, made_database, rules_of
 from engage.cli.screen import Screen
+from engage.cli.webhooks_missing import say_which_are_missing
 from engage.content.project import Project
 from engage.core.quiet import zone_of
 from engage.core.release import Release
 from engage.runtime import applying, undoing
-from engage.runtime.applying import Done, NoSuchPlan, Outcome, Refused, Unseen, WorldMoved
+from engage.runtime.applying import Done, NoSuchPlan, Outcome, Refused, Superseded, Unseen, WorldMoved
 from engage.runtime.plan import Change, Plan, Terms
 from engage.runtime.undoing import CannotGoBack, NeverApplied, NothingBefore, NotTheLast, Undoing, Undone, UndoneBefore
 from engage.store.database import Database
@@ -78,6 +79,7 @@ def _apply_files(inv: Invocation, database: Database, project: Project, terms: T
     if isinstance(outcome, Unseen | Refused):
         show_plan(inv.screen, outcome.plan, zone_of(None, project.catalog.timezone))
     _show(inv.screen, None, outcome)
+    say_which_are_missing(inv.screen, project.journeys.values(), inv.config)
 
 
 def _ask_first(screen: Screen, database: Database, project: Project) -> None:
@@ -107,7 +109,7 @@ def _show(screen: Screen, plan_id: str | None, outcome: Outcome) -> None:
                 "nothing was applied yet: members on their way would notice", "还没有应用：在途会员会受到影响"
             )
             raise Refusal(words)
-        case WorldMoved(None):
+        case Superseded():
             raise Refusal(
                 screen.word(
                     f"something else was applied since {plan_id} was made; `engage plan` makes a new one",
@@ -189,7 +191,7 @@ def _show_undoing(screen: Screen, plan_id: str, outcome: Undoing) -> None:
     match outcome:
         case Undone(plan, restored, gone_on):
             screen.say(
-                f"✓ Taken back, as {plan.id}: {restored:,} members are where they were, {gone_on:,} had gone on and stay.",
+                f"✓ Taken back, as {plan.id}: {restored:,} members are where they were, {gone_on:,} had gone on.",
                 f"✓ 已撤回（{plan.id}）：{restored:,} 位会员回到原来的位置，{gone_on:,} 位已经往下走，不再变动。",
                 "green",
             )

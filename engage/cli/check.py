@@ -17,6 +17,7 @@ from engage.cli.problems import count_errors, renamed, show_problems, show_summa
 from engage.cli.schema import keep_schemas, project_here
 from engage.cli.screen import Screen, print_json
 from engage.content.project import CATALOG, project_files, read_project
+from engage.content.test_files import find_test_files, read_test_files
 from engage.core.journey.explain_problem import problem_to_json
 from engage.core.problem import Problem
 
@@ -57,7 +58,7 @@ def check(
     if as_json:
         errors = count_errors(found.problems)
         counts = {"files": found.files, "errors": errors, "warnings": len(found.problems) - errors}
-        print_json({**counts, "problems": [problem_to_json(problem) for problem in found.problems]})
+        print_json({**counts, "problems": [problem_to_json(problem, inv.lang) for problem in found.problems]})
     else:
         show_problems(inv.screen, found.problems, found.sources)
         show_summary(inv.screen, found.problems, found.files)
@@ -95,8 +96,12 @@ def _must_exist(screen: Screen, path: Path) -> None:
 def _add_project(found: _Found, folder: Path, prefix: str, only: Sequence[str] | None = None) -> None:
     """`only`: the files of the project whose problems are asked for."""
     sources, problems = project_files(folder)
-    _, more = read_project(sources)
-    wanted = [problem for problem in [*problems, *more] if only is None or problem.span.file in only]
+    project, more = read_project(sources)
+    tests, untold = find_test_files(folder)
+    # What a test may expect is what the journeys can do: they come first.
+    told = read_test_files(tests, project)[1] if project is not None else []
+    sources |= tests
+    wanted = [problem for problem in [*problems, *more, *untold, *told] if only is None or problem.span.file in only]
     found.files += len(sources) if only is None else len(only)
     found.problems += [renamed(problem, lambda name: prefix + name) for problem in wanted]
     found.sources |= {f"{prefix}{name}": source for name, source in sources.items()}

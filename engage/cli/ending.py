@@ -6,8 +6,8 @@ import sys
 import traceback
 from enum import IntEnum
 
-from engage.config import ConfigError
-from engage.errors import EngageError
+from engage.core.problem import Lang, Said
+from engage.errors import ConfigError, EngageError
 
 
 class Ending(IntEnum):
@@ -27,12 +27,12 @@ class Refusal(Exception):
         self.ending = ending
 
 
-def tell(error: Exception) -> Ending:
+def tell(error: Exception, lang: Lang) -> Ending:
     """Say it on stderr. A traceback only for what nobody foresaw: that one is ours, and we need it."""
     ending = _ending_of(error)
     if ending is Ending.FAULT and not isinstance(error, OSError) and not _is_the_databases(error):
         traceback.print_exception(error)
-    print(f"engage: {_words(error)}", file=sys.stderr)
+    print(f"engage: {_words(error, lang)}", file=sys.stderr)
     return ending
 
 
@@ -48,16 +48,20 @@ def _ending_of(error: Exception) -> Ending:
             return Ending.FAULT
 
 
-def _words(error: Exception) -> str:
+def _words(error: Exception, lang: Lang) -> str:
     match error:
-        case Refusal() | ConfigError() | EngageError():
+        case ConfigError():
+            return error.said.in_(lang)
+        case Refusal() | EngageError():
             return str(error)
         case OSError():
             return f"{error.strerror or error}{f': {error.filename}' if error.filename else ''}"
         case _ if _is_the_databases(error):
-            return f"the database refuses: {getattr(error, 'orig', None) or error}"
+            why = getattr(error, "orig", None) or error
+            return Said(f"the database refuses: {why}", f"数据库拒绝了操作：{why}").in_(lang)
         case _:
-            return f"something unforeseen happened ({type(error).__name__}: {error})"
+            what = f"{type(error).__name__}: {error}"
+            return Said(f"something unforeseen happened ({what})", f"发生了没有预料到的错误（{what}）").in_(lang)
 
 
 def _is_the_databases(error: Exception) -> bool:

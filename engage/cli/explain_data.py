@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any, assert_never
 
+from engage.core.redaction import redacted
 from engage.runtime.door import Door
 from engage.runtime.explaining import Line, RunStory, Story
 from engage.runtime.foresight import Ahead
@@ -37,8 +38,10 @@ def _line(line: Line) -> dict[str, Any]:
     if line.message is None:
         task = {"task": asdict(line.task)} if line.task is not None else {}
         return data | {"detail": dict(line.detail)} | task
+    # The words without their signed links: who has one of those can answer for the member.
+    text = redacted(line.message.text) if line.message.text is not None else None
     return data | {
-        "message": asdict(line.message),
+        "message": asdict(line.message) | {"text": text},
         "came": [asdict(happening) for happening in line.came],
         "cap_used_by": [message.id for message in line.spent_on],
     }

@@ -8,6 +8,7 @@ from typing import Any
 
 from engage.cli.reasons import reason_in
 from engage.cli.screen import Screen
+from engage.core.moving import What
 from engage.runtime.explaining import Line, Story
 from engage.runtime.foresight import Ahead
 from engage.store.history import PastRun
@@ -135,6 +136,29 @@ def _split(screen: Screen, story: Story, step: str, detail: Mapping[str, Any]) -
     return screen.word(f"split {step}: {detail['way']}{because}", f"分流 {step}：{detail['way']}{because}")
 
 
+# By `core.moving.What`; {step} is where the run stands now, {from} where it stood.
+EDITS = {
+    What.RENAMED: ("{from} is called {step} now", "{from} 改名为 {step}"),
+    What.RETIMED: ("{step} is timed anew", "{step} 重新计时"),
+    What.PAST: ("{step} would have ended already", "按新的时间，{step} 应已结束"),
+    What.ONWARD: ("{from} is gone: on to {step}", "{from} 已删除：转到 {step}"),
+    What.AFRESH: ("{step} has become another kind of step: it begins afresh", "{step} 变成了另一种步骤：重新开始"),
+    What.ENDED: ("{from} is gone, and nothing came after it", "{from} 已删除，后面没有步骤"),
+    What.PINNED: ("finishes the version it is in", "按原来的版本走完"),
+    What.STOPPED: ("the journey was stopped", "旅程已停止"),
+    What.RESTORED: ("back at {step}: {undoes} was undone", "回到 {step}：已撤销 {undoes}"),
+}
+
+
+def _moved(screen: Screen, story: Story, step: str, detail: Mapping[str, Any]) -> str:
+    said = screen.word(*EDITS[What(detail["edit"])]).format(**{"undoes": "", **detail, "step": step})
+    times = f" ({' → '.join(detail['times'])})" if "times" in detail else ""
+    until = (
+        screen.word(f"  until {_until(story, detail)}", f"，到 {_until(story, detail)}") if "until" in detail else ""
+    )
+    return screen.word(f"edit {detail['plan']}: ", f"修改 {detail['plan']}：") + said + times + until
+
+
 def _why(detail: Mapping[str, Any], screen: Screen) -> str:
     return reason_in(str(detail.get("why", "")), screen.lang)
 
@@ -168,6 +192,7 @@ STEP_WORDS: Mapping[str, _Words] = {
     "notify": lambda screen, _, __, d: screen.word(f"task for {d['team']}", f"任务交给 {d['team']}"),
     "enroll": _enroll,
     "split": _split,
+    "moved": _moved,
     "webhook": lambda screen, _, __, d: screen.word(f"call {d['name']}", f"调用 {d['name']}"),
     "webhook_done": lambda screen, _, __, d: screen.word(f"{d['name']} has answered", f"{d['name']} 已应答"),
     "webhook_failed": lambda screen, _, __, d: screen.word(

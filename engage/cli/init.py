@@ -12,7 +12,8 @@ from typing import Annotated
 import typer
 
 from engage.cli.ending import Refusal
-from engage.cli.invocation import CONFIG_NAME, Invocation
+from engage.cli.invocation import Invocation
+from engage.cli.language import CONFIG_NAME
 from engage.cli.schema import write_schemas
 from engage.cli.screen import Screen
 from engage.cli.shipped import EXAMPLE_CONFIG, FOLDERS, ROOT

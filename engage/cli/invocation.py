@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -11,19 +10,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
-import yaml
 
 from engage.cli.ending import Refusal
+from engage.cli.language import nearest_config, spoken
 from engage.cli.logs import log_quietly
 from engage.cli.options import GlobalOptions
 from engage.cli.screen import Screen
-from engage.config import Config, ConfigError, load_config
+from engage.config import Config, load_config
 from engage.core.problem import Lang
+from engage.errors import ConfigError
 
 if TYPE_CHECKING:
     from engage.store.database import Database
-
-CONFIG_NAME = "config.yaml"
 
 
 @dataclass
@@ -39,7 +37,10 @@ class Invocation:
     def config_path(self) -> Path:
         found = self.options.config or nearest_config(Path.cwd())
         if found is None:
-            raise ConfigError("there is no config.yaml here or in a folder above; `engage init DIR` makes a project")
+            raise ConfigError(
+                "there is no config.yaml here or in a folder above; `engage init DIR` makes a project",
+                "这里和上级文件夹都没有 config.yaml；`engage init 目录` 可以新建一个项目",
+            )
         return found.absolute()
 
     @property
@@ -57,9 +58,7 @@ class Invocation:
 
     @cached_property
     def lang(self) -> Lang:
-        """Read without the rest of the config: a command must be able to complain about it in the right language."""
-        path = self.options.config or nearest_config(Path.cwd())
-        return Lang(self.options.lang or _configured_lang(path) or system_lang(os.environ))
+        return spoken(self.options)
 
     # --- the database ---
 
@@ -84,22 +83,3 @@ class Invocation:
             yield database
         finally:
             database.close()
-
-
-def nearest_config(folder: Path) -> Path | None:
-    return next((path for up in (folder, *folder.parents) if (path := up / CONFIG_NAME).is_file()), None)
-
-
-def system_lang(environment: Mapping[str, str]) -> Lang:
-    """As POSIX has it: LC_ALL over LC_MESSAGES over LANG."""
-    named = (environment.get(name) for name in ("LC_ALL", "LC_MESSAGES", "LANG"))
-    return Lang.ZH if next((value for value in named if value), "").lower().startswith("zh") else Lang.EN
-
-
-def _configured_lang(path: Path | None) -> str | None:
-    try:
-        raw = yaml.safe_load(path.read_text(encoding="utf-8")) if path is not None else None
-    except (OSError, ValueError, yaml.YAMLError):
-        return None
-    lang = raw.get("lang") if isinstance(raw, dict) else None
-    return lang if lang in list(Lang) else None

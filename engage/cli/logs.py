@@ -13,6 +13,11 @@ def log_quietly() -> None:
     _configure(logging.WARNING)
 
 
+def log_faults() -> None:
+    """For worlds that are not real: what is assumed or refused there is told in their results."""
+    _configure(logging.ERROR)
+
+
 def log_fully() -> None:
     """For the daemon."""
     _configure(logging.INFO)

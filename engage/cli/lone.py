@@ -5,21 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from engage.cli.invocation import CONFIG_NAME
+from engage.cli.language import CONFIG_NAME
 from engage.cli.problems import renamed
 from engage.cli.shipped import ROOT
-from engage.content.project import CATALOG, JOURNEYS, project_files, read_project
-from engage.core.problem import Problem, Said, Span
+from engage.content.project import CATALOG, JOURNEYS, project_files, read_project, read_text
+from engage.core.problem import Problem
 
 _CATALOG_NAME = "catalog.yaml"
 
 
 def check_lone(path: Path, shown_as: str) -> tuple[str, list[Problem]]:
     """The file's text and its problems, at `shown_as`. A catalog that cannot be read is reported instead."""
-    try:
-        source = path.read_bytes().decode()
-    except UnicodeDecodeError as error:
-        return "", [_not_utf8(shown_as, error.start)]
+    source = read_text(path, shown_as)
+    if isinstance(source, Problem):
+        return "", [source]
     base = _base(path)
     if path.name == _CATALOG_NAME:
         place, sources = CATALOG, base | {CATALOG: source}
@@ -67,12 +66,3 @@ def is_inside_project(path: Path) -> Path | None:
             first = full.relative_to(folder).parts[0]
             return folder if first in ("journeys", "templates") else None
     return None
-
-
-def _not_utf8(shown_as: str, at: int) -> Problem:
-    return Problem(
-        "E400",
-        Span(shown_as, 1, 1, 1, 2),
-        Said(f"this file is not UTF-8 (byte {at + 1})", f"这个文件不是 UTF-8 编码（第 {at + 1} 个字节）"),
-        help=(Said("save it as UTF-8 in your editor", "请在编辑器里另存为 UTF-8"),),
-    )

@@ -12,6 +12,7 @@ from engage.cli.explain_words import short
 from engage.cli.reasons import reason_in
 from engage.cli.screen import Screen
 from engage.core.delivery import Status
+from engage.core.redaction import redacted
 from engage.core.turn import Purpose
 from engage.runtime.explaining import Line, Story
 from engage.runtime.foresight import Ahead
@@ -115,7 +116,7 @@ def words_of(message: PastMessage) -> Text | None:
     """What the member read, in its beginning."""
     if not message.text:
         return None
-    first = next((line.strip() for line in message.text.splitlines() if line.strip()), "")
+    first = next((line.strip() for line in redacted(message.text).splitlines() if line.strip()), "")
     quoted = first if len(first) <= _MOST_WORDS else f"{first[:_MOST_WORDS]}…"
     return Text(f"“{quoted}”", "italic")
 

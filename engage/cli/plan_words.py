@@ -240,7 +240,7 @@ def _moves(screen: Screen, plan: Plan, journey: JourneyPlan) -> Iterator[str]:
     if journey.pins:
         yield screen.word(
             f"{journey.pins:,} customers finish v{journey.before} (`on_edit: pin`); v{journey.after} is for who comes.",
-            f"在途的 {journey.pins:,} 人按 v{journey.before} 走完（`on_edit: pin`），v{journey.after} 给之后进入的会员。",
+            f"在途的 {journey.pins:,} 人按 v{journey.before} 走完（`on_edit: pin`），v{journey.after} 给之后来的会员。",
         )
         return
     if journey.crowd.pinned:
@@ -269,9 +269,9 @@ def _at_once(screen: Screen, plan: Plan, journey: JourneyPlan) -> Iterator[str]:
             f"! {journey.at_once:,} 人会立刻往下走{_next_zh(journey)}。",
         )
         yield from _release_words(screen, plan)
-    elif any(isinstance(step.fate, Kept) and step.fate.times for step in journey.steps):
-        if plan.terms.release is Release.KEEP:
-            yield screen.word("Waiting customers finish the old wait.", "正在等待的会员按原来的期限等完。")
+    timed = any(isinstance(step.fate, Kept) and step.fate.times for step in journey.steps)
+    if plan.terms.release is Release.KEEP and (timed or journey.at_once):
+        yield screen.word("Waiting customers finish the old wait.", "正在等待的会员按原来的期限等完。")
 
 
 def _perhaps_renamed(screen: Screen, journey: JourneyPlan) -> Iterator[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from engage.core.outcome import Failure
 from engage.core.problem import Lang
 
 _WHOLE = {
@@ -101,6 +102,22 @@ _PARTS = (
 )
 
 
+# How a provider's refusal begins: “unreachable (45015) …”.
+FAILURES = {
+    Failure.INVALID_ADDRESS: "地址无效",
+    Failure.UNREACHABLE: "暂时无法送达",
+    Failure.WINDOW_CLOSED: "回复窗口已关闭",
+    Failure.THROTTLED: "发送过快，稍后再试",
+    Failure.QUOTA: "配额已用完",
+    Failure.OPTED_OUT: "对方已退订",
+    Failure.QUIET_HOURS: "服务商的免打扰时段",
+    Failure.CONTENT: "内容被拒",
+    Failure.CONFIGURATION: "配置有误",
+    Failure.PROVIDER_ERROR: "服务商出错",
+}
+_REFUSED = re.compile(rf"^({'|'.join(FAILURES)})(?= \()")
+
+
 def reason_in(reason: str, lang: Lang) -> str:
     if lang is Lang.EN:
         return reason
@@ -108,4 +125,4 @@ def reason_in(reason: str, lang: Lang) -> str:
         return _WHOLE[reason]
     for pattern, chinese in _PARTS:
         reason = pattern.sub(chinese, reason)
-    return reason
+    return _REFUSED.sub(lambda found: FAILURES[Failure(found[1])], reason)

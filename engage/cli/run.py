@@ -41,7 +41,7 @@ def run(
       engage run --dry-run
 
     Exit codes: 0 ended by a signal · 3 the configuration cannot be used · 4 nothing is applied, another daemon runs,
-    the port is taken, or the database needs `engage db upgrade`
+    the port is taken, the database needs `engage db upgrade`, or is PostgreSQL
     """
     inv = Invocation.of(ctx)
     with inv.database() as database:
@@ -61,6 +61,15 @@ def run(
 
 
 def _must_be_ready(inv: Invocation, database: Database) -> None:
+    if database.is_server:
+        raise Refusal(
+            inv.screen.word(
+                "this version checks, applies and reports on PostgreSQL, but its daemon runs on SQLite only; set "
+                "`database.url` to a file, e.g. sqlite:///engage.db",
+                "这个版本可以在 PostgreSQL 上检查、应用和出报告，但后台程序只能在 SQLite 上运行；"
+                "请把 `database.url` 改成文件，例如 sqlite:///engage.db",
+            )
+        )
     if not isinstance(clock_of(database), SystemClock):
         raise Refusal(
             inv.screen.word(

@@ -21,8 +21,9 @@ import typer
 from engage.cli.ending import Ending, Refusal
 from engage.cli.invocation import Invocation
 from engage.clock import Clock, SystemClock
-from engage.config import Config, ConfigError, Email, Sms, WeChat
+from engage.config import Config, Email, Sms, WeChat
 from engage.content.project import Project, project_files, read_project
+from engage.errors import ConfigError
 from engage.sandbox.model import Act, Handover, Person, Phone, Planned, Reaction, SandboxSettings
 from engage.sandbox.phone import Controls, JourneyLine, phone_app
 from engage.sandbox.world import Ports, World
@@ -154,7 +155,10 @@ def _no_port(inv: Invocation, key: str, port: int, error: OSError) -> Refusal:
 def _channels(config: Config) -> tuple[WeChat, Sms, Email]:
     wechat, sms, email = config.channels.wechat, config.channels.sms, config.channels.email
     if wechat is None or sms is None or email is None:
-        raise ConfigError("the sandbox stands in for wechat, sms and email; config.yaml must have all three channels")
+        raise ConfigError(
+            "the sandbox stands in for wechat, sms and email; config.yaml must have all three channels",
+            "沙盒代替微信、短信和邮件；config.yaml 里三个渠道都要有",
+        )
     return wechat, sms, email
 
 
@@ -177,7 +181,10 @@ def _port(key: str, url: str, usual: int) -> int:
 
 
 def _foreign(key: str, value: str, local: str) -> ConfigError:
-    return ConfigError(f"channels.{key} is {value}; the sandbox stands in for servers on this machine only: {local}")
+    return ConfigError(
+        f"channels.{key} is {value}; the sandbox stands in for servers on this machine only: {local}",
+        f"channels.{key} 是 {value}；沙盒只能代替本机上的服务器：{local}",
+    )
 
 
 def _settings(config: Config) -> SandboxSettings:

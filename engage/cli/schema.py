@@ -55,7 +55,7 @@ def schema(
     if printed is not None:
         print_json(schemas[printed])
         return
-    writeschemas_of(project_files(folder)[0], inv.lang)
+    write_schemas(folder, inv.lang)
     for name in schemas:
         inv.screen.line(f"✓ {_place(folder, name)}")
 

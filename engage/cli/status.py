@@ -21,9 +21,10 @@ from engage.errors import EngageError
 from engage.runtime.applying import differs
 from engage.runtime.context import AppliedHolder
 from engage.runtime.daemon import running_daemon
-from engage.store import journeys, overview, webhook_calls
+from engage.store import journeys, overview, ranks, webhook_calls
 from engage.store.database import Database
 from engage.store.overview import Inbox, OpenTasks, Outbox, Paused, Standing
+from engage.store.ranks import Threshold
 from engage.store.webhook_calls import CallsOf
 
 
@@ -42,6 +43,7 @@ class _Now:
     resting: Mapping[str, datetime]
     tasks: OpenTasks
     calls: list[CallsOf]
+    thresholds: list[Threshold]
 
 
 _CALLS_OF = timedelta(days=7)  # calls given up are told of for so long
@@ -90,6 +92,7 @@ def _read(inv: Invocation, database: Database) -> _Now:
             resting=overview.resting(connection, at),
             tasks=overview.open_tasks(connection, at),
             calls=webhook_calls.in_trouble(connection, at - _CALLS_OF),
+            thresholds=ranks.thresholds(connection),
         )
 
 
@@ -111,6 +114,7 @@ def _show(screen: Screen, now: _Now) -> None:
         screen.say("○ No daemon runs; `engage run` starts one.", "○ 引擎没有运行；用 `engage run` 启动。", "yellow")
     _show_stopped(screen, now)
     _show_applied(screen, now)
+    _show_ranks(screen, now)
     _show_standing(screen, now)
     _show_outbox(screen, now)
     _show_waiting(screen, now)
@@ -142,6 +146,19 @@ def _show_applied(screen: Screen, now: _Now) -> None:
         screen.say(f"{count} files differ from it: ", f"有 {count} 个文件与之不同：", "yellow")
         for path in now.differ:
             screen.line(f"  {path}")
+
+
+def _show_ranks(screen: Screen, now: _Now) -> None:
+    """What it takes to be in a share, and since when: the rest of the day it does not change."""
+    for each in now.thresholds:
+        at = local(each.computed_at, now.zone)
+        value = None if each.value is None else f"{each.value:,.4f}".rstrip("0").rstrip(".")
+        en = f"from {value}" if value is not None else "nobody yet"
+        zh = f"{value} 起" if value is not None else "还没有人"
+        screen.say(
+            f"Rank {each.field}, top {each.percent}%: {en} ({each.ranked:,} members ranked {at})",
+            f"名次 {each.field} 前 {each.percent}%：{zh}（{at} 按 {each.ranked:,} 位会员计算）",
+        )
 
 
 def _show_standing(screen: Screen, now: _Now) -> None:
@@ -221,4 +238,5 @@ def _data(now: _Now) -> dict[str, Any]:
         "resting": dict(now.resting),
         "tasks": asdict(now.tasks),
         "webhooks": [asdict(calls) for calls in now.calls],
+        "ranks": [asdict(threshold) for threshold in now.thresholds],
     }

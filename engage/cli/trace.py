@@ -39,12 +39,13 @@ def trace(
     what: Annotated[str, typer.Argument(help="A number, a provider's id, a message key, an order number, a link…")],
     as_json: Annotated[bool, typer.Option("--json", help="For scripts: everything, raw records whole.")] = False,
 ) -> None:
-    """Follow one thing through the system, from the raw callback to what came of it.
+    """Follow one thing through the system, by any handle.
 
-    Takes whatever you have: our number of a delivery, an inbound record, an event, a task or a run; the provider's
-    message id; a message key; the key under which the shop told an event; a signed link; an address or a member. Shows
-    each state of the send protocol with its moment, receipts, clicks, answers, and the runs that were moved. Where
-    several things bear the same number, they are listed: say delivery:12 or inbound:12. Secrets are hidden.
+    From the raw callback to what came of it. Takes whatever you have: our number of a delivery, an inbound record, an
+    event, a task or a run; the provider's message id; a message key; the key under which the shop told an event; a
+    signed link; an address or a member. Shows each state of the send protocol with its moment, receipts, clicks,
+    answers, and the runs that were moved. Where several things bear the same number, they are listed: say delivery:12
+    or inbound:12. Secrets are hidden.
 
     Examples:
       engage trace delivery:12

@@ -42,11 +42,11 @@ def behind(error: TemplateSyntaxError, source: str) -> Fault:
     for found in _EXPRESSION.finditer(source):
         if wide := next((mark for mark in found[0] if mark in _WIDE_INSIDE and not _quoted(found[0], mark)), None):
             return _wide_inside(source, found.start() + found[0].index(wide), wide)
-    if (found := _OPEN.search(source)) is not None:
-        return _not_closed(source, found)
-    if (found := _ONE_EQUALS.search(source)) is not None:
+    if opened := _OPEN.search(source):
+        return _not_closed(source, opened)
+    if equals := _ONE_EQUALS.search(source):
         message = Said("`=` in a condition", "条件里用了“=”")
-        return Fault("E402", _line(source, found.start()), message, None, Said("equal is written ==", "相等写成 =="))
+        return Fault("E402", _line(source, equals.start()), message, None, Said("equal is written ==", "相等写成 =="))
     return _in_plain_words(error, source)
 
 

@@ -60,7 +60,7 @@ Shape = Mapping[str, Any]  # key → None for a text, or the shape below it
 
 
 def read_file(path: str, source: str, shape: Shape) -> tuple[TemplateFile, list[Problem]]:
-    source = source.removeprefix("\ufeff").replace("\r\n", "\n")
+    source = _one_kind_of_line_break(source.removeprefix("\ufeff"))
     lines = tuple(source.split("\n"))
     bare = TemplateFile(path, lines, Front({}), source, 1)
     if lines[0].rstrip() != FENCE:
@@ -72,6 +72,11 @@ def read_file(path: str, source: str, shape: Shape) -> tuple[TemplateFile, list[
         return bare, [Problem("E400", bare.place(1).span(), message, help=(help_,))]
     front, problems = _Reader(bare).read("\n".join(lines[1:end]), shape)
     return TemplateFile(path, lines, front, "\n".join(lines[end + 1 :]), end + 2), problems
+
+
+def _one_kind_of_line_break(source: str) -> str:
+    """So that Jinja, YAML and whoever shows the lines count the same ones."""
+    return "\n".join([*source.splitlines(), ""]) if source.endswith("\n") else "\n".join(source.splitlines())
 
 
 class _Reader:

@@ -169,7 +169,8 @@ def _call_faults(node: nodes.Call) -> Iterator[Fault]:
             "a template can call link(…), survey_link(…) and range(…) only",
             "模板里只能调用 link(…)、survey_link(…) 和 range(…)",
         )
-        yield Fault("E403", node.lineno, message, name)
+        help_ = Said("values are changed by filters: {{ … | money }}", "要改变显示方式，请用过滤器：{{ … | money }}")
+        yield Fault("E403", node.lineno, message, name, help_)
     elif name == "link" and _link_target(node) is None:
         message = Said("link() needs one target's name in quotes", "link() 需要一个带引号的链接名")
         name = node.args[0].name if node.args and isinstance(node.args[0], nodes.Name) else "shop"

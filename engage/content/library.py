@@ -105,9 +105,11 @@ class Library:
                         f"{code} stands for other words in {first.file.path}",
                         f"{first.file.path} 已把 {code} 用于另一段文字",
                     )
-                    yield Problem(
-                        "E414", other.file.place(other.file.front.lines[("sms_template",)]).span(code), message
+                    help_ = Said(
+                        "one id has one text: give this one its own", "一个编号只对应一段文字：请换用它自己的编号"
                     )
+                    place = other.file.place(other.file.front.lines[("sms_template",)])
+                    yield Problem("E414", place.span(code), message, help=(help_,))
 
 
 def _read_layouts(sources: Mapping[str, str], paths: list[str], catalog: Catalog) -> tuple[Reading, list[Problem]]:

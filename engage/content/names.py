@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from engage.content.front import Place, did_you_mean
 from engage.content.grammar import Used, Wording
 from engage.core.catalog import Catalog
+from engage.core.journey import misfits
 from engage.core.problem import Problem, Said
 
 # What a run that began with a yearly date knows of it, beside the payloads of the catalog's events.
@@ -28,6 +29,7 @@ class KnownNames:
     links: frozenset[str]
     answers: frozenset[str] | None = None
     more: frozenset[str] = frozenset()
+    asked_later: frozenset[str] = frozenset()  # asks of the same journey that come after these words
 
     @classmethod
     def of(cls, catalog: Catalog) -> KnownNames:
@@ -70,6 +72,8 @@ class KnownNames:
                 return
             case (step, part) if self._is_answer(step, part):
                 return
+            case (step, part) if step in self.asked_later and part in ANSWER_PARTS:
+                yield misfits.not_an_earlier_ask(place.span(step), step, sorted(self.answers or ()), True)
             case _:
                 yield _unknown_name(used, place, self._roots(), self._with_root(used.path[0]))
 

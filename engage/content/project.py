@@ -44,7 +44,7 @@ def read_project(sources: Mapping[str, str]) -> tuple[Project | None, list[Probl
     problems += found
     library, found = Library.read(sources, catalog)
     problems += found
-    problems += check_journeys(journeys.values(), catalog, library)
+    problems += check_journeys(journeys.values(), catalog, library, _faulty(sources, journeys, problems))
     problems += usage_problems(journeys, library, catalog, sources)
     problems.sort(key=lambda problem: (problem.span, problem.code))
     if problems_stop(problems):
@@ -59,10 +59,11 @@ def project_files(folder: Path) -> tuple[dict[str, str], list[Problem]]:
     problems: list[Problem] = []
     for path in sorted(_files(folder)):
         name = path.relative_to(folder).as_posix()
-        try:
-            sources[name] = path.read_bytes().decode()
-        except UnicodeDecodeError as error:
-            problems.append(_not_utf8(name, error.start))
+        text = read_text(path, name)
+        if isinstance(text, Problem):
+            problems.append(text)
+        else:
+            sources[name] = text
     return sources, problems + [_passed_over(folder, path) for path in sorted(_misnamed(folder))]
 
 
@@ -95,6 +96,13 @@ def _read_journeys(sources: Mapping[str, str], catalog: Catalog) -> tuple[dict[s
     return journeys, problems
 
 
+def _faulty(sources: Mapping[str, str], journeys: Mapping[str, Journey], problems: list[Problem]) -> frozenset[str]:
+    """The ids of journeys that cannot be read, or only in part."""
+    files = {problem.span.file for problem in problems if problem.severity is Severity.ERROR}
+    ids = {PurePosixPath(path).stem: path for path in filter(_is_journey, sources)}
+    return frozenset(name for name, path in ids.items() if name not in journeys or path in files)
+
+
 def _is_journey(path: str) -> bool:
     directly_there = PurePosixPath(path).parent == PurePosixPath(JOURNEYS)
     return directly_there and path.endswith(_YAML) and not path.endswith(_TEST) and path != CATALOG
@@ -123,10 +131,39 @@ def _passed_over(folder: Path, path: Path) -> Problem:
     )
 
 
-def _not_utf8(name: str, at: int) -> Problem:
+def read_text(path: Path, name: str) -> str | Problem:
+    """The text of a file; told under `name` if it is not UTF-8."""
+    content = path.read_bytes()
+    try:
+        return content.decode()
+    except UnicodeDecodeError as error:
+        return _not_utf8(name, content, error.start)
+
+
+def _not_utf8(name: str, content: bytes, at: int) -> Problem:
+    line = content.count(b"\n", 0, at) + 1
+    column = len(content[content.rfind(b"\n", 0, at) + 1 : at].decode(errors="replace")) + 1
+    kind = _encoding(content)
     return Problem(
         "E400",
-        Span(name, 1, 1, 1, 2),
-        Said(f"this file is not UTF-8 (byte {at + 1})", f"这个文件不是 UTF-8 编码（第 {at + 1} 个字节）"),
-        help=(Said("save it as UTF-8 in your editor", "请在编辑器里另存为 UTF-8"),),
+        Span(name, line, column, line, column + 1),
+        Said("this file is not UTF-8", "这个文件不是 UTF-8 编码"),
+        label=Said(f"it looks like {kind}", f"看起来是 {kind}") if kind else None,
+        help=(
+            Said(
+                f"open it{f' as {kind}' if kind else ''} in your editor and save it as UTF-8",
+                f"请在编辑器里{f'用 {kind} ' if kind else ''}打开，再另存为 UTF-8",
+            ),
+        ),
     )
+
+
+def _encoding(content: bytes) -> str | None:
+    """What Windows writes: Notepad's “Unicode”, and the code page of a Chinese system."""
+    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return "UTF-16"
+    try:
+        words = content.decode("gbk")
+    except UnicodeDecodeError:
+        return None
+    return "GBK" if any("\u4e00" <= character <= "\u9fff" for character in words) else None

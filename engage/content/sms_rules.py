@@ -68,7 +68,8 @@ def typical_length(source: str, sign: str) -> int:
 def _unapproved(template: Template) -> Iterator[Problem]:
     if "{%" in template.body.source:
         message = Said("an SMS has one approved text: no {% … %} in it", "短信正文是审核过的固定文字，不能写 {% … %}")
-        yield Problem("E414", _line_with(template, "{%").span(), message)
+        help_ = Said("have two texts approved, and choose in the journey", "请报备两条模板，在旅程里用 if 选择")
+        yield Problem("E414", _line_with(template, "{%").span(), message, help=(help_,))
     known = set(_parameters(template.words).values())
     for expression in _EXPRESSION.findall(template.body.source):
         if expression not in known:

@@ -137,7 +137,8 @@ class Reading:
         for needed in ("content", "unsubscribe_url"):
             if needed not in names:
                 message = Said(f"a mail layout must print {{{{ {needed} }}}}", f"邮件版式必须输出 {{{{ {needed} }}}}")
-                problems.append(Problem("E408", file.place(1).span(), message))
+                help_ = Said(f"write {{{{ {needed} }}}} where it belongs", f"请在合适的位置写上 {{{{ {needed} }}}}")
+                problems.append(Problem("E408", file.place(1).span(), message, help=(help_,)))
         return wording, problems
 
     def _words(
@@ -157,7 +158,8 @@ class Reading:
         """Nothing is missed from a front matter that could not be read."""
         if not file.body.strip():
             message = Said("this template says nothing", "这个模板没有正文")
-            yield Problem("E408", file.place(file.body_line).span(), message)
+            help_ = Said("write the words below the front matter", "请在文件头下面写上正文")
+            yield Problem("E408", file.place(file.body_line).span(), message, help=(help_,))
         match channel:
             case _ if not front_is_sound:
                 return
@@ -204,7 +206,9 @@ def _wechat_demands(file: TemplateFile) -> Iterator[Problem]:
     notice = file.front.values.get("template_message")
     if notice is not None and not (notice.get("id") and notice.get("data")):
         message = Said("template_message needs an id and its data", "template_message 需要 id 和 data")
-        yield Problem("E408", file.place(2).span(), message)
+        example = "template_message: { id: …, data: { thing1: … } }"
+        help_ = Said(f"write {example}", f"请写 {example}")
+        yield Problem("E408", file.place(2).span("template_message"), message, help=(help_,))
     if "subscription" in file.front.values:
         message = Said("subscription notices are not sent by this version yet", "当前版本还不会发送订阅通知")
         yield warning("E290", file.place(2).span(), message)

@@ -17,7 +17,7 @@ from engage.content.sms_rules import PARAMETER_LENGTH, sms_problems
 from engage.content.template import CHANNELS, Template, fault_problem, place_in
 from engage.core.catalog import Catalog, TopicClass
 from engage.core.journey.check import every_step
-from engage.core.journey.model import Ask, Enroll, Journey, Notify, OnDate, OnEvent, Send, Step, Webhook, Words
+from engage.core.journey.model import Ask, Enroll, Goto, Journey, Notify, OnDate, OnEvent, Send, Step, Webhook, Words
 from engage.core.problem import Problem, Said
 
 SMS = "sms"
@@ -43,16 +43,21 @@ def usage_problems(
     for journey in journeys.values():
         knows = _knows(journey, catalog)
         file = _journey_file(journey, sources)
+        asked = _asked_before(journey)
         for step in every_step(journey.steps):
+            here = replace(knows, answers=asked[step.id], asked_later=(knows.answers or frozenset()) - asked[step.id])
             for words in _words_of(step):
-                yield from _words_problems(words, knows, file)
+                yield from _words_problems(words, here, file)
             if isinstance(step, Send | Ask):
                 keys = passed.get(journey.id, frozenset()) | (
                     frozenset(step.values) if isinstance(step, Send) else frozenset()
                 )
-                for template in _templates_of(step, journey, library):
-                    sent[template.name, template.channel].append(_Sending(journey, step, knows, keys))
+                templates = list(_templates_of(step, journey, library))
+                for template in templates:
+                    sent[template.name, template.channel].append(_Sending(journey, step, here, keys))
                 yield from _question_length(step, library)
+                if isinstance(step, Send):
+                    yield from _unused_values(step, templates, library)
     for key, sendings in sorted(sent.items()):
         yield from _template_problems(library.templates[key], sendings, catalog)
 
@@ -70,6 +75,17 @@ def _knows(journey: Journey, catalog: Catalog) -> KnownNames:
         case _:
             keys = frozenset()
     return replace(KnownNames.of(catalog), event_keys=keys, answers=asks)
+
+
+def _asked_before(journey: Journey) -> Mapping[str, frozenset[str]]:
+    """For each step the asks that may have been answered when it is reached, its own included (`comment` speaks of the
+    score). Where a `goto` leads back, any may have been."""
+    steps = list(every_step(journey.steps))
+    asks = [step.id for step in steps if isinstance(step, Ask)]
+    if any(isinstance(step, Goto) for step in steps):
+        return {step.id: frozenset(asks) for step in steps}
+    places = {step.id: place for place, step in enumerate(steps)}
+    return {step.id: frozenset(ask for ask in asks if places[ask] <= places[step.id]) for step in steps}
 
 
 def _passed(journeys: Iterable[Journey]) -> dict[str, frozenset[str]]:
@@ -103,7 +119,7 @@ def _words_of(step: Step) -> Iterator[Words]:
 def _journey_file(journey: Journey, sources: Mapping[str, str]) -> TemplateFile:
     path = f"journeys/{journey.id}.yaml"
     source = sources.get(path, "")
-    return TemplateFile(path, tuple(source.split("\n")), Front({}), source, 1)
+    return TemplateFile(path, tuple(source.removeprefix("\ufeff").splitlines()), Front({}), source, 1)
 
 
 def _words_problems(words: Words, knows: KnownNames, file: TemplateFile) -> Iterator[Problem]:
@@ -114,6 +130,20 @@ def _words_problems(words: Words, knows: KnownNames, file: TemplateFile) -> Iter
         yield from (fault_problem(fault, place_in(here, (), fault.line)) for fault in read)
     else:
         yield from knows.problems(read, lambda line: place_in(here, (), line))
+
+
+def _unused_values(step: Send, templates: list[Template], library: Library) -> Iterator[Problem]:
+    """Passed, and printed by no channel's words. Nothing is known of words that could not be read."""
+    if step.template is None or any((step.template, channel) in library.broken for channel in CHANNELS):
+        return
+    printed = {used.path[-1] for template in templates for used, _ in template.used() if used.path[0] == "var"}
+    for key, words in step.values.items() if templates else ():
+        if key not in printed:
+            message = Said(f"`{step.template}` does not print `{key}`", f"`{step.template}` 里没有用到 `{key}`")
+            help_ = Said(
+                f"write {{{{ var.{key} }}}} in it, or remove the value", f"请在模板里写 {{{{ var.{key} }}}}，或者删掉它"
+            )
+            yield warning("E417", words.span, message, help_)
 
 
 # --- what a template may count on -------------------------------------------------------------------------------
@@ -170,7 +200,11 @@ def _never_there(used: Used, place: Place, sendings: list[_Sending]) -> Problem:
         key = used.path[-1]
         help_ = Said(f"pass it where it is sent: with: {{ {key}: … }}", f"请在发送的步骤里传入：with: {{ {key}: … }}")
         return warning("E409", place.span(key), message, help_)
-    return Problem("E409", place.span(used.path[0]), message, label=label)
+    help_ = Said(
+        f"remove it, or write {{{{ {used} | default('…') }}}} where it may be missing",
+        f"请删掉；如果只是有时没有，请写 {{{{ {used} | default('…') }}}}",
+    )
+    return Problem("E409", place.span(used.path[0]), message, label=label, help=(help_,))
 
 
 def _no_way_out(template: Template) -> Problem:

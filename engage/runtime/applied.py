@@ -108,6 +108,10 @@ def _read_version(journey_id: str, source: str, catalog: Catalog) -> Journey:
 
 
 def _activate(journey: Journey, stored: store.Applied, version: int) -> Active:
+    return activate(journey, version, draining=journey.id in stored.draining, since=stored.since[journey.id])
+
+
+def activate(journey: Journey, version: int, *, draining: bool, since: datetime) -> Active:
     program = Program(journey)
     interests = {rule.event for rule in journey.exit_if if isinstance(rule, ExitOnEvent)}
     if journey.goal is not None:
@@ -125,8 +129,8 @@ def _activate(journey: Journey, stored: store.Applied, version: int) -> Active:
         journey=journey,
         program=program,
         version=version,
-        draining=journey.id in stored.draining,
-        since=stored.since[journey.id],
+        draining=draining,
+        since=since,
         interests=frozenset(interests),
         any_event=any_event,
     )

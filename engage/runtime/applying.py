@@ -53,11 +53,16 @@ class Unseen:
 
 
 @dataclass(frozen=True, slots=True)
-class WorldMoved:
-    """Nothing was applied: the plan does not say any more what would happen. `plan` does, and is saved; it is None if
-    another one was applied meanwhile. `shown`: the effect that was shown."""
+class Superseded:
+    """Nothing was applied: another plan was, since this one was made."""
 
-    plan: Plan | None
+
+@dataclass(frozen=True, slots=True)
+class WorldMoved:
+    """Nothing was applied: the plan does not say any more what would happen. `plan` does, and is saved. `shown`: the
+    effect that was shown."""
+
+    plan: Plan
     shown: Mapping[str, Any]
 
 
@@ -68,7 +73,7 @@ class NoSuchPlan:
     done: bool = False
 
 
-Outcome = Done | Refused | Unseen | WorldMoved | NoSuchPlan
+Outcome = Done | Refused | Unseen | Superseded | WorldMoved | NoSuchPlan
 
 
 def plan(database: Database, project: Project, now: datetime, terms: Terms, rules: Rules) -> Plan:
@@ -112,7 +117,7 @@ def apply_plan(database: Database, plan_id: str, now: datetime, rules: Rules) ->
         if known is None or known.applied_at is not None:
             return NoSuchPlan(done=known is not None)
         if known.mark != journeys.mark(connection):
-            return WorldMoved(None, known.effect)
+            return Superseded()
         project = project_with(connection, known.files)
         planned = make_plan(connection, project, now, Terms.from_data(known.options), rules)
         made = planned.plan

@@ -20,6 +20,7 @@ from engage.core.delivery import MOST_REPEATS
 from engage.core.journey.model import Ask, Enroll, Notify, OnAmbiguous, Send, Update
 from engage.core.turn import CallWebhook, Purpose, QueueMessage
 from engage.runtime.applied import Active, Applied
+from engage.runtime.batches import each_once
 from engage.runtime.enrol import admit
 from engage.runtime.wording import words_context
 from engage.store import advancing, dispatching, events, members, tasks, trail, webhook_calls
@@ -89,12 +90,18 @@ class Doing:
             return
         catalog = self.applied.catalog
         zone = ZoneInfo(catalog.timezone)
-        for run, step in self._changes:
-            values = {name: field_value(catalog.fields[name].type, text, zone) for name, text in step.set.items()}
-            members.set_values(self.connection, catalog, run.member, values, self.now)
-            for name, amount in step.add.items():
-                members.add_to_number(self.connection, run.member, name, amount)
-            members.change_tags(self.connection, run.member, step.add_tags, step.remove_tags, self.now)
+        # A member whom two runs change at once is changed twice, in order.
+        for changes in each_once(self._changes, lambda change: [change[0].member]):
+            values = {
+                run.member: {n: field_value(catalog.fields[n].type, text, zone) for n, text in step.set.items()}
+                for run, step in changes
+            }
+            members.set_values(self.connection, catalog, values, self.now)
+            members.add_tags(self.connection, {run.member: step.add_tags for run, step in changes}, self.now)
+            members.remove_tags(self.connection, {run.member: step.remove_tags for run, step in changes})
+            for run, step in changes:
+                for name, amount in step.add.items():
+                    members.add_to_number(self.connection, run.member, name, amount)
         # Told like any other change, so that segments look again.
         told = [
             _told(run, "member_updated", f"{run.id}:{step.id}:{run.visit}", self.now) for run, step in self._changes

@@ -142,7 +142,7 @@ class _Explaining:
         live = [run for run in runs if run.status == "live"]
         ahead = foresight.of_runs(self.ref, [run.id for run in live], self.question.at)
         for run in runs:
-            active = self.applied.journeys.get(run.journey_id)
+            active = self.applied.followed_by(run.journey_id, run.pinned_version)
             title = active.journey.title if active is not None else run.journey_id
             yield RunStory(run, title, told.of_run(run, trail.get(run.id, []), responses, tasks), ahead.get(run.id, ()))
 
@@ -150,7 +150,8 @@ class _Explaining:
         asked = self.question
         if asked.journey_id is not None:
             live = any(run.status == "live" and not run.per_value for run in begun)
-            wanted = [] if live or asked.step_id is not None else [asked.journey_id]
+            known = asked.journey_id in self.applied.journeys
+            wanted = [asked.journey_id] if known and not live and asked.step_id is None else []
         else:
             wanted = sorted(set(self.applied.journeys) - {run.journey_id for run in begun})
         looked_at = wanted if asked.everything or len(wanted) <= MOST_DOORS else []
@@ -201,7 +202,7 @@ class _Told:
         ]
         mine = [message for message in self.messages if message.enrolment_id == run.id]
         lines += [self._line(message, _moment(self.applied, run, message, mine), responses) for message in mine]
-        active = self.applied.journeys.get(run.journey_id)
+        active = self.applied.followed_by(run.journey_id, run.pinned_version)
         order = {step_id: place for place, step_id in enumerate(active.program.ids)} if active is not None else {}
         return tuple(sorted(filter(self._wanted, lines), key=lambda line: _place(line, order)))
 
@@ -268,7 +269,7 @@ def _planned(applied: Applied, run: PastRun, message: PastMessage) -> datetime:
     version has none, when it was queued."""
     if message.claimed_at is not None or message.due_at is not None:
         return message.claimed_at or message.due_at or message.queued_at
-    found = step_of(applied, run.journey_id, message.step_id)
+    found = step_of(applied, run.journey_id, message.step_id, run.pinned_version)
     if found is None:
         return message.queued_at
     active, step = found

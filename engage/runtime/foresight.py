@@ -67,7 +67,7 @@ class Foresight:
     # --- the run ------------------------------------------------------------------------------------------------
 
     def _walk(self, row: RunRow, now: datetime) -> list[Ahead]:
-        active = self.applied.journeys.get(row.journey_id)
+        active = self.applied.followed_by(row.journey_id, row.pinned_version)
         if active is None or row.step_id not in active.program.ids or row.due_at is None:
             return []
         ahead: list[Ahead] = []

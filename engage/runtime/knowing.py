@@ -3,9 +3,8 @@ fact, whatever the size of the group. Decides nothing, and writes nothing."""
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
 
@@ -34,6 +33,17 @@ from engage.core.workdays import WorkCalendar
 from engage.runtime.applied import Active, Applied
 from engage.store import advancing, readings, splits, webhook_calls
 from engage.store.advancing import RunRow
+from engage.store.readings import Read
+
+
+@dataclass(slots=True)
+class _Asked:
+    """How the conditions of a step turned out for one run. `read`, line by line and by the condition's name, is for the
+    trail: what turned the run away, or led it into its arm. What held by the way is not told."""
+
+    only_if: bool = True
+    arms: list[bool] = field(default_factory=list)
+    read: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,21 +70,18 @@ class Knowing:
         """What `core.advance` asks about this step, for the whole group."""
         if not group:
             return {}
-        arriving = group[0].phase == Phase.ARRIVING
-        only_if = step.only_if if arriving else None
-        arms = [arm.condition for arm in step.arms] if isinstance(step, Branch) else []
-        holds = self._holding([only_if, *arms], group)
+        asked = self._conditions(step, group)
         seen = self._seen(step, group)
         answers = advancing.answers(self.connection, group) if isinstance(step, Ask | Switch) else {}
         dates = self._dates(step, group)
         responses = self._responses(step, group)
         taken = self._taken(step, group)
-        read = self._read(step, only_if, holds, group)
         calls = webhook_calls.calls_of(self.connection, group, step.id) if isinstance(step, Webhook) else {}
         return {
             run.id: Known(
-                only_if=holds[run.id][0],
-                arms=holds[run.id][1:],
+                only_if=asked[run.id].only_if,
+                arms=tuple(asked[run.id].arms),
+                read=asked[run.id].read,
                 seen=seen.get(run.id),
                 answer=_on_this_visit(run, answers.get(run.id, {}).get(step.id)),
                 answers=answers.get(run.id, {}),
@@ -83,7 +90,6 @@ class Knowing:
                 taken=taken.get(run.id),
                 call=calls.get(run.id),
                 jumps=run.jumps.get(step.id, 0) if isinstance(step, Goto) else 0,
-                read=read.get(run.id, {}),
             )
             for run in group
         }
@@ -92,28 +98,33 @@ class Knowing:
         """How the `exit_if` that ended a run reads; nothing for runs that an event has ended."""
         read: dict[int, dict[str, Any]] = {}
         for rule in active.journey.exit_if:
-            if isinstance(rule, ExitOnCondition) and ended:
-                found = readings.of_the_runs(self.connection, self.applied.catalog, rule.condition, ended, self.now)
+            if isinstance(rule, ExitOnCondition):
+                found = self._read(rule.condition, ended)
                 read |= {run_id: {"exit_if": one.as_data()} for run_id, one in found.items() if one.holds}
         return read
 
-    def _read(
-        self, step: Step, only_if: Condition | None, holds: Mapping[int, tuple[bool, ...]], group: Sequence[RunRow]
-    ) -> Mapping[int, Mapping[str, Any]]:
-        """Line by line what turned a run away from the step, or which way; by the name of the condition. What nobody
-        needs to be told later is not read: an `only_if` that holds, an arm after the one that is taken."""
-        going = [run for run in group if holds[run.id][0]]
-        asked = [("only_if", only_if, [run for run in group if not holds[run.id][0]])]
-        if isinstance(step, Branch):
-            for place, arm in enumerate(step.arms, start=1):
-                asked.append((arm.name, arm.condition, [run for run in going if not any(holds[run.id][1:place])]))
-        read: dict[int, dict[str, Any]] = defaultdict(dict)
-        for name, condition, runs in asked:
-            if condition is not None and runs:
-                found = readings.of_the_runs(self.connection, self.applied.catalog, condition, runs, self.now)
-                for run_id, one in found.items():
-                    read[run_id][name] = one.as_data()
-        return read
+    def _conditions(self, step: Step, group: Sequence[RunRow]) -> Mapping[int, _Asked]:
+        """`only_if` of those who arrive; then the arms of a branch, each for those whom none before it has taken."""
+        asked = {run.id: _Asked() for run in group}
+        if step.only_if is not None and group[0].phase == Phase.ARRIVING:
+            for run_id, read in self._read(step.only_if, group).items():
+                asked[run_id].only_if = read.holds
+                if not read.holds:
+                    asked[run_id].read["only_if"] = read.as_data()
+        left = [run for run in group if asked[run.id].only_if]
+        for arm in step.arms if isinstance(step, Branch) else ():
+            found = self._read(arm.condition, left) if arm.condition is not None else {}
+            for run_id, read in found.items():
+                asked[run_id].read[arm.name] = read.as_data()
+            for run in group:
+                asked[run.id].arms.append(found[run.id].holds if run.id in found else arm.condition is None)
+            left = [run for run in left if not asked[run.id].arms[-1]]
+        return asked
+
+    def _read(self, condition: Condition, runs: Sequence[RunRow]) -> dict[int, Read]:
+        if not runs:
+            return {}
+        return readings.of_the_runs(self.connection, self.applied.catalog, condition, runs, self.now)
 
     def _taken(self, step: Step, group: Sequence[RunRow]) -> dict[int, Taken]:
         if not isinstance(step, Split):
@@ -127,9 +138,6 @@ class Knowing:
             else way_of(run.member.id, run.journey_id, step, winner)
             for run in group
         }
-
-    def _holding(self, conditions: Sequence[Condition | None], group: Sequence[RunRow]) -> dict[int, tuple[bool, ...]]:
-        return advancing.holding(self.connection, self.applied.catalog, conditions, group, self.now)
 
     def _seen(self, step: Step, group: Sequence[RunRow]) -> dict[int, Seen]:
         if not isinstance(step, WaitFor):

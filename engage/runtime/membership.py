@@ -1,4 +1,4 @@
-"""Reading facts about members themselves: given by the shop, following, unfollowing, opting out.
+"""Reading what members do about themselves: following, unfollowing, opting out. (What a shop gives: `roster`.)
 
 Callbacks come late and out of order. Each fact counts as of its own time, so that any order of reading ends the same.
 """
@@ -9,63 +9,17 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from engage.channels.contract import Window
-from engage.content.values import show_masked
-from engage.core.fact import Act, Followed, MemberGiven, OptedOut, Unfollowed
+from engage.core.fact import Act, Followed, OptedOut, Unfollowed
 from engage.core.turn import Purpose
 from engage.runtime.reading import Reading
 from engage.store import dispatching, members, receiving
 from engage.store.dispatching import NewMessage
 from engage.store.members import MemberRef
 from engage.store.receiving import DeliveryRow
-from engage.store.tasks import NewTask, open_task
 
 # Above every journey: a confirmation is the last word on the matter.
 _CONFIRM_PRIORITY = 100
 _UNFOLLOWED = "unfollowed"
-_ADDRESS_WORDS = {"wechat": "微信", "sms": "手机号", "email": "邮箱"}
-
-
-def given(reading: Reading, fact: MemberGiven) -> None:
-    """A member as the outside knows them: created, or brought up to date. Absent keys leave what is on file."""
-    ref, created = _find_or_create(reading, fact)
-    members.set_values(reading.connection, reading.applied.catalog, ref, fact.values, reading.now)
-    if fact.timezone is not None:
-        members.set_timezone(reading.connection, ref, fact.timezone, reading.now)
-    taken = members.put_contact_points(reading.connection, ref, fact.addresses, fact.at)
-    for channel, address in taken.items():
-        _ask_whose(reading, ref, fact.member, channel, address)
-    members.put_consents(reading.connection, ref, fact.consents, fact.evidence, reading.now, own_word=False)
-    members.change_tags(reading.connection, ref, fact.tags, (), reading.now)
-    if created and fact.announce:
-        reading.about_member(ref, "member_created", fact.at, f"created:{ref.id}", None, {})
-    else:
-        name = "member_updated" if fact.announce else "member_imported"
-        reading.about_member(ref, name, fact.at, f"in:{reading.inbound_id}", None, {})
-
-
-def _ask_whose(reading: Reading, ref: MemberRef, external_id: str, channel: str, address: str) -> None:
-    """The shop gave an address that leads to another member. One person twice, or a number with a new owner: only a
-    person can tell, and until then it stays where it was."""
-    who = members.name_of(reading.connection, ref) or "一位会员"
-    what = f"{_ADDRESS_WORDS.get(channel, channel)} {show_masked(address)} "
-    words = (
-        f"{who}（{external_id}）登记的{what}已经属于另一位会员，这次没有改动。请核实：是同一个人，还是地址换了主人？"
-    )
-    key = f"address:{reading.inbound_id}:{channel}"
-    open_task(reading.connection, NewTask(member=ref, key=key, kind="inbox", team=None, words=words), reading.now)
-
-
-def _find_or_create(reading: Reading, fact: MemberGiven) -> tuple[MemberRef, bool]:
-    """By the shop's id; else somebody who came by a channel of their own and has no id yet; else somebody new."""
-    known = members.find(reading.connection, members.MEMBER_KIND, [fact.member]).get(fact.member)
-    if known is not None:
-        return known, False
-    for channel, address in fact.addresses.items():
-        met = members.find(reading.connection, channel, [address]).get(address)
-        if met is not None and members.external_id_of(reading.connection, met) is None:
-            members.name_member(reading.connection, met, fact.member, reading.now)
-            return met, False
-    return members.create(reading.connection, reading.now, fact.member, fact.timezone), True
 
 
 def met(reading: Reading, channel: str, address: str, at: datetime) -> tuple[MemberRef, bool]:

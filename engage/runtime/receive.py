@@ -27,17 +27,16 @@ from engage.core.fact import (
     Unfollowed,
 )
 from engage.core.fact_json import fact_from_json
-from engage.runtime import arrivals, conversation, membership
+from engage.runtime import arrivals, conversation, membership, shop
 from engage.runtime.context import Context
 from engage.runtime.quarantine import together_or_singly
 from engage.runtime.reading import Reading
-from engage.store import events, inbound, members
-from engage.store.events import NewEvent
+from engage.store import inbound
 from engage.store.inbound import Record
 
 BATCH = 500
-# What the shop told, by API or file. A member is some twenty statements: a small batch keeps the write lock short.
-BULK_BATCH = 100
+# What the shop told, by API or file: a batch keeps the write lock for some 50 ms.
+BULK_BATCH = 500
 log = structlog.get_logger("engage.receive")
 
 OWN_SOURCES = frozenset({inbound.PAGE, inbound.API, inbound.FILE})
@@ -68,13 +67,9 @@ class Receive:
             records = inbound.still_unread(connection, records)
             reading = Reading(connection, applied, self._context.channels, now)
             parsed = [(record, self._parse(connection, record)) for record in records]
-            for simple, group in groupby(parsed, key=_is_business_event):
-                batch = [(record, facts) for record, facts in group if facts is not None]
-                if simple:
-                    self._record_events(reading, batch)
-                else:
-                    for record, facts in batch:
-                        self._read_one(reading, record, facts)
+            told = [(record, fact) for record, facts in parsed for fact in facts or ()]
+            for kind, group in groupby(told, key=lambda entry: type(entry[1])):
+                _read(reading, kind, list(group))
             done = [record.id for record, facts in parsed if facts is not None]
             inbound.mark_read(connection, done, now)
 
@@ -91,39 +86,25 @@ class Receive:
             inbound.mark_unreadable(connection, record.id, str(error), self._context.clock.now())
             return None
 
-    def _record_events(self, reading: Reading, batch: Sequence[tuple[Record, tuple[Fact, ...]]]) -> None:
-        """Business events are the bulk of what comes in: members found and events stored a batch at a time."""
-        happened = [(record, fact) for record, facts in batch for fact in facts if isinstance(fact, Happened)]
-        known = members.find(reading.connection, members.MEMBER_KIND, {fact.member for _, fact in happened})
-        new = []
-        for record, fact in happened:
-            ref = known.get(fact.member)
-            if ref is None:
-                # The order may be told before the customer: kept for them, and nothing can be sent without a consent.
-                ref = known[fact.member] = members.create(reading.connection, reading.now, fact.member, None)
-            # The key the outside gave: the same order told by API and by file is one event.
-            new.append(NewEvent(ref, fact.event, fact.at, record.key, fact.payload, inbound_id=record.id))
-        events.record(reading.connection, reading.applied.catalog, new, reading.now)
-
-    def _read_one(self, reading: Reading, record: Record, facts: tuple[Fact, ...]) -> None:
-        for fact in facts:
-            _read_fact(reading.of(record.id), fact)
-
 
 def facts_of(sources: Mapping[str, CallbackSource], source: str, body: str) -> tuple[Fact, ...]:
     """What a stored record says. Raises ValueError for one that cannot be read, KeyError for an unknown source."""
     return (fact_from_json(body),) if source in OWN_SOURCES else sources[source].facts(body)
 
 
-def _is_business_event(parsed: tuple[Record, tuple[Fact, ...] | None]) -> bool:
-    _, facts = parsed
-    return facts is not None and all(isinstance(fact, Happened) for fact in facts)
+def _read(reading: Reading, kind: type[Fact], told: Sequence[tuple[Record, Fact]]) -> None:
+    """Facts of one kind, in order: what the shop tells all at once, what members and providers do one by one."""
+    if kind is MemberGiven:
+        shop.given(reading, [(record, fact) for record, fact in told if isinstance(fact, MemberGiven)])
+    elif kind is Happened:
+        shop.happened(reading, [(record, fact) for record, fact in told if isinstance(fact, Happened)])
+    else:
+        for record, fact in told:
+            _read_one(reading.of(record.id), fact)
 
 
-def _read_fact(reading: Reading, fact: Fact) -> None:
+def _read_one(reading: Reading, fact: Fact) -> None:
     match fact:
-        case MemberGiven():
-            membership.given(reading, fact)
         case Followed():
             membership.followed(reading, fact)
         case Unfollowed():
@@ -138,7 +119,7 @@ def _read_fact(reading: Reading, fact: Fact) -> None:
             arrivals.clicked(reading, fact)
         case Receipt():
             arrivals.receipt(reading, fact)
-        case Happened():
-            raise AssertionError("business events are recorded in bulk")
+        case Happened() | MemberGiven():
+            raise AssertionError("what the shop tells is read in bulk")
         case _:
             assert_never(fact)

@@ -44,13 +44,8 @@ class Role:
 def cast(world: World, journey_id: str, cases: Sequence[Case]) -> list[Role]:
     """One member for each case, known to the engine when this returns. Starts nothing: it is all history. A case is
     left out if no member could be in the control group, or take the ways, that it asks for."""
-    active = world.applied.journeys[journey_id]
     with world.database.write() as connection:
-        created = (
-            _create(connection, world.applied, active, case, number, world.clock.now())
-            for number, case in enumerate(cases, start=1)
-        )
-        roles = [role for role in created if role is not None]
+        roles = _create_all(connection, world.applied, world.applied.journeys[journey_id], cases, world.clock.now())
     world.tell((fact for role in roles for fact in _history(world, role)), inbound.FILE)
     world.settle()
     world.tell((fact for role in roles for fact in _present(world, role)), inbound.FILE)
@@ -62,18 +57,23 @@ def cast(world: World, journey_id: str, cases: Sequence[Case]) -> list[Role]:
 # --- who they are -----------------------------------------------------------------------------------------------
 
 
-def _create(
-    connection: Connection, applied: Applied, active: Active, case: Case, number: int, now: datetime
-) -> Role | None:
-    (passed,) = take_ids(connection, "member", 1)
-    wanted = next((i for i in range(passed + 1, passed + _MOST_TRIED) if _fits(i, applied, active, case)), None)
-    if wanted is None:
-        return None
-    take_ids(connection, "member", wanted - passed - 1)
-    external_id = f"test-{number}"
-    ref = members.create(connection, now, external_id, case.member.timezone)
-    addresses = {c: reach.address or _ADDRESSES[c].format(number) for c, reach in case.member.reaches.items()}
-    return Role(case, external_id, ref, addresses)
+def _create_all(
+    connection: Connection, applied: Applied, active: Active, cases: Sequence[Case], now: datetime
+) -> list[Role]:
+    (last,) = take_ids(connection, "member", 1)
+    roles = []
+    for number, case in enumerate(cases, start=1):
+        wanted = next((i for i in range(last + 1, last + _MOST_TRIED) if _fits(i, applied, active, case)), None)
+        if wanted is None:
+            continue
+        if wanted > last + 1:
+            take_ids(connection, "member", wanted - last - 1)  # passed over
+        last = wanted
+        external_id = f"test-{number}"
+        ref = members.create(connection, now, external_id, case.member.timezone)
+        addresses = {c: reach.address or _ADDRESSES[c].format(number) for c, reach in case.member.reaches.items()}
+        roles.append(Role(case, external_id, ref, addresses))
+    return roles
 
 
 def _fits(member_id: int, applied: Applied, active: Active, case: Case) -> bool:

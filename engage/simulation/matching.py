@@ -62,17 +62,29 @@ def _meets(happening: Happening, line: Expected) -> bool:
 
 
 def _checks(happening: Happening, line: Expected) -> list[bool]:
-    """Each thing that the line says, the most telling first."""
-    return [
-        line.name is None or line.name in happening.names,
-        line.changes <= happening.changes,
-        line.at is None or line.at == happening.moment,
-        line.via is None or line.via == happening.via,
-        line.until is None or line.until == happening.until,
-        line.words is None or _words_fit(happening, line.words),
-        all((word in happening.yes) == wanted for word, wanted in line.flags.items()),
-        line.why is None or any(line.why.casefold() in why.casefold() for why in happening.why),
-    ]
+    return list(_checked(happening, line).values())
+
+
+def _checked(happening: Happening, line: Expected) -> dict[str, bool]:
+    """Each thing that a line may say, by its word in the file; the most telling first."""
+    due, words = ("due", "task") if line.verb is Verb.NOTIFY else ("until", "way")
+    return {
+        line.verb.value: line.name is None or line.name in happening.names,
+        "changes": line.changes <= happening.changes,
+        "at": line.at is None or line.at == happening.moment,
+        "via": line.via is None or line.via == happening.via,
+        due: line.until is None or line.until == happening.until,
+        words: line.words is None or _words_fit(happening, line.words),
+        **{word: (word in happening.yes) == wanted for word, wanted in line.flags.items()},
+        "why": line.why is None or any(line.why.casefold() in why.casefold() for why in happening.why),
+    }
+
+
+def differences(happening: Happening, line: Expected) -> list[str]:
+    """In which of the things that the line says the happening is another one; none if it is another thing altogether."""
+    if happening.verb != line.verb:
+        return []
+    return [word for word, fits in _checked(happening, line).items() if not fits]
 
 
 def _words_fit(happening: Happening, words: str) -> bool:

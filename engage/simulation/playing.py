@@ -23,12 +23,12 @@ from engage.simulation.ground import Ground
 from engage.simulation.matching import Found, hold_against
 from engage.simulation.script import Script, moment_of, zone_in
 from engage.simulation.timeline import Happening, Told, read_told, timeline_of
-from engage.simulation.world import SWEEP_EVERY, World
+from engage.simulation.world import World
 
 LONGEST = timedelta(days=400)
 # The curtain rises a moment before the clock: members are there when the journey's start comes.
 _BEFORE = timedelta(minutes=1)
-_NEVER = timedelta(days=36_500)
+_HOURLY, _NEVER = timedelta(hours=1), timedelta(days=36_500)
 _TICK = timedelta(seconds=1)
 _SEGMENT_EVENTS = ("segment_entered", "segment_left")
 _NOBODY_FITS = Said(
@@ -65,7 +65,7 @@ def play(
 
 
 def _play_together(ground: Ground, file: TestFile, cases: Sequence[Case], applied: Applied) -> Iterator[Played]:
-    sweep_every = SWEEP_EVERY if _minds_segments(applied) else _NEVER
+    sweep_every = _HOURLY if _minds_segments(applied) else _NEVER
     with ground.world(file.clock - _BEFORE, applied=_letting_in(applied, None), sweep_every=sweep_every) as world:
         roles = cast(world, file.journey, cases)
         faults = {role.case.name: _segments_missing(world, role) for role in roles}
@@ -100,8 +100,8 @@ def _letting_in(applied: Applied, journey_id: str | None) -> Applied:
 
 
 def _minds_segments(applied: Applied) -> bool:
-    """Whether anything waits for a member to enter or leave a segment as time passes."""
-    return any(active.minds(event) for active in applied.journeys.values() for event in _SEGMENT_EVENTS)
+    """Whether a run waits for its member to enter or leave a segment. If not, time alone moves nobody between them."""
+    return any(event in active.interests for active in applied.journeys.values() for event in _SEGMENT_EVENTS)
 
 
 def _segments_missing(world: World, role: Role) -> list[Said]:

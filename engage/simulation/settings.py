@@ -1,37 +1,36 @@
 """The configuration of a world: a project's own rules and prices, or the usual ones; and no secret that is one.
 
-A world never connects to anything, so wherever a config names a secret there stands a filler.
+A world never connects to anything, so wherever a config names a secret there stands a filler (`load_config` does the
+same for a project's own, with `secrets=False`).
 """
 
 from __future__ import annotations
 
-from engage.config import Config
-
-_FILLER = "nothing-is-ever-sent-from-a-simulated-world"  # 43 characters: long enough for every key
+from engage.config import NOT_LOOKED_UP, Config
 
 USUAL = Config.model_validate(
     {
         "database": {"url": "sqlite://"},
-        "web": {"signing_key": _FILLER},
+        "web": {"signing_key": NOT_LOOKED_UP},
         "channels": {
             "wechat": {
                 "app_id": "wx0000000000000000",
-                "app_secret": _FILLER,
+                "app_secret": NOT_LOOKED_UP,
                 "account": "gh_000000000000",
-                "callback_token": _FILLER,
-                "encoding_aes_key": _FILLER.replace("-", "0"),
+                "callback_token": NOT_LOOKED_UP,
+                "encoding_aes_key": NOT_LOOKED_UP,
             },
             "sms": {
                 "access_key_id": "none",
-                "access_key_secret": _FILLER,
+                "access_key_secret": NOT_LOOKED_UP,
                 "sign_name": "Engage",
-                "callback_secret": _FILLER,
+                "callback_secret": NOT_LOOKED_UP,
             },
             "email": {
                 "host": "localhost",
                 "sender": "Engage <engage@example.invalid>",
                 "bounce_domain": "bounce.example.invalid",
-                "callback_secret": _FILLER,
+                "callback_secret": NOT_LOOKED_UP,
             },
         },
     }

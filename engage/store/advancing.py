@@ -14,6 +14,7 @@ from engage.core.condition import Condition, ValueType
 from engage.core.delivery import Status
 from engage.core.journey.model import Since
 from engage.core.turn import GivenAnswer, Seen
+from engage.store import answering
 from engage.store.conditions import VALUE_COLUMN, Scope, compile_condition
 from engage.store.judging import TAKEN_UP
 from engage.store.members import MemberRef, in_refs
@@ -214,11 +215,11 @@ def _sent_since(moment: Any) -> Any:
 
 
 def answers(connection: Connection, runs: Sequence[RunRow]) -> dict[int, dict[str, GivenAnswer]]:
-    """The answers of these runs, by run id and step id; of a step visited twice, the last."""
+    """The answers of these runs that count, by run id and step id."""
     buckets = sorted({run.member.bucket for run in runs})
     own = answer.c.bucket.in_(buckets) & answer.c.enrolment_id.in_([run.id for run in runs])
     found: dict[int, dict[str, GivenAnswer]] = {}
-    for row in connection.execute(select(answer).where(own).order_by(answer.c.visit)):
+    for row in connection.execute(select(answer).where(own, answering.COUNTS)):
         typed_on = row.channel if row.typed else None
         given = GivenAnswer(row.answered_at, row.score, row.choice, row.comment_at is not None, typed_on, row.visit)
         found.setdefault(row.enrolment_id, {})[row.step_id] = given
@@ -231,7 +232,7 @@ def answer_words(
     """What templates read: {run: {step: {score, choice, comment}}}."""
     own = answer.c.bucket.in_(sorted(set(buckets))) & answer.c.enrolment_id.in_(list(run_ids))
     found: dict[int, dict[str, dict[str, Any]]] = {}
-    for row in connection.execute(select(answer).where(own).order_by(answer.c.visit)):
+    for row in connection.execute(select(answer).where(own, answering.COUNTS)):
         words = {"score": row.score, "choice": row.choice, "comment": row.comment}
         found.setdefault(row.enrolment_id, {})[row.step_id] = words
     return found

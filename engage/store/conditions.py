@@ -61,6 +61,7 @@ from engage.core.condition import (
     WithinLast,
     WithinNext,
 )
+from engage.store import answering
 from engage.store.dialects import contains, day_in, flag_in, number_in, text_in
 from engage.store.tables import anniversary, answer, event, member, member_value, rank_threshold, tag
 
@@ -197,6 +198,7 @@ def _answer(subject: AnswerValue, test: Test, scope: Scope) -> Predicate:
         answer.c.enrolment_id == scope.enrolment.c.id,
         answer.c.step_id == subject.step_id,
         column.is_not(None),
+        answering.COUNTS,
     )
     if isinstance(test, Unknown):
         return not_(exists().where(given))
@@ -228,8 +230,9 @@ def _rank(subject: RankValue, test: Test, scope: Scope) -> Predicate:
     fits = partial(in_share, subject.name, test)
     if computed is None or computed.within is None:
         here = and_(_owned(member_value), member_value.c.field == subject.name)
-        value = member_value.c.number_value
-        return not_(exists().where(here)) if isinstance(test, Unknown) else exists().where(here, fits(value))
+        if isinstance(test, Unknown):
+            return not_(exists().where(here))
+        return exists().where(here, fits(member_value.c.number_value))
     counted = and_(_owned(event), in_window(computed, scope.now))
     if isinstance(test, Unknown | Known):
         any_counted = exists().where(counted).correlate_except(event)

@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, insert, make_url, select, update
+from sqlalchemy import URL, BigInteger, Connection, Engine, bindparam, create_engine, event, make_url
 from sqlalchemy.dialects.postgresql import insert as upsert  # ON CONFLICT, which SQLite spells the same
 from sqlalchemy.exc import OperationalError
 
@@ -63,6 +63,11 @@ class Database:
         name = self.url.database
         return Path(name) if self.url.get_backend_name() == "sqlite" and name and name != ":memory:" else None
 
+    @property
+    def is_server(self) -> bool:
+        """PostgreSQL, which other machines can write to as well."""
+        return self.url.get_backend_name() == "postgresql"
+
     def create_all(self) -> None:
         """The whole schema at once, without migrations: for databases that live as long as a test."""
         metadata.create_all(self.engine)
@@ -79,15 +84,21 @@ def _telling_faults_apart() -> Iterator[None]:
         raise DatabaseUnavailable(f"the database does not answer: {error.orig}") from error
 
 
+_TAKEN = (
+    upsert(id_block)
+    .values(kind=bindparam("of_kind"), next_id=bindparam("after_first", type_=BigInteger()))
+    .on_conflict_do_update(
+        index_elements=["kind"], set_={"next_id": id_block.c.next_id + bindparam("taken", type_=BigInteger())}
+    )
+    .returning(id_block.c.next_id)
+)
+
+
 def take_ids(connection: Connection, kind: str, count: int) -> range:
     """The next `count` ids of a table, taken inside the caller's transaction: a rollback gives them back."""
-    first = connection.scalar(select(id_block.c.next_id).where(id_block.c.kind == kind).with_for_update())
-    if first is None:
-        first = 1
-        connection.execute(insert(id_block).values(kind=kind, next_id=first + count))
-    else:
-        connection.execute(update(id_block).where(id_block.c.kind == kind).values(next_id=first + count))
-    return range(first, first + count)
+    taken = {"of_kind": kind, "after_first": 1 + count, "taken": count}
+    following: int = connection.execute(_TAKEN, taken).scalar_one()
+    return range(following - count, following)
 
 
 def _make_engine(url: str) -> Engine:

@@ -1,5 +1,5 @@
 """The few words SQLite and PostgreSQL spell differently, each under one name: JSON values by their type, text whatever
-its case, and lists of keys.
+its case, and lists of keys or texts.
 
 A value of an event's payload, or one passed to a run, counts only if it is of the type that is asked for; else it is
 missing, here NULL. So `"n/a"` is no number, and `true` is none either. Numbers may be written as text (`enroll … with`
@@ -9,6 +9,7 @@ passes words), as plain digits with a point: no exponent, no separators, and les
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from datetime import date
 from typing import Any
 
@@ -20,6 +21,7 @@ from sqlalchemy import (
     Double,
     String,
     TypeDecorator,
+    column,
     literal,
     literal_column,
     select,
@@ -178,11 +180,17 @@ def contains(value: Any, part: str) -> ColumnElement[bool]:
     return _small_letters(value).contains(small, autoescape=True)
 
 
-# --- lists of keys ----------------------------------------------------------------------------------------------
+# --- lists ------------------------------------------------------------------------------------------------------
 
 
 class _each_of(_Spelt):
     """The elements of a JSON array, as a table with one column, `value`."""
+
+    inherit_cache = True
+
+
+class _each_text_of(_Spelt):
+    """The same of an array of texts."""
 
     inherit_cache = True
 
@@ -195,13 +203,19 @@ class _key_at(_Spelt):
 
 
 @compiles(_each_of, "sqlite")
-def _each_on_sqlite(function: _each_of, compiler: Any, **kw: Any) -> str:
+@compiles(_each_text_of, "sqlite")
+def _each_on_sqlite(function: _Spelt, compiler: Any, **kw: Any) -> str:
     return f"json_each({compiler.process(function.clauses, **kw)})"
 
 
 @compiles(_each_of, "postgresql")
 def _each_on_postgresql(function: _each_of, compiler: Any, **kw: Any) -> str:
     return f"jsonb_array_elements(({compiler.process(function.clauses, **kw)})::jsonb)"
+
+
+@compiles(_each_text_of, "postgresql")
+def _each_text_on_postgresql(function: _each_text_of, compiler: Any, **kw: Any) -> str:
+    return f"jsonb_array_elements_text(({compiler.process(function.clauses, **kw)})::jsonb)"
 
 
 @compiles(_key_at, "sqlite")
@@ -216,12 +230,17 @@ def _key_on_postgresql(function: _key_at, compiler: Any, **kw: Any) -> str:
     return f"({array} ->> {place})::bigint"
 
 
+def listed(texts: Iterable[str], name: str) -> Any:
+    """These texts as a table with one column, `value`: a query can go through them, one look-up for each."""
+    return _each_text_of(literal(json.dumps(list(texts)))).table_valued(column("value", String()), name=name)
+
+
 def is_one_of(
     first: ColumnElement[int], second: ColumnElement[int], keys: list[tuple[int, int]]
 ) -> ColumnElement[bool]:
     """Whether two columns are one of these pairs: one look-up for each, and one statement however many they are. (Two
     lists, `first IN … AND second IN …`, are every one with every other; a list of row values drives no index on
     SQLite.)"""
-    listed = _each_of(literal(json.dumps(keys))).table_valued("value", name="listed")
-    key = select(*(_key_at(listed.c.value, literal_column(place)) for place in "01"))
+    asked = _each_of(literal(json.dumps(keys))).table_valued("value", name="asked")
+    key = select(*(_key_at(asked.c.value, literal_column(place)) for place in "01"))
     return tuple_(first, second).in_(key)

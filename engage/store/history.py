@@ -43,6 +43,7 @@ class PastRun:
     per_value: str
     goal_at: datetime | None
     goal_counts: bool | None
+    pinned_version: int | None  # the version they are to finish in, if it is not the applied one
     began_with: Happening | None = None  # the event of the start, if it was one
 
 
@@ -65,7 +66,7 @@ def runs(connection: Connection, ref: MemberRef, journey_id: str | None = None) 
     e = enrolment.c
     columns = (
         *(e.id, e.journey_id, e.version, e.holdout, e.status, e.end_kind, e.end_reason, e.entered_at, e.ended_at),
-        *(e.step_id, e.due_at, e.occurrence, e.per_value, e.goal_at, e.goal_counts),
+        *(e.step_id, e.due_at, e.occurrence, e.per_value, e.goal_at, e.goal_counts, e.pinned_version),
     )
     query = select(*columns).where(e.bucket == ref.bucket, e.member_id == ref.id)
     if journey_id is not None:

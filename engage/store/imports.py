@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection
 
 from sqlalchemy import Connection, func, select
 
+from engage.store.dialects import listed
 from engage.store.inbound import FILE
 from engage.store.tables import inbound
 
@@ -16,7 +16,8 @@ def newest_keys(connection: Connection, prefixes: Collection[str]) -> list[str]:
 
     One range search in the unique index for each prefix, all in one statement.
     """
-    asked = func.json_each(json.dumps(list(prefixes))).table_valued("value", name="asked")
-    begins_so = (inbound.c.key > asked.c.value) & (inbound.c.key < asked.c.value.concat("~"))  # keys are hex digits
+    asked = listed(prefixes, "asked")
+    # Keys go on in hex digits, which come before `g` in whatever language the database sorts.
+    begins_so = (inbound.c.key > asked.c.value) & (inbound.c.key < asked.c.value.concat("g"))
     newest = select(func.max(inbound.c.id)).where(inbound.c.source == FILE, begins_so).scalar_subquery()
     return list(connection.scalars(select(inbound.c.key).where(inbound.c.id.in_(select(newest).select_from(asked)))))

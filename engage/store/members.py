@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -48,25 +49,40 @@ def find(connection: Connection, kind: str, values: Iterable[str]) -> dict[str, 
 
 
 def create(connection: Connection, now: datetime, external_id: str | None, timezone: str | None) -> MemberRef:
-    (member_id,) = take_ids(connection, "member", 1)
-    ref = MemberRef(bucket_of(member_id), member_id)
-    row = {"bucket": ref.bucket, "id": ref.id, "external_id": external_id, "timezone": timezone}
-    connection.execute(insert(member).values(**row, created_at=now, updated_at=now))
-    if external_id is not None:
-        claim_identity(connection, MEMBER_KIND, external_id, ref)
+    (ref,) = create_all(connection, now, [(external_id, timezone)])
     return ref
 
 
-def claim_identity(connection: Connection, kind: str, value: str, ref: MemberRef) -> bool:
-    """Make an outside name lead to this member. False if it already leads to somebody else."""
-    row = {"kind": kind, "value": value, "bucket": ref.bucket, "member_id": ref.id}
-    claimed = connection.execute(upsert(identity).values(row).on_conflict_do_nothing()).rowcount == 1
-    return claimed or find(connection, kind, [value])[value] == ref
+def create_all(
+    connection: Connection, now: datetime, newcomers: Sequence[tuple[str | None, str | None]]
+) -> list[MemberRef]:
+    """New members, given as (the shop's id, zone); ids that are nobody's yet. In the order given."""
+    if not newcomers:
+        return []
+    refs = [MemberRef(bucket_of(i), i) for i in take_ids(connection, "member", len(newcomers))]
+    stamps = {"created_at": now, "updated_at": now}
+    rows = [
+        {"bucket": ref.bucket, "id": ref.id, "external_id": external_id, "timezone": timezone, **stamps}
+        for ref, (external_id, timezone) in zip(refs, newcomers, strict=True)
+    ]
+    connection.execute(insert(member), rows)
+    named = {external_id: ref for ref, (external_id, _) in zip(refs, newcomers, strict=True) if external_id is not None}
+    claim_identities(connection, MEMBER_KIND, named)
+    return refs
+
+
+def claim_identities(connection: Connection, kind: str, wanted: Mapping[str, MemberRef]) -> set[str]:
+    """Make outside names lead to these members. Returns the names that lead to somebody else already."""
+    if not wanted:
+        return set()
+    rows = [{"kind": kind, "value": v, "bucket": ref.bucket, "member_id": ref.id} for v, ref in wanted.items()]
+    connection.execute(upsert(identity).on_conflict_do_nothing(), rows)
+    return {value for value, ref in find(connection, kind, wanted).items() if ref != wanted[value]}
 
 
 def name_member(connection: Connection, ref: MemberRef, external_id: str, now: datetime) -> None:
     """The shop's id becomes known for a member who came by a channel of their own."""
-    claim_identity(connection, MEMBER_KIND, external_id, ref)
+    claim_identities(connection, MEMBER_KIND, {external_id: ref})
     here = (member.c.bucket == ref.bucket) & (member.c.id == ref.id)
     connection.execute(update(member).where(here).values(external_id=external_id, updated_at=now))
 
@@ -82,10 +98,10 @@ def name_of(connection: Connection, ref: MemberRef) -> str | None:
     return connection.scalar(select(v.text_value).where(here))
 
 
-def set_timezone(connection: Connection, ref: MemberRef, timezone: str, now: datetime) -> None:
-    here = (member.c.bucket == ref.bucket) & (member.c.id == ref.id)
+def set_timezone(connection: Connection, refs: Sequence[MemberRef], timezone: str, now: datetime) -> None:
     moves = member.c.timezone.is_distinct_from(timezone)
     moved = {"timezone": timezone, "timezone_at": case((moves, literal(now, Instant())), else_=member.c.timezone_at)}
+    here = in_refs(member, refs, "id")
     connection.execute(update(member).where(here).values(moved | {"updated_at": now}))
 
 
@@ -142,24 +158,27 @@ def similar(connection: Connection, text: str, most: int) -> list[str]:
 
 
 def set_values(
-    connection: Connection, catalog: Catalog, ref: MemberRef, values: Mapping[str, Any], now: datetime
+    connection: Connection, catalog: Catalog, told: Mapping[MemberRef, Mapping[str, Any]], now: datetime
 ) -> None:
     """Set catalog fields. A None takes the value away."""
     rows: dict[Any, list[Mapping[str, Any]]] = {anniversary: [], member_value: []}
-    for name, value in values.items():
-        kind = catalog.fields[name].type
-        table = anniversary if kind is ValueType.ANNIVERSARY else member_value
-        if value is None:
-            owned = (table.c.bucket == ref.bucket) & (table.c.member_id == ref.id) & (table.c.field == name)
-            connection.execute(delete(table).where(owned))
-        elif table is anniversary:
-            rows[table].append({"bucket": ref.bucket, "member_id": ref.id, "field": name, **value})
-        else:
-            rows[table].append(value_row(ref, name, kind, value))
+    emptied: dict[tuple[Any, str], list[MemberRef]] = defaultdict(list)
+    for ref, values in told.items():
+        for name, value in values.items():
+            kind = catalog.fields[name].type
+            table = anniversary if kind is ValueType.ANNIVERSARY else member_value
+            if value is None:
+                emptied[table, name].append(ref)
+            elif table is anniversary:
+                rows[table].append({"bucket": ref.bucket, "member_id": ref.id, "field": name, **value})
+            else:
+                rows[table].append(value_row(ref, name, kind, value))
+    for (table, name), refs in emptied.items():
+        connection.execute(delete(table).where(in_refs(table, refs), table.c.field == name))
     for table, of_table in rows.items():
         put_rows(connection, table, of_table)
-    here = (member.c.bucket == ref.bucket) & (member.c.id == ref.id)
-    connection.execute(update(member).where(here).values(updated_at=now))
+    if told:
+        connection.execute(update(member).where(in_refs(member, told, "id")).values(updated_at=now))
 
 
 def value_row(ref: MemberRef, name: str, kind: ValueType, value: Any) -> dict[str, Any]:
@@ -212,16 +231,23 @@ def add_to_number(connection: Connection, ref: MemberRef, name: str, amount: flo
     connection.execute(statement.on_conflict_do_update(index_elements=keys, set_={"number_value": grown}))
 
 
-def change_tags(
-    connection: Connection, ref: MemberRef, add: Iterable[str], remove: Iterable[str], now: datetime
-) -> None:
-    rows = [{"bucket": ref.bucket, "member_id": ref.id, "tag": name, "added_at": now} for name in add]
+def add_tags(connection: Connection, told: Mapping[MemberRef, Iterable[str]], now: datetime) -> None:
+    rows = [
+        {"bucket": ref.bucket, "member_id": ref.id, "tag": name, "added_at": now}
+        for ref, names in told.items()
+        for name in names
+    ]
     if rows:
         connection.execute(upsert(tag).on_conflict_do_nothing(), rows)
-    gone = list(remove)
-    if gone:
-        owned = (tag.c.bucket == ref.bucket) & (tag.c.member_id == ref.id)
-        connection.execute(delete(tag).where(owned, tag.c.tag.in_(gone)))
+
+
+def remove_tags(connection: Connection, told: Mapping[MemberRef, Iterable[str]]) -> None:
+    by_name: dict[str, list[MemberRef]] = defaultdict(list)
+    for ref, names in told.items():
+        for name in names:
+            by_name[name].append(ref)
+    for name, refs in by_name.items():
+        connection.execute(delete(tag).where(in_refs(tag, refs), tag.c.tag == name))
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,10 +269,16 @@ def profiles(connection: Connection, catalog: Catalog, refs: Iterable[MemberRef]
         known = catalog.fields.get(row["field"])
         if known is not None and known.type in VALUE_COLUMN:
             values[row["member_id"]][row["field"]] = _read(row[VALUE_COLUMN[known.type].name])
+    amounts = {}
     for name, computed in _counted(catalog):
-        amount = aggregate_of(name, computed, now).scalar_subquery()
-        for member_id, value in connection.execute(select(member.c.id, amount).where(owned)):
-            values[member_id][name] = _read(value)
+        if computed.within is not None:
+            amounts[name] = aggregate_of(name, computed, now).scalar_subquery()
+        else:
+            for known_values in values.values():
+                known_values.setdefault(name, 0)
+    if amounts:
+        for member_id, *found in connection.execute(select(member.c.id, *amounts.values()).where(owned)):
+            values[member_id] |= {name: _read(amount) for name, amount in zip(amounts, found, strict=True)}
     return {i: Profile(head.external_id, head.timezone, values[i]) for i, head in heads.items()}
 
 
@@ -279,26 +311,35 @@ def contact_points(connection: Connection, refs: Sequence[MemberRef]) -> dict[tu
 
 def put_contact_point(connection: Connection, ref: MemberRef, channel: str, address: str, at: datetime) -> bool:
     """Give a member an address on a channel. False, and nothing done, if it is somebody else's."""
-    return not put_contact_points(connection, ref, {channel: address}, at)
+    return not put_contact_points(connection, [(ref, channel, address, at)])
 
 
-def put_contact_points(
-    connection: Connection, ref: MemberRef, addresses: Mapping[str, str], at: datetime
-) -> dict[str, str]:
-    """Give a member addresses, by channel. Returns those that are somebody else's, which stay theirs. A new address
-    starts afresh, as of `at`; the same one keeps its status and its reply window."""
-    if not addresses:
-        return {}
-    current = contact_points(connection, [ref])
-    own = {channel: point["address"] for (_, channel), point in current.items()}
-    news = {channel: address for channel, address in addresses.items() if own.get(channel) != address}
-    taken = {channel: a for channel, a in news.items() if not claim_identity(connection, channel, a, ref)}
-    fresh = {"status": "active", "status_at": at, "last_inbound_at": None}
-    fresh |= {"window_act": None, "window_opened_at": None, "window_used": 0}
-    key = {"bucket": ref.bucket, "member_id": ref.id}
-    rows = [{**key, "channel": c, "address": address, **fresh} for c, address in news.items() if c not in taken]
+NewPoint = tuple[MemberRef, str, str, datetime]
+"""Whose, the channel, the address, and since when."""
+
+
+def put_contact_points(connection: Connection, points: Sequence[NewPoint]) -> list[NewPoint]:
+    """Give members addresses, one of each channel at most. Returns those that are somebody else's, which stay theirs. A
+    new address starts afresh; the same one keeps its status and its reply window."""
+    if not points:
+        return []
+    current = contact_points(connection, sorted({ref for ref, *_ in points}))
+    on_file = {key: point["address"] for key, point in current.items()}
+    news = [point for point in points if on_file.get((point[0].id, point[1])) != point[2]]
+    taken = {
+        (channel, address)
+        for channel in sorted({channel for _, channel, _, _ in news})
+        for address in claim_identities(connection, channel, {a: ref for ref, c, a, _ in news if c == channel})
+    }
+    fresh = {"last_inbound_at": None, "window_act": None, "window_opened_at": None, "window_used": 0}
+    rows = [
+        {"bucket": ref.bucket, "member_id": ref.id, "channel": channel, "address": address}
+        | {"status": "active", "status_at": at, **fresh}
+        for ref, channel, address, at in news
+        if (channel, address) not in taken
+    ]
     put_rows(connection, contact_point, rows)
-    return taken
+    return [point for point in news if (point[1], point[2]) in taken]
 
 
 def change_contact_point(connection: Connection, ref: MemberRef, channel: str, **values: Any) -> None:
@@ -356,33 +397,36 @@ def put_consent(
 ) -> None:
     """Record a grant or a refusal of these topics on one channel."""
     told = {(topic, channel): granted for topic in topics}
-    put_consents(connection, ref, told, evidence, now, own_word=own_word)
+    put_consents(connection, {ref: Consents(told, evidence)}, now, own_word=own_word)
 
 
-def put_consents(
-    connection: Connection,
-    ref: MemberRef,
-    told: Mapping[tuple[str, str], bool],
-    evidence: str,
-    now: datetime,
-    *,
-    own_word: bool,
-) -> None:
-    """Record grants and refusals, by (topic, channel). What a member refused themselves, only they can grant again: no
-    list of the shop's touches it, so that one that says no today and yes tomorrow does not either."""
-    if not told:
-        return
-    here = (consent.c.bucket == ref.bucket) & (consent.c.member_id == ref.id)
-    refused = select(consent.c.topic, consent.c.channel).where(here, consent.c.own_word, ~consent.c.granted)
-    kept = set() if own_word else {(topic, channel) for topic, channel in connection.execute(refused)}
-    key = {"bucket": ref.bucket, "member_id": ref.id}
-    proof = {"own_word": own_word, "evidence": evidence[:500], "at": now}
+@dataclass(frozen=True, slots=True)
+class Consents:
+    """Grants and refusals, by (topic, channel), and where they come from."""
+
+    told: Mapping[tuple[str, str], bool]
+    evidence: str
+
+
+def put_consents(connection: Connection, told: Mapping[MemberRef, Consents], now: datetime, *, own_word: bool) -> None:
+    """What a member refused themselves, only they can grant again: no list of the shop's touches it, so that one that
+    says no today and yes tomorrow does not either."""
+    refs = sorted(ref for ref, consents in told.items() if consents.told)
+    kept = set() if own_word or not refs else _own_refusals(connection, refs)
     rows = [
-        {**key, "topic": topic, "channel": channel, "granted": granted, **proof}
-        for (topic, channel), granted in told.items()
-        if (topic, channel) not in kept
+        {"bucket": ref.bucket, "member_id": ref.id, "topic": topic, "channel": channel, "granted": granted}
+        | {"own_word": own_word, "evidence": told[ref].evidence[:500], "at": now}
+        for ref in refs
+        for (topic, channel), granted in told[ref].told.items()
+        if (ref.id, topic, channel) not in kept
     ]
     put_rows(connection, consent, rows)
+
+
+def _own_refusals(connection: Connection, refs: Sequence[MemberRef]) -> set[tuple[int, str, str]]:
+    query = select(consent.c.member_id, consent.c.topic, consent.c.channel)
+    refused = query.where(in_refs(consent, refs), consent.c.own_word, ~consent.c.granted)
+    return {(member_id, topic, channel) for member_id, topic, channel in connection.execute(refused)}
 
 
 def suppressions(connection: Connection, addresses: Iterable[tuple[str, str]]) -> dict[tuple[str, str], str]:

@@ -27,6 +27,7 @@ from engage.core.condition import (
     Subject,
     ValueType,
 )
+from engage.store import answering
 from engage.store.advancing import RunRow, of_runs, run_context
 from engage.store.conditions import VALUE_COLUMN, Scope, aggregate_of, compile_condition, times_of
 from engage.store.enrolling import payload
@@ -164,8 +165,7 @@ def _answer(step_id: str, part: str, scope: Scope) -> Any:
     if scope.enrolment is None:
         return literal(None, String)
     here = (answer.c.bucket == scope.enrolment.c.bucket) & (answer.c.enrolment_id == scope.enrolment.c.id)
-    latest = select(answer.c[part]).where(here, answer.c.step_id == step_id).order_by(answer.c.visit.desc()).limit(1)
-    return latest.scalar_subquery()
+    return select(answer.c[part]).where(here, answer.c.step_id == step_id, answering.COUNTS).scalar_subquery()
 
 
 def _as_data(condition: Condition, value: Any) -> Any:

@@ -29,7 +29,6 @@ from sqlalchemy import (
     Text,
     TypeDecorator,
     UniqueConstraint,
-    false,
     text,
 )
 from sqlalchemy.dialects.postgresql import JSONB
@@ -337,7 +336,7 @@ journey_version = Table(
     Column("applied_at", Instant, nullable=False),
     Column("plan_id", String(40)),  # what brought it
     Column("names", JSON),  # of each step of the version before that lives on in this one, the id it has here
-    Column("pinned", Boolean, nullable=False, server_default=false()),  # runs are to finish in it
+    Column("pinned", Boolean, nullable=False, server_default=text("false")),  # runs are to finish in it
     PrimaryKeyConstraint("journey_id", "version"),
 )
 

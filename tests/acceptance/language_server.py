@@ -77,7 +77,9 @@ class LanguageServer:
             case "textDocument/publishDiagnostics":
                 self._diagnostics[message["params"]["uri"]] = message["params"]["diagnostics"]
             case "workspace/configuration":
-                self._send({"id": message["id"], "result": [_SETTINGS.get(i["section"]) for i in message["params"]["items"]]})
+                self._send(
+                    {"id": message["id"], "result": [_SETTINGS.get(i["section"]) for i in message["params"]["items"]]}
+                )
             case str() if "id" in message:
                 self._send({"id": message["id"], "result": None})
 

@@ -137,7 +137,7 @@ def lived(applied):
         daemon.send_signal(signal.SIGTERM)
         out, err = daemon.communicate(timeout=30)
     assert daemon.returncode == 0
-    assert "Engage runs 7 journeys" in out
+    assert "Engage runs 8 journeys" in out
     assert [json.loads(line)["event"] for line in err.splitlines()][-1] == "daemon_stopped"
     assert "wang@example.com" not in err
     return applied
@@ -172,6 +172,33 @@ def test_explain_tells_the_trail_by_name_and_by_phone_number(lived):
     shown = lived.engage("explain", "138 0013 8000")
     assert "send welcome — skipped: no channel can be used" in shown
     assert "task for 客服一组" in shown
+
+
+def test_explain_tells_what_is_in_the_way_and_what_was_misspelt(lived):
+    story = lived.json("explain", "M1", "winback")
+    (door,) = story["not_entered"]
+    assert [check["why"] for check in door["checks"] if check["holds"] is False] == ["segment_not_in"]
+    assert "✗ start" in lived.engage("explain", "M1", "winback")
+    assert "did you mean `winback`?" in lived.engage("explain", "M1", "winbak", code=1)
+    assert "did you mean 王芳?" in lived.engage("explain", "王方", code=1)
+    assert "is not a time" in lived.engage("explain", "M1", "--at", "someday", code=2)
+    assert "did you mean `welcome`?" in lived.engage("explain", "M1", "care", "--step", "welcom", code=1)
+    assert lived.json("explain", "M1", "care", "--at", "2020-01-01")["runs"] == []
+
+
+def test_trace_follows_an_order_from_the_file_to_the_message_it_led_to(lived):
+    chain = lived.json("trace", "run:1")
+    (delivery,) = [link["facts"]["id"] for link in chain["links"] if link["what"] == "queued"]
+    told = lived.engage("trace", f"delivery:{delivery}")
+    assert "run:1 through care v1 began with event:" in told
+    assert "it stands at skipped: no channel can be used" in told
+    (run,) = [link for link in chain["links"] if link["what"] == "run"]
+    event = lived.json("trace", run["facts"]["occurrence"])
+    assert [link["what"] for link in event["links"]] == ["received", "read", "event", "run"]
+    several = lived.engage("trace", "1", code=1)
+    assert "delivery:1" in several
+    assert "inbound:1" in several
+    assert "Looked for" in lived.engage("trace", "no-such-thing", code=1)
 
 
 def test_preview_shows_the_words_and_what_samples_stand_for(lived):

@@ -142,7 +142,7 @@ class Stage(Records):
     def sets_zone(self, name: str, zone: str) -> None:
         """As an older list may have left it: no door of today's lets such a zone in."""
         with self.database.write() as connection:
-            members.set_timezone(connection, self.ref(name), zone, self.clock.now())
+            members.set_timezone(connection, [self.ref(name)], zone, self.clock.now())
 
     def suppress(self, name: str, channel: ChannelName, reason: str) -> None:
         """The address is on the do-not-contact list."""

@@ -20,9 +20,10 @@ from engage.core.journey.model import OnDate, OnSchedule
 from engage.core.quiet import zone_of
 from engage.exchange.importing import import_events, import_members
 from engage.runtime.applied import Applied
-from engage.runtime.applying import Done, apply
+from engage.runtime.applying import Done, Outcome, apply, apply_plan, plan
 from engage.runtime.engine import Engine
-from engage.runtime.plan import Plan, Terms
+from engage.runtime.plan import Plan, Rules, Terms
+from engage.runtime.undoing import Undoing, undo
 from engage.sandbox.loopback import LoopbackServer
 from engage.sandbox.world import World
 from engage.store import advancing, dispatching, members, tasks, webhook_calls
@@ -62,6 +63,27 @@ class Scene(Cast):
             self.house.app.server.start()
             self.imports(self._rows, self._history)
         return outcome.plan
+
+    def plans(self, journeys: Mapping[str, str], terms: Terms | None = None, *, catalog: str | None = None) -> Plan:
+        """What applying these files would do; kept, and nothing is done."""
+        project = read_files(_files(journeys, {}, catalog))
+        return plan(self.database, project, self.clock.now(), terms or Terms(), Rules())
+
+    def tries(self, journeys: Mapping[str, str]) -> Outcome:
+        """Apply these files, unless somebody on the way would notice."""
+        project = read_files(_files(journeys, {}, None))
+        return apply(self.database, project, self.clock.now(), unseen=False)
+
+    def applies(self, made: Plan) -> Outcome:
+        """That very plan."""
+        outcome = apply_plan(self.database, made.id, self.clock.now(), Rules())
+        self.settle()
+        return outcome
+
+    def undoes(self, made: Plan, terms: Terms | None = None) -> Undoing:
+        outcome = undo(self.database, made.id, self.clock.now(), terms or Terms(), Rules())
+        self.settle()
+        return outcome
 
     def _rise(self) -> None:
         people = list(self._people.values())

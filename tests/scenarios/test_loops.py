@@ -49,6 +49,24 @@ def test_a_question_that_is_put_again_wants_an_answer_of_its_own_and_a_task_is_a
     assert stage.run("王芳", "loop").end_reason == "问完"
 
 
+def test_what_was_said_the_time_before_does_not_stand_in_for_an_answer(stage: Stage) -> None:
+    ask = "ask: csat\nquestion: 这次喝着还满意吗？\nanswer_within: 1d\ntopic: service"
+    again = "if: { csat.score: ..3 }\nthen: [ { wait: 1d }, { goto: csat, at_most: 5 } ]"
+    cases = "cases: { 1..3: [ { exit: 不满意 } ], 4..5: [ { exit: 满意 } ], no_answer: [ { exit: 没有回答 } ] }"
+    source = journey("store_visited", ask, again, f"switch: csat\n{cases}", topic="service")
+    for name in ("好了", "没说"):
+        stage.member(name, sms=True)
+    stage.apply({"loop": source})
+    for name in ("好了", "没说"):
+        stage.happens(name, "store_visited", store="湖滨店")
+        stage.types(name, "2", "sms")
+    stage.run_until(day=1, at="11:00")
+    stage.types("好了", "5", "sms")
+    stage.run_until(day=4)
+    assert stage.run("好了", "loop").end_reason == "满意"
+    assert stage.run("没说", "loop").end_reason == "没有回答"
+
+
 def test_a_jump_ahead_leaves_out_what_lies_between(stage: Stage) -> None:
     ahead = "if: { tag: VIP }\nthen: [ { goto: bye } ]"
     stage.member("王芳", sms=True, tags="VIP")

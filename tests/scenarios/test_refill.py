@@ -169,11 +169,12 @@ def test_members_part_by_their_hash_and_both_ways_are_taken(open_stage: OpenStag
 def test_the_holdout_calls_nobody(open_stage: OpenStage) -> None:
     stage, receiver = shop(open_stage)
     regular(stage)
-    stage.apply({"refill_hard": shipped("refill_hard", ("holdout: 5%", "holdout: 100%"))})
+    stage.apply({"refill_hard": shipped("refill_hard", ("holdout: 5%", "holdout: 99%"))})
     delivered(stage)
     stage.run_until(day=24, at="21:00")
     stage.happens("王芳", "store_visited", store="湖滨店")
     stage.run_until(day=40)
+    assert stage.run("王芳", "refill_hard").holdout
     assert stage.trail("王芳", "refill_hard").count("webhook-coupon_issue: webhook") == 1
     assert stage.notes("王芳", "refill_hard", "webhook")[0]["withheld"]
     assert (receiver.requests, stage.phone("王芳")) == ([], [])

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from small_journeys import journey
 from stage import OpenStage, Stage
 
+from engage.cli.report import make_report
+from engage.cli.report_pages import show_report
+from engage.cli.screen import Screen
 from engage.core.journey.model import Split
+from engage.core.problem import Lang
 from engage.core.split import way_of
 from engage.store import splits
+from engage.store.reporting import Period
 from engage.store.splits import SplitState
-from engage.store.tables import arm, split_decision
+from engage.store.tables import arm
 
 WAYS = """split: 文案
 ways:
@@ -58,6 +64,15 @@ def decision(stage: Stage) -> SplitState:
     return found
 
 
+def reported(stage: Stage, capsys: pytest.CaptureFixture[str]) -> str:
+    """What `engage report` prints."""
+    now = stage.clock.now()
+    told = make_report(stage.database, stage.applied, Period(stage.began, now), now)
+    capsys.readouterr()
+    show_report(Screen(Lang.ZH), told)
+    return capsys.readouterr().out
+
+
 def test_every_member_takes_the_way_of_their_hash_and_gets_its_message(open_stage: OpenStage) -> None:
     stage, names = crowd(open_stage, 12)
     taken = {name: way(stage, name) for name in names}
@@ -79,7 +94,9 @@ def test_new_shares_are_for_those_who_come_later_and_a_second_run_is_no_exceptio
     assert {row.way for row in stage.rows(arm)} == {"甲", "乙"}  # nobody was moved
 
 
-def test_the_way_that_members_click_wins_and_everybody_after_that_gets_it(open_stage: OpenStage) -> None:
+def test_the_way_that_members_click_wins_and_everybody_after_that_gets_it(
+    open_stage: OpenStage, capsys: pytest.CaptureFixture[str]
+) -> None:
     stage, names = crowd(open_stage, 30)
     ways = {name: way(stage, name) for name in names}
     for name in names:
@@ -99,6 +116,7 @@ def test_the_way_that_members_click_wins_and_everybody_after_that_gets_it(open_s
     assert decided.figures["ways"]["甲"] == {"members": first, "successes": first, "by_chance": None}
     assert decided.figures["ways"]["乙"]["members"] == 30 - first
     assert decided.figures["ways"]["乙"]["by_chance"] < 0.01
+    assert "ab / 文案: 甲 胜出（2026-11-26 10:00）" in reported(stage, capsys)
     loser = next(name for name in names if ways[name] == "乙")
     stage.happens(loser, "store_visited", store="湖滨店")
     assert stage.notes(loser, "ab", "split")[-1] == {"way": "甲", "because": "winner"}
@@ -134,20 +152,24 @@ def test_without_a_sure_difference_nothing_is_decided_ever(open_stage: OpenStage
     assert way(stage, names[0]) == by_hash(stage, names[0])
 
 
-def test_too_few_members_are_no_ground_for_a_winner(open_stage: OpenStage) -> None:
+def test_too_few_members_are_no_ground_for_a_winner(open_stage: OpenStage, capsys: pytest.CaptureFixture[str]) -> None:
     stage, names = crowd(open_stage, 12, at_least=400)
     for name in names:
         if way(stage, name) == "甲":
             stage.clicks(name)
     stage.run_until(day=4)
     assert (decision(stage).ruling, decision(stage).winner) == ("too_few", None)
+    assert "没有胜出（2026-11-26 10:00）：有一路不足 400 人" in reported(stage, capsys)
 
 
-def test_the_holdout_neither_sets_the_clock_nor_counts(open_stage: OpenStage) -> None:
-    stage, names = crowd(open_stage, 4, more="holdout: 100%\n")
+def test_the_holdout_walks_its_way_and_is_not_counted(open_stage: OpenStage) -> None:
+    stage, names = crowd(open_stage, 12, more="holdout: 50%\n")
+    held = {name for name in names if stage.run(name, "ab").holdout}
+    assert 0 < len(held) < 12
+    assert {way(stage, name) for name in names} == {"甲", "乙"}
     stage.run_until(day=4)
-    assert stage.rows(split_decision) == []
-    assert all("withheld" not in stage.notes(name, "ab", "split")[-1] for name in names)
+    figures = decision(stage).figures or {}
+    assert sum(each["members"] for each in figures["ways"].values()) == 12 - len(held)
 
 
 def test_a_daemon_that_was_down_decides_late_but_once(open_stage: OpenStage) -> None:

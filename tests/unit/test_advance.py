@@ -39,7 +39,7 @@ from engage.core.journey.model import (
 from engage.core.journey.program import Program
 from engage.core.problem import Span
 from engage.core.split import Because, Taken
-from engage.core.timing import DaySet, For, UntilDays, UntilEntryDay, UntilField, WaitSpec
+from engage.core.timing import DaySet, For, ForWorkdays, UntilDays, UntilEntryDay, UntilField, WaitSpec
 from engage.core.turn import (
     Call,
     CallWebhook,
@@ -63,6 +63,7 @@ from engage.core.turn import (
     Turn,
 )
 from engage.core.webhook_call import CallStatus
+from engage.core.workdays import AnnouncedYear, WorkCalendar
 
 SPAN = Span("journeys/j.yaml", 1, 1, 1, 1)
 SHANGHAI = ZoneInfo("Asia/Shanghai")
@@ -118,6 +119,32 @@ def an_answer(minutes_ago: float = 0, **more: Any) -> GivenAnswer:
 def test_a_send_queues_its_message_and_goes_on_at_once() -> None:
     step = a_send()
     assert look(step) == Go("next", (QueueMessage(Purpose.SEND, step),))
+
+
+EVENINGS = tuple(NOW - days * DAY + timedelta(hours=10, minutes=20) for days in (2, 4, 6))  # 20:20 in Shanghai
+
+
+def test_a_send_at_the_usual_hour_is_planned_for_it_and_goes_on_at_once() -> None:
+    step = a_send(at_usual_hour=True)
+    planned = datetime(2026, 11, 23, 12, tzinfo=UTC)
+    note = Note("usual_hour", {"hour": 20, "responses": 3})
+    effect = QueueMessage(Purpose.SEND, step, planned_at=planned)
+    assert look(step, Known(responses=EVENINGS)) == Go("next", (effect,), note)
+
+
+def test_the_usual_hour_is_looked_for_from_when_the_run_was_due_not_from_when_a_late_daemon_came() -> None:
+    """Due on Monday morning, looked at on Wednesday: it was planned for Monday evening, and `late` may drop it."""
+    step = a_send(at_usual_hour=True)
+    run = replace(a_run(step), due_at=NOW)
+    turn = advance(program(step), run, Known(responses=EVENINGS), NOW + 2 * DAY)
+    assert isinstance(turn, Go)
+    assert turn.effects == (QueueMessage(Purpose.SEND, step, planned_at=datetime(2026, 11, 23, 12, tzinfo=UTC)),)
+
+
+def test_without_a_usual_hour_it_goes_at_once_and_says_so() -> None:
+    step = a_send(at_usual_hour=True)
+    expected = Go("next", (QueueMessage(Purpose.SEND, step),), Note("usual_hour", {"hour": None}))
+    assert look(step, Known(responses=EVENINGS[:2])) == expected
 
 
 def test_an_update_changes_the_member_and_the_trail_says_how() -> None:
@@ -306,6 +333,26 @@ def test_a_wait_is_over_at_its_deadline_and_not_before(minutes: int, over: bool)
     deadline = NOW + minutes * MINUTE
     turn = look(Wait(id="w", span=SPAN, until=For(DAY)), phase=Phase.WAITING, deadline_at=deadline)
     assert turn == (Go("next") if over else Stay(Phase.WAITING, deadline))
+
+
+def test_a_wait_counted_in_workdays_of_a_year_nobody_has_announced_says_so() -> None:
+    step = Wait(id="w", span=SPAN, until=ForWorkdays(2, time(10)))
+    assumed = look(step, now=datetime(2090, 1, 30, 2, tzinfo=UTC))
+    assert isinstance(assumed, Stay)
+    assert assumed.note == Note("wait", {"until": "2090-02-01T02:00:00+00:00", "assumed": True})
+    announced = look(step)
+    assert isinstance(announced, Stay)
+    assert announced.note == Note("wait", {"until": announced.deadline_at.isoformat()})
+
+
+def test_a_wait_counts_workdays_by_the_calendar_it_is_given() -> None:
+    holidays = WorkCalendar({2090: AnnouncedYear(frozenset({date(2090, 1, 31)}))})
+    step = Wait(id="w", span=SPAN, until=ForWorkdays(1, time(10)))
+    run = replace(a_run(step), calendar=holidays)
+    turn = advance(program(step), run, Known(), datetime(2090, 1, 30, 2, tzinfo=UTC))
+    assert turn == Stay(
+        Phase.WAITING, datetime(2090, 2, 1, 2, tzinfo=UTC), note=Note("wait", {"until": "2090-02-01T02:00:00+00:00"})
+    )
 
 
 # --- waits for events -------------------------------------------------------------------------------------------

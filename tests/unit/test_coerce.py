@@ -165,3 +165,24 @@ _anything = st.one_of(
 def test_nothing_ever_raises_and_what_is_read_is_json(kind: ValueType, raw: Any) -> None:
     for read in (coerce.field_value, coerce.payload_value):
         json.dumps(read(kind, raw, SHANGHAI), allow_nan=False).encode()
+
+
+@pytest.mark.parametrize(
+    ("value", "number"),
+    [
+        (5, 5),
+        (2.5, 2.5),
+        ("128.50", 128.5),
+        ("-0.5", -0.5),
+        ("0", 0),
+        *((odd, None) for odd in (True, None, [1], "", "1e3", "007", "+1", ".5", "5.", "1,280", "１２", " 5", "n/a")),
+        *((endless, None) for endless in (float("nan"), float("inf"), 10**400, "9" * 17, 1e16)),
+    ],
+)
+def test_a_number_in_a_payload(value: object, number: float | None) -> None:
+    assert coerce.number_in_json(value) == number
+
+
+def test_sums_are_what_their_digits_say() -> None:
+    assert coerce.added(coerce.added(0, 0.1), 0.2) == 0.3
+    assert coerce.added(0.1 + 0.2, -0.3) == 0

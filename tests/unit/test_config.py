@@ -11,8 +11,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from engage.config import Config, ConfigError, load_config
-from engage.errors import EngageError
+from engage.config import Config, load_config
+from engage.errors import ConfigError, EngageError
 
 SIGNING = "0123456789abcdef0123456789abcdef"
 AES = "abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG"

@@ -114,6 +114,8 @@ def test_where_both_kinds_of_day_are_restricted_either_will_do() -> None:
         ("cron", "cron", "a cron line has five fields", "minute, hour, day, month, weekday"),
         ('cron "0 0 10 * * 1"', 'cron "0 0 10 * * 1"', "a cron line has five fields", "minute, hour"),
         ('cron "@daily"', 'cron "@daily"', "a cron line has five fields", 'write cron "0 0 * * *"'),
+        ('cron "0 10', 'cron "0 10', "inside { … } a comma ends the value", "write `every:` on a line of its own"),
+        ('cron "0 10 * * 1', 'cron "0 10 * * 1', "inside { … } a comma ends the value", "write `every:` on a line"),
         ('cron "60 10 * * 1"', "60", "60 is out of range for the minute", "between 0 and 59"),
         ('cron "0 24 * * 1"', "24", "24 is out of range for the hour", "between 0 and 23"),
         ('cron "0 10 0 * *"', "0", "0 is out of range for the day of the month", "between 1 and 31"),

@@ -32,8 +32,9 @@ from engage.core.catalog import MEMBER_EVENTS, RESPONSE_EVENTS, Aggregate, Topic
 from engage.core.condition import Test, ValueType
 from engage.core.delivery import Status
 from engage.core.journey import model, vocabulary
-from engage.core.journey.reading import read_catalog
-from engage.core.problem import Problem, Severity
+from engage.core.journey.explain_problem import problem_to_json
+from engage.core.journey.reading import read_catalog, read_journey
+from engage.core.problem import Lang, Problem, Severity
 from engage.exchange.exporting import Exported
 from engage.exchange.headers import EVENT_WORDS, FIELD_WORDS, MEMBER_WORDS, PAYLOAD_WORDS
 from engage.exchange.importing import import_events, import_members
@@ -165,6 +166,17 @@ def test_every_file_to_import_is_taken_whole(example: Example, tmp_path: Path) -
     assert (report.read, report.accepted, report.ignored_columns) == (2, 2, ())
 
 
+def test_the_problem_shown_as_data_is_what_check_prints() -> None:
+    """The example is a file of the tests: `tests/fixtures/bad/a_typo.yaml`, line 7."""
+    (example,) = [each for each in examples() if each.what == "problems"]
+    catalog, _ = read_catalog(shipped()["journeys/catalog.yaml"], "catalog.yaml")
+    assert catalog
+    source = (ROOT / "tests/fixtures/bad/a_typo.yaml").read_text(encoding="utf-8")
+    _, problems = read_journey(source, "journeys/nps.yaml", catalog)
+    duration = next(problem for problem in problems if problem.code == "E213")
+    assert json.loads(example.text)["problems"] == [problem_to_json(duration, Lang.EN)]
+
+
 # --- what they name exists --------------------------------------------------------------------------------------
 
 
@@ -287,6 +299,7 @@ TESTS = {
     "WithinLast": "last 30d",
     "OverAgo": "over 90d ago",
     "WithinNext": "next 7d",
+    "InShare": "20%..50%",
 }
 WAITS = {
     "For": ("3d", "3d at 10:00"),
@@ -319,6 +332,13 @@ def test_every_event_of_our_own_and_every_part_of_the_catalog_is_told() -> None:
     assert missing({*(one.value for one in ValueType), *(one.value for one in Aggregate)}, catalog) == set()
     for word in ("brand", "timezone", "fields", "events", "segments", "topics", "teams", "webhooks", *TopicClass):
         assert re.search(rf"\b{word}\b", catalog), word
+
+
+def test_every_code_of_a_problem_is_told_and_no_other() -> None:
+    told = re.findall(r"^\| (E\d{3}) \|", text_of("docs/problems.md"), re.MULTILINE)
+    sources = (path.read_text(encoding="utf-8") for path in (ROOT / "engage").rglob("*.py"))
+    given = {code for source in sources for code in re.findall(r"\"(E\d{3})\"", source)}
+    assert sorted(told) == sorted(given)
 
 
 # --- templates --------------------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ from engage.channels.contract import Contact, Message, NoWay, Payload, Way, Wind
 from engage.channels.email import payload as wording
 from engage.channels.email.address import Envelopes, parse_mailbox, to_wire
 from engage.channels.email.smtp import Envelope, Mailer
-from engage.config import ConfigError, Email
+from engage.config import Email, unreadable_sender
 from engage.core.catalog import TopicClass
 from engage.core.fact import Act
 from engage.core.outcome import SendOutcome
@@ -23,7 +23,7 @@ class EmailChannel:
     def __init__(self, config: Email) -> None:
         sender = parse_mailbox(config.sender)
         if sender is None:
-            raise ConfigError("channels.email.sender: write it like 山野茶事 <hello@example.com>")
+            raise unreadable_sender()
         self.concurrency = config.concurrency
         self._sender = sender
         self._envelopes = Envelopes(config.bounce_domain)

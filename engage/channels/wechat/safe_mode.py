@@ -19,7 +19,8 @@ from wechatpy.exceptions import WeChatException
 from engage.channels.callback import oversized, same
 from engage.channels.contract import CallbackRequest, Refused
 from engage.channels.wechat.xml import read_fields
-from engage.config import ConfigError, WeChat
+from engage.config import WeChat
+from engage.errors import ConfigError
 
 BODY_LIMIT = 64 * 1024  # 8 MB of tiny elements cost the parser 13-15 s; a real message has a few kB
 FRESH_FOR = timedelta(minutes=5)
@@ -31,7 +32,10 @@ class SafeMode:
         try:
             self._crypto = WeChatCrypto(self._token, config.encoding_aes_key.get_secret_value(), config.app_id)
         except (AssertionError, binascii.Error):
-            raise ConfigError("channels.wechat.encoding_aes_key: must be the 43 characters WeChat shows") from None
+            raise ConfigError(
+                "channels.wechat.encoding_aes_key: must be the 43 characters WeChat shows",
+                "channels.wechat.encoding_aes_key：应该是公众号后台显示的那 43 个字符",
+            ) from None
 
     def refusal(self, request: CallbackRequest, now: datetime) -> Refused | None:
         """Why a request is refused by its size and query alone; None if it is not."""

@@ -5,7 +5,7 @@ What one file and the catalog can tell is checked while the file is read; this i
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Protocol
 
 from engage.core.catalog import Catalog, TopicClass
@@ -47,14 +47,17 @@ class TemplateIndex(Protocol):
         ...
 
 
-def check_journeys(journeys: Iterable[Journey], catalog: Catalog, templates: TemplateIndex) -> list[Problem]:
-    """In the order of the journeys and, within each, of the file."""
+def check_journeys(
+    journeys: Iterable[Journey], catalog: Catalog, templates: TemplateIndex, faulty: Collection[str] = ()
+) -> list[Problem]:
+    """In the order of the journeys and, within each, of the file. `faulty`: ids of journeys whose own file has errors,
+    which are told there; nobody is told on their account that they are unknown, or drafts."""
     journeys = tuple(journeys)
     known = {journey.id: journey for journey in journeys}
     problems: list[Problem] = []
     for journey in journeys:
         found = [problem for step in every_step(journey.steps) for problem in _step(step, journey, catalog, templates)]
-        found += _enrolments(journey, known)
+        found += _enrolments(journey, known, faulty)
         found += was_twice(every_step(journey.steps))
         found += path_problems(journey)
         problems += sorted(found, key=lambda problem: (problem.span, problem.code))
@@ -112,10 +115,10 @@ def _channels(step: Step, name: str, policy: ChannelPolicy, written: frozenset[s
 # --- the other journeys -----------------------------------------------------------------------------------------
 
 
-def _enrolments(journey: Journey, known: Mapping[str, Journey]) -> Iterator[Problem]:
+def _enrolments(journey: Journey, known: Mapping[str, Journey], faulty: Collection[str]) -> Iterator[Problem]:
     titles = {other.title: other.id for other in known.values()}
     for step in every_step(journey.steps):
-        if not isinstance(step, Enroll):
+        if not isinstance(step, Enroll) or (step.journey in faulty and step.journey != journey.id):
             continue
         target = known.get(step.journey)
         if target is None:

@@ -187,7 +187,8 @@ def _did_event(entry: Entry, scope: Scope, problems: list[Problem]) -> Condition
     since = options.read("since", _since_start)
     if since and not scope.in_run:
         why = Said("nobody has started yet", "这时旅程还没有开始")
-        problems.append(misfits.not_in_reach(options.key_span("since"), "since: start", why))
+        help = Said("say how far back, e.g. within: 90d", "请写往前多久，例如 within: 90d")
+        problems.append(misfits.not_in_reach(options.key_span("since"), "since: start", why, help))
     if times is None:
         return NOBODY
     return Did(event, times[0], times[1], options.read("within", scalars.duration), bool(since))
@@ -261,8 +262,7 @@ def _event_value(key: Scalar, part: str, scope: Scope, problems: list[Problem]) 
     if not scope.start_known:
         return None
     if scope.event is None:
-        why = Said("this journey does not start with an event", "这个旅程不是由事件开始的")
-        problems.append(misfits.not_in_reach(key.span, key.text, why))
+        problems.append(misfits.no_event_starts(key.span, key.text))
         return None
     type = scope.event.get(part)
     if type is None:
@@ -301,7 +301,8 @@ def _answer_value(key: Scalar, step_id: str, part: str, scope: Scope, problems: 
     why = Said(
         f"an answer to `{asked.survey}` has: {', '.join(parts)}", f"`{asked.survey}` 的回答有：{'、'.join(parts)}"
     )
-    problems.append(misfits.not_in_reach(key.span, key.text, why))
+    help = Said(f"write {step_id}.{parts[0]}", f"请写 {step_id}.{parts[0]}")
+    problems.append(misfits.not_in_reach(key.span, key.text, why, help))
     return None
 
 

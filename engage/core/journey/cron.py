@@ -58,30 +58,42 @@ def is_cron(text: str) -> bool:
 
 def read_cron(found: Scalar, problems: list[Problem]) -> tuple[CronDays, tuple[time, ...]] | None:
     """The days, and the times of day in their order; None if it is no cron line, which has then been reported."""
+    parts = _five_parts(found, problems)
+    if parts is None:
+        return None
+    read = [_read_field(text, field, span, problems) for (text, span), field in zip(parts, _FIELDS, strict=True)]
+    minutes, hours, days, months, weekdays = read
+    if minutes is None or hours is None or days is None or months is None or weekdays is None:
+        return None
+    _, _, by_number, _, by_name = (not text.startswith("*") for text, _ in parts)
+    named = frozenset(number % 7 for number in weekdays)
+    wanted = CronDays(frozenset(days), frozenset(months), named, either=by_number and by_name)
+    if wanted.never:
+        text, span = parts[2]
+        problems.append(_no_such_day(span, text))
+        return None
+    return wanted, tuple(time(hour, minute) for hour, minute in product(sorted(hours), sorted(minutes)))
+
+
+def _five_parts(found: Scalar, problems: list[Problem]) -> list[tuple[str, Span]] | None:
+    """Each field and its place."""
     spelt = slips.half_width(found.text[:300])
     if spelt != found.text:
         problems.append(slips.full_width_text(found.span, spelt))
         return None
+    if spelt.count('"') == 1:
+        problems.append(_cut_off(found.span))
+        return None
     line = _LINE.fullmatch(spelt)
-    parts = list(re.finditer(r"\S+", line["fields"])) if line else []
-    if line is None or len(parts) != len(_FIELDS):
-        problems.append(_not_five_fields(found.span, [part[0] for part in parts]))
-        return None
-    begin = line.start("fields")
-    read = [
-        _read_field(part[0], field, found.part(begin + part.start(), begin + part.end()), problems)
-        for part, field in zip(parts, _FIELDS, strict=True)
+    begin = line.start("fields") if line else 0
+    parts = [
+        (part[0], found.part(begin + part.start(), begin + part.end()))
+        for part in re.finditer(r"\S+", line["fields"] if line else "")
     ]
-    minutes, hours, days, months, weekdays = read
-    if minutes is None or hours is None or days is None or months is None or weekdays is None:
+    if len(parts) != len(_FIELDS):
+        problems.append(_not_five_fields(found.span, [text for text, _ in parts]))
         return None
-    restricted = [not part[0].startswith("*") for part in parts]
-    named = frozenset(number % 7 for number in weekdays)
-    wanted = CronDays(frozenset(days), frozenset(months), named, either=restricted[2] and restricted[4])
-    if wanted.never:
-        problems.append(_no_such_day(found.part(begin + parts[2].start(), begin + parts[2].end()), parts[2][0]))
-        return None
-    return wanted, tuple(time(hour, minute) for hour, minute in product(sorted(hours), sorted(minutes)))
+    return parts
 
 
 def _read_field(text: str, field: _Field, span: Span, problems: list[Problem]) -> set[int] | None:
@@ -134,6 +146,12 @@ def _span(item: re.Match[str], field: _Field, step: int) -> range | _Wrong:
 
 
 # --- what can be wrong ------------------------------------------------------------------------------------------
+
+
+def _cut_off(span: Span) -> Problem:
+    said = Said("inside { … } a comma ends the value", "在 { … } 里，逗号会把值截断")
+    help = Said("write `every:` on a line of its own below `start:`", "请把 `every:` 单独写一行，放在 `start:` 下面")
+    return mistakes.not_cron(span, said, help)
 
 
 def _not_five_fields(span: Span, parts: list[str]) -> Problem:

@@ -142,9 +142,13 @@ class _Comparing:
         return next((new_id for new_id in self._added if self._in_the_same_place(step, self._new.step(new_id))), None)
 
     def _in_the_same_place(self, old: Step, new: Step) -> bool:
-        after = self._old.after(old.id)
-        onward = self._pairs.get(after) if after is not None else None
-        return type(old) is type(new) and onward == self._new.after(new.id)
+        """Before the same step of those that both versions have."""
+        ours, theirs = self._old.after(old.id), self._new.after(new.id)
+        while ours is not None and ours not in self._pairs:
+            ours = self._old.after(ours)
+        while theirs in self._added:
+            theirs = self._new.after(theirs)
+        return type(old) is type(new) and theirs == (self._pairs[ours] if ours is not None else None)
 
     def lives(self, step_id: str) -> bool:
         return step_id in self._pairs

@@ -34,22 +34,17 @@ def format_problem(problem: Problem, source: str, lang: Lang) -> str:
     return "\n".join(lines)
 
 
-def format_problems(problems: list[Problem], sources: dict[str, str], lang: Lang) -> str:
-    """All of them, an empty line between; `sources` by file."""
-    return "\n\n".join(format_problem(problem, sources.get(problem.span.file, ""), lang) for problem in problems)
-
-
-def problem_to_json(problem: Problem) -> dict[str, Any]:
-    """For editors and programs: both languages, places counted from 1, ends exclusive."""
+def problem_to_json(problem: Problem, lang: Lang) -> dict[str, Any]:
+    """For editors and programs, as `docs/problems.md` has it: places counted from 1, ends exclusive."""
     return {
+        **_span_to_json(problem.span),
         "code": problem.code,
         "severity": problem.severity.value,
-        **_span_to_json(problem.span),
-        "message": _said_to_json(problem.message),
-        "label": _said_to_json(problem.label) if problem.label else None,
-        "notes": [_said_to_json(said) for said in problem.notes],
-        "help": [_said_to_json(said) for said in problem.help],
-        "marks": [{**_span_to_json(mark.span), "label": _said_to_json(mark.label)} for mark in problem.marks],
+        "message": problem.message.in_(lang),
+        "label": problem.label.in_(lang) if problem.label else None,
+        "notes": [said.in_(lang) for said in problem.notes],
+        "help": [said.in_(lang) for said in problem.help],
+        "marks": [{**_span_to_json(mark.span), "label": mark.label.in_(lang)} for mark in problem.marks],
         "mend": _mend_to_json(problem.mend) if problem.mend else None,
     }
 
@@ -66,10 +61,6 @@ def _span_to_json(span: Span) -> dict[str, Any]:
         "end_line": span.end_line,
         "end_column": span.end_column,
     }
-
-
-def _said_to_json(said: Said) -> dict[str, str]:
-    return {"en": said.en, "zh": said.zh}
 
 
 def _explained(text: str, margin: str) -> Iterator[str]:

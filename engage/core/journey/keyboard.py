@@ -33,6 +33,8 @@ class Slip:
 
 def in_key(text: str, span: Span) -> Slip | None:
     """A plain key: what stands in front of it, or glued to it."""
+    if not slips.as_written(text, span):
+        return None
     if spaces := _WIDE_SPACES.match(text):
         return Slip(slips.wide_indentation(slips.span_of(span, *spaces.span()), spaces[0]))
     if bullet := _BULLET.match(text):
@@ -44,6 +46,8 @@ def in_key(text: str, span: Span) -> Slip | None:
 
 def glued_pair(text: str, span: Span) -> Slip | None:
     """`event：order_paid`, `event:order_paid`: a key, its colon and perhaps its value in one word."""
+    if not slips.as_written(text, span):
+        return None
     if wide := _WIDE_COLON.match(text):
         colon = text.index("：")
         problem = slips.full_width_punctuation(slips.span_of(span, colon, colon + 1), "：", ":")

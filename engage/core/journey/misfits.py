@@ -152,6 +152,7 @@ def cannot_be_set(span: Span, name: str, why: Said) -> Problem:
         "E305",
         span,
         Said(f"a journey cannot change `{name}`: {why.en}", f"旅程不能修改 `{name}`：{why.zh}"),
+        help=(Said("remove it, or name another field", "请删掉，或者换一个字段"),),
     )
 
 
@@ -300,6 +301,12 @@ def not_in_reach(span: Span, name: str, why: Said, help: Said | None = None) -> 
     )
 
 
+def no_event_starts(span: Span, name: str) -> Problem:
+    why = Said("this journey does not start with an event", "这个旅程不是由事件开始的")
+    help = Said("it needs  start: { event: … }", "需要写成  start: { event: … }")
+    return not_in_reach(span, name, why, help)
+
+
 def not_an_earlier_ask(span: Span, name: str, earlier: Iterable[str], comes_later: bool) -> Problem:
     names = list(earlier)
     if comes_later:
@@ -387,6 +394,12 @@ def cases_overlap(span: Span, case: str, earlier: Span, earlier_case: str) -> Pr
         span,
         Said(f"`{case}` overlaps `{earlier_case}`", f"`{case}` 和 `{earlier_case}` 重叠了"),
         marks=(Mark(earlier, Said("this case has some of its answers already", "这一项已经包含了其中的回答")),),
+        help=(
+            Said(
+                "each answer goes one way: let one case end before the next begins",
+                "每个回答只能走一路：请让一项结束后再开始下一项",
+            ),
+        ),
     )
 
 

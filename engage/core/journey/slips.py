@@ -33,8 +33,8 @@ def in_word(
 ) -> Problem | None:
     """What makes a word that is not understood: a comment glued to it, its wide letters, if it `fits` without them;
     where `several` may stand, their separators. None: it is simply another word."""
-    if span.line != span.end_line or span.end_column - span.column != len(text):
-        return None  # quoted, or over several lines: typed on purpose
+    if not as_written(text, span):
+        return None  # typed on purpose
     if comment := _GLUED_COMMENT.search(text):
         return glued_comment(span_of(span, *comment.span()))
     if several and (separator := _SEPARATOR.search(text)):
@@ -42,6 +42,11 @@ def in_word(
         return replace(told, mend=None)  # the words may want brackets around them
     half = half_width(text)
     return full_width_text(span, half) if half != text and fits(half) else None
+
+
+def as_written(text: str, span: Span) -> bool:
+    """Whether the text stands in the file just so: on one line, and not in quotation marks."""
+    return span.line == span.end_line and span.end_column - span.column == len(text)
 
 
 def span_of(span: Span, start: int, end: int) -> Span:
@@ -214,11 +219,23 @@ def key_twice(span: Span, key: str, first: Span) -> Problem:
 
 
 def key_must_be_text(span: Span) -> Problem:
-    return Problem("E108", span, Said("a key must be a plain word", "键必须是一个简单的词"))
+    return Problem(
+        "E108",
+        span,
+        Said("a key must be a plain word", "键必须是一个简单的词"),
+        help=(Said("write  key: value, e.g. city: [上海, 北京]", "请写成  键: 值，例如 city: [上海, 北京]"),),
+    )
 
 
 def empty_file(span: Span) -> Problem:
-    return Problem("E109", span, Said("this file is empty", "这个文件是空的"))
+    return Problem(
+        "E109",
+        span,
+        Said("this file is empty", "这个文件是空的"),
+        help=(
+            Said("a journey has `journey:`, `start:` and `steps:`", "一个旅程要有 `journey:`、`start:` 和 `steps:`"),
+        ),
+    )
 
 
 def second_document(span: Span) -> Problem:

@@ -260,8 +260,7 @@ def read_per(node: Node, start: Start | None, catalog: Catalog, problems: list[P
             return key
         problems.append(misfits.unknown_key(found.span, key, mistakes.word(start.event), payload))
     elif start is not None:
-        why = Said("this journey does not start with an event", "这个旅程不是由事件开始的")
-        problems.append(misfits.not_in_reach(found.span, found.text, why))
+        problems.append(misfits.no_event_starts(found.span, found.text))
     return None
 
 

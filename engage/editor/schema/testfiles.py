@@ -38,6 +38,7 @@ _WHEN: Mapping[str, tuple[str, ...]] = {
     "set": ("tag",),
     "tag": ("set",),
 }
+_EXPECT = {verb.value: options for verb, options in OPTIONS.items()}
 
 
 def testfile_schema(setting: Setting) -> Schema:
@@ -112,7 +113,7 @@ def _case(setting: Setting) -> Schema:
     found = {
         "name": values.text(),
         "member": values.text(),
-        "start_event": anything,
+        "start_event": closed(_payload_keys(setting)),
         "var": anything,
         "arms": anything,
         "holdout": values.yes_no(),
@@ -153,7 +154,7 @@ def _expected(setting: Setting) -> Schema:
     journey = one_of(setting.journeys)
     parts = {
         "at": values.day_time(lang),
-        **dict.fromkeys(OPTIONS, named),
+        **dict.fromkeys(_EXPECT, named),
         "enter": journey,
         "send": message,
         "skipped": message,
@@ -172,7 +173,7 @@ def _expected(setting: Setting) -> Schema:
         "urgent": values.yes_no(),
         "counts": values.yes_no(),
     }
-    return _by_verb(described(parts, manual.EXPECT, lang), OPTIONS, {})
+    return _by_verb(described(parts, manual.EXPECT, lang), _EXPECT, {})
 
 
 def _changes() -> Schema:

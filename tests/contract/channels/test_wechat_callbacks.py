@@ -18,7 +18,8 @@ from pydantic import SecretStr
 from engage.channels.contract import CallbackRequest, RawRecord, Received, Refused
 from engage.channels.wechat.inbound import WeChatCallbacks
 from engage.channels.wechat.safe_mode import BODY_LIMIT, SafeMode, sign
-from engage.config import ConfigError, WeChat
+from engage.config import WeChat
+from engage.errors import ConfigError
 from engage.core.fact import Act, Arrival, Fact, Followed, Receipt, Typed, Unfollowed
 from engage.core.outcome import Failure
 

@@ -100,8 +100,8 @@ class Bench:
 
     def member(self, tags: Iterable[str] = (), **values: Any) -> MemberRef:
         ref = members.create(self.connection, self.now, f"C{self.number()}", None)
-        members.set_values(self.connection, self.catalog, ref, values, self.now)
-        members.change_tags(self.connection, ref, tags, (), self.now)
+        members.set_values(self.connection, self.catalog, {ref: values}, self.now)
+        members.add_tags(self.connection, {ref: tags}, self.now)
         return ref
 
     def happens(

@@ -170,7 +170,7 @@ def test_nobody_is_a_batch_too(bench: Bench) -> None:
 
 def test_everyone_is_asked_zone_by_zone(bench: Bench) -> None:
     ours, far = bench.member(), bench.member()
-    members.set_timezone(bench.connection, far, "America/New_York", NOW)
+    members.set_timezone(bench.connection, [far], "America/New_York", NOW)
     assert enrolling.everyone(bench.connection, CATALOG, a_journey(), HERE, NOW) == [ours]
     assert enrolling.everyone(bench.connection, CATALOG, a_journey(), Zone("America/New_York"), NOW) == [far]
 
@@ -178,7 +178,7 @@ def test_everyone_is_asked_zone_by_zone(bench: Bench) -> None:
 def test_who_has_moved_is_told_from_who_has_always_lived_there(bench: Bench) -> None:
     old, moved = (members.create(bench.connection, NOW, None, zone) for zone in ("America/New_York", "Asia/Shanghai"))
     for ref in (old, moved):
-        members.set_timezone(bench.connection, ref, "America/New_York", NOW)
+        members.set_timezone(bench.connection, [ref], "America/New_York", NOW)
     assert members.zones_moved_to(bench.connection, NOW) == ["America/New_York"]
     assert members.zones_moved_to(bench.connection, NOW + MINUTE) == []
     there = Zone("America/New_York", moved_since=NOW)

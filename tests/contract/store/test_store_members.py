@@ -24,7 +24,7 @@ def values_of(bench: Bench, ref: MemberRef) -> dict[str, Any]:
 
 
 def set_values(bench: Bench, ref: MemberRef, at: datetime = NOW, **values: Any) -> None:
-    members.set_values(bench.connection, CATALOG, ref, values, at)
+    members.set_values(bench.connection, CATALOG, {ref: values}, at)
 
 
 # --- names ------------------------------------------------------------------------------------------------------
@@ -52,9 +52,9 @@ def test_a_member_is_found_by_every_name(bench: Bench) -> None:
 
 def test_a_name_leads_to_one_member_only(bench: Bench) -> None:
     one, other = bench.member(), bench.member()
-    assert members.claim_identity(bench.connection, "sms", "+86", one)
-    assert members.claim_identity(bench.connection, "sms", "+86", one)
-    assert not members.claim_identity(bench.connection, "sms", "+86", other)
+    assert not members.claim_identities(bench.connection, "sms", {"+86": one})
+    assert not members.claim_identities(bench.connection, "sms", {"+86": one})
+    assert members.claim_identities(bench.connection, "sms", {"+86": other, "+87": other}) == {"+86"}
     assert not members.put_contact_point(bench.connection, other, "sms", "+86", NOW)
     assert members.contact_points(bench.connection, [other]) == {}
 
@@ -101,8 +101,8 @@ def test_points_are_added_to_what_is_there_and_to_nothing(bench: Bench) -> None:
 
 def test_tags_come_and_go(bench: Bench) -> None:
     ref, other = bench.member(("VIP",)), bench.member(("VIP",))
-    members.change_tags(bench.connection, ref, ["VIP", "新客"], [], NOW + DAY)
-    members.change_tags(bench.connection, ref, [], ["VIP", "不存在"], NOW)
+    members.add_tags(bench.connection, {ref: ["VIP", "新客"]}, NOW + DAY)
+    members.remove_tags(bench.connection, {ref: ["VIP", "不存在"]})
     assert {(row["member_id"], row["tag"]) for row in bench.rows("tag")} == {(ref.id, "新客"), (other.id, "VIP")}
 
 
@@ -111,7 +111,7 @@ def test_a_value_of_the_wrong_kind_is_a_fault_not_a_wrong_row(bench: Bench) -> N
     with pytest.raises(ValueError, match="could not convert"):
         set_values(bench, ref, level="many")
     with pytest.raises(StatementError, match="naive"):
-        members.set_values(bench.connection, CATALOG, ref, {}, datetime(2026, 1, 1))  # noqa: DTZ001
+        members.set_values(bench.connection, CATALOG, {ref: {}}, datetime(2026, 1, 1))  # noqa: DTZ001
     assert members.value_row(ref, "x", ValueType.DATE, "2026-11-23")["day_value"] == date(2026, 11, 23)
 
 
@@ -139,8 +139,8 @@ def test_a_new_address_starts_afresh_and_the_same_one_keeps_its_state(bench: Ben
 def test_an_address_that_is_somebody_elses_stays_theirs_and_the_others_are_taken(bench: Bench) -> None:
     owner, ref = bench.member(), bench.member()
     members.put_contact_point(bench.connection, owner, "sms", "+861", NOW)
-    given = {"sms": "+861", "email": "a@example.com"}
-    assert members.put_contact_points(bench.connection, ref, given, NOW) == {"sms": "+861"}
+    his, own = (ref, "sms", "+861", NOW), (ref, "email", "a@example.com", NOW)
+    assert members.put_contact_points(bench.connection, [his, own]) == [his]
     assert {channel for _, channel in members.contact_points(bench.connection, [ref])} == {"email"}
     assert members.find(bench.connection, "sms", ["+861"]) == {"+861": owner}
 

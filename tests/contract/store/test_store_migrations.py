@@ -14,6 +14,7 @@ from store_bench import Bench, open_database
 from engage.store.database import Database
 from engage.store.migrating import SchemaTooOld, is_current, require_current, upgrade
 from engage.store.tables import metadata
+from tests.postgresql import one_more_database
 
 
 @pytest.fixture
@@ -21,6 +22,14 @@ def empty(tmp_path: Path) -> Iterator[Database]:
     database = Database(f"sqlite:///{tmp_path / 'empty.db'}")
     yield database
     database.close()
+
+
+@pytest.fixture
+def empty_on_server(postgresql_url: str) -> Iterator[Database]:
+    with one_more_database(postgresql_url, "migrated") as url:
+        database = Database(url)
+        yield database
+        database.close()
 
 
 def schema(database: Database) -> dict[str, str | None]:
@@ -35,6 +44,17 @@ def test_autogenerate_finds_nothing_to_add(empty: Database) -> None:
     with empty.read() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True, "compare_server_default": True})
         assert compare_metadata(context, metadata) == []
+
+
+def test_on_postgresql_the_same_script_leads_to_the_same_tables(empty_on_server: Database) -> None:
+    upgrade(empty_on_server)
+    upgrade(empty_on_server)
+    require_current(empty_on_server)
+    with empty_on_server.read() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        assert compare_metadata(context, metadata) == []
+        types = {column["name"]: str(column["type"]) for column in inspect(connection).get_columns("event")}
+    assert types["payload"] == "JSONB"
 
 
 def test_migrated_and_created_databases_have_the_same_tables_columns_and_indexes(

@@ -70,7 +70,7 @@ def test_before_the_first_night_nobody_is_in_any_share(bench: Bench) -> None:
 def test_a_member_who_rises_by_day_is_held_against_last_night(bench: Bench) -> None:
     refs = with_levels(bench, *range(10))
     ranks.recompute(bench.connection, CATALOG, SHARES, NOW)
-    members.set_values(bench.connection, CATALOG, refs[0], {"level": 8}, NOW)
+    members.set_values(bench.connection, CATALOG, {refs[0]: {"level": 8}}, NOW)
     assert matching(bench, of_level(TOP_FIFTH)) == [refs[0].id, refs[8].id, refs[9].id]
     (top, _) = ranks.thresholds(bench.connection)
     assert (top.percent, top.value, top.ranked, top.computed_at) == (20, 8, 10, NOW)

@@ -95,9 +95,10 @@ def test_tasks_are_listed_urgent_first_then_by_when_they_are_due(bench: Bench) -
 
 def test_the_member_of_a_task_is_found_where_they_wrote_from_last(bench: Bench) -> None:
     ref, silent = bench.member(), bench.member()
-    members.put_contact_points(bench.connection, ref, {"sms": "+8613800138000", "email": "a@example.com"}, NOW)
+    for channel, address in (("sms", "+8613800138000"), ("email", "a@example.com")):
+        members.put_contact_point(bench.connection, ref, channel, address, NOW)
     members.note_inbound(bench.connection, ref, "email", NOW)
-    members.put_contact_points(bench.connection, silent, {"sms": "+8613900139000"}, NOW)
+    members.put_contact_point(bench.connection, silent, "sms", "+8613900139000", NOW)
     for each in (ref, silent, bench.member()):
         tasks.open_task(bench.connection, NewTask(each, "k", "inbox", None, "在吗"), NOW)
     found = tasks.addresses(bench.connection, tasks.open_tasks(bench.connection))

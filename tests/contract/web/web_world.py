@@ -184,7 +184,7 @@ class World:
         number = next(self._numbers)
         with self.database.write() as connection:
             ref = members.create(connection, self.clock.now(), None, None)
-            members.set_values(connection, CATALOG, ref, {"name": name}, self.clock.now())
+            members.set_values(connection, CATALOG, {ref: {"name": name}}, self.clock.now())
         run = _row(
             enrolment,
             bucket=ref.bucket,

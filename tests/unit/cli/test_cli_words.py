@@ -4,11 +4,10 @@ import pytest
 
 from engage.cli.app import main
 from engage.cli.ending import Ending, Refusal, tell
-from engage.cli.invocation import nearest_config, system_lang
+from engage.cli.language import nearest_config, system_lang
 from engage.cli.reasons import reason_in
-from engage.config import ConfigError
 from engage.core.problem import Lang
-from engage.errors import EngageError
+from engage.errors import ConfigError, EngageError
 
 
 @pytest.mark.parametrize(
@@ -61,13 +60,13 @@ def test_reasons_are_told_in_chinese_and_unknown_ones_as_they_are(stored, chines
     [
         (Refusal("no", Ending.NO), Ending.NO),
         (Refusal("not now"), Ending.REFUSED),
-        (ConfigError("config.yaml: web.port"), Ending.CONFIG),
+        (ConfigError("config.yaml: web.port", "config.yaml：web.port"), Ending.CONFIG),
         (EngageError("run `engage apply` first"), Ending.REFUSED),
         (OSError(28, "No space left on device"), Ending.FAULT),
     ],
 )
 def test_an_error_is_one_line_and_a_code(capsys, error, ending):
-    assert tell(error) is ending
+    assert tell(error, Lang.EN) is ending
     said = capsys.readouterr().err
     assert said.startswith("engage: ")
     assert said.count("\n") == 1
@@ -76,7 +75,7 @@ def test_an_error_is_one_line_and_a_code(capsys, error, ending):
 def test_what_nobody_foresaw_shows_where_it_happened(capsys):
     with pytest.raises(KeyError) as unforeseen:
         {}["step"]
-    assert tell(unforeseen.value) is Ending.FAULT
+    assert tell(unforeseen.value, Lang.EN) is Ending.FAULT
     assert "Traceback" in capsys.readouterr().err
 
 

@@ -222,3 +222,40 @@ def test_tests_of_journeys_and_hidden_files_are_passed_over_without_a_word(tmp_p
 
 def test_an_empty_folder_has_no_files(tmp_path: Path) -> None:
     assert project_files(tmp_path) == ({}, [])
+
+
+# --- answers before their question ------------------------------------------------------------------------------
+
+LATER = """journey: 测试
+start: { event: order_paid }
+topic: service
+steps:
+  - notify: 客服
+    task: 分数是 {nps.score}
+  - send: thanks
+  - ask: nps
+    question: 您愿意推荐我们吗？
+    comment: "{nps.score} 分，为什么？"
+  - notify: 客服
+    task: 分数是 {nps.score}
+""".replace("{nps.score}", "{{ nps.score }}")
+
+
+def test_an_answer_in_words_before_its_question_is_an_error_where_it_stands() -> None:
+    problems = read("谢谢", LATER)
+    assert [(p.code, p.span.file, p.span.line) for p in problems] == [("E309", "journeys/test.yaml", 6)]
+    (problem,) = problems
+    line = LATER.splitlines()[problem.span.line - 1]
+    assert line[problem.span.column - 1 : problem.span.end_column - 1] == "nps"
+    assert problem.message.en == "`nps` is asked only later"
+
+
+def test_an_answer_in_a_template_that_is_sent_before_its_question_is_an_error() -> None:
+    journey = LATER.replace("task: 分数是 {{ nps.score }}\n  - send", "task: 打电话\n  - send")
+    (problem,) = read("您打了 {{ nps.score }} 分", journey)
+    assert (problem.code, problem.span.file) == ("E409", "templates/thanks.wechat.j2")
+
+
+def test_where_a_jump_leads_back_any_answer_may_be_there() -> None:
+    back = LATER.replace("  - notify: 客服\n    task", "  - notify: 客服\n    id: first\n    task", 1)
+    assert read("谢谢", back + "  - goto: first\n    at_most: 1\n") == []

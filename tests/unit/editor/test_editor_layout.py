@@ -132,6 +132,9 @@ def test_what_is_shipped_is_laid_out(path: Path) -> None:
     [
         ("a: 1\r\nb: 2\r\n", "a: 1\nb: 2\n"),
         ("\ufeffa: 1", "a: 1\n"),
+        ("a:\t1\t# c\nb: [1,\t2]\t\n", "a: 1  # c\nb: [1, 2]\n"),
+        ("a: 'x\ty'\nb: |\n  x\ty\n", "a: 'x\ty'\nb: |\n  x\ty\n"),
+        ("---  # x\na: 1\n...\n", "---  # x\na: 1\n...\n"),
         ("\n\n# c\n\n\n\na: 1\n\n\n", "# c\n\na: 1\n"),
         ("a: []\nb: {}\nc: [ ]\n", "a: []\nb: {}\nc: []\n"),
         ("a: [{b: 1},{c: [d]}]\n", "a: [ { b: 1 }, { c: [d] } ]\n"),
@@ -153,7 +156,9 @@ def test_each_kind_of_untidiness(written: str, tidy: str) -> None:
     assert laid_out(tidy) == tidy
 
 
-@pytest.mark.parametrize("broken", ["a: [", "a: 1\na: 2\n", "a: &x 1\nb: *x\n", "", "? a\n: b\n", "a: b\n  c: d\n"])
+@pytest.mark.parametrize(
+    "broken", ["a: [", "a: 1\na: 2\n", "a: &x 1\nb: *x\n", "", "? a\n: b\n", "%YAML 1.1\n---\na: 1\n", "a: b\n  c: d\n"]
+)
 def test_what_cannot_be_laid_out_is_left_alone(broken: str) -> None:
     assert laid_out(broken).rstrip("\n") == broken.rstrip("\n")
 

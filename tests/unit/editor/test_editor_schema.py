@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -152,16 +153,17 @@ def tables(node: Node, path: tuple[str | int, ...] = ()) -> Iterator[tuple[tuple
             yield from tables(item, (*path, number))
 
 
-def problems_of(kind: str, text: str) -> list[Problem]:
+def problems_of(kind: str, text: str, file: str = "x.yaml") -> list[Problem]:
     match kind:
         case "catalog":
             return read_catalog(text, "catalog.yaml")[1]
         case "test":
-            return read_tests(text, "journeys/winback.test.yaml", known())[1]
+            return read_tests(text, file, known())[1]
         case _:
-            return read_journey(text, "x.yaml", catalog())[1]
+            return read_journey(text, file, catalog())[1]
 
 
+@cache
 def known() -> Known:
     journeys = {path.stem: read_journey(path.read_text("utf-8"), path.name, catalog())[0] for path in JOURNEYS}
     return Known(catalog(), {name: found for name, found in journeys.items() if found}, setting().templates)
@@ -187,10 +189,9 @@ def with_strange_keys(path: Path) -> Iterator[tuple[str, str]]:
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
 def test_an_unknown_key_is_underlined_wherever_a_check_refuses_it(path: Path) -> None:
     kind, refusals = kind_of(path), 0
-    if kind == "test" and path.name != "winback.test.yaml":
-        pytest.skip("one test file stands for all: reading them needs the name")
-    for way, text in with_strange_keys(path):
-        there = any(problem.code in ("E210", "E203", "E301", "E313") for problem in problems_of(kind, text))
+    texts = list(with_strange_keys(path))
+    for way, text in texts[:: max(1, len(texts) // 40)]:
+        there = any(problem.code in ("E210", "E203", "E301", "E313") for problem in problems_of(kind, text, path.name))
         refusals += there
         assert refused(kind, text) or not there, way
     assert refusals > 3

@@ -52,13 +52,13 @@ def wang(database: Database) -> MemberRef:
             "contract_end": "2027-01-31",
             "birthday": {"calendar": "lunar", "month": 8, "day": 15, "leap": False, "year": 1990},
         }
-        store.set_values(connection, CATALOG, ref, values, NOW)
+        store.set_values(connection, CATALOG, {ref: values}, NOW)
         store.put_contact_point(connection, ref, "sms", "+8613800138000", NOW)
         store.put_contact_point(connection, ref, "wechat", OPENID, NOW)
         store.change_contact_point(connection, ref, "wechat", status="unfollowed")
         store.put_consent(connection, ref, ["marketing", "survey"], "sms", True, "表单", NOW, own_word=False)
         store.put_consent(connection, ref, ["marketing"], "wechat", False, "退订", NOW, own_word=False)
-        store.change_tags(connection, ref, ["VIP", "推荐官"], (), NOW)
+        store.add_tags(connection, {ref: ["VIP", "推荐官"]}, NOW)
         store.create(connection, NOW, None, None)  # a follower without a shop id
     return ref
 
@@ -278,7 +278,7 @@ def test_rows_come_in_id_order_across_buckets_and_batches(database: Database) ->
     with database.write() as connection:
         refs = [store.create(connection, NOW, f"M{i}", None) for i in range(1_101)]
         for ref in refs[:3]:
-            store.change_tags(connection, ref, [f"tag{ref.id}"], (), NOW)
+            store.add_tags(connection, {ref: [f"tag{ref.id}"]}, NOW)
     rows = exported(database, Exported.MEMBERS)
     assert [row["id"] for row in rows] == [ref.id for ref in refs]
     assert [row["tags"] for row in rows[:4]] == [["tag1"], ["tag2"], ["tag3"], []]

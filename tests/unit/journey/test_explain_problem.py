@@ -6,7 +6,7 @@ import json
 
 from journey_desk import catalog, text_of
 
-from engage.core.journey.explain_problem import format_problem, format_problems, problem_to_json
+from engage.core.journey.explain_problem import format_problem, problem_to_json
 from engage.core.journey.reading import read_journey
 from engage.core.problem import Lang, Mark, Mend, Problem, Said, Severity, Span
 
@@ -102,17 +102,10 @@ def test_a_place_that_spans_lines_is_underlined_to_the_end_of_the_first() -> Non
     assert shown.splitlines()[-1] == "  │    ━━━"
 
 
-def test_problems_of_several_files() -> None:
-    one = Problem("E1", Span("a", 1, 1, 1, 2), Said("first", "一"))
-    two = Problem("E2", Span("b", 1, 1, 1, 2), Said("second", "二"))
-    shown = format_problems([one, two], {"a": "alpha", "b": "beta"}, Lang.EN)
-    assert shown == "error[E1]: first\n ╭─ a:1:1\n1 │ alpha\n  │ ━\n\nerror[E2]: second\n ╭─ b:1:1\n1 │ beta\n  │ ━"
-
-
-def test_json_has_both_languages_and_every_place() -> None:
+def test_json_is_in_one_language_and_has_every_place() -> None:
     mark = Mark(Span("a", 1, 1, 1, 2), Said("here", "这里"))
     problem = Problem("E204", Span("a", 2, 3, 2, 5), Said("m", "信"), label=Said("l", "标"), marks=(mark,))
-    data = json.loads(json.dumps(problem_to_json(problem)))
+    data = json.loads(json.dumps(problem_to_json(problem, Lang.ZH)))
     assert data == {
         "code": "E204",
         "severity": "error",
@@ -121,8 +114,8 @@ def test_json_has_both_languages_and_every_place() -> None:
         "column": 3,
         "end_line": 2,
         "end_column": 5,
-        "message": {"en": "m", "zh": "信"},
-        "label": {"en": "l", "zh": "标"},
+        "message": "信",
+        "label": "标",
         "notes": [],
         "help": [],
         "marks": [
@@ -132,7 +125,7 @@ def test_json_has_both_languages_and_every_place() -> None:
                 "column": 1,
                 "end_line": 1,
                 "end_column": 2,
-                "label": {"en": "here", "zh": "这里"},
+                "label": "这里",
             }
         ],
         "mend": None,
@@ -142,4 +135,4 @@ def test_json_has_both_languages_and_every_place() -> None:
 def test_json_offers_the_mend_to_editors() -> None:
     problem = Problem("E1", Span("a", 1, 1, 1, 3), Said("m", "信"), mend=Mend(Span("a", 1, 1, 1, 2), "3d", sure=False))
     place = {"file": "a", "line": 1, "column": 1, "end_line": 1, "end_column": 2}
-    assert problem_to_json(problem)["mend"] == {**place, "text": "3d", "sure": False}
+    assert problem_to_json(problem, Lang.EN)["mend"] == {**place, "text": "3d", "sure": False}

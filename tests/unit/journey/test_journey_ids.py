@@ -68,6 +68,13 @@ def test_every_step_is_named_after_what_it_does() -> None:
     )
 
 
+def test_splits_webhooks_and_jumps_are_named_after_what_they_do() -> None:
+    ways = "{ A: { share: 50%, steps: [ { wait: 1d } ] }, B: { share: 50%, steps: [] } }"
+    steps = f"  - split: 首触文案\n    ways: {ways}\n  - webhook: crm_sync\n  - wait: 1d\n  - goto: 首触文案"
+    ids = ("首触文案", "wait>end-of-首触文案/A", "webhook-crm_sync", "wait>goto-首触文案", "goto-首触文案")
+    assert Program(journey_of(f"{steps}\n    at_most: 1")).ids == ids
+
+
 def test_a_changed_duration_changes_no_id() -> None:
     assert Program(journey_of(EVERYTHING)).ids == Program(journey_of(EVERYTHING.replace("2d", "5d"))).ids
 

@@ -266,7 +266,6 @@ NPS = "  - ask: nps\n    question: 几分？\n"
         ("  - send: welcome\n  - goto: welcome\n    at_most: 0", [("E222", "0")]),
         ("  - send: welcome\n  - goto: welcome\n    at_most: 三次", [("E215", "三次")]),
         ("  - goto:", [("E206", "goto")]),
-        ("  - send: welcome\n    was: hello", [("E290", "was")]),
         ("  - send: welcome\n    fallback: 1d", [("E210", "fallback")]),
         ("  - send: welcome\n    chanels: [sms]", [("E210", "chanels")]),
         ("  - send:", [("E206", "send")]),

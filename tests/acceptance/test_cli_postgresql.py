@@ -1,0 +1,55 @@
+"""The commands on a PostgreSQL of the shop's own: everything but the daemon."""
+
+import io
+from contextlib import chdir, redirect_stderr, redirect_stdout
+from pathlib import Path
+
+import pytest
+
+from engage.cli.app import main
+from tests.postgresql import one_more_database
+
+
+def engage(folder: Path, *args: str, code: int = 0) -> str:
+    out = io.StringIO()
+    with chdir(folder), redirect_stdout(out), redirect_stderr(out), pytest.raises(SystemExit) as ended:
+        main(["--lang", "en", *args])
+    assert int(ended.value.code or 0) == code, out.getvalue()
+    return out.getvalue()
+
+
+def configure(folder: Path, url: str) -> None:
+    path = folder / "config.yaml"
+    path.write_text(path.read_text(encoding="utf-8").replace("sqlite:///engage.db", url), encoding="utf-8")
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    engage(tmp_path, "init", "shop")
+    return tmp_path / "shop"
+
+
+def test_a_project_on_postgresql(project: Path, postgresql_url: str) -> None:
+    with one_more_database(postgresql_url, "commands") as url:
+        configure(project, url)
+        assert "engage db upgrade" in engage(project, "apply", code=4)
+        engage(project, "db", "upgrade")
+        assert "Applied" in engage(project, "apply")
+        assert "No changes" in engage(project, "plan")
+        (project / "members.csv").write_text("会员号,姓名,手机\nM1,王芳,13800138000\n", encoding="utf-8")
+        assert "1 accepted" in engage(project, "import", "members", "members.csv")
+        assert "1 events to look at" in engage(project, "status", code=1)  # no daemon runs
+        assert "138****8000" in engage(project, "explain", "王芳")
+        engage(project, "report")
+        assert "daemon runs on SQLite only" in engage(project, "run", code=4)
+
+
+def test_a_server_that_is_not_there_is_said_in_words(project: Path) -> None:
+    configure(project, "postgresql://engage@127.0.0.1:1/engage")
+    assert "does not answer" in engage(project, "status", code=4)
+
+
+def test_a_database_of_another_kind_is_refused(project: Path) -> None:
+    configure(project, "mysql://engage@127.0.0.1/engage")
+    said = engage(project, "status", code=4)
+    assert "SQLite and PostgreSQL" in said

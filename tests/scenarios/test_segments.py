@@ -1,0 +1,114 @@
+"""Segments as starts: within seconds of the event, at the hour that a date crosses, after the night that moved a rank;
+and never because somebody has rewritten a line."""
+
+from __future__ import annotations
+
+from stage import Stage
+from stage_wiring import shipped
+
+from engage.store import ranks, segments
+
+TOP = "  高消费: { spent_rank: ..50% }\n"
+ENDING = "  快到期: { contract_end: next 7d }\n"
+
+
+def words(*lines: str) -> str:
+    """The shipped catalog with these segments."""
+    return shipped("catalog", ("segments:\n", "segments:\n" + "".join(lines)))
+
+
+def on_entering(segment: str, reentry: str = "always") -> dict[str, str]:
+    head = f"journey: 试一试\nstart: {{ segment: {segment} }}\nreentry: {reentry}\ntopic: service\n"
+    return {"note": head + "steps:\n  - send: sorry_personal\n"}
+
+
+def buys(stage: Stage, name: str, amount: int) -> None:
+    stage.happens(name, "order_paid", order_id=f"{name}{amount}", amount=amount)
+
+
+def inside(stage: Stage, segment: str) -> set[int]:
+    with stage.database.read() as connection:
+        return {ref.id for ref in segments.members_of(connection, segment)}
+
+
+def test_an_event_that_brings_somebody_in_starts_their_journey_at_once(stage: Stage) -> None:
+    stage.member("王芳", sms=True)
+    stage.apply(on_entering("VIP"))
+    buys(stage, "王芳", 3000)
+    assert stage.run("王芳", "note").entered_at == stage.clock.now()
+
+
+def test_who_leaves_and_comes_back_enters_again_where_the_journey_takes_them_twice(stage: Stage) -> None:
+    stage.member("王芳", sms=True, tags="VIP")
+    once = {"once": on_entering("VIP", "never")["note"]}
+    stage.apply({**on_entering("VIP"), **once}, catalog=shipped("catalog", ("{ tag: VIP } ] }", "{ city: 上海 } ] }")))
+    for city in ("上海", "杭州", "上海"):
+        stage.registers("王芳", city=city)
+        stage.passes("1h")
+    assert [event.payload["segment"] for event in stage.events("王芳", "segment_left")] == ["VIP"]
+    assert (len(stage.runs("王芳", "note")), len(stage.runs("王芳", "once"))) == (2, 1)
+
+
+def test_a_date_crosses_at_the_business_midnight(stage: Stage) -> None:
+    """`next 7d`: the six days before it, and the day itself."""
+    stage.member("王芳", sms=True, contract_end="2026-12-05")
+    stage.apply(on_entering("快到期"), catalog=words(ENDING))
+    stage.run_until(day=5, at="23:30")
+    assert stage.runs("王芳", "note") == []
+    stage.run_until(day=6, at="00:00")  # 29 November
+    assert len(stage.runs("王芳", "note")) == 1
+    stage.run_until(day=12, at="23:30")
+    assert stage.events("王芳", "segment_left") == []
+    stage.run_until(day=13, at="00:00")  # 6 December
+    assert len(stage.events("王芳", "segment_left")) == 1
+
+
+def test_a_segment_that_is_written_anew_starts_nobody(stage: Stage) -> None:
+    stage.member("王芳", sms=True)
+    stage.history("王芳", "order_paid", "3d", order_id="A1", amount=1000)
+    stage.apply(on_entering("VIP"))
+    stage.apply(on_entering("VIP"), catalog=shipped("catalog", ("spent: 3000..", "spent: 500..")))
+    stage.run_until(day=2)
+    assert inside(stage, "VIP") == {stage.ref("王芳").id}
+    assert stage.runs("王芳", "note") == []
+    stage.apply(on_entering("VIP"))
+    assert inside(stage, "VIP") == set()
+    assert stage.events("王芳", "segment_left") == []
+
+
+def test_ranks_are_worked_out_at_three_and_move_those_in_between(stage: Stage) -> None:
+    for name, amount in (("王芳", 100), ("李雷", 50)):
+        stage.member(name, sms=True)
+        stage.history(name, "order_paid", "3d", order_id=name, amount=amount)
+    stage.member("韩梅", sms=True)
+    stage.apply({**on_entering("高消费")}, catalog=words(TOP))
+    stage.run_until(day=1)
+    buys(stage, "韩梅", 500)  # above last night's threshold: in at once
+    assert len(stage.runs("韩梅", "note")) == 1
+    stage.run_until(day=2, at="02:59")
+    assert stage.ref("李雷").id not in inside(stage, "高消费")
+    stage.run_until(day=2, at="03:00")
+    with stage.database.read() as connection:
+        (threshold,) = ranks.thresholds(connection)
+    assert (threshold.value, threshold.ranked) == (100, 3)
+    assert stage.local(threshold.computed_at).strftime("%H:%M") == "03:00"
+    assert inside(stage, "高消费") == {stage.ref("王芳").id, stage.ref("韩梅").id}
+
+
+def test_the_night_brings_in_who_has_risen_without_doing_anything(stage: Stage) -> None:
+    """Of two members one is the better half; when four smaller ones have come along, half of six are three."""
+    stage.member("王芳", sms=True)
+    stage.member("李雷", sms=True)
+    for n in range(4):
+        stage.member(f"客{n}", sms=True)
+    stage.history("王芳", "order_paid", "3d", order_id="A1", amount=100)
+    stage.history("李雷", "order_paid", "3d", order_id="A2", amount=50)
+    stage.apply(on_entering("高消费"), catalog=words(TOP))
+    stage.run_until(day=1)
+    assert inside(stage, "高消费") == {stage.ref("王芳").id}
+    for n in range(4):
+        buys(stage, f"客{n}", 10 + n)
+    assert stage.runs("李雷", "note") == []
+    stage.run_until(day=2)
+    assert inside(stage, "高消费") == {stage.ref(name).id for name in ("王芳", "李雷", "客3")}
+    assert len(stage.runs("李雷", "note")) == 1
