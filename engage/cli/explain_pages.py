@@ -60,7 +60,11 @@ def _show_run(screen: Screen, story: Story, told: RunStory, question: Question) 
     holdout = screen.word(" · holdout: measured, not sent to", " · 对照组：只衡量，不打扰") if run.holdout else ""
     per = f" · {run.per_value}" if run.per_value else ""
     day = f"{run.entered_at.astimezone(story.zone):%Y-%m-%d}"
-    screen.line(Text(run.journey_id, "bold").append(f"  {told.title} v{run.version} · {day}{per}{holdout}", "dim"))
+    kept = run.pinned_version
+    pinned = screen.word(f" · finishes v{kept}", f" · 按 v{kept} 走完") if kept is not None else ""
+    screen.line(
+        Text(run.journey_id, "bold").append(f"  {told.title} v{run.version} · {day}{per}{pinned}{holdout}", "dim")
+    )
     for line in told.lines:
         _show_line(screen, story, line, told)
     if not told.lines and question.step_id is not None:

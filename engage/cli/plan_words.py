@@ -27,7 +27,7 @@ from engage.runtime.plan import (
     Unreadable,
 )
 
-_NAME_WIDTH, _WHAT_WIDTH = 34, 22
+_NAME_WIDTH, _WHAT_WIDTH = 30, 16  # at least
 _AT_THE_DOOR = frozenset({"start", "audience", "exclude", "per", "reentry"})
 _FROM_NOW_ON = frozenset({"exit_if", "goal"})
 _FOR_PEOPLE = frozenset({"journey", "owner", "note"})
@@ -72,13 +72,16 @@ def _show_journey(screen: Screen, plan: Plan, journey: JourneyPlan, zone: tzinfo
     rows = list(_rows(screen, journey))
     if rows:
         screen.line()
+    names, whats = (max([least, *map(cell_len, column)]) for least, column in _columns(rows))
     for row in rows:
-        screen.line(
-            f"  {row.mark} {_padded(row.name, _NAME_WIDTH)} {_padded(row.what, _WHAT_WIDTH)} {row.members}".rstrip()
-        )
+        screen.line(f"  {row.mark} {_padded(row.name, names)}  {_padded(row.what, whats)}  {row.members}".rstrip())
     screen.line()
     for line in _sentences(screen, plan, journey):
         screen.line(f"  {line}")
+
+
+def _columns(rows: Sequence[Row]) -> tuple[tuple[int, list[str]], tuple[int, list[str]]]:
+    return (_NAME_WIDTH, [row.name for row in rows]), (_WHAT_WIDTH, [row.what for row in rows])
 
 
 def _versions(screen: Screen, journey: JourneyPlan) -> str:
@@ -130,7 +133,7 @@ def _step_rows(screen: Screen, step: StepPlan, *, pinned: bool) -> Iterator[Row]
         case Kept() as kept:
             if kept.renamed:
                 renamed = screen.word(f"renamed {kept.new}", f"改名为 {kept.new}")
-                yield Row(">", kept.old, renamed, "" if pinned else _standing(screen, step.standing, waits=False))
+                yield Row(">", kept.old, renamed, _standing(screen, step.standing) if step.standing else "")
             if kept.times is not None:
                 times = " → ".join(spell_time(time) for time in kept.times)
                 yield Row("~", kept.new, f"{kept.timed_by} {times}", "" if pinned else _timed_words(screen, step))
@@ -141,11 +144,10 @@ def _step_rows(screen: Screen, step: StepPlan, *, pinned: bool) -> Iterator[Row]
                 yield Row("~", kept.new, ", ".join(kept.changed), _option_words(screen, kept.changed))
 
 
-def _standing(screen: Screen, standing: int, *, waits: bool) -> str:
+def _standing(screen: Screen, standing: int) -> str:
     if not standing:
         return screen.word("nobody is there", "目前没有人")
-    here = screen.word("waiting" if waits else "there", "在等待" if waits else "停在这里")
-    return screen.word(f"{standing:,} {here}", f"{standing:,} 人{here}")
+    return screen.word(f"{standing:,} waiting", f"{standing:,} 人在等待")
 
 
 def _timed_words(screen: Screen, step: StepPlan) -> str:
@@ -156,8 +158,8 @@ def _timed_words(screen: Screen, step: StepPlan) -> str:
     if past:
         parts.append(screen.word(f"{past:,} already past it", f"{past:,} 人已超过新的期限"))
     if not parts:
-        return _standing(screen, step.standing, waits=True)
-    return _standing(screen, step.standing, waits=True) + screen.word(": ", "：") + screen.word(", ", "，").join(parts)
+        return _standing(screen, step.standing)
+    return _standing(screen, step.standing) + screen.word(": ", "：") + screen.word(", ", "，").join(parts)
 
 
 def _gone_words(screen: Screen, step: StepPlan, gone: Gone) -> str:
@@ -166,7 +168,7 @@ def _gone_words(screen: Screen, step: StepPlan, gone: Gone) -> str:
     )
     tail = unsent if step.unsent else ""
     if not step.standing:
-        return _standing(screen, 0, waits=True) + tail
+        return _standing(screen, 0) + tail
     onward = (
         screen.word(f"go on to `{gone.to}`", f"接着走 `{gone.to}`")
         if gone.to is not None
@@ -180,7 +182,7 @@ def _gone_words(screen: Screen, step: StepPlan, gone: Gone) -> str:
 def _afresh_words(screen: Screen, step: StepPlan) -> str:
     begun = step.moved.get(What.AFRESH, 0)
     if not begun:
-        return _standing(screen, 0, waits=True)
+        return _standing(screen, 0)
     return screen.word(f"{begun:,} waiting here begin it", f"停在这里的 {begun:,} 人从头开始这一步")
 
 

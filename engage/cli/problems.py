@@ -50,7 +50,7 @@ def show_summary(screen: Screen, problems: Sequence[Problem], files: int) -> Non
     zh = [f"{errors} 个错误"] * bool(errors) + [f"{warnings} 个警告"] * bool(warnings)
     screen.say(
         f"{', '.join(en)} in {_counted(places, 'file')}",
-        f"{places} 个文件里有{'、'.join(zh)}",
+        f"{places} 个文件里有 {'、'.join(zh)}",
         "bold red" if errors else "bold yellow",
     )
 

@@ -5,13 +5,13 @@ Reads texts only; which of them are words with variables is decided by `template
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from engage.core.journey import keyboard
+from engage.core.journey import keyboard, mistakes
 from engage.core.journey.nodes import Node, Scalar, Table, read_nodes
+from engage.core.journey.vocabulary import nearest
 from engage.core.problem import Problem, Said, Severity, Span
 
 FENCE = "---"
@@ -139,13 +139,7 @@ def unknown_key(span: Span, key: str, known: Iterable[str]) -> Problem:
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> Said | None:
-    for match in _close(word, known):
-        return Said(f"did you mean `{match}`?", f"是不是想写 `{match}`？")
-    return None
-
-
-def _close(word: str, known: Iterable[str]) -> Iterator[str]:
-    yield from difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)
+    return mistakes.did_you_mean(nearest(word, list(known)))
 
 
 def warning(code: str, span: Span, message: Said, *help_: Said) -> Problem:

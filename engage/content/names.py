@@ -60,7 +60,7 @@ class KnownNames:
                     yield unknown("E404", place, name, message, self.fields)
             case ("event", key):
                 if key not in self.event_keys:
-                    message = Said(f"no event of the catalog has `{key}`", f"词表里的事件都没有 `{key}` 这一项")
+                    message = Said(f"no event of the catalog has `{key}`", f"catalog.yaml 的事件都没有 `{key}` 这一项")
                     yield unknown("E404", place, key, message, self.event_keys)
             case ("journey", part):
                 yield from _part(place, used, part, _JOURNEY_PARTS)

@@ -134,7 +134,7 @@ class _Batch:
             staying = self._without_ended(active, group)
             onward += self._take_turns(active, active.program.step(step_id), staying, mark)
         self.lines += self.doing.flush()
-        splits.keep_ways(self.connection, self.ways, mark, self.now)
+        splits.keep_ways(self.connection, self.ways, self.now)
         self.ways.clear()
         return onward
 

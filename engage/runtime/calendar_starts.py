@@ -62,7 +62,7 @@ class Calendars:
         for name in self.zone_names:
             for slot in self._slots(start, max(self.seen, oldest), self.now, name):
                 if self._takes(active, f"{slot.key} {name or 'default'}"):
-                    _tell_if_assumed(active, start, slot, self.work)
+                    self._tell_if_assumed(start, slot)
                     yield self._entrants(active, start, slot, Zone(name))
         moved_since = self.seen - _TOLD_LATE
         for name in members.zones_moved_to(self.connection, moved_since):
@@ -76,6 +76,15 @@ class Calendars:
 
     def _takes(self, active: Active, slot: str) -> bool:
         return state.take_slot(self.connection, f"start:{active.journey.id}", slot, self.now)
+
+    def _tell_if_assumed(self, start: OnDate | OnSchedule, slot: Slot) -> None:
+        """Once for each year: whoever looks after the calendar needs no reminder every morning."""
+        by_workdays = isinstance(start, OnSchedule) and start.days in (DaySet.WORKDAY, DaySet.WEEKEND)
+        if not by_workdays or not self.work.is_provisional(slot.local_date):
+            return
+        year = slot.local_date.year
+        if state.take_slot(self.connection, "workdays assumed", str(year), self.now):
+            log.warning("workdays_assumed", year=year)
 
     def _entrants(self, active: Active, start: OnDate | OnSchedule, slot: Slot, zone: Zone) -> list[Entrant]:
         after = events.last_id(self.connection)
@@ -101,9 +110,3 @@ def _celebrants(connection: Connection, start: OnDate, slot: Slot, zone: Zone, a
         context = {"event": told, "var": {}}
         entrants.append(Entrant(celebrant.member, occurrence, context, after, due_at=slot.at))
     return entrants
-
-
-def _tell_if_assumed(active: Active, start: OnDate | OnSchedule, slot: Slot, work: WorkCalendar) -> None:
-    by_workdays = isinstance(start, OnSchedule) and start.days in (DaySet.WORKDAY, DaySet.WEEKEND)
-    if by_workdays and work.is_provisional(slot.local_date):
-        log.warning("workdays_assumed", journey=active.journey.id, year=slot.local_date.year)

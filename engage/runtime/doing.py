@@ -90,8 +90,15 @@ class Doing:
             return
         catalog = self.applied.catalog
         zone = ZoneInfo(catalog.timezone)
+        # Told like any other change, so that segments look again; and done only where it is news: an edit may lead a
+        # run past a step that it has had.
+        told = [
+            _told(run, "member_updated", f"{run.id}:{step.id}:{run.visit}", self.now) for run, step in self._changes
+        ]
+        news = {new.key for new in events.record(self.connection, catalog, told, self.now)}
+        undone = [change for change, new in zip(self._changes, told, strict=True) if new.key in news]
         # A member whom two runs change at once is changed twice, in order.
-        for changes in each_once(self._changes, lambda change: [change[0].member]):
+        for changes in each_once(undone, lambda change: [change[0].member]):
             values = {
                 run.member: {n: field_value(catalog.fields[n].type, text, zone) for n, text in step.set.items()}
                 for run, step in changes
@@ -102,11 +109,6 @@ class Doing:
             for run, step in changes:
                 for name, amount in step.add.items():
                     members.add_to_number(self.connection, run.member, name, amount)
-        # Told like any other change, so that segments look again.
-        told = [
-            _told(run, "member_updated", f"{run.id}:{step.id}:{run.visit}", self.now) for run, step in self._changes
-        ]
-        events.record(self.connection, catalog, told, self.now)
         self._changes.clear()
 
     # --- tasks and other journeys -------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
+from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -154,6 +155,7 @@ def _lines(one: Moved, plan_id: str) -> Iterator[trail.Line]:
         yield bucket, run_id, one.run.step_id, "exit", {"kind": EndKind.COMPLETED, "reason": "end"}
 
 
+@lru_cache(maxsize=256)
 def spell_time(time: Time) -> str:
     return format_duration(time) if isinstance(time, timedelta) else spell_wait(time)
 

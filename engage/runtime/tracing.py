@@ -280,13 +280,18 @@ def _is_moved_by(told: Mapping[str, Any], run: Mapping[str, Any], heard: Mapping
             return False
 
 
+_CAUSES_FIRST = (
+    *("received", "read", "fact", "unreadable", "event", "answer", "run", "decided", "queued", "claimed", "intended"),
+    *("called", "recorded", "arrival", "stands", "other_hop", "task", "notice", "task_closed"),
+)
+
 # --- links ------------------------------------------------------------------------------------------------------
 
 
 def _in_order(links: Sequence[Link]) -> list[Link]:
-    """Each once, by time; at one moment as they were found."""
+    """Each once, by time; at one moment causes before what they led to."""
     once = {(link.what, link.at, repr(link.facts)): link for link in links}
-    return sorted(once.values(), key=lambda link: (link.at is None, link.at))
+    return sorted(once.values(), key=lambda link: (link.at is None, link.at, _CAUSES_FIRST.index(link.what)))
 
 
 def _protocol(row: Mapping[str, Any]) -> Iterator[Link]:

@@ -18,13 +18,15 @@ from tempfile import TemporaryDirectory
 from types import TracebackType
 from typing import Self
 
+from engage.bootstrap import build_context
+from engage.clock import VirtualClock
 from engage.config import Config
 from engage.content.project import Project
 from engage.runtime.applied import Applied, load_applied
 from engage.runtime.applying import apply
 from engage.simulation.channels import Fate, taken
 from engage.simulation.settings import USUAL
-from engage.simulation.world import SWEEP_EVERY, World
+from engage.simulation.world import SWEEP_EVERY, World, close_channels
 from engage.store.database import Database
 
 # Long before any world begins: every journey has been in force since then.
@@ -37,7 +39,6 @@ class Ground:
     applied: Applied
 
     def __init__(self, project: Project, config: Config = USUAL) -> None:
-        self._config = config
         self._folder = TemporaryDirectory(prefix="engage-world-")
         self._worlds = count(1)
         # Closed, and to be used again: they still know the statements they have compiled.
@@ -47,6 +48,7 @@ class Ground:
         apply(empty, project, _APPLIED_AT)
         with empty.read() as connection:
             self.applied = load_applied(connection)
+        self._wired = build_context(config, VirtualClock(_APPLIED_AT), empty)
         empty.close()
 
     @contextmanager
@@ -62,7 +64,7 @@ class Ground:
         database = self._spare.pop() if self._spare else self._open(f"world-{next(self._worlds)}")
         shutil.copyfile(self._file("empty"), database.file or "")
         in_force = applied or self.applied
-        with World(database, in_force, begins, config=self._config, fate=fate, sweep_every=sweep_every) as world:
+        with World(database, in_force, begins, fate=fate, sweep_every=sweep_every, wired=self._wired) as world:
             yield world
         self._spare.append(database)
 
@@ -73,6 +75,7 @@ class Ground:
         return Database(f"sqlite:///{self._file(name)}", durable=False)
 
     def close(self) -> None:
+        close_channels(self._wired)
         self._folder.cleanup()
 
     def __enter__(self) -> Self:

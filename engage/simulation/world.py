@@ -79,7 +79,11 @@ class InForce:
 
 
 class World:
-    """The database is the world's own while it lives, and is closed with it. What is applied there is `applied`."""
+    """The database is the world's own while it lives, and is closed with it. What is applied there is `applied`.
+
+    `wired`: a context made of the same config, whose channels this world shares and leaves open; wiring takes longer
+    than many a short world lives.
+    """
 
     def __init__(
         self,
@@ -90,22 +94,25 @@ class World:
         config: Config = USUAL,
         fate: Fate = taken,
         sweep_every: timedelta = SWEEP_EVERY,
+        wired: Context | None = None,
     ) -> None:
         self._told = count(1)
         self._accepted: list[Call] = []
         self.clock = VirtualClock(begins)
         self.database = database
         self.in_force = InForce(applied)
-        self.context = self._context(config, fate, sweep_every)
+        self._shares_channels = wired is not None
+        self.context = self._bent_back(wired or build_context(config, self.clock, database), fate, sweep_every)
         self.engine = Engine(self.context, lambda channel: InTurn())
 
-    def _context(self, config: Config, fate: Fate, sweep_every: timedelta) -> Context:
-        """The engine's own, with its ways out bent back into this process."""
-        real = build_context(config, self.clock, self.database)
+    def _bent_back(self, wired: Context, fate: Fate, sweep_every: timedelta) -> Context:
+        """The engine's own context, its ways out bent back into this process."""
         return replace(
-            real,
+            wired,
+            database=self.database,
+            clock=self.clock,
             applied=self.in_force,
-            channels={name: InProcess(channel, fate, self._accepted) for name, channel in real.channels.items()},
+            channels={name: InProcess(channel, fate, self._accepted) for name, channel in wired.channels.items()},
             staff_robots=_robots(self.applied.catalog.teams),
             staff_mail=Colleagues(),
             webhooks={name: Receivers() for name in self.applied.catalog.webhooks},
@@ -118,8 +125,8 @@ class World:
 
     def close(self) -> None:
         self.engine.close()
-        for channel in self.context.channels.values():
-            channel.close()
+        if not self._shares_channels:
+            close_channels(self.context)
         self.database.close()
 
     def __enter__(self) -> Self:
@@ -166,6 +173,11 @@ class World:
         moments = (self.engine.next_due(), outside.next_due() if outside is not None else None)
         soonest = min(moment for moment in moments if moment is not None)
         return max(soonest, self.clock.now() + _TICK)
+
+
+def close_channels(context: Context) -> None:
+    for channel in context.channels.values():
+        channel.close()
 
 
 def _robots(teams: Mapping[str, Team]) -> dict[str, Colleagues]:

@@ -30,9 +30,9 @@ def ways_of(connection: Connection, runs: Sequence[RunRow], split_id: str) -> di
     return {row.enrolment_id: row.way for row in rows}
 
 
-def keep_ways(connection: Connection, taken: Sequence[tuple[RunRow, str, str]], mark: int, now: datetime) -> None:
-    """Runs take ways, each (run, split, way). `mark`: the last event that came before. The first member of a split to
-    do so sets the clock of its decision; the control group, which no way does anything to, does not."""
+def keep_ways(connection: Connection, taken: Sequence[tuple[RunRow, str, str]], now: datetime) -> None:
+    """Runs take ways, each (run, split, way). The first member of a split to do so sets the clock of its decision; the
+    control group, which no way does anything to, does not."""
     if not taken:
         return
     rows = [
@@ -43,12 +43,11 @@ def keep_ways(connection: Connection, taken: Sequence[tuple[RunRow, str, str]], 
             "journey_id": run.journey_id,
             "way": way,
             "taken_at": now,
-            "after_event_id": mark,
         }
         for run, split_id, way in taken
     ]
     statement = upsert(arm)
-    changes = {name: statement.excluded[name] for name in ("way", "taken_at", "after_event_id")}
+    changes = {name: statement.excluded[name] for name in ("way", "taken_at")}
     key = ["bucket", "enrolment_id", "split_id"]
     connection.execute(statement.on_conflict_do_update(index_elements=key, set_=changes), rows)
     for journey_id, split_id in sorted({(run.journey_id, split_id) for run, split_id, _ in taken if not run.holdout}):
@@ -76,7 +75,7 @@ def _success(by: WinBy) -> Any:
     if by is WinBy.GOAL:
         return and_(E.goal_counts.is_(True), E.goal_at >= A.taken_at)
     own = (event.c.bucket == A.bucket) & (event.c.enrolment_id == A.enrolment_id) & (event.c.name == by.value)
-    return exists().where(own, event.c.id > A.after_event_id)
+    return exists().where(own, event.c.recorded_at > A.taken_at)
 
 
 @dataclass(frozen=True, slots=True)

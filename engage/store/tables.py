@@ -440,7 +440,6 @@ arm = Table(
     Column("journey_id", String(64), nullable=False),
     Column("way", String(64), nullable=False),
     Column("taken_at", Instant, nullable=False),
-    Column("after_event_id", BigInteger, nullable=False),  # responses recorded up to here came before the split
     PrimaryKeyConstraint("bucket", "enrolment_id", "split_id"),
     Index(None, "journey_id", "split_id", "way"),
 )

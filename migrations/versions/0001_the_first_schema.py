@@ -75,7 +75,6 @@ def upgrade() -> None:
         sa.Column("journey_id", sa.String(length=64), nullable=False),
         sa.Column("way", sa.String(length=64), nullable=False),
         sa.Column("taken_at", tables.Instant(timezone=True), nullable=False),
-        sa.Column("after_event_id", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("bucket", "enrolment_id", "split_id", name=op.f("pk_arm")),
     )
     with op.batch_alter_table("arm", schema=None) as batch_op:

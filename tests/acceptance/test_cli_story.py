@@ -246,15 +246,30 @@ def test_a_pause_is_shown_and_taken_back(lived):
     lived.engage("resume", "journey:care")
 
 
-def test_files_that_differ_are_named_and_members_are_not_stranded(lived):
+def test_an_edit_that_members_on_their_way_notice_is_shown_applied_by_name_and_taken_back(lived):
     file = lived.folder / "journeys" / "care.yaml"
+    assert "No changes" in lived.engage("plan")
     file.write_text(_CARE.replace("  - wait_for: task_done\n    up_to: 2d\n", "  - wait_for: clicked\n    up_to: 2d\n"))
     assert lived.json("status", code=1)["files_that_differ"] == ["journeys/care.yaml"]
-    assert "1 at `wait_for-task_done`" in lived.engage("apply", "--yes", code=4)
+    plan = lived.json("plan")
+    (care,) = plan["journeys"]
+    (gone,) = care["steps"]
+    assert (gone["old"], gone["standing"], gone["to"]) == ("wait_for-task_done", 1, None)
+    assert gone["perhaps"] == "wait_for-clicked"
+    shown = lived.engage("apply", code=4)
+    assert "1 waiting here → the journey ends for them" in shown
+    assert "was: wait_for-task_done" in shown
+    assert f"engage apply {plan['plan']}" in shown
     file.write_text(_CARE.replace("send: welcome", "send: welcom"))
     assert "did you mean `welcome`" in lived.engage("apply", "--yes", code=1)
     file.write_text(_CARE)
     assert "Nothing has changed" in lived.engage("apply", "--yes")
+    assert "Applied" in lived.engage("apply", plan["plan"])  # the files as they were when it was shown
+    assert f"{plan['plan']} was applied already" in lived.engage("apply", plan["plan"], code=4)
+    assert "1 members are where they were, 0 had gone on" in lived.engage("apply", "--undo", plan["plan"])
+    assert "No changes" in lived.engage("plan")
+    assert "there is no plan plan-zzzz" in lived.engage("apply", "plan-zzzz", code=4)
+    assert "plan-zzzz was never applied" in lived.engage("apply", "--undo", "plan-zzzz", code=4)
 
 
 def test_a_backup_is_a_whole_database_and_overwrites_nothing(lived):

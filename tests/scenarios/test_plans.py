@@ -249,6 +249,15 @@ def test_a_message_whose_name_another_one_had_is_sent_all_the_same(stage: Stage)
     assert [came.when for came in stage.phone("王芳")] == ["day 0 10:00", "day 2 10:00", "day 4 10:00"]
 
 
+def test_what_was_done_for_a_member_is_not_done_again_when_its_step_comes_later_now(stage: Stage) -> None:
+    in_flight(stage, ("update: { add: { points: 5 } }\nid: gift", "wait: 9d\nid: pause", A))
+    renamed = "update: { add: { points: 5 } }\nid: present\nwas: gift"
+    stage.applies(stage.plans(story("wait: 9d\nid: pause", A, renamed)))
+    stage.run_until(day=30)
+    assert [sent(stage, name) for name in PEOPLE] == [["sorry_personal"]] * 3
+    assert [stage.profile(name)["points"] for name in PEOPLE] == [5, 5, 5]
+
+
 # --- pins -------------------------------------------------------------------------------------------------------
 
 

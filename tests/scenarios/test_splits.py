@@ -36,7 +36,7 @@ def ab(at_least: int = 8, shares: tuple[int, int] = (50, 50), exploring: str = "
 
 
 def crowd(open_stage: OpenStage, count: int, **files: Any) -> tuple[Stage, list[str]]:
-    """So many members, all of whom come by at ten and get a mail; no caps."""
+    """So many members, all of whom come by at ten and get a mail; no caps. It is five past."""
     stage = open_stage(**NO_CAPS)
     names = [f"会员{number}" for number in range(1, count + 1)]
     for name in names:
@@ -44,6 +44,7 @@ def crowd(open_stage: OpenStage, count: int, **files: Any) -> tuple[Stage, list[
     stage.apply(ab(**files))
     for name in names:
         stage.happens(name, "store_visited", store="湖滨店")
+    stage.passes("5m")
     return stage, names
 
 

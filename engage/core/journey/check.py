@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Protocol
 
 from engage.core.catalog import Catalog, TopicClass
-from engage.core.journey import misfits, wrong_turns
+from engage.core.journey import misfits, nobody, wrong_turns
 from engage.core.journey.editing import was_twice
 from engage.core.journey.model import (
     Ask,
@@ -124,6 +124,6 @@ def _enrolments(journey: Journey, known: Mapping[str, Journey], faulty: Collecti
         if target is None:
             yield misfits.unknown("journey", step.span, step.journey, sorted(known), titles)
         elif target is journey:
-            yield misfits.enrols_itself(step.span)
+            yield nobody.enrols_itself(step.span)
         elif target.draft and not journey.draft:
-            yield misfits.enrols_in_a_draft(step.span, step.journey)
+            yield nobody.enrols_in_a_draft(step.span, step.journey)

@@ -27,7 +27,7 @@ from engage.core.condition import (
     Subject,
     ValueType,
 )
-from engage.core.journey import misfits, mistakes, scalars, slips
+from engage.core.journey import misfits, mistakes, nobody, scalars, slips
 from engage.core.journey.comparisons import Target, read_test
 from engage.core.journey.impossible import nobody_meets
 from engage.core.journey.model import SCORE_RANGE, Survey
@@ -88,7 +88,7 @@ def _all_of(parts: tuple[Condition, ...], node: Node, problems: list[Problem]) -
     """NOBODY, told once, where two of them exclude each other."""
     if not nobody_meets(All(parts)):
         return All(parts)
-    problems.append(misfits.nobody_meets(node.span))
+    problems.append(nobody.nobody_meets(node.span))
     return NOBODY
 
 

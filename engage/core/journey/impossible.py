@@ -89,7 +89,7 @@ def _disjoint(one: Test, other: Test) -> bool:
         case Between(low, high), Between(other_low, other_high):
             return _apart(high, other_low) or _apart(other_high, low)
         case (OverAgo(ago), WithinLast(last)) | (WithinLast(last), OverAgo(ago)):
-            return ago >= last
+            return ago > last  # the end of both is in both
         case _:
             return False
 

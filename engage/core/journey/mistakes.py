@@ -36,6 +36,11 @@ def offer(span: Span, wrong: str, meant: str | None) -> Mend | None:
     return Mend(span, meant, sure=same_word(wrong, meant)) if meant else None
 
 
+def apart(chinese: str) -> str:
+    """What follows a Chinese word; Latin letters and signs stand apart from it."""
+    return f" {chinese}" if chinese[:1].isascii() and not chinese.startswith(" ") else chinese
+
+
 def listed(words: Iterable[str]) -> str:
     return " · ".join(words)
 
@@ -116,7 +121,7 @@ def wrong_shape(span: Span, what: Said, wanted: Said, help: Said | None = None, 
     return Problem(
         "E205",
         span,
-        Said(f"{what.en} takes {wanted.en}", f"{what.zh}需要{wanted.zh}"),
+        Said(f"{what.en} takes {wanted.en}", f"{what.zh}需要{apart(wanted.zh)}"),
         help=(help,) if help else (),
         mend=mend,
     )
@@ -138,9 +143,7 @@ def no_value_in_braces(span: Span, key: str) -> Problem:
     )
 
 
-def unknown_option(
-    span: Span, word: str, place: Said, allowed: tuple[str, ...], help: Said | None = None
-) -> Problem:
+def unknown_option(span: Span, word: str, place: Said, allowed: tuple[str, ...], help: Said | None = None) -> Problem:
     """`help`: where the word belongs, if that is known; it is then no slip of another word."""
     meant = nearest(word, allowed) if help is None else None
     return Problem(
@@ -225,7 +228,7 @@ def not_one_of(span: Span, text: str, what: Said, words: tuple[str, ...], meant:
     return slips.in_word(text, span) or Problem(
         "E218",
         span,
-        Said(f"“{text}” is not {what.en}", f"“{text}”不是{what.zh}"),
+        Said(f"“{text}” is not {what.en}", f"“{text}”不是{apart(what.zh)}"),
         label=did_you_mean(meant),
         notes=(Said(f"write one of: {listed(words)}", f"可以写：{listed(words)}"),),
         mend=offer(span, text, meant),
@@ -241,7 +244,7 @@ def not_a_name(span: Span, text: str, what: Said) -> Problem:
     return slips.in_word(text, span, lambda half: half == meant) or Problem(
         "E220",
         span,
-        Said(f"“{text[:80]}” cannot be {what.en}", f"“{text[:80]}”不能作为{what.zh}"),
+        Said(f"“{text[:80]}” cannot be {what.en}", f"“{text[:80]}”不能作为{apart(what.zh)}"),
         notes=(
             Said(
                 "letters, Chinese characters, digits, `_` and `-`; at most 60",

@@ -12,7 +12,7 @@ from pathlib import PurePath
 
 from engage.core.catalog import Catalog
 from engage.core.condition import Condition
-from engage.core.journey import actions, misfits, mistakes, scalars, splitting, steps, switching
+from engage.core.journey import actions, misfits, mistakes, nobody, scalars, splitting, steps, switching
 from engage.core.journey.catalog import read_catalog
 from engage.core.journey.channel_policy import read_channels
 from engage.core.journey.conditions import NOBODY, Scope, condition_option, read_condition
@@ -124,14 +124,14 @@ class _Reading:
         """Nobody enters, stays or is written to: each line may be right by itself."""
         if journey.holdout == 100:
             node = self._options.node("holdout")
-            yield misfits.nobody_is_written_to(node.span if node else self._top)
+            yield nobody.nobody_is_written_to(node.span if node else self._top)
         if journey.audience is None:
             return
         if journey.exclude is not None and always_with(journey.audience, journey.exclude):
-            yield misfits.everyone_excluded(self._options.key_span("exclude"))
+            yield nobody.everyone_excluded(self._options.key_span("exclude"))
         for rule in journey.exit_if:
             if isinstance(rule, ExitOnCondition) and always_with(journey.audience, rule.condition):
-                yield misfits.everyone_leaves_at_once(self._options.key_span("exit_if"))
+                yield nobody.everyone_leaves_at_once(self._options.key_span("exit_if"))
 
     def _check_id(self) -> None:
         if not scalars.NAME.fullmatch(self._id):
@@ -200,7 +200,9 @@ def _audience(node: Node, scope: Scope, problems: list[Problem]) -> Condition | 
     if isinstance(node, Scalar) and node.text == "everyone":
         return None
     if isinstance(node, Scalar):
-        problems.append(mistakes.not_one_of(node.span, node.text, Said("an audience", "受众"), ("everyone",)))
+        problems.append(
+            mistakes.not_one_of(node.span, node.text, Said("an audience", "受众"), ("everyone", "{ city: 上海 }"))
+        )
         return NOBODY
     return read_condition(node, scope, problems)
 

@@ -102,7 +102,7 @@ def duration(node: Node, problems: Problems, *, zero: bool = False) -> timedelta
     if period is None:
         problems.append(mistakes.not_a_duration(found.span, found.text, guesses.duration(found.text)))
     elif period > LONGEST or (period == timedelta(0) and not zero):
-        problems.append(mistakes.out_of_range(found.span, found.text, "1m", "20 years"))
+        problems.append(mistakes.out_of_range(found.span, found.text, "1m", f"{LONGEST.days}d"))
         return None
     return period
 
@@ -296,7 +296,7 @@ _WAIT_FORMS: tuple[tuple[re.Pattern[str], Callable[[re.Match[str], time | None],
 
 
 def wait(node: Node, problems: Problems) -> WaitSpec | None:
-    found = scalar(node, mistakes.word("wait"), problems, Said("one wait", "一个等待"))
+    found = scalar(node, mistakes.word("wait"), problems, Said("one wait, e.g. 3d", "一个等待，例如 3d"))
     if found is None:
         return None
     spec = _read(found, parse_wait, problems)

@@ -232,9 +232,7 @@ def empty_file(span: Span) -> Problem:
         "E109",
         span,
         Said("this file is empty", "这个文件是空的"),
-        help=(
-            Said("a journey has `journey:`, `start:` and `steps:`", "一个旅程要有 `journey:`、`start:` 和 `steps:`"),
-        ),
+        help=(Said("a journey has `journey:`, `start:` and `steps:`", "旅程要有 `journey:`、`start:` 和 `steps:`"),),
     )
 
 

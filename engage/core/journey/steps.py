@@ -177,7 +177,7 @@ def asked_in(steps: Iterable[Step]) -> dict[str, Asked]:
 
 
 def read_wait(here: Here) -> Step | None:
-    found = here.value(Said("one wait", "一个等待"))
+    found = here.value(Said("one wait, e.g. 3d", "一个等待，例如 3d"))
     until = scalars.wait(found, here.problems) if found else None
     if found is None or until is None or not _field_is_a_date(until, found, here):
         return None

@@ -8,9 +8,10 @@ import pytest
 from store_bench import DAY, HOUR, MINUTE, NOW, Bench, a_journey
 from store_plans import explained
 
-from engage.store import inbound, journeys, members, state, tasks
+from engage.store import inbound, journeys, members, moving, state, tasks
 from engage.store.database import take_ids
 from engage.store.inbound import Arrived
+from engage.store.journeys import Version
 from engage.store.tasks import NewTask
 
 # --- the inbox --------------------------------------------------------------------------------------------------
@@ -160,7 +161,7 @@ def test_what_is_paused_stays_paused_until_it_is_resumed(bench: Bench) -> None:
 
 def test_a_journey_gets_a_new_version_only_when_its_source_changes(bench: Bench) -> None:
     def apply(source: str, title: str = "召回") -> int:
-        return journeys.put_version(bench.connection, "winback", title, source, NOW)
+        return journeys.put_version(bench.connection, Version("winback", title, source), None, NOW)
 
     assert [apply("a"), apply("a", "新标题"), apply("b"), apply("a")] == [1, 1, 2, 3]
     assert journeys.source_of(bench.connection, "winback", 2) == "b"
@@ -169,10 +170,10 @@ def test_a_journey_gets_a_new_version_only_when_its_source_changes(bench: Bench)
 
 
 def test_a_journey_whose_file_is_gone_drains_until_it_is_applied_again(bench: Bench) -> None:
-    journeys.put_version(bench.connection, "winback", "召回", "a", NOW)
+    journeys.put_version(bench.connection, Version("winback", "召回", "a"), None, NOW)
     journeys.drain(bench.connection, ["winback"])
     assert journeys.applied(bench.connection).draining == {"winback"}
-    journeys.put_version(bench.connection, "winback", "召回", "a", NOW + DAY)
+    journeys.put_version(bench.connection, Version("winback", "召回", "a"), None, NOW + DAY)
     applied = journeys.applied(bench.connection)
     assert (applied.draining, applied.since) == (frozenset(), {"winback": NOW})
 
@@ -188,8 +189,8 @@ def test_the_applied_files_are_exactly_those_put_last(bench: Bench) -> None:
 def test_how_many_stand_where(bench: Bench) -> None:
     for journey_id in ("winback", "winback", "welcome"):
         bench.enters(bench.member(), a_journey(id=journey_id))
-    assert journeys.standing_at(bench.connection, "winback") == {"hello": 2}
-    assert journeys.standing_at(bench.connection, "nps") == {}
+    assert moving.standing_at(bench.connection, "winback") == {"hello": 2}
+    assert moving.standing_at(bench.connection, "nps") == {}
 
 
 @pytest.mark.parametrize("count", [1, 7])

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from store_bench import DAY, NOW, Bench
+from store_bench import DAY, MINUTE, NOW, Bench
 
 from engage.core.journey.model import WinBy
 from engage.core.split import Tally
-from engage.store import advancing, events, splits
+from engage.store import advancing, splits
 from engage.store.advancing import RunRow
 from engage.store.members import MemberRef
 from engage.store.reporting import Period
@@ -25,7 +25,7 @@ def takes(bench: Bench, way: str, ref: MemberRef | None = None, **entering: bool
     """A run takes this way now."""
     run_id = bench.enters(ref or bench.member(), **entering)
     (run,) = runs(bench, run_id)
-    splits.keep_ways(bench.connection, [(run, S, way)], events.last_id(bench.connection), bench.now)
+    splits.keep_ways(bench.connection, [(run, S, way)], bench.now)
     return run_id
 
 
@@ -37,6 +37,7 @@ def reaches_goal(bench: Bench, run_id: int, *, counts: bool = True, at: int = 0)
 
 def responds(bench: Bench, run_id: int, name: str) -> None:
     (run,) = runs(bench, run_id)
+    bench.now += MINUTE
     bench.queues(run.member, enrolment_id=run_id, journey_id=J, step_id="hello")
     bench.responds(bench.claims_one(), name)
 
@@ -67,7 +68,7 @@ def test_the_first_member_sets_the_clock_and_the_holdout_does_not(bench: Bench) 
 
 def test_a_way_that_is_gone_is_taken_anew(bench: Bench) -> None:
     run_id = takes(bench, "A")
-    splits.keep_ways(bench.connection, [(runs(bench, run_id)[0], S, "B")], 0, bench.now)
+    splits.keep_ways(bench.connection, [(runs(bench, run_id)[0], S, "B")], bench.now)
     assert splits.ways_of(bench.connection, runs(bench, run_id), S) == {run_id: "B"}
 
 
@@ -87,7 +88,7 @@ def test_responses_count_for_their_own_run_and_after_the_split(bench: Bench, by:
     responds(bench, takes(bench, "A"), by)
     before = bench.enters(bench.member())
     responds(bench, before, by)
-    splits.keep_ways(bench.connection, [(runs(bench, before)[0], S, "A")], events.last_id(bench.connection), bench.now)
+    splits.keep_ways(bench.connection, [(runs(bench, before)[0], S, "A")], bench.now)
     responds(bench, takes(bench, "B"), "delivered")
     assert counted(bench, by) == {"A": Tally(2, 1), "B": Tally(1, 0)}
 

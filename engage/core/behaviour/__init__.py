@@ -1,0 +1,1 @@
+"""How the people of a simulation behave: what `simulate.yaml` says. See docs/simulate.md."""

@@ -1,0 +1,261 @@
+"""`read_behaviour`: a behaviour file → a frozen `Behaviour`, and every problem of the file at once, each at its place."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from datetime import timedelta
+from typing import Any, TypeVar
+
+from engage.core.behaviour.draws import read_draw, read_share, read_weights
+from engage.core.behaviour.model import (
+    ACTS,
+    MESSAGE,
+    Answers,
+    Behaviour,
+    Cause,
+    Delay,
+    Habit,
+    OneOf,
+    People,
+    Rates,
+    Staff,
+)
+from engage.core.catalog import MEMBER_EVENTS, RESPONSE_EVENTS, Catalog
+from engage.core.condition import ValueType
+from engage.core.journey import misfits, mistakes, scalars
+from engage.core.journey.nodes import Entry, Node, Scalar, Table, read_nodes
+from engage.core.journey.options import Options, is_empty, read_table
+from engage.core.journey.vocabulary import CHANNELS
+from engage.core.problem import Problem, Said
+
+T = TypeVar("T")
+
+FILE_KEYS = ("people", "messages", "topics", "journeys", "delay", "answers", "staff", "events")
+PEOPLE_KEYS = ("channels", "consent", "fields", "new_per_day", "writes_every")
+HABIT_KEYS = ("every", "members", "after", "with", "once")
+# What members do about messages; an event may follow that, too.
+_RESPONSES = (MESSAGE, "clicked", "replied", "answered")
+
+
+def read_behaviour(
+    source: str, path: str, catalog: Catalog, journeys: Iterable[str]
+) -> tuple[Behaviour | None, list[Problem]]:
+    """None if nothing of it can be read. A file with problems must not be used."""
+    node, problems = read_nodes(source, path)
+    table = None
+    if node is not None:
+        table = read_table(node, Said("a behaviour file", "行为文件"), problems, "people: …")
+    behaviour = _Reading(table, catalog, tuple(journeys), problems).behaviour() if table is not None else None
+    return behaviour, sorted(problems, key=lambda problem: (problem.span, problem.code))
+
+
+class _Reading:
+    """One behaviour file while it is being read."""
+
+    def __init__(self, table: Table, catalog: Catalog, journeys: tuple[str, ...], problems: list[Problem]) -> None:
+        self._options = Options(table, FILE_KEYS, Said("a behaviour file", "行为文件里"), problems)
+        self._catalog = catalog
+        self._journeys = journeys
+        self._problems = problems
+
+    def behaviour(self) -> Behaviour:
+        options = self._options
+        return Behaviour(
+            people=options.read("people", self._people) or People(),
+            channels=options.read("messages", self._by_channel) or {},
+            topics=options.read("topics", self._narrower("topic", self._catalog.topics)) or {},
+            journeys=options.read("journeys", self._narrower("journey", self._journeys)) or {},
+            delay=options.read("delay", _delay) or Delay(),
+            answers=options.read("answers", _answers) or Answers(),
+            staff=options.read("staff", _staff) or Staff(),
+            habits=options.read("events", self._habits) or {},
+        )
+
+    # --- people -------------------------------------------------------------------------------------------------
+
+    def _people(self, node: Node, problems: list[Problem]) -> People | None:
+        options = _options(node, "people", PEOPLE_KEYS, problems)
+        if options is None:
+            return None
+        return People(
+            channels=options.read("channels", self._named(read_share, "channel", CHANNELS)) or {},
+            consents=options.read("consent", self._named(read_share, "topic", self._catalog.topics)) or {},
+            fields=options.read("fields", self._fields) or {},
+            new_per_day=options.read("new_per_day", read_share) or 0.0,
+            writes_every=options.read("writes_every", scalars.duration),
+        )
+
+    def _fields(self, node: Node, problems: list[Problem]) -> Mapping[str, OneOf | float] | None:
+        own = [name for name, field in self._catalog.fields.items() if field.computed is None]
+        return self._named(self._field, "field", own, with_key=True)(node, problems)
+
+    def _field(self, entry: Entry, problems: list[Problem]) -> OneOf | float | None:
+        field = self._catalog.fields[entry.key.text]
+        if field.type is ValueType.ANNIVERSARY:
+            return read_share(entry.value, problems)
+        if not isinstance(entry.value, Table):
+            wanted = Said("values and their shares", "各个值和它们的比例")
+            problems.append(mistakes.wrong_shape(entry.value.span, mistakes.word(field.name), wanted))
+            return None
+        return read_weights(entry.value, field.type, self._catalog, problems, field.values)
+
+    # --- messages -----------------------------------------------------------------------------------------------
+
+    def _by_channel(self, node: Node, problems: list[Problem]) -> Mapping[str, Rates] | None:
+        return self._named(_rates, "channel", CHANNELS)(node, problems)
+
+    def _narrower(
+        self, kind: str, known: Iterable[str]
+    ) -> Callable[[Node, list[Problem]], Mapping[tuple[str, str | None], Rates]]:
+        """`winback: { click: 2% }` on every channel, `winback: { sms: { click: 1% } }` on one."""
+
+        def read(node: Node, problems: list[Problem]) -> Mapping[tuple[str, str | None], Rates]:
+            rates: dict[tuple[str, str | None], Rates] = {}
+            for name, table in self._named(_table, kind, known)(node, problems).items():
+                if any(entry.key.text in CHANNELS for entry in table.entries):
+                    rates |= {(name, c): found for c, found in (self._by_channel(table, problems) or {}).items()}
+                elif (found := _rates(table, problems)) is not None:
+                    rates[name, None] = found
+            return rates
+
+        return read
+
+    # --- events -------------------------------------------------------------------------------------------------
+
+    def _habits(self, node: Node, problems: list[Problem]) -> Mapping[str, Habit]:
+        return self._named(self._habit, "event", self._told_by_the_shop, with_key=True)(node, problems)
+
+    @property
+    def _told_by_the_shop(self) -> list[str]:
+        return [name for name in self._catalog.events if name not in RESPONSE_EVENTS and name not in MEMBER_EVENTS]
+
+    def _habit(self, entry: Entry, problems: list[Problem]) -> Habit | None:
+        options = _options(entry.value, entry.key.text, HABIT_KEYS, problems)
+        if options is None:
+            return None
+        causes = (*_RESPONSES, *self._told_by_the_shop)
+        members = options.read("members", read_share)
+        return Habit(
+            every=options.read("every", scalars.duration),
+            members=1.0 if members is None else members,
+            after=options.read("after", self._named(_cause, "event", causes)) or {},
+            values=options.read("with", lambda node, found: self._values(entry.key.text, node, found)) or {},
+            once=options.read("once", scalars.yes_no) or False,
+        )
+
+    def _values(self, event: str, node: Node, problems: list[Problem]) -> Mapping[str, Any]:
+        table = read_table(node, mistakes.word("with"), problems, "with: { order_id: new, amount: 60..800 }")
+        keys = self._catalog.events[event].payload
+        values = {}
+        for entry in table.entries if table is not None else ():
+            kind = keys.get(entry.key.text)
+            if kind is None:
+                said = Said(f"`{event}`", f"`{event}` ")
+                problems.append(misfits.unknown_key(entry.key.span, entry.key.text, said, keys))
+            elif (draw := read_draw(entry.value, entry.key.text, kind, self._catalog, problems)) is not None:
+                values[entry.key.text] = draw
+        return values
+
+    # --- tables whose keys are names ----------------------------------------------------------------------------
+
+    def _named(self, read: Any, kind: str, known: Iterable[str], *, with_key: bool = False) -> Any:
+        """`read`: of each value; of the whole entry, if `with_key`."""
+        names = tuple(known)
+
+        def read_all(node: Node, problems: list[Problem]) -> dict[str, Any]:
+            table = read_table(node, mistakes.word(kind), problems, "{ …: … }")
+            found: dict[str, Any] = {}
+            for entry in table.entries if table is not None else ():
+                if entry.key.text not in names:
+                    problems.append(misfits.unknown(kind, entry.key.span, entry.key.text, names))
+                elif is_empty(entry.value):
+                    problems.append(mistakes.no_value(entry.key.span, entry.key.text))
+                elif (value := read(entry if with_key else entry.value, problems)) is not None:
+                    found[entry.key.text] = value
+            return found
+
+        return read_all
+
+
+# --- parts ------------------------------------------------------------------------------------------------------
+
+
+def _options(node: Node, word: str, keys: tuple[str, ...], problems: list[Problem]) -> Options | None:
+    table = read_table(node, mistakes.word(word), problems, f"{word}: {{ {keys[0]}: … }}")
+    return Options(table, keys, Said(f"`{word}`", f"`{word}` 里"), problems) if table is not None else None
+
+
+def _table(node: Node, problems: list[Problem]) -> Table | None:
+    return read_table(node, Said("this", "这里"), problems, "{ click: 5% }")
+
+
+def _rates(node: Node, problems: list[Problem]) -> Rates | None:
+    options = _options(node, "messages", ACTS, problems)
+    return Rates(**{act: options.read(act, read_share) for act in ACTS}) if options is not None else None
+
+
+def _delay(node: Node, problems: list[Problem]) -> Delay | None:
+    options = _options(node, "delay", ("median", "longest"), problems)
+    if options is None:
+        return None
+    median, longest = options.read("median", scalars.duration), options.read("longest", scalars.duration)
+    return Delay(median or Delay().median, longest or Delay().longest)
+
+
+def _answers(node: Node, problems: list[Problem]) -> Answers | None:
+    options = _options(node, "answers", ("nps", "csat", "comment"), problems)
+    if options is None:
+        return None
+    usual = Answers()
+    comment = options.read("comment", read_share)
+    return Answers(
+        nps=options.read("nps", lambda node, found: _scores(node, 0, 10, found)) or usual.nps,
+        csat=options.read("csat", lambda node, found: _scores(node, 1, 5, found)) or usual.csat,
+        comment=usual.comment if comment is None else comment,
+    )
+
+
+def _scores(node: Node, low: int, high: int, problems: list[Problem]) -> OneOf | None:
+    table = read_table(node, mistakes.word("answers"), problems, "nps: { 10: 50%, 8: 30%, 3: 20% }")
+    scores: dict[int, float] = {}
+    for entry in table.entries if table is not None else ():
+        score = int(entry.key.text) if entry.key.text.isascii() and entry.key.text.isdecimal() else -1
+        if not low <= score <= high:
+            problems.append(mistakes.out_of_range(entry.key.span, entry.key.text, str(low), str(high)))
+        elif (share := read_share(entry.value, problems)) is not None:
+            scores[score] = share
+    return OneOf(tuple(scores), tuple(scores.values())) if any(scores.values()) else None
+
+
+def _staff(node: Node, problems: list[Problem]) -> Staff | None:
+    options = _options(node, "staff", ("close", "within"), problems)
+    if options is None:
+        return None
+    close, within = options.read("close", read_share), options.read("within", scalars.duration)
+    return Staff(Staff().close if close is None else close, within or Staff().within)
+
+
+def _cause(node: Node, problems: list[Problem]) -> Cause | None:
+    """`{ share: 8%, in: 1h..3d }`."""
+    options = _options(node, "after", ("share", "in"), problems)
+    if options is None:
+        return None
+    for key in ("share", "in"):
+        options.require(key, node.span)
+    share, span = options.read("share", read_share), options.read("in", _span)
+    return Cause(share, *span) if share is not None and span is not None else None
+
+
+def _span(node: Node, problems: list[Problem]) -> tuple[timedelta, timedelta] | None:
+    """`1h..3d`, or `2d` for exactly that."""
+    found = scalars.scalar(node, mistakes.word("in"), problems)
+    if found is None:
+        return None
+    low, _, high = found.text.partition("..")
+    ends = [scalars.duration(Scalar(end.strip(), found.span), problems, zero=True) for end in (low, high or low)]
+    if ends[0] is None or ends[1] is None:
+        return None
+    if ends[0] > ends[1]:
+        problems.append(misfits.empty_range(found.span, found.text))
+        return None
+    return ends[0], ends[1]
