@@ -16,7 +16,7 @@ from engage.cli.invocation import Invocation
 from engage.cli.language import CONFIG_NAME
 from engage.cli.schema import write_schemas
 from engage.cli.screen import Screen
-from engage.cli.shipped import EXAMPLE_CONFIG, FOLDERS, ROOT
+from engage.cli.shipped import BEHAVIOUR, EXAMPLE_CONFIG, FOLDERS, ROOT
 
 _EXAMPLE_SECRET = re.compile(r"\bexample-[a-z-]+")
 _EXAMPLE_AES_KEY = re.compile(r"(?<=encoding_aes_key: )[A-Za-z0-9]{43}")
@@ -56,6 +56,7 @@ def init(
     directory.mkdir(parents=True, exist_ok=True)
     for folder in FOLDERS:
         shutil.copytree(ROOT / folder, directory / folder)
+    shutil.copyfile(BEHAVIOUR, directory / BEHAVIOUR.name)
     (directory / ".gitignore").write_text(_GITIGNORE, encoding="utf-8")
     write_schemas(directory, screen.lang)
     config = directory / CONFIG_NAME

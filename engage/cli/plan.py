@@ -27,7 +27,7 @@ def plan(
     stop: StopOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="For scripts.")] = False,
 ) -> None:
-    """Show what apply would do to the members who are on their way.
+    """Show what apply would do, and who would notice.
 
     Journey by journey: what changes, who stands where, whose wait ends at another time, who would go on at once and
     what they get. The plan is kept, and can be applied exactly as it was shown. Nothing changes until then.

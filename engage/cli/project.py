@@ -13,7 +13,7 @@ from engage.cli.ending import Ending, Refusal
 from engage.cli.invocation import Invocation
 from engage.cli.problems import count_errors, show_problems, show_summary
 from engage.content.project import Project, project_files, read_project
-from engage.core.release import Pace, Release
+from engage.core.release import Release
 from engage.runtime.plan import Rules
 from engage.store.database import Database
 from engage.store.migrating import require_current, upgrade
@@ -57,6 +57,4 @@ def made_database(inv: Invocation) -> Iterator[Database]:
 
 
 def rules_of(inv: Invocation) -> Rules:
-    policy = inv.config.policy
-    quiet = (policy.quiet_hours.start, policy.quiet_hours.end)
-    return Rules(Pace(quiet, policy.release_per_hour), policy.work_calendar())
+    return Rules.of(inv.config.policy)

@@ -1,4 +1,5 @@
-"""What comes with Engage: the starter journeys, their templates, and the commented example config.
+"""What comes with Engage: the starter journeys, their templates, how people behave in simulations, and the commented
+example config.
 
 They stand in the repository's root, beside the package, so that they are used, read and tested where they are.
 """
@@ -11,4 +12,5 @@ import engage
 
 ROOT = Path(engage.__file__).parent.parent
 EXAMPLE_CONFIG = ROOT / "config.example.yaml"
+BEHAVIOUR = ROOT / "simulate.yaml"
 FOLDERS = ("journeys", "templates")

@@ -48,9 +48,9 @@ def run_tests(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="For scripts.")] = False,
 ) -> None:
-    """Run the tests of journeys: journeys/<id>.test.yaml.
+    """Run the tests of journeys; nothing is sent.
 
-    The real engine with the files as they stand, in a world of its own: the clock jumps, providers take every message,
+    They are journeys/<id>.test.yaml. The real engine with the files as they stand, in a world of its own: the clock jumps, providers take every message,
     nothing is sent and no secret is needed. For a test that fails the member's whole timeline is shown beside what was
     expected.
 

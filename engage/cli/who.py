@@ -11,7 +11,7 @@ from engage.cli.ending import Ending, Refusal
 from engage.cli.screen import Screen
 from engage.content.values import show_masked
 from engage.runtime.finding import members_meant
-from engage.store import members
+from engage.store import members, reaching
 from engage.store.members import MemberRef
 
 _MANY_STARS = re.compile(r"\*{5,}")
@@ -43,7 +43,7 @@ def _nobody(screen: Screen, connection: Connection, text: str) -> str:
 
 
 def _several(screen: Screen, connection: Connection, text: str, found: list[MemberRef]) -> str:
-    points = members.contact_points(connection, found[:_MOST_SHOWN])
+    points = reaching.contact_points(connection, found[:_MOST_SHOWN])
     lines = []
     for ref in found[:_MOST_SHOWN]:
         theirs = [f"{channel} {masked(p['address'])}" for (owner, channel), p in points.items() if owner == ref.id]

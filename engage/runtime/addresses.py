@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import Connection
 
 from engage.core.outcome import Failure
-from engage.store import members
+from engage.store import reaching
 from engage.store.members import MemberRef
 
 # As the contact point keeps it. Other failures are of the moment or the message, and say nothing about the address.
@@ -32,6 +32,6 @@ def mark_address(
     status = _STATUS_AFTER.get(failure)
     if status is None:
         return
-    members.change_status(connection, ref, channel, status, at)
+    reaching.change_status(connection, ref, channel, status, at)
     if failure is Failure.INVALID_ADDRESS:
-        members.suppress(connection, channel, address, f"invalid address ({code})", now)
+        reaching.suppress(connection, channel, address, f"invalid address ({code})", now)

@@ -1,6 +1,12 @@
-"""Reading what became of messages: receipts and clicks."""
+"""Reading what became of messages: receipts and clicks. One or two come for each message that goes out, so they are
+read a batch at a time; what follows from a few of them (a bounce, a send that is settled at last) is done one by one.
+"""
 
 from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 
 from engage.core.delivery import Status
 from engage.core.fact import Arrival, Clicked, Receipt
@@ -12,41 +18,85 @@ from engage.runtime.addresses import mark_address
 from engage.runtime.follow_up import after_failing, after_sending, fallback_of
 from engage.runtime.membership import Refusal
 from engage.runtime.reading import Reading
-from engage.store import receiving
-from engage.store.receiving import DeliveryRow
+from engage.store import events, reaching, receiving
+from engage.store.events import NewEvent
+from engage.store.inbound import Record
+from engage.store.receiving import DeliveryRow, Told
 
 
-def receipt(reading: Reading, fact: Receipt) -> None:
-    """A delivery receipt. It also settles a send whose outcome was unknown."""
-    row = _delivery_of(reading, fact)
-    if row is None or not receiving.note_arrival(reading.connection, row, fact.arrival, fact.code, fact.at):
-        return
+@dataclass(frozen=True, slots=True)
+class _About:
+    """A fact with the delivery that it is about."""
+
+    record: Record
+    fact: Receipt | Clicked
+    row: DeliveryRow
+
+
+def read(reading: Reading, told: Sequence[tuple[Record, Receipt | Clicked]]) -> None:
+    """A receipt counts if it is news, a click however often. Either settles a send whose outcome was unknown."""
+    connection = reading.connection
+    known = list(_with_their_deliveries(reading, told))
+    before = receiving.note_arrivals(connection, [_told(each) for each in known])
+    news = [(about, was) for about, was in zip(known, before, strict=True) if _counts(about, was)]
+    clicks = [about for about, _ in news if isinstance(about.fact, Clicked)]
+    reaching.note_inbound(
+        connection, [(each.row.member, each.row.channel, each.fact.at) for each in clicks if each.row.channel]
+    )
+    responses = [new for about, _ in news if (new := _response(reading.of(about.record.id), about)) is not None]
+    events.record(connection, reading.applied.catalog, responses, reading.now)
+    for about, was in news:
+        if isinstance(about.fact, Receipt) and was is not None:
+            _follow_up(reading.of(about.record.id), about.fact, was)
+
+
+def _told(about: _About) -> Told:
+    match about.fact:
+        case Receipt(arrival=arrival, at=at, code=code):
+            return Told(about.row, arrival, at, code)
+        case Clicked(at=at):
+            return Told(about.row, Arrival.DELIVERED, at, proof=True)
+
+
+def _counts(about: _About, was: DeliveryRow | None) -> bool:
+    return was is not None or isinstance(about.fact, Clicked)
+
+
+def _response(reading: Reading, about: _About) -> NewEvent | None:
+    """A provider that still tries has no news for a journey."""
+    row = about.row
+    match about.fact:
+        case Clicked(at=at, link=link):
+            return reading.response(row, "clicked", at, f"in:{reading.inbound_id}", {"link": link})
+        case Receipt(arrival=Arrival.DELIVERED, at=at):
+            return reading.response(row, "delivered", at, f"delivered:{row.id}", {})
+        case Receipt(arrival=Arrival.BOUNCED, at=at, code=code):
+            return reading.response(row, "bounced", at, f"bounced:{row.id}", {"code": code})
+        case Receipt():
+            return None
+
+
+# --- what follows -----------------------------------------------------------------------------------------------
+
+
+def _follow_up(reading: Reading, fact: Receipt, row: DeliveryRow) -> None:
+    """`row`: as it was until this receipt."""
     match fact.arrival:
-        case Arrival.DELIVERED:
-            reading.about_delivery(row, "delivered", fact.at, f"delivered:{row.id}", {})
-            if row.status is Status.AMBIGUOUS and row.purpose in (Purpose.SEND, Purpose.ASK):
-                # Known to have gone out after all: now the next channel may be waited for.
-                after_sending(reading.connection, _fallback(reading, row), row.member, row.id, reading.now)
         case Arrival.BOUNCED:
-            reading.about_delivery(row, "bounced", fact.at, f"bounced:{row.id}", {"code": fact.code})
-            _mark_address(reading, row, fact)
-            if fact.failure is Failure.OPTED_OUT:
-                how, key = f"the carrier refuses: {fact.code}", f"unsubscribed:{row.id}:all"
-                membership.refuse(reading, Refusal(row.member, fact.channel, how, fact.at, key, about=row))
-            after_failing(reading.connection, _fallback(reading, row), row.member, row.id, reading.now)
-        case Arrival.DEFERRED:
-            pass  # the provider still tries; nothing to do yet
+            _bounced(reading, fact, row)
+        case Arrival.DELIVERED if row.status is Status.AMBIGUOUS and row.purpose in (Purpose.SEND, Purpose.ASK):
+            # Known to have gone out after all: now the next channel may be waited for.
+            after_sending(reading.connection, _fallback(reading, row), row.member, row.id, reading.now)
+        case _:
+            pass
 
 
-def clicked(reading: Reading, fact: Clicked) -> None:
-    """A link was opened. A scanner's visit stays in the inbox as it came and counts for nothing."""
-    row = receiving.delivery_by_id(reading.connection, fact.delivery_id)
-    if row is None or fact.machine:
-        return
-    receiving.prove_arrival(reading.connection, row, fact.at)
-    if row.channel is not None:
-        membership.touched(reading, row.member, row.channel, fact.at)
-    reading.about_delivery(row, "clicked", fact.at, f"in:{reading.inbound_id}", {"link": fact.link})
+def _bounced(reading: Reading, fact: Receipt, row: DeliveryRow) -> None:
+    _mark_address(reading, row, fact)
+    if fact.failure is Failure.OPTED_OUT:
+        how, key = f"the carrier refuses: {fact.code}", f"unsubscribed:{row.id}:all"
+        membership.refuse(reading, Refusal(row.member, fact.channel, how, fact.at, key, about=row))
+    after_failing(reading.connection, _fallback(reading, row), row.member, row.id, reading.now)
 
 
 def _mark_address(reading: Reading, row: DeliveryRow, fact: Receipt) -> None:
@@ -67,14 +117,38 @@ def _fallback(reading: Reading, row: DeliveryRow) -> Fallback | None:
     return fallback_of(reading.applied, row.journey_id, row.step_id, row.pinned_version)
 
 
-def _delivery_of(reading: Reading, fact: Receipt) -> DeliveryRow | None:
-    """None also where the receipt speaks of another address: bounces are mail, and anybody can write mail."""
-    if fact.delivery_id is not None:
-        row = receiving.delivery_by_id(reading.connection, fact.delivery_id)
-    elif fact.provider_id is not None:
-        row = receiving.delivery_by_provider_id(reading.connection, fact.channel, fact.provider_id)
-    else:
-        row = None
-    if row is None or row.channel != fact.channel or fact.address not in (None, row.address):
-        return None
-    return row
+# --- which message ----------------------------------------------------------------------------------------------
+
+
+def _with_their_deliveries(reading: Reading, told: Sequence[tuple[Record, Receipt | Clicked]]) -> Iterator[_About]:
+    """Without what is about no message of ours; without a scanner's visits, which stay in the inbox as they came."""
+    facts = [fact for _, fact in told]
+    by_id = receiving.deliveries_by_id(reading.connection, {f.delivery_id for f in facts if f.delivery_id is not None})
+    by_provider = _by_provider_id(reading, (f for f in facts if isinstance(f, Receipt) and f.delivery_id is None))
+    for record, fact in told:
+        match fact:
+            case Clicked(delivery_id=delivery_id, machine=machine):
+                row = by_id.get(delivery_id) if not machine else None
+            case Receipt(delivery_id=None, channel=channel, provider_id=provider_id):
+                row = by_provider.get((channel, provider_id or ""))
+            case Receipt(delivery_id=int(delivery_id)):
+                row = by_id.get(delivery_id)
+        if row is not None and (isinstance(fact, Clicked) or _fits(fact, row)):
+            yield _About(record, fact, row)
+
+
+def _by_provider_id(reading: Reading, facts: Iterable[Receipt]) -> dict[tuple[str, str], DeliveryRow]:
+    asked: dict[str, set[str]] = defaultdict(set)
+    for fact in facts:
+        if fact.provider_id is not None:
+            asked[fact.channel].add(fact.provider_id)
+    return {
+        (channel, row.provider_id or ""): row
+        for channel, wanted in asked.items()
+        for row in receiving.deliveries_by_provider_id(reading.connection, channel, wanted)
+    }
+
+
+def _fits(fact: Receipt, row: DeliveryRow) -> bool:
+    """Not where the receipt speaks of another address: bounces are mail, and anybody can write mail."""
+    return row.channel == fact.channel and fact.address in (None, row.address)

@@ -33,7 +33,7 @@ from engage.runtime.follow_up import after_failing, after_sending, fallback_of
 from engage.runtime.judge import Clear, Judge, Later, Overtaken, Skip, Verdict
 from engage.runtime.lessons import learn, outcome_values
 from engage.runtime.situation import Situation
-from engage.store import dispatching, members
+from engage.store import dispatching, reaching
 from engage.store.dispatching import Claimed
 
 BATCH = 100
@@ -119,7 +119,7 @@ class Dispatch:
             dispatching.begin_sending(connection, [(r.claimed, _intent_of(r, now)) for r in ready], now)
             for r in ready:
                 if r.clear.way.uses_window:
-                    members.use_window(connection, r.claimed.member, r.clear.channel, 1)
+                    reaching.use_window(connection, r.claimed.member, r.clear.channel, 1)
         return [Intended(r, now) for r in ready]
 
     def _wait_for_room(self, connection: Connection, ready: Ready, now: datetime) -> None:
@@ -169,7 +169,7 @@ class Dispatch:
             else:
                 dispatching.put_back(connection, ready.claimed, now, "not called in time")
             if ready.clear.way.uses_window:
-                members.use_window(connection, ready.claimed.member, ready.clear.channel, -1)
+                reaching.use_window(connection, ready.claimed.member, ready.clear.channel, -1)
 
     def _record(self, applied: Applied, intended: Intended, outcome: SendOutcome, called_at: datetime) -> None:
         ready, now = intended.ready, self._context.clock.now()

@@ -135,7 +135,7 @@ class Doing:
     def _contexts(self, runs: Iterable[RunRow], profiles: Mapping[int, Profile]) -> dict[int, dict[str, Any]]:
         """What words may read, by run."""
         by_id = {run.id: run for run in runs}
-        answers = advancing.answer_words(self.connection, list(by_id), {run.member.bucket for run in by_id.values()})
+        answers = advancing.answer_words(self.connection, [(run.member.bucket, i) for i, run in by_id.items()])
         return {
             run.id: words_context(
                 self.applied,

@@ -52,8 +52,8 @@ class Drafting:
         """By delivery id. Outside any write transaction: rendering is the slow part."""
         with self._context.database.read() as connection:
             situation = Situation.load(self._context, connection, self._applied, batch)
-            runs = [claimed.enrolment_id for claimed in batch if claimed.enrolment_id]
-            answers = advancing.answer_words(connection, runs, {claimed.member.bucket for claimed in batch})
+            runs = [(claimed.member.bucket, claimed.enrolment_id) for claimed in batch if claimed.enrolment_id]
+            answers = advancing.answer_words(connection, runs)
         judge = Judge(self._context, self._applied, situation)
         drafts: dict[int, Draft] = {}
         for claimed in batch:

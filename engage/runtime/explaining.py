@@ -25,7 +25,7 @@ from engage.runtime.door import Door, Visitor
 from engage.runtime.follow_up import policy_of, step_of
 from engage.runtime.foresight import Ahead, Foresight
 from engage.runtime.judge import cap_of
-from engage.store import history, members, overview
+from engage.store import history, members, overview, reaching
 from engage.store.history import ConsentOnFile, Decided, Happening, PastMessage, PastRun, PastTask
 from engage.store.members import MemberRef
 from engage.store.overview import Paused
@@ -162,7 +162,7 @@ class _Explaining:
 
     def _ways(self) -> Iterator[WayIn]:
         consents = history.consents(self.connection, self.ref)
-        for (_, channel), point in sorted(members.contact_points(self.connection, [self.ref]).items()):
+        for (_, channel), point in sorted(reaching.contact_points(self.connection, [self.ref]).items()):
             said = {consent.topic for consent in consents if consent.channel == channel}
             yield WayIn(
                 channel,

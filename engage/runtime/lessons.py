@@ -14,7 +14,7 @@ from engage.core.outcome import Accepted, Failure, Rejected, SendOutcome, Unknow
 from engage.runtime.addresses import mark_address
 from engage.runtime.applied import Applied
 from engage.runtime.drafting import Ready
-from engage.store import events, members, state
+from engage.store import events, reaching, state
 from engage.store.events import NewEvent
 
 _RESTS_FOR = timedelta(minutes=10)  # after a configuration failure: nothing will be accepted until somebody acts
@@ -39,7 +39,7 @@ def learn(connection: Connection, applied: Applied, ready: Ready, refused: Rejec
     ref, channel = ready.claimed.member, ready.clear.channel
     if ready.clear.way.uses_window:
         taken = _WINDOW_FULL if refused.failure is Failure.WINDOW_CLOSED else -1
-        members.use_window(connection, ref, channel, taken)
+        reaching.use_window(connection, ref, channel, taken)
     match refused.failure:
         case Failure.INVALID_ADDRESS | Failure.UNREACHABLE as failure:
             address = ready.clear.address
@@ -48,7 +48,7 @@ def learn(connection: Connection, applied: Applied, ready: Ready, refused: Rejec
         case Failure.OPTED_OUT:
             evidence = f"the provider refuses: {refused.code}"
             topics = applied.refusable_topics
-            members.put_consent(connection, ref, topics, channel, False, evidence, now, own_word=True)
+            reaching.put_consent(connection, ref, topics, channel, False, evidence, now, own_word=True)
             _tell(connection, applied, ready, "unsubscribed", {"channel": channel}, now)
         case Failure.CONFIGURATION:
             log.error("channel_rests", channel=channel, code=refused.code, minutes=_RESTS_FOR.total_seconds() / 60)

@@ -12,7 +12,7 @@ from engage.channels.contract import Window
 from engage.core.fact import Act, Followed, OptedOut, Unfollowed
 from engage.core.turn import Purpose
 from engage.runtime.reading import Reading
-from engage.store import dispatching, members, receiving
+from engage.store import dispatching, members, reaching, receiving
 from engage.store.dispatching import NewMessage
 from engage.store.members import MemberRef
 from engage.store.receiving import DeliveryRow
@@ -28,7 +28,7 @@ def met(reading: Reading, channel: str, address: str, at: datetime) -> tuple[Mem
     if known is not None:
         return known, False
     ref = members.create(reading.connection, reading.now, None, None)
-    members.put_contact_point(reading.connection, ref, channel, address, at)
+    reaching.put_contact_point(reading.connection, ref, channel, address, at)
     reading.about_member(ref, "member_created", at, f"created:{ref.id}", channel, {})
     return ref, True
 
@@ -36,26 +36,26 @@ def met(reading: Reading, channel: str, address: str, at: datetime) -> tuple[Mem
 def acted(reading: Reading, ref: MemberRef, channel: str, act: Act, at: datetime) -> None:
     """The member did something on a channel: note when, and the reply window it opens there."""
     touched(reading, ref, channel, at)
-    point = members.contact_points(reading.connection, [ref]).get((ref.id, channel))
+    point = reaching.contact_points(reading.connection, [ref]).get((ref.id, channel))
     if point is None or channel not in reading.channels or _has_left_since(point, at):
         return
     opened = reading.channels[channel].window_after(window_of(point), act, at)
     if opened is not None:
         window = {"window_act": opened.act, "window_opened_at": opened.opened_at, "window_used": opened.used}
-        members.change_contact_point(reading.connection, ref, channel, **window)
+        reaching.change_contact_point(reading.connection, ref, channel, **window)
 
 
-def _has_left_since(point: members.PointRow, at: datetime) -> bool:
+def _has_left_since(point: reaching.PointRow, at: datetime) -> bool:
     """What was open then was closed when they unfollowed."""
     return bool(point["status"] == _UNFOLLOWED and point["status_at"] > at)
 
 
 def touched(reading: Reading, ref: MemberRef, channel: str, at: datetime) -> None:
     """The member did something with a message of this channel, outside its chat: no reply window opens."""
-    members.note_inbound(reading.connection, ref, channel, at)
+    reaching.note_inbound(reading.connection, [(ref, channel, at)])
 
 
-def window_of(point: members.PointRow) -> Window | None:
+def window_of(point: reaching.PointRow) -> Window | None:
     """The reply window a contact point has open or had open last."""
     if point["window_act"] is None:
         return None
@@ -68,10 +68,10 @@ def window_of(point: members.PointRow) -> Window | None:
 def followed(reading: Reading, fact: Followed) -> None:
     """Following grants `service` on that channel, and nothing more."""
     ref, _ = met(reading, fact.channel, fact.address, fact.at)
-    members.change_status(reading.connection, ref, fact.channel, "active", fact.at)
+    reaching.change_status(reading.connection, ref, fact.channel, "active", fact.at)
     topic = reading.applied.service_topic
     evidence = "followed the account"
-    members.put_consent(reading.connection, ref, [topic], fact.channel, True, evidence, fact.at, own_word=True)
+    reaching.put_consent(reading.connection, ref, [topic], fact.channel, True, evidence, fact.at, own_word=True)
     acted(reading, ref, fact.channel, fact.act, fact.at)
     key = f"in:{reading.inbound_id}"
     reading.about_member(ref, f"{fact.channel}_followed", fact.at, key, fact.channel, {"scene": fact.scene})
@@ -82,8 +82,8 @@ def unfollowed(reading: Reading, fact: Unfollowed) -> None:
     known = members.find(reading.connection, fact.channel, [fact.address]).get(fact.address)
     if known is None:
         return
-    members.change_status(reading.connection, known, fact.channel, _UNFOLLOWED, fact.at)
-    members.close_window(reading.connection, known, fact.channel, fact.at)
+    reaching.change_status(reading.connection, known, fact.channel, _UNFOLLOWED, fact.at)
+    reaching.close_window(reading.connection, known, fact.channel, fact.at)
     reading.about_member(known, f"{fact.channel}_unfollowed", fact.at, f"in:{reading.inbound_id}", fact.channel, {})
 
 
@@ -118,8 +118,8 @@ def opted_out(reading: Reading, fact: OptedOut) -> None:
 def refuse(reading: Reading, no: Refusal) -> bool:
     """Record a refusal, and the event that it happened. False if all of it was refused before."""
     topics = [no.topic] if no.topic is not None else reading.applied.refusable_topics
-    before = members.consents(reading.connection, [no.member])
-    members.put_consent(reading.connection, no.member, topics, no.channel, False, no.how, no.at, own_word=True)
+    before = reaching.consents(reading.connection, [no.member])
+    reaching.put_consent(reading.connection, no.member, topics, no.channel, False, no.how, no.at, own_word=True)
     told = {"channel": no.channel, "topic": no.topic}
     if no.about is not None:
         reading.about_delivery(no.about, "unsubscribed", no.at, no.key, told)

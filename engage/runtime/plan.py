@@ -8,6 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from engage.config import Policy
 from engage.core.journey.diff import Fate, Kept
 from engage.core.moving import AT_ONCE, What
 from engage.core.problem import Problem
@@ -41,6 +42,11 @@ class Rules:
 
     pace: Pace = field(default_factory=Pace)
     calendar: WorkCalendar = MAINLAND
+
+    @classmethod
+    def of(cls, policy: Policy) -> Rules:
+        quiet = (policy.quiet_hours.start, policy.quiet_hours.end)
+        return cls(Pace(quiet, policy.release_per_hour), policy.work_calendar())
 
 
 # --- what stands in the way -------------------------------------------------------------------------------------

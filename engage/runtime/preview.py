@@ -28,7 +28,7 @@ from engage.runtime.applied import Active, Applied
 from engage.runtime.context import Context
 from engage.runtime.membership import window_of
 from engage.runtime.wording import words_context
-from engage.store import members
+from engage.store import members, reaching
 from engage.store.members import MemberRef, Profile
 
 _NO_DELIVERY = 0
@@ -66,7 +66,7 @@ def preview(context: Context, connection: Connection, name: str, ref: MemberRef,
     """On every channel the template has words for; empty if there is no such template."""
     applied = context.applied.current()
     profile = members.profiles(connection, applied.catalog, [ref], now)[ref.id]
-    points = members.contact_points(connection, [ref])
+    points = reaching.contact_points(connection, [ref])
     shown = []
     for channel in sorted(applied.library.channels_of(name)):
         template = applied.library.find(name, channel)
@@ -85,7 +85,7 @@ def send_test(
     applied = context.applied.current()
     profile = members.profiles(connection, applied.catalog, [ref], now)[ref.id]
     owner = members.find(connection, template.channel, [to]).get(to)
-    point = members.contact_points(connection, [owner]).get((owner.id, template.channel)) if owner else None
+    point = reaching.contact_points(connection, [owner]).get((owner.id, template.channel)) if owner else None
     contact = Contact(to, window_of(point) if point is not None else None)
     return _Sheet(context, applied, template, profile, now, test=True).show(contact)
 

@@ -36,8 +36,12 @@ class Reading:
         events.record(self.connection, self.applied.catalog, [new], self.now)
 
     def about_delivery(self, row: DeliveryRow, name: str, at: datetime, key: str, payload: Mapping[str, Any]) -> None:
-        """Record a response, tied to the delivery and the journey step it answers."""
-        new = NewEvent(
+        """Record a response."""
+        events.record(self.connection, self.applied.catalog, [self.response(row, name, at, key, payload)], self.now)
+
+    def response(self, row: DeliveryRow, name: str, at: datetime, key: str, payload: Mapping[str, Any]) -> NewEvent:
+        """Tied to the delivery and the journey step it answers."""
+        return NewEvent(
             row.member,
             name,
             at,
@@ -50,4 +54,3 @@ class Reading:
             journey_id=row.journey_id,
             step_id=row.step_id,
         )
-        events.record(self.connection, self.applied.catalog, [new], self.now)

@@ -6,9 +6,9 @@ providers did is read first, in a transaction of its own: an opt-out never waits
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import groupby
-from typing import assert_never
+from typing import Any, assert_never
 
 import structlog
 from sqlalchemy import Connection
@@ -39,6 +39,15 @@ BATCH = 500
 BULK_BATCH = 500
 log = structlog.get_logger("engage.receive")
 
+Reader = Callable[[Reading, Sequence[tuple[Record, Any]]], None]
+
+# What comes by the thousand.
+_BULK: Mapping[type[Fact], Reader] = {
+    MemberGiven: shop.given,
+    Happened: shop.happened,
+    Receipt: arrivals.read,
+    Clicked: arrivals.read,
+}
 OWN_SOURCES = frozenset({inbound.PAGE, inbound.API, inbound.FILE})
 
 
@@ -68,8 +77,8 @@ class Receive:
             reading = Reading(connection, applied, self._context.channels, now)
             parsed = [(record, self._parse(connection, record)) for record in records]
             told = [(record, fact) for record, facts in parsed for fact in facts or ()]
-            for kind, group in groupby(told, key=lambda entry: type(entry[1])):
-                _read(reading, kind, list(group))
+            for read, group in groupby(told, key=_reader_of):
+                read(reading, list(group))
             done = [record.id for record, facts in parsed if facts is not None]
             inbound.mark_read(connection, done, now)
 
@@ -92,15 +101,14 @@ def facts_of(sources: Mapping[str, CallbackSource], source: str, body: str) -> t
     return (fact_from_json(body),) if source in OWN_SOURCES else sources[source].facts(body)
 
 
-def _read(reading: Reading, kind: type[Fact], told: Sequence[tuple[Record, Fact]]) -> None:
-    """Facts of one kind, in order: what the shop tells all at once, what members and providers do one by one."""
-    if kind is MemberGiven:
-        shop.given(reading, [(record, fact) for record, fact in told if isinstance(fact, MemberGiven)])
-    elif kind is Happened:
-        shop.happened(reading, [(record, fact) for record, fact in told if isinstance(fact, Happened)])
-    else:
-        for record, fact in told:
-            _read_one(reading.of(record.id), fact)
+def _reader_of(entry: tuple[Record, Fact]) -> Reader:
+    """What follows one another in the inbox and has the same reader is read together, in order."""
+    return _BULK.get(type(entry[1]), _one_by_one)
+
+
+def _one_by_one(reading: Reading, told: Sequence[tuple[Record, Fact]]) -> None:
+    for record, fact in told:
+        _read_one(reading.of(record.id), fact)
 
 
 def _read_one(reading: Reading, fact: Fact) -> None:
@@ -115,11 +123,7 @@ def _read_one(reading: Reading, fact: Fact) -> None:
             conversation.typed(reading, fact)
         case Answered():
             conversation.answered(reading, fact)
-        case Clicked():
-            arrivals.clicked(reading, fact)
-        case Receipt():
-            arrivals.receipt(reading, fact)
-        case Happened() | MemberGiven():
-            raise AssertionError("what the shop tells is read in bulk")
+        case Happened() | MemberGiven() | Receipt() | Clicked():
+            raise AssertionError("has a reader of its own")
         case _:
             assert_never(fact)

@@ -1,4 +1,4 @@
-"""Reading what the shop tells, by API or in a file: members and events. The bulk of what comes in: a batch at a time."""
+"""Reading what the shop tells, by API or in a file: members and events. The bulk of what comes: a batch at a time."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from engage.content.values import show_masked
 from engage.core.fact import Happened, MemberGiven
 from engage.runtime.batches import each_once
 from engage.runtime.reading import Reading
-from engage.store import events, members
+from engage.store import events, members, reaching
 from engage.store.events import NewEvent
 from engage.store.inbound import Record
-from engage.store.members import Consents, MemberRef
+from engage.store.members import MemberRef
+from engage.store.reaching import Consents
 from engage.store.tasks import NewTask, open_task
 
 _ADDRESS_WORDS = {"wechat": "微信", "sms": "手机号", "email": "邮箱"}
@@ -60,7 +61,7 @@ def _write(reading: Reading, batch: Sequence[Entry]) -> None:
     _set_timezones(reading, by_ref)
     _put_addresses(reading, batch, refs)
     told = {ref: Consents(fact.consents, fact.evidence) for ref, fact in by_ref.items()}
-    members.put_consents(connection, told, now, own_word=False)
+    reaching.put_consents(connection, told, now, own_word=False)
     members.add_tags(connection, {ref: fact.tags for ref, fact in by_ref.items()}, now)
     told_of = [_event(entry, refs[entry[1].member], entry[1].member not in known) for entry in batch]
     events.record(connection, reading.applied.catalog, told_of, now)
@@ -99,7 +100,7 @@ def _set_timezones(reading: Reading, by_ref: Mapping[MemberRef, MemberGiven]) ->
 
 def _put_addresses(reading: Reading, batch: Sequence[Entry], refs: Mapping[str, MemberRef]) -> None:
     points = [(refs[fact.member], c, address, fact.at) for _, fact in batch for c, address in fact.addresses.items()]
-    taken = {(ref, channel) for ref, channel, _, _ in members.put_contact_points(reading.connection, points)}
+    taken = {(ref, channel) for ref, channel, _, _ in reaching.put_contact_points(reading.connection, points)}
     for record, fact in batch:
         for channel, address in fact.addresses.items():
             if (refs[fact.member], channel) in taken:

@@ -16,10 +16,11 @@ from engage.runtime.advance import ends
 from engage.runtime.applied import Active, Applied
 from engage.runtime.context import Context
 from engage.runtime.membership import window_of
-from engage.store import advancing, judging, members, state
+from engage.store import advancing, judging, members, reaching, state
 from engage.store.dispatching import Claimed
 from engage.store.judging import Hop, Spent
-from engage.store.members import PointRow, Profile
+from engage.store.members import Profile
+from engage.store.reaching import PointRow
 
 # Messages held by a pause are looked at again this often.
 PAUSED_FOR = timedelta(minutes=1)
@@ -60,7 +61,7 @@ class Situation:
     def load(cls, context: Context, connection: Connection, applied: Applied, batch: Sequence[Claimed]) -> Situation:
         now = context.clock.now()
         refs = sorted({claimed.member for claimed in batch})
-        points = members.contact_points(connection, refs)
+        points = reaching.contact_points(connection, refs)
         runs = judging.enrolments_of(connection, batch)
         ended, passed_over = _looked_again(connection, applied, batch, now)
         paused = state.paused(connection)
@@ -69,8 +70,8 @@ class Situation:
             now=now,
             profiles=members.profiles(connection, applied.catalog, refs, now),
             points=points,
-            consents=members.consents(connection, refs),
-            suppressed=members.suppressions(connection, [(c, point["address"]) for (_, c), point in points.items()]),
+            consents=reaching.consents(connection, refs),
+            suppressed=reaching.suppressions(connection, [(c, point["address"]) for (_, c), point in points.items()]),
             resting=_resting(connection, context, paused, now),
             paused=paused,
             hops=judging.earlier_hops(connection, batch),

@@ -1,8 +1,4 @@
-"""Chance in a simulation: draws of what a behaviour file says, on a grid of moments.
-
-People act on the grid that the world is looked at on: what they do is never late, and short reply windows stay what
-they are.
-"""
+"""Chance in a simulation: draws of what a behaviour file says."""
 
 from __future__ import annotations
 
@@ -19,12 +15,6 @@ from engage.core.behaviour.model import Between, Cause, Delay, Draw, New, OneOf,
 _HOURS = [(hour, 3.0 if hour in (12, 13, 20, 21) else 2.0) for hour in range(9, 22)] + [(8, 1.0), (22, 1.0), (23, 0.5)]
 _WAKES = 7  # o'clock: what would be done in the small hours is done in the morning
 _SPREAD = 1.3  # of the logarithm of response times
-
-
-def up_to(moment: datetime, grid: timedelta) -> datetime:
-    """The first point of the grid that is not before the moment."""
-    step = int(grid.total_seconds())
-    return datetime.fromtimestamp(-(-moment.timestamp() // step) * step, UTC)
 
 
 def happens(rng: random.Random, share: float | None) -> bool:

@@ -1,4 +1,5 @@
-"""The ground that worlds stand on: an empty database with a project applied to it, made once and copied for each world.
+"""The ground that worlds stand on: a database with a project applied to it, made once and copied for each world. An
+empty one, or a copy of one that is only read; what is paused in that one is not paused here.
 
     with Ground(project) as ground:
         with ground.world(begins) as world: ...
@@ -18,16 +19,22 @@ from tempfile import TemporaryDirectory
 from types import TracebackType
 from typing import Self
 
-from engage.bootstrap import build_context
+from sqlalchemy import Connection
+
+from engage.bootstrap import build_context, clock_of
 from engage.clock import VirtualClock
 from engage.config import Config
 from engage.content.project import Project
 from engage.runtime.applied import Applied, load_applied
-from engage.runtime.applying import apply
+from engage.runtime.applying import Refused, apply
+from engage.runtime.plan import Rules
 from engage.simulation.channels import Fate, taken
 from engage.simulation.settings import USUAL
 from engage.simulation.world import SWEEP_EVERY, World, close_channels
+from engage.store import forecasting
+from engage.store.backup import copy_unchanged
 from engage.store.database import Database
+from engage.store.migrating import require_current
 
 # Long before any world begins: every journey has been in force since then.
 _APPLIED_AT = datetime(2000, 1, 1, tzinfo=UTC)
@@ -37,19 +44,35 @@ class Ground:
     """`applied`: what was made of the project; a world may be given a variation of it."""
 
     applied: Applied
+    now: datetime  # when it was applied; over a database, the moment that this one lives in
+    refused: Refused | None  # the project cannot be applied there
 
-    def __init__(self, project: Project, config: Config = USUAL) -> None:
+    def __init__(self, project: Project, config: Config = USUAL, over: Path | None = None) -> None:
+        """`over`: a SQLite database to stand on instead of an empty one. It is copied, and only read."""
         self._folder = TemporaryDirectory(prefix="engage-world-")
         self._worlds = count(1)
         # Closed, and to be used again: they still know the statements they have compiled.
         self._spare: list[Database] = []
+        if over is not None:
+            copy_unchanged(over, self._file("empty"))
         empty = self._open("empty")
-        empty.create_all()
-        apply(empty, project, _APPLIED_AT)
+        self.now = _made_ready(empty, over is not None)
+        done = apply(empty, project, self.now, rules=Rules.of(config.policy))
+        self.refused = done if isinstance(done, Refused) else None
         with empty.read() as connection:
             self.applied = load_applied(connection)
         self._wired = build_context(config, VirtualClock(_APPLIED_AT), empty)
         empty.close()
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """The ground itself, for what its past tells."""
+        database = self._open("empty")
+        try:
+            with database.read() as connection:
+                yield connection
+        finally:
+            database.close()
 
     @contextmanager
     def world(
@@ -83,3 +106,14 @@ class Ground:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self.close()
+
+
+def _made_ready(database: Database, copied: bool) -> datetime:
+    """When the project is applied there. Raises SchemaTooOld for a copy that needs an upgrade."""
+    if not copied:
+        database.create_all()
+        return _APPLIED_AT
+    require_current(database)
+    with database.write() as connection:
+        forecasting.lift_pauses(connection)
+    return clock_of(database).now()

@@ -81,7 +81,7 @@ def _checked(happening: Happening, line: Expected) -> dict[str, bool]:
 
 
 def differences(happening: Happening, line: Expected) -> list[str]:
-    """In which of the things that the line says the happening is another one; none if it is another thing altogether."""
+    """In which of the things that the line says the happening is another; none if it is another thing altogether."""
     if happening.verb != line.verb:
         return []
     return [word for word, fits in _checked(happening, line).items() if not fits]

@@ -12,9 +12,10 @@ writes tables by itself. The same project, the same beginning and the same outsi
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import count
 from types import TracebackType
 from typing import Protocol, Self
@@ -140,7 +141,11 @@ class World:
     def tell(self, facts: Iterable[Fact], source: str = inbound.PAGE) -> None:
         """Put facts into the inbox; the engine reads them when it is next asked to do something. `source`: API or FILE
         for what a shop tells in bulk."""
-        records = [Arrived(source, f"world:{next(self._told)}", fact_to_json(fact)) for fact in facts]
+        self.tell_once(((f"world:{next(self._told)}", fact) for fact in facts), source)
+
+    def tell_once(self, facts: Iterable[tuple[str, Fact]], source: str) -> None:
+        """The same, each under the key that the outside has for it: told twice it is one."""
+        records = [Arrived(source, key, fact_to_json(fact)) for key, fact in facts]
         with self.database.write() as connection:
             inbound.put(connection, records, self.clock.now())
 
@@ -151,11 +156,12 @@ class World:
 
     # --- time ---------------------------------------------------------------------------------------------------
 
-    def run_to(self, end: datetime, outside: Outside | None = None) -> None:
-        """Live through everything up to `end`, then stand there."""
+    def run_to(self, end: datetime, outside: Outside | None = None, grid: timedelta = _TICK) -> None:
+        """Live through everything up to `end`, then stand there. Moments are looked at on a grid: what is due between
+        two points of it is done at the second one."""
         outside = outside or Nothing()
         self.settle(outside)
-        while (moment := self.next_due(outside)) <= end:
+        while (moment := up_to(self.next_due(outside), grid)) <= end:
             self.clock.advance_to(moment)
             self.settle(outside)
         self.clock.advance_to(end)
@@ -178,6 +184,12 @@ class World:
 def close_channels(context: Context) -> None:
     for channel in context.channels.values():
         channel.close()
+
+
+def up_to(moment: datetime, grid: timedelta) -> datetime:
+    """The first point of the grid that is not before the moment."""
+    step = int(grid.total_seconds())
+    return datetime.fromtimestamp(math.ceil(moment.timestamp() / step) * step, UTC)
 
 
 def _robots(teams: Mapping[str, Team]) -> dict[str, Colleagues]:

@@ -16,7 +16,9 @@ from engage.core.journey.model import Since
 from engage.core.turn import GivenAnswer, Seen
 from engage.store import answering
 from engage.store.conditions import VALUE_COLUMN, Scope, compile_condition
+from engage.store.dialects import beside_index
 from engage.store.judging import TAKEN_UP
+from engage.store.keys import in_keys
 from engage.store.members import MemberRef, in_refs
 from engage.store.tables import IS_LIVE, Instant, answer, delivery, enrolment, event, member, member_value
 
@@ -67,9 +69,7 @@ def still_due(connection: Connection, runs: Sequence[RunRow], now: datetime) -> 
 
 def runs_by_id(connection: Connection, runs: Sequence[tuple[int, int]]) -> list[RunRow]:
     """Runs, live or ended, given as (bucket, id)."""
-    buckets, ids = sorted({bucket for bucket, _ in runs}), [i for _, i in runs]
-    here = enrolment.c.bucket.in_(buckets) & enrolment.c.id.in_(ids)
-    return [_row(row) for row in connection.execute(_runs(here).order_by(enrolment.c.id))]
+    return [_row(row) for row in connection.execute(_runs(in_keys(enrolment, runs)).order_by(enrolment.c.id))]
 
 
 def without_goal(
@@ -118,9 +118,13 @@ def anything_due(connection: Connection, now: datetime) -> bool:
 # --- what is known ----------------------------------------------------------------------------------------------
 
 
+def in_runs(table: Any, runs: Iterable[RunRow], column: str = "enrolment_id") -> Any:
+    """Rows of these runs."""
+    return in_keys(table, ((run.member.bucket, run.id) for run in runs), column)
+
+
 def _these(runs: Sequence[RunRow]) -> Any:
-    buckets = sorted({run.member.bucket for run in runs})
-    return enrolment.c.bucket.in_(buckets) & enrolment.c.id.in_([run.id for run in runs])
+    return in_runs(enrolment, runs, "id")
 
 
 def of_runs(query: Any, runs: Sequence[RunRow]) -> Any:
@@ -168,6 +172,8 @@ def first_seen(
     Responses count only for this run's own messages and tasks. With `per`, an event that carries the key counts only
     for the run of the same value.
     """
+    if not runs:
+        return {}
     counted = or_(*(_counts(catalog, name, since) for name in names))
     joined = (event.c.bucket == enrolment.c.bucket) & (event.c.member_id == enrolment.c.member_id)
     query = (
@@ -204,7 +210,8 @@ def _counts(catalog: Catalog, name: str, since: Since | None) -> Any:
             if is_response:
                 since_then = or_(since_then, _sent_since(last))
             begun = and_(event.c.id > enrolment.c.after_event_id, since_then)
-    return and_(event.c.name == name, begun, *own)
+    # By member, not by name: there may be millions of orders, and a few of each member's.
+    return and_(beside_index(event.c.name) == name, begun, *own)
 
 
 def _sent_since(moment: Any) -> Any:
@@ -216,21 +223,17 @@ def _sent_since(moment: Any) -> Any:
 
 def answers(connection: Connection, runs: Sequence[RunRow]) -> dict[int, dict[str, GivenAnswer]]:
     """The answers of these runs that count, by run id and step id."""
-    buckets = sorted({run.member.bucket for run in runs})
-    own = answer.c.bucket.in_(buckets) & answer.c.enrolment_id.in_([run.id for run in runs])
     found: dict[int, dict[str, GivenAnswer]] = {}
-    for row in connection.execute(select(answer).where(own, answering.COUNTS)):
+    for row in connection.execute(select(answer).where(in_runs(answer, runs), answering.COUNTS)):
         typed_on = row.channel if row.typed else None
         given = GivenAnswer(row.answered_at, row.score, row.choice, row.comment_at is not None, typed_on, row.visit)
         found.setdefault(row.enrolment_id, {})[row.step_id] = given
     return found
 
 
-def answer_words(
-    connection: Connection, run_ids: Sequence[int], buckets: Iterable[int]
-) -> dict[int, dict[str, dict[str, Any]]]:
-    """What templates read: {run: {step: {score, choice, comment}}}."""
-    own = answer.c.bucket.in_(sorted(set(buckets))) & answer.c.enrolment_id.in_(list(run_ids))
+def answer_words(connection: Connection, runs: Iterable[tuple[int, int]]) -> dict[int, dict[str, dict[str, Any]]]:
+    """What templates read, for runs given as (bucket, id): {run: {step: {score, choice, comment}}}."""
+    own = in_keys(answer, runs, "enrolment_id")
     found: dict[int, dict[str, dict[str, Any]]] = {}
     for row in connection.execute(select(answer).where(own, answering.COUNTS)):
         words = {"score": row.score, "choice": row.choice, "comment": row.comment}
@@ -283,7 +286,6 @@ def cancel_messages(
     wanted = list(runs)
     if not wanted:
         return
-    d = delivery.c
-    here = d.bucket.in_(sorted({bucket for bucket, _ in wanted})) & d.enrolment_id.in_([i for _, i in wanted])
+    d, here = delivery.c, in_keys(delivery, wanted, "enrolment_id")
     not_sent = and_(here, d.status.in_([Status.PENDING, Status.CLAIMED]), d.hop >= (1 if only_follow_ups else 0))
     connection.execute(update(delivery).where(not_sent).values(status=Status.CANCELLED, reason=why))

@@ -1,4 +1,4 @@
-"""A copy of the database while it is in use, by SQLite's own online backup."""
+"""Copies of the database while it is in use, by SQLite's own online backup."""
 
 from __future__ import annotations
 
@@ -8,6 +8,19 @@ from pathlib import Path
 
 from engage.errors import EngageError
 from engage.store.database import Database
+
+
+def copy_unchanged(source: Path, target: Path) -> None:
+    """A consistent copy of a SQLite file that is not opened for writing, nor changed by a byte: what stands in its log
+    is read from there. Raises EngageError if it cannot be read."""
+    try:
+        with (
+            closing(sqlite3.connect(f"{source.absolute().as_uri()}?mode=ro", uri=True)) as reading,
+            closing(sqlite3.connect(target)) as copy,
+        ):
+            reading.backup(copy)
+    except sqlite3.Error as error:
+        raise EngageError(f"{source} cannot be read: {error}") from error
 
 
 def back_up(database: Database, target: Path) -> None:

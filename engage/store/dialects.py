@@ -9,7 +9,7 @@ passes words), as plain digits with a point: no exponent, no separators, and les
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import date
 from typing import Any
 
@@ -195,10 +195,33 @@ class _each_text_of(_Spelt):
     inherit_cache = True
 
 
-class _key_at(_Spelt):
+class beside_index(_Spelt):
+    """A column as it is, for SQLite not to look it up by: another clause knows the better way."""
+
+    inherit_cache = True
+
+
+@compiles(beside_index, "sqlite")
+def _beside_index_on_sqlite(function: beside_index, compiler: Any, **kw: Any) -> str:
+    return f"+{compiler.process(function.clauses, **kw)}"
+
+
+@compiles(beside_index, "postgresql")
+def _beside_index_on_postgresql(function: beside_index, compiler: Any, **kw: Any) -> str:
+    return str(compiler.process(function.clauses, **kw))
+
+
+class _number_at(_Spelt):
     """A whole number in a JSON array, at the place given."""
 
     type = BigInteger()
+    inherit_cache = True
+
+
+class _text_at(_Spelt):
+    """The same of a text."""
+
+    type = String()
     inherit_cache = True
 
 
@@ -218,16 +241,28 @@ def _each_text_on_postgresql(function: _each_text_of, compiler: Any, **kw: Any) 
     return f"jsonb_array_elements_text(({compiler.process(function.clauses, **kw)})::jsonb)"
 
 
-@compiles(_key_at, "sqlite")
-def _key_on_sqlite(function: _key_at, compiler: Any, **kw: Any) -> str:
+@compiles(_number_at, "sqlite")
+def _number_at_on_sqlite(function: _number_at, compiler: Any, **kw: Any) -> str:
     array, place = (compiler.process(clause, **kw) for clause in function.clauses)
     return f"json_extract({array}, '$[{place}]')"
 
 
-@compiles(_key_at, "postgresql")
-def _key_on_postgresql(function: _key_at, compiler: Any, **kw: Any) -> str:
+@compiles(_text_at, "sqlite")
+def _text_at_on_sqlite(function: _text_at, compiler: Any, **kw: Any) -> str:
+    array, place = (compiler.process(clause, **kw) for clause in function.clauses)
+    return f"CAST(json_extract({array}, '$[{place}]') AS TEXT)"
+
+
+@compiles(_number_at, "postgresql")
+def _number_at_on_postgresql(function: _number_at, compiler: Any, **kw: Any) -> str:
     array, place = (compiler.process(clause, **kw) for clause in function.clauses)
     return f"({array} ->> {place})::bigint"
+
+
+@compiles(_text_at, "postgresql")
+def _text_at_on_postgresql(function: _text_at, compiler: Any, **kw: Any) -> str:
+    array, place = (compiler.process(clause, **kw) for clause in function.clauses)
+    return f"({array} ->> {place})"
 
 
 def listed(texts: Iterable[str], name: str) -> Any:
@@ -236,11 +271,14 @@ def listed(texts: Iterable[str], name: str) -> Any:
 
 
 def is_one_of(
-    first: ColumnElement[int], second: ColumnElement[int], keys: list[tuple[int, int]]
+    first: ColumnElement[int], second: ColumnElement[Any], keys: Sequence[tuple[int, Any]]
 ) -> ColumnElement[bool]:
     """Whether two columns are one of these pairs: one look-up for each, and one statement however many they are. (Two
     lists, `first IN … AND second IN …`, are every one with every other; a list of row values drives no index on
     SQLite.)"""
-    asked = _each_of(literal(json.dumps(keys))).table_valued("value", name="asked")
-    key = select(*(_key_at(asked.c.value, literal_column(place)) for place in "01"))
-    return tuple_(first, second).in_(key)
+    asked = _each_of(literal(json.dumps(keys))).table_valued("value", name="asked").c.value
+    second_at = _text_at if isinstance(second.type, String) else _number_at
+    # The second first: SQLite takes the type of the first pair of columns for that of all of them, and would not look
+    # up a text as a number; the other way round it does.
+    key = select(second_at(asked, literal_column("1")), _number_at(asked, literal_column("0")))
+    return tuple_(second, first).in_(key)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from types import SimpleNamespace
 from typing import Any
 
@@ -25,6 +27,7 @@ from sqlalchemy import (
 from engage.core.delivery import LEASE, REPEAT_PAUSE, Recorded, Status
 from engage.core.turn import Purpose
 from engage.store.database import take_ids, upsert
+from engage.store.keys import in_keys
 from engage.store.members import MemberRef
 from engage.store.tables import IS_UNSETTLED, Instant, delivery, enrolment
 
@@ -153,7 +156,7 @@ def due(connection: Connection, now: datetime, limit: int, full: Collection[str]
     repeatable = and_(D.status == Status.AMBIGUOUS, D.due_at <= now, again)
     query = (
         select(delivery)
-        .where(or_(waiting, repeatable))
+        .where(IS_UNSETTLED, or_(waiting, repeatable))
         .order_by(D.priority.desc(), D.due_at, D.id)
         .limit(limit)
         .with_for_update(skip_locked=True)
@@ -188,7 +191,7 @@ def _hold(connection: Connection, claimed: Sequence[Claimed], now: datetime, *, 
 
 
 def _these(claimed: Sequence[Claimed]) -> Any:
-    return D.bucket.in_(sorted({c.member.bucket for c in claimed})) & D.id.in_([c.id for c in claimed])
+    return in_keys(delivery, ((c.member.bucket, c.id) for c in claimed))
 
 
 def still_held(connection: Connection, claimed: Sequence[Claimed]) -> set[int]:
@@ -239,6 +242,7 @@ def leave_ambiguous(connection: Connection, claimed: Claimed, again: datetime | 
 
 def begin_sending(connection: Connection, rows: Sequence[tuple[Claimed, Mapping[str, Any]]], now: datetime) -> None:
     """The intent: from here on the message may reach the member. Committed before the wire is touched."""
+    alike: dict[Any, list[dict[str, Any]]] = defaultdict(list)
     for claimed, values in rows:
         intent = {
             "status": Status.SENDING,
@@ -248,7 +252,10 @@ def begin_sending(connection: Connection, rows: Sequence[tuple[Claimed, Mapping[
         }
         first = {"first_sent_at": claimed.first_sent_at or now, "due_at": now + LEASE, "reason": None}
         held = Status.AMBIGUOUS if claimed.repeat else Status.CLAIMED
-        _write(connection, claimed, intent | first | dict(values), was=(held,))
+        changes = intent | first | dict(values)
+        alike[_writing(tuple(sorted(changes)), (held,))].append(_who(claimed) | _given(changes))
+    for statement, given in alike.items():
+        connection.execute(statement, given)
     runs = {(c.member.bucket, c.enrolment_id) for c, _ in rows if c.enrolment_id is not None}
     if runs:
         here = (enrolment.c.bucket == bindparam("b")) & (enrolment.c.id == bindparam("i"))
@@ -259,28 +266,50 @@ def begin_sending(connection: Connection, rows: Sequence[tuple[Claimed, Mapping[
 def record(connection: Connection, claimed: Claimed, recorded: Recorded, values: Mapping[str, Any]) -> Status | None:
     """What became of it, as it now stands; None if somebody else has settled it meanwhile (the lease ran out). A
     receipt may be quicker than our own record: then it was sent, whatever the call said."""
+    outcome = {"is_now": recorded.status, "why": (recorded.reason or "")[:300] or None, "again_at": recorded.due_at}
+    mine = _who(claimed)
+    statement = _recording(tuple(sorted(values)), recorded.status is Status.PENDING)
+    if connection.execute(statement, mine | outcome | _given(values)).rowcount != 1:
+        return None
+    return Status(connection.execute(_STATUS_OF_MINE, mine).scalar_one())
+
+
+# Statements of every message that goes out are made once: making one takes longer than running it.
+_MINE = (D.bucket == bindparam("of_bucket")) & (D.id == bindparam("of_id")) & (D.fence == bindparam("held_by"))
+_STATUS_OF_MINE = select(D.status).where(_MINE)
+
+
+def _who(claimed: Claimed) -> dict[str, Any]:
+    return {"of_bucket": claimed.member.bucket, "of_id": claimed.id, "held_by": claimed.fence}
+
+
+@cache
+def _recording(columns: tuple[str, ...], surely_not_sent: bool) -> Any:
     told = and_(D.status == Status.SENT, D.due_at.is_not(None))
     outcome: dict[str, Any] = {
-        "status": case((told, Status.SENT.value), else_=recorded.status.value),
-        "reason": case((told, None), else_=(recorded.reason or "")[:300] or None),
-        "due_at": case((told, None), else_=literal(recorded.due_at, Instant())),
+        "status": case((told, Status.SENT.value), else_=bindparam("is_now", type_=D.status.type)),
+        "reason": case((told, None), else_=bindparam("why", type_=D.reason.type)),
+        "due_at": case((told, None), else_=bindparam("again_at", type_=Instant())),
     }
-    if recorded.status is Status.PENDING:
-        outcome["first_sent_at"] = None  # surely not sent yet: the frequency cap counts from the call that succeeds
-    here = _mine(claimed) & or_(D.status == Status.SENDING, told)
-    if connection.execute(update(delivery).where(here).values(outcome | dict(values))).rowcount != 1:
-        return None
-    return Status(connection.execute(select(D.status).where(_mine(claimed))).scalar_one())
-
-
-def _mine(claimed: Claimed) -> Any:
-    return (D.bucket == claimed.member.bucket) & (D.id == claimed.id) & (D.fence == claimed.fence)
+    if surely_not_sent:
+        outcome["first_sent_at"] = None  # the frequency cap counts from the call that succeeds
+    given = {name: bindparam(f"to_{name}", type_=D[name].type) for name in columns}
+    return update(delivery).where(_MINE, or_(D.status == Status.SENDING, told)).values(outcome | given)
 
 
 def _write(connection: Connection, claimed: Claimed, values: Mapping[str, Any], *, was: Sequence[Status]) -> None:
     """Only if it is still as it was: a process that wakes up late makes no move that `core.delivery` does not know."""
-    here = _mine(claimed) & D.status.in_(was)
-    connection.execute(update(delivery).where(here).values(dict(values)))
+    connection.execute(_writing(tuple(sorted(values)), tuple(was)), _who(claimed) | _given(values))
+
+
+def _given(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {f"to_{name}": value for name, value in values.items()}
+
+
+@cache
+def _writing(columns: tuple[str, ...], was: tuple[Status, ...]) -> Any:
+    given = {name: bindparam(f"to_{name}", type_=D[name].type) for name in columns}
+    return update(delivery).where(_MINE, or_(*(D.status == status for status in was))).values(given)
 
 
 # --- reconcile --------------------------------------------------------------------------------------------------
@@ -293,7 +322,7 @@ def expire_leases(connection: Connection, now: datetime) -> int:
     rows = connection.execute(select(D.bucket, D.id).where(ended).with_for_update(skip_locked=True)).all()
     if not rows:
         return 0
-    here = D.bucket.in_(sorted({row.bucket for row in rows})) & D.id.in_([row.id for row in rows])
+    here = in_keys(delivery, ((row.bucket, row.id) for row in rows))
     asked_for = case((D.repeats_left > 0, literal(now + REPEAT_PAUSE, Instant())), else_=None)
     too_late = and_(here, D.status == Status.AMBIGUOUS, or_(D.repeat_until.is_(None), D.repeat_until <= now))
     too_soon = or_(D.repeats_left == 0, D.sent_at > now - REPEAT_PAUSE)
@@ -361,7 +390,6 @@ def drop_fallbacks(connection: Connection, runs: Sequence[tuple[int, int]], why:
     """Fallbacks of earlier messages die with the next one. Runs are (bucket, enrolment id)."""
     if not runs:
         return
-    buckets, ids = sorted({bucket for bucket, _ in runs}), [i for _, i in runs]
     waiting = D.status.in_([Status.PENDING, Status.CLAIMED]) & (D.hop > 0) & (D.purpose == Purpose.SEND)
-    theirs = D.bucket.in_(buckets) & D.enrolment_id.in_(ids)
+    theirs = in_keys(delivery, runs, "enrolment_id")
     connection.execute(update(delivery).where(theirs, waiting).values(status=Status.CANCELLED, reason=why))

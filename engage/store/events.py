@@ -14,7 +14,7 @@ from engage.core.coerce import added, number_in_json
 from engage.core.condition import ValueType
 from engage.store.conditions import VALUE_COLUMN, value_of_events
 from engage.store.database import take_ids
-from engage.store.dialects import is_one_of
+from engage.store.keys import in_keys
 from engage.store.members import MemberRef, in_refs, put_rows, value_row
 from engage.store.tables import event, id_block, member_value
 
@@ -87,8 +87,7 @@ def still_fresh(connection: Connection, events: Sequence[FreshEvent]) -> list[Fr
 
 
 def mark_seen(connection: Connection, events: Sequence[FreshEvent]) -> None:
-    keys = [(e.member.bucket, e.id) for e in events]
-    seen = event.c.bucket.in_(sorted({bucket for bucket, _ in keys})) & is_one_of(event.c.bucket, event.c.id, keys)
+    seen = in_keys(event, ((e.member.bucket, e.id) for e in events))
     connection.execute(update(event).where(seen).values(fresh=False))
 
 
@@ -97,12 +96,8 @@ def mark_seen(connection: Connection, events: Sequence[FreshEvent]) -> None:
 
 def _unknown(connection: Connection, events: Sequence[NewEvent]) -> list[NewEvent]:
     """Without those stored before, and without repeats among themselves."""
-    buckets = sorted({e.member.bucket for e in events})
-    keys = [e.key for e in events]
-    query = select(event.c.bucket, event.c.dedupe_key)
-    known = {
-        (b, k) for b, k in connection.execute(query.where(event.c.bucket.in_(buckets), event.c.dedupe_key.in_(keys)))
-    }
+    told = in_keys(event, ((e.member.bucket, e.key) for e in events), "dedupe_key")
+    known = {(b, k) for b, k in connection.execute(select(event.c.bucket, event.c.dedupe_key).where(told))}
     fresh = []
     for new in events:
         if (new.member.bucket, new.key) not in known:

@@ -10,6 +10,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, Text, cast, delete, distinct, func, select
 
+from engage.core.catalog import MEMBER_EVENTS, RESPONSE_EVENTS
 from engage.core.delivery import Status
 from engage.core.turn import Purpose
 from engage.store.reporting import Period
@@ -74,8 +75,8 @@ def unreached(connection: Connection, period: Period, reasons: Sequence[str]) ->
     why: Counter[tuple[str, str]] = Counter()
     for told, count in connection.execute(select(judged, func.count()).where(here).group_by(judged)):
         for line in json.loads(told or "null") or ():
-            if line.get("refused"):
-                why[line["channel"], line["refused"]] += count
+            if not line["open"]:
+                why[line["channel"], line["why"]] += count
     return Unreached(members, why)
 
 
@@ -101,9 +102,10 @@ def roster(connection: Connection, chat: str) -> Iterator[tuple[str | None, str 
         yield row[0], row[1]
 
 
-def came_since(connection: Connection, since: datetime) -> int:
-    """How many members were created since then."""
-    return connection.scalar(select(func.count()).where(member.c.created_at >= since)) or 0
+def announced(connection: Connection, period: Period) -> int:
+    """How many members came in the period, those of a file not counted."""
+    query = select(func.count()).where(E.name == "member_created", period.holds(E.at))
+    return connection.scalar(query) or 0
 
 
 # --- the past ---------------------------------------------------------------------------------------------------
@@ -118,9 +120,11 @@ class Frequency:
     members: int
 
 
-def frequencies(connection: Connection, names: Sequence[str], since: datetime, until: datetime) -> list[Frequency]:
+def told(connection: Connection, period: Period) -> list[Frequency]:
+    """The events that the outside told, by name; not what Engage records itself."""
+    own = [*RESPONSE_EVENTS, *MEMBER_EVENTS]
     counted = (func.count(), func.count(distinct(E.member_id)))
-    query = select(E.name, *counted).where(E.name.in_(names), E.at >= since, E.at < until)
+    query = select(E.name, *counted).where(E.name.not_in(own), period.holds(E.at))
     return [Frequency(*row) for row in connection.execute(query.group_by(E.name).order_by(E.name))]
 
 
@@ -140,5 +144,3 @@ def lift_pauses(connection: Connection) -> list[str]:
     scopes = list(connection.scalars(select(pause.c.scope).order_by(pause.c.scope)))
     connection.execute(delete(pause))
     return scopes
-
-

@@ -15,6 +15,7 @@ from sqlalchemy import Connection, and_, exists, func, select
 from engage.core.delivery import Status
 from engage.core.turn import Purpose
 from engage.store.dispatching import Claimed, held
+from engage.store.keys import in_keys
 from engage.store.members import MemberRef, in_refs
 from engage.store.tables import answer, delivery, enrolment, event
 
@@ -36,9 +37,7 @@ def earlier_hops(connection: Connection, claimed: Sequence[Claimed]) -> dict[str
     later = [c for c in claimed if c.hop > 0]
     if not later:
         return {}
-    query = select(D.message_key, D.hop, D.channel, D.status).where(
-        D.bucket.in_(sorted({c.member.bucket for c in later})), D.message_key.in_([c.key for c in later])
-    )
+    query = select(D.message_key, D.hop, D.channel, D.status).where(_of_messages(later))
     hop_of = {c.key: c.hop for c in later}
     found: dict[str, list[Hop]] = {}
     for key, hop, channel, status in connection.execute(query):
@@ -49,55 +48,60 @@ def earlier_hops(connection: Connection, claimed: Sequence[Claimed]) -> dict[str
 
 def taken_up(connection: Connection, claimed: Sequence[Claimed]) -> set[str]:
     """Message keys of fallbacks and reminders whose message the member has already responded to."""
-    keys = [c.key for c in claimed if c.hop > 0]
-    if not keys:
+    later = [c for c in claimed if c.hop > 0]
+    if not later:
         return set()
-    joined = (event.c.bucket == D.bucket) & (event.c.delivery_id == D.id)
-    buckets = sorted({c.member.bucket for c in claimed})
-    query = select(D.message_key).join_from(delivery, event, joined)
-    return set(
-        connection.scalars(query.where(D.bucket.in_(buckets), D.message_key.in_(keys), event.c.name.in_(TAKEN_UP)))
-    )
+    # Of the member: there is an index of what each of them did.
+    same_member = (event.c.bucket == D.bucket) & (event.c.member_id == D.member_id)
+    responded = exists().where(same_member, event.c.name.in_(TAKEN_UP), event.c.delivery_id == D.id)
+    return set(connection.scalars(select(D.message_key).where(_of_messages(later), responded)))
 
 
 def arrived(connection: Connection, claimed: Sequence[Claimed]) -> set[str]:
     """Message keys of fallbacks whose message is known to have been delivered."""
-    keys = [c.key for c in claimed if c.hop > 0]
-    if not keys:
+    later = [c for c in claimed if c.hop > 0]
+    if not later:
         return set()
-    buckets = sorted({c.member.bucket for c in claimed})
-    query = select(D.message_key).where(D.bucket.in_(buckets), D.message_key.in_(keys), D.arrival == "delivered")
+    query = select(D.message_key).where(_of_messages(later), D.arrival == "delivered")
     return set(connection.scalars(query))
+
+
+def _of_messages(claimed: Sequence[Claimed]) -> Any:
+    """Every hop of their messages."""
+    return in_keys(delivery, ((c.member.bucket, c.key) for c in claimed), "message_key")
+
+
+def _of_runs(table: Any, claimed: Sequence[Claimed], column: str) -> Any:
+    runs = ((c.member.bucket, c.enrolment_id) for c in claimed if c.enrolment_id is not None)
+    return in_keys(table, runs, column)
 
 
 def newest_messages(connection: Connection, claimed: Sequence[Claimed]) -> dict[int, str]:
     """By run of a fallback or reminder: the key of the newest message its steps have queued."""
-    runs = [c.enrolment_id for c in claimed if c.hop > 0 and c.enrolment_id is not None]
-    if not runs:
+    later = [c for c in claimed if c.hop > 0]
+    if not later:
         return {}
-    first = and_(D.enrolment_id.in_(runs), D.hop == 0, D.purpose.in_([Purpose.SEND, Purpose.ASK]))
-    buckets = sorted({c.member.bucket for c in claimed})
-    query = select(D.enrolment_id, D.message_key).where(D.bucket.in_(buckets), first).order_by(D.id)
+    theirs = _of_runs(delivery, later, "enrolment_id")
+    first = and_(theirs, D.hop == 0, D.purpose.in_([Purpose.SEND, Purpose.ASK]))
+    query = select(D.enrolment_id, D.message_key).where(first).order_by(D.id)
     return {row.enrolment_id: row.message_key for row in connection.execute(query)}
 
 
 def in_conversation(connection: Connection, claimed: Sequence[Claimed], since: datetime) -> set[int]:
     """Runs whose question the member has answered since then, and that have sent nothing after the answer yet: their
     next message is the reply."""
-    runs = [c.enrolment_id for c in claimed if c.enrolment_id is not None]
-    buckets = sorted({c.member.bucket for c in claimed})
     a = answer.c
     answered_at = select(func.max(a.answered_at)).where(
         a.bucket == enrolment.c.bucket, a.enrolment_id == enrolment.c.id
     )
-    answered = answered_at.scalar_subquery()
+    answered = answered_at.correlate(enrolment).scalar_subquery()
     said = exists().where(
         D.bucket == enrolment.c.bucket,
         D.enrolment_id == enrolment.c.id,
         D.purpose == Purpose.SEND,
         D.first_sent_at >= answered,
     )
-    mine = and_(enrolment.c.bucket.in_(buckets), enrolment.c.id.in_(runs))
+    mine = _of_runs(enrolment, claimed, "id")
     return set(connection.scalars(select(enrolment.c.id).where(mine, answered > since, ~said)))
 
 
@@ -123,10 +127,7 @@ def recent_messages(connection: Connection, refs: Sequence[MemberRef], since: da
 
 def enrolments_of(connection: Connection, claimed: Sequence[Claimed]) -> dict[int, Any]:
     """The enrolments these messages belong to, by id."""
-    ids = [c.enrolment_id for c in claimed if c.enrolment_id is not None]
-    buckets = sorted({c.member.bucket for c in claimed})
-    query = select(enrolment).where(enrolment.c.bucket.in_(buckets), enrolment.c.id.in_(ids))
-    return {row.id: row for row in connection.execute(query)}
+    return {row.id: row for row in connection.execute(select(enrolment).where(_of_runs(enrolment, claimed, "id")))}
 
 
 def waiting_of(connection: Connection, ref: MemberRef, now: datetime) -> list[tuple[datetime, Claimed]]:

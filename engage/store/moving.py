@@ -15,6 +15,7 @@ from engage.core.delivery import Status
 from engage.store.advancing import save
 from engage.store.conditions import VALUE_COLUMN
 from engage.store.database import take_ids
+from engage.store.keys import in_keys
 from engage.store.members import MemberRef
 from engage.store.tables import IS_LIVE, IS_UNSETTLED, delivery, enrolment, enrolment_move, member, member_value
 
@@ -124,9 +125,8 @@ def _following(journey_id: str) -> Any:
 
 def pin_messages(connection: Connection, runs: Sequence[RunKey], version: int | None) -> None:
     """A run's messages are of the version that the run finishes in; None: of the journey's."""
-    d = delivery.c
     for some in _batches(runs):
-        here = d.bucket.in_(sorted({bucket for bucket, _ in some})) & d.enrolment_id.in_([i for _, i in some])
+        here = in_keys(delivery, some, "enrolment_id")
         connection.execute(update(delivery).where(here).values(pinned_version=version))
 
 

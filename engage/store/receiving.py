@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, and_, func, insert, or_, select, update
+from sqlalchemy import Connection, and_, bindparam, func, insert, or_, select, update
 
 from engage.core.delivery import Status
 from engage.core.fact import Arrival
@@ -22,6 +22,7 @@ D = delivery.c
 OFFER_FOR = timedelta(hours=48)
 # What a member may have in hand. Their answer can be quicker than the provider's to our call, which is then still open.
 _MAY_HAVE_ARRIVED = (Status.SENDING, Status.SENT, Status.AMBIGUOUS)
+_NOT_KNOWN = (Status.SENDING, Status.AMBIGUOUS)
 # Receipts come late, twice and out of order: the highest rank wins, so that their order does not matter. A bounce after
 # a first “delivered” is a mail server changing its mind; the other way round does not happen.
 _RANK = {None: 0, Arrival.DEFERRED: 1, Arrival.DELIVERED: 2, Arrival.BOUNCED: 3}
@@ -46,27 +47,38 @@ class DeliveryRow:
     arrival: str | None
     message_key: str
     sent_at: datetime | None
+    provider_id: str | None
+
+
+_COLUMNS = (
+    D.id, D.bucket, D.member_id, D.enrolment_id, D.journey_id, D.step_id, D.visit, D.pinned_version, D.purpose,
+    D.channel, D.address, D.topic, D.status, D.arrival, D.message_key, D.sent_at, D.provider_id,
+)  # fmt: skip
 
 
 def _rows(connection: Connection, where: Any, *order: Any) -> list[DeliveryRow]:
-    query = select(delivery).where(where).order_by(*order)
+    query = select(*_COLUMNS).where(where).order_by(*order)
     return [
         DeliveryRow(
             row.id, MemberRef(row.bucket, row.member_id), row.enrolment_id, row.journey_id, row.step_id, row.visit,
             row.pinned_version, Purpose(row.purpose), row.channel, row.address, row.topic, Status(row.status),
-            row.arrival, row.message_key, row.sent_at,
+            row.arrival, row.message_key, row.sent_at, row.provider_id,
         )
         for row in connection.execute(query)
     ]  # fmt: skip
 
 
 def delivery_by_id(connection: Connection, delivery_id: int) -> DeliveryRow | None:
+    return deliveries_by_id(connection, [delivery_id]).get(delivery_id)
+
+
+def deliveries_by_id(connection: Connection, ids: Iterable[int]) -> dict[int, DeliveryRow]:
     """Tokens and receipts carry the id alone."""
-    return next(iter(_rows(connection, D.id == delivery_id)), None)
+    return {row.id: row for row in _rows(connection, D.id.in_(list(ids)))}
 
 
-def delivery_by_provider_id(connection: Connection, channel: str, provider_id: str) -> DeliveryRow | None:
-    return next(iter(_rows(connection, and_(D.channel == channel, D.provider_id == provider_id))), None)
+def deliveries_by_provider_id(connection: Connection, channel: str, provider_ids: Iterable[str]) -> list[DeliveryRow]:
+    return _rows(connection, and_(D.channel == channel, D.provider_id.in_(list(provider_ids))), D.id)
 
 
 def last_message(connection: Connection, ref: MemberRef, channel: str, since: datetime) -> DeliveryRow | None:
@@ -79,23 +91,77 @@ def last_message(connection: Connection, ref: MemberRef, channel: str, since: da
 # --- receipts ---------------------------------------------------------------------------------------------------
 
 
-def note_arrival(connection: Connection, row: DeliveryRow, arrival: Arrival, code: str, at: datetime) -> bool:
-    """Keep the furthest a message got. Any receipt also settles an ambiguous send: it was handed over."""
-    here = and_(D.bucket == row.member.bucket, D.id == row.id)
-    if row.status in (Status.AMBIGUOUS, Status.SENDING):
-        connection.execute(update(delivery).where(here, D.status == row.status).values(status=Status.SENT))
+@dataclass(frozen=True, slots=True)
+class Told:
+    """How far a message got, by a receipt; or, as a `proof`, because the member acted on it: that says something only
+    where the outcome of the send is not known."""
+
+    row: DeliveryRow
+    arrival: Arrival
+    at: datetime
+    code: str = ""
+    proof: bool = False
+
+
+def note_arrivals(connection: Connection, told: Sequence[Told]) -> list[DeliveryRow | None]:
+    """Keep the furthest each message got. Whatever is told also settles a send whose outcome was not known: it was
+    handed over. Returns, for each, the delivery as it was until then; None for what is no news."""
+    found = {each.row.id: each.row for each in told}
+    stands, furthest, until_then = dict(found), dict[int, Told](), list[DeliveryRow | None]()
+    for each in told:
+        before = stands[each.row.id]
+        after = stands[each.row.id] = _after(before, each)
+        is_news = after.arrival != before.arrival
+        until_then.append(before if is_news else None)
+        if is_news:
+            furthest[each.row.id] = each
+    _settle(connection, [row for row in found.values() if stands[row.id].status != row.status])
+    _keep(connection, furthest.values())
+    return until_then
+
+
+def _after(row: DeliveryRow, told: Told) -> DeliveryRow:
+    if row.status in _NOT_KNOWN:
+        row = replace(row, status=Status.SENT)
+    elif told.proof:
+        return row
     current = Arrival(row.arrival) if row.arrival else None
-    if _RANK[arrival] <= _RANK[current]:
-        return False
-    values = {"arrival": arrival, "arrival_at": at, "code": code or None}
-    connection.execute(update(delivery).where(here).values(values))
-    return True
+    return replace(row, arrival=told.arrival) if _RANK[told.arrival] > _RANK[current] else row
+
+
+_HERE = and_(D.bucket == bindparam("b_bucket"), D.id == bindparam("b_id"))
+_SETTLED = update(delivery).where(_HERE, D.status == bindparam("was")).values(status=Status.SENT)
+_GOT = (
+    update(delivery).where(_HERE).values(arrival=bindparam("how"), arrival_at=bindparam("since"), code=bindparam("by"))
+)
+
+
+def _settle(connection: Connection, rows: Iterable[DeliveryRow]) -> None:
+    """Unless somebody else has done so meanwhile."""
+    values = [_key(row) | {"was": row.status} for row in sorted(rows, key=_place)]
+    if values:
+        connection.execute(_SETTLED, values)
+
+
+def _keep(connection: Connection, told: Iterable[Told]) -> None:
+    ordered = sorted(told, key=lambda each: _place(each.row))
+    values = [_key(t.row) | {"how": t.arrival, "since": t.at, "by": t.code or None} for t in ordered]
+    if values:
+        connection.execute(_GOT, values)
+
+
+def _key(row: DeliveryRow) -> dict[str, Any]:
+    return {"b_bucket": row.member.bucket, "b_id": row.id}
+
+
+def _place(row: DeliveryRow) -> tuple[int, int]:
+    """In key order: two daemons never deadlock."""
+    return row.member.bucket, row.id
 
 
 def prove_arrival(connection: Connection, row: DeliveryRow, at: datetime) -> None:
-    """The member acted on the message, so it arrived; where the outcome of the send is not known, that settles it."""
-    if row.status in (Status.AMBIGUOUS, Status.SENDING):
-        note_arrival(connection, row, Arrival.DELIVERED, "", at)
+    """The member acted on the message, so it arrived."""
+    note_arrivals(connection, [Told(row, Arrival.DELIVERED, at, proof=True)])
 
 
 # --- open questions ---------------------------------------------------------------------------------------------

@@ -187,15 +187,16 @@ def _goals(journey_id: str, entered: int, reached: int, control: int, control_re
 
 def nps_by_journey(connection: Connection, period: Period) -> dict[str | None, Nps]:
     """None: over all answers."""
-    return {journey_id: nps(scores) for journey_id, scores in _scores(connection, period, "nps").items()}
+    return {journey_id: nps(scores) for journey_id, scores in scores(connection, period, "nps").items()}
 
 
 def csat_by_journey(connection: Connection, period: Period) -> dict[str | None, Csat]:
     """None: over all answers."""
-    return {journey_id: csat(scores) for journey_id, scores in _scores(connection, period, "csat").items()}
+    return {journey_id: csat(scores) for journey_id, scores in scores(connection, period, "csat").items()}
 
 
-def _scores(connection: Connection, period: Period, survey: str) -> dict[str | None, list[int]]:
+def scores(connection: Connection, period: Period, survey: str) -> dict[str | None, list[int]]:
+    """By journey; None: all of them."""
     a = answer.c
     query = select(a.journey_id, a.score, func.count()).where(
         a.survey == survey, a.score.is_not(None), period.holds(a.answered_at)

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, and_, case, distinct, exists, func, select, u
 
 from engage.core.journey.model import WinBy
 from engage.core.split import Tally
-from engage.store.advancing import RunRow
+from engage.store.advancing import RunRow, in_runs
 from engage.store.database import upsert
 from engage.store.reporting import Period
 from engage.store.tables import arm, enrolment, event, split_decision
@@ -25,8 +25,8 @@ _OF_RUN = (E.bucket == A.bucket) & (E.id == A.enrolment_id)
 
 def ways_of(connection: Connection, runs: Sequence[RunRow], split_id: str) -> dict[int, str]:
     """By run id, of those that have passed the split."""
-    here = A.bucket.in_(sorted({run.member.bucket for run in runs})) & A.enrolment_id.in_([run.id for run in runs])
-    rows = connection.execute(select(A.enrolment_id, A.way).where(here, A.split_id == split_id))
+    here = in_runs(arm, runs) & (A.split_id == split_id)
+    rows = connection.execute(select(A.enrolment_id, A.way).where(here))
     return {row.enrolment_id: row.way for row in rows}
 
 

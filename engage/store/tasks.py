@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Integer, bindparam, func, insert, select, update
 
-from engage.store import members
+from engage.store import reaching
 from engage.store.database import take_ids, upsert
 from engage.store.members import MemberRef
 from engage.store.tables import IS_UNTOLD, Instant, member, member_value, notice, task
@@ -100,9 +100,14 @@ def open_tasks(connection: Connection, team: str | None = None) -> list[TaskRow]
     return _tasks(connection, T.closed_at.is_(None), *([T.team == team] if team else []))
 
 
+def opened_since(connection: Connection, task_id: int) -> list[TaskRow]:
+    """Open tasks that are newer than this one."""
+    return _tasks(connection, T.closed_at.is_(None), T.id > task_id)
+
+
 def addresses(connection: Connection, rows: Sequence[TaskRow]) -> dict[MemberRef, tuple[str, str]]:
     """The (channel, address) that each member of these tasks wrote from last; any of theirs, if they never did."""
-    points = members.contact_points(connection, [row.member for row in rows]).values()
+    points = reaching.contact_points(connection, [row.member for row in rows]).values()
     known = sorted((p for p in points if p["status"] == "active"), key=lambda p: p["last_inbound_at"] or _NEVER)
     return {MemberRef(p["bucket"], p["member_id"]): (p["channel"], p["address"]) for p in known}
 

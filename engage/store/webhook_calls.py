@@ -11,8 +11,9 @@ from sqlalchemy import Connection, Integer, and_, bindparam, func, or_, select, 
 
 from engage.core.turn import Call
 from engage.core.webhook_call import CALL_LEASE, CallStatus, Settled
-from engage.store.advancing import RunRow
+from engage.store.advancing import RunRow, in_runs
 from engage.store.database import take_ids, upsert
+from engage.store.keys import in_keys
 from engage.store.tables import IS_LIVE, IS_OPEN_CALL, Instant, enrolment, webhook_call
 
 C, E = webhook_call.c, enrolment.c
@@ -57,8 +58,8 @@ def queue(connection: Connection, calls: Sequence[NewCall], now: datetime) -> No
 def calls_of(connection: Connection, runs: Sequence[RunRow], step_id: str) -> dict[int, Call]:
     """By run id: how the call of this step stands, on the visit that the run is on."""
     visit_of = {run.id: run.visit for run in runs}
-    here = C.bucket.in_(sorted({run.member.bucket for run in runs})) & C.enrolment_id.in_(list(visit_of))
-    rows = connection.execute(select(C.enrolment_id, C.visit, C.status, C.reason).where(here, C.step_id == step_id))
+    here = in_runs(webhook_call, runs) & (C.step_id == step_id)
+    rows = connection.execute(select(C.enrolment_id, C.visit, C.status, C.reason).where(here))
     return {i: Call(CallStatus(status), reason) for i, visit, status, reason in rows if visit_of[i] == visit}
 
 
@@ -121,7 +122,7 @@ def claim(connection: Connection, now: datetime, limit: int, paused: Collection[
 
 
 def _these(rows: Sequence[Any]) -> Any:
-    return C.bucket.in_(sorted({row.bucket for row in rows})) & C.id.in_([row.id for row in rows])
+    return in_keys(webhook_call, ((row.bucket, row.id) for row in rows))
 
 
 def _hold(connection: Connection, rows: Sequence[Any], now: datetime) -> None:

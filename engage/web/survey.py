@@ -150,7 +150,7 @@ def _context(connection: Connection, applied: Applied, active: Active | None, su
     """What the message read when it asked, so that the page puts the same question."""
     ref, run_id, asked_at = survey.member, survey.enrolment_id, survey.asked_at
     profile = members.profiles(connection, applied.catalog, [ref], asked_at).get(ref.id, Profile(None, None, {}))
-    answers = advancing.answer_words(connection, [run_id], [ref.bucket]).get(run_id)
+    answers = advancing.answer_words(connection, [(ref.bucket, run_id)]).get(run_id)
     return words_context(applied, profile, asked_at, active=active, run_context=survey.run_context, answers=answers)
 
 

@@ -34,7 +34,7 @@ from engage.sandbox.model import (
 from engage.sandbox.pushes import wechat_xml
 from engage.sandbox.wechat_crypto import seal, signature
 from engage.sandbox.world import ActResult
-from engage.store import members, state
+from engage.store import members, reaching, state
 from engage.store.tasks import TaskRow
 
 _HTTP = httpx.Client(trust_env=False)
@@ -148,7 +148,7 @@ class Stage(Records):
         """The address is on the do-not-contact list."""
         (point,) = [point for point in self.points(name) if point.channel == channel]
         with self.database.write() as connection:
-            members.suppress(connection, channel, point.address, reason, self.clock.now())
+            reaching.suppress(connection, channel, point.address, reason, self.clock.now())
 
     def refuses(self, name: str, topic: str, channel: ChannelName) -> None:
         """The member says so at the counter."""

@@ -10,7 +10,7 @@ from stage_wiring import unlucky
 
 from engage.errors import DatabaseUnavailable
 from engage.sandbox.faults import Fault
-from engage.store import members
+from engage.store import reaching
 
 ASK = "ask: nps\nquestion: 推荐吗？\ncomment: 怎么改进？\nanswer_within: 5d\ntopic: survey"
 
@@ -139,7 +139,7 @@ def test_a_message_worded_for_an_old_address_is_not_sent_there(stage: Stage) -> 
         hand.claim()
         hand.draft()
         with stage.database.write() as connection:
-            members.put_contact_point(connection, stage.ref("王芳"), "email", "new@example.com", stage.clock.now())
+            reaching.put_contact_point(connection, stage.ref("王芳"), "email", "new@example.com", stage.clock.now())
         hand.intend()
         hand.hand_over()
     assert stage.got("王芳") == []

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+
 import pytest
 from on_the_way import PEOPLE, START, A, B, C, in_flight, moves_of, nobody_is_stranded, sent, story
 from small_journeys import journey
+from sqlalchemy import Connection
 from stage import Stage
 from stage_wiring import shipped
 
 from engage.core.moving import What
 from engage.core.release import Release
 from engage.runtime import applying
-from engage.runtime.applying import Done, NoSuchPlan, Superseded, Unseen, WorldMoved
-from engage.runtime.plan import Change, Homeless, NeedsDraft, SmallerHoldout, Terms, Unreadable
+from engage.runtime.applying import Done, NoSuchPlan, Outcome, Superseded, Unseen, WorldMoved
+from engage.runtime.plan import Change, Homeless, NeedsDraft, Rules, SmallerHoldout, Terms, Unreadable
 from engage.runtime.undoing import NeverApplied, NotTheLast, Undone, UndoneBefore
+from engage.store.advancing import RunRow
 from engage.store.tables import answer, enrolment, enrolment_move, journey_version
 from engage.store.tables import plan as plan_table
 
@@ -162,14 +167,28 @@ def test_an_apply_that_dies_half_way_has_done_nothing(stage: Stage, monkeypatch:
     assert isinstance(stage.applies(made), Done)
 
 
-def test_a_worker_that_was_just_looking_at_them_moves_them_by_the_new_version(stage: Stage) -> None:
-    """It has read what is due, and what is applied; then somebody applies; then it goes on."""
+def test_a_worker_that_was_just_looking_at_them_moves_them_by_the_new_version(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It has seen what is due; then somebody applies; then it takes the database to move them."""
     in_flight(stage, (A, "wait: 9d\nid: pause", B))
-    with stage.daemon_down():
-        stage.clock.advance_to(stage.moment(9, "12:00"))
-        assert stage.applied.journeys["note"].version == 1  # remembered by the engine
-        made = stage.plans(story(A, "wait: 9d\nid: rest\nwas: pause", B))
-        assert isinstance(stage.applies(made), Done)
+    made = stage.plans(story(A, "wait: 9d\nid: rest\nwas: pause", B))
+    outcomes: list[Outcome] = []
+    move, write = stage.engine.advance._move, stage.database.write
+
+    def moves(due: Sequence[RunRow]) -> None:
+        monkeypatch.setattr(stage.database, "write", writes)
+        move(due)
+
+    def writes() -> AbstractContextManager[Connection]:
+        monkeypatch.setattr(stage.database, "write", write)
+        if not outcomes:
+            outcomes.append(applying.apply_plan(stage.database, made.id, stage.clock.now(), Rules()))
+        return write()
+
+    monkeypatch.setattr(stage.engine.advance, "_move", moves)
+    stage.run_until(day=9)
+    assert [type(outcome) for outcome in outcomes] == [Done]
     nobody_is_stranded(stage)
     assert sent(stage, "王芳") == ["sorry_personal", "thanks_repeat"]
 

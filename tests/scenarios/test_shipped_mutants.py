@@ -19,7 +19,7 @@ from engage.simulation.ground import Ground
 from engage.simulation.playing import Played, play
 
 PROJECT = Path(__file__).parents[2]
-_ALONE = 2
+_ALONE = 3
 
 # Why nobody in a test of one journey could notice. Any journey: what its name ends with.
 EVERYWHERE = {
@@ -59,7 +59,9 @@ class Range:
         file, applied = self.files[mutant.journey.id], self._with(mutant)
         cases = self._most_telling_first(mutant)
         alone = 0 if hardy else _ALONE
-        for chosen in (*([case] for case in cases[:alone]), cases[alone:]):
+        short = [case for case in cases[alone:] if case.until is None]
+        long = [case for case in cases[alone:] if case.until is not None]
+        for chosen in (*([case] for case in cases[:alone]), short, long):
             failed = [done.case.name for done in play(self.ground, file, chosen, applied) if not done.passed]
             self.kills.update(failed)
             if failed:

@@ -27,6 +27,7 @@ from engage.config import Config
 from engage.content.grammar import FILTER_NAMES, FUNCTIONS
 from engage.content.project import project_files, read_project
 from engage.content.template import SHAPES
+from engage.content.test_files import read_test_files
 from engage.core import timing
 from engage.core.catalog import MEMBER_EVENTS, RESPONSE_EVENTS, Aggregate, TopicClass
 from engage.core.condition import Test, ValueType
@@ -35,9 +36,13 @@ from engage.core.journey import model, vocabulary
 from engage.core.journey.explain_problem import problem_to_json
 from engage.core.journey.reading import read_catalog, read_journey
 from engage.core.problem import Lang, Problem, Severity
+from engage.core.testfile import deeds, expectations, people, reading
+from engage.core.testfile.model import Verb
 from engage.exchange.exporting import Exported
 from engage.exchange.headers import EVENT_WORDS, FIELD_WORDS, MEMBER_WORDS, PAYLOAD_WORDS
 from engage.exchange.importing import import_events, import_members
+from engage.simulation.ground import Ground
+from engage.simulation.playing import play
 from engage.store import export
 from engage.store.database import Database
 from engage.store.tables import metadata
@@ -135,6 +140,18 @@ def test_every_template_example_is_right(example: Example) -> None:
     path = f"templates/{example.what.split(' ')[1]}.j2"
     _, problems = read_project({**shipped(), path: example.text})
     assert errors(problems, path) == []
+
+
+@pytest.mark.parametrize("example", examples_of("tests"))
+def test_every_example_of_a_test_passes(example: Example) -> None:
+    project, _ = read_project(shipped())
+    named = re.search(r"^journey: (\w+)", example.text, re.MULTILINE)
+    assert project is not None
+    assert named is not None
+    files, problems = read_test_files({f"journeys/{named[1]}.test.yaml": example.text}, project)
+    assert problems == []
+    with Ground(project) as ground:
+        assert [played.case.name for played in play(ground, files[0]) if not played.passed] == []
 
 
 @pytest.mark.parametrize("example", examples_of("config"))
@@ -332,6 +349,12 @@ def test_every_event_of_our_own_and_every_part_of_the_catalog_is_told() -> None:
     assert missing({*(one.value for one in ValueType), *(one.value for one in Aggregate)}, catalog) == set()
     for word in ("brand", "timezone", "fields", "events", "segments", "topics", "teams", "webhooks", *TopicClass):
         assert re.search(rf"\b{word}\b", catalog), word
+
+
+def test_every_word_of_a_test_file_is_told() -> None:
+    words = {*reading.FILE_KEYS, *reading.CASE_KEYS, *people.WORDS, *deeds.VERBS, *deeds.TOLD, *Verb}
+    words |= {option for options in expectations.OPTIONS.values() for option in options}
+    assert missing(words, text_of("docs/tests.md")) == set()
 
 
 def test_every_code_of_a_problem_is_told_and_no_other() -> None:

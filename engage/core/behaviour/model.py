@@ -67,7 +67,7 @@ class People:
 
 @dataclass(frozen=True, slots=True)
 class Rates:
-    """Shares of the messages that arrived (`bounce`: that did not; `answer`: of those that ask). None: not said here."""
+    """Shares of the messages that arrived (`bounce`: that did not; `answer`: of those that ask). None: not said."""
 
     click: float | None = None
     reply: float | None = None
@@ -135,7 +135,7 @@ class Habit:
 
 @dataclass(frozen=True, slots=True)
 class Behaviour:
-    """Rates of a topic or journey are of one channel, or (None) of every one. A journey's own word goes over its topic's,
+    """Rates of a topic or journey are of one channel, or (None) of every one. A journey's word goes over its topic's,
     that one over the channel's."""
 
     people: People = People()

@@ -1,4 +1,4 @@
-"""`read_behaviour`: a behaviour file → a frozen `Behaviour`, and every problem of the file at once, each at its place."""
+"""`read_behaviour`: a behaviour file → a frozen `Behaviour`, and every problem of the file at once."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ from engage.core.testfile.moments import read_day_time
 from engage.core.testfile.values import read_field, read_payload
 
 # Facts that providers and pages bring about a message; the other responses follow from what members do.
-_TOLD = ("clicked", "delivered", "bounced", "complained", "unsubscribed")
+TOLD = ("clicked", "delivered", "bounced", "complained", "unsubscribed")
 _PLACE = Said("`when`", "`when` 里")
 
 
@@ -77,11 +77,11 @@ def _deed(node: Node, person: Person, catalog: Catalog, clock: datetime, problem
     table = read_table(node, form.word("when"), problems, "{ at: day 0 12:00, event: clicked }")
     if table is None:
         return None
-    verbs = [word for word in _READERS if table.entry(word) is not None]
+    verbs = [word for word in READERS if table.entry(word) is not None]
     if not verbs:
-        problems.append(mistakes.what_happens(table.span, tuple(_READERS)))
+        problems.append(mistakes.what_happens(table.span, tuple(READERS)))
         return None
-    doing = _READERS[verbs[0]](Place(table, person, catalog, clock, problems))
+    doing = READERS[verbs[0]](Place(table, person, catalog, clock, problems))
     at = _moment(table, clock, problems)
     return Deed(at, doing, table.span) if at is not None and doing is not None else None
 
@@ -106,7 +106,7 @@ def _event(place: Place) -> Doing | None:
     found = scalars.scalar(node, form.word("event"), place.problems) if node is not None else None
     if found is None:
         return None
-    if found.text in _TOLD:
+    if found.text in TOLD:
         options = place.options("event", "channel", "link")
         return Responds(found.text, place.channel(options), options.read("link", scalars.text))
     if found.text not in place.catalog.events:
@@ -164,7 +164,7 @@ def _changes(place: Place) -> Doing | None:
     return Changes(values, options.read("tag", read_tags) or ())
 
 
-_READERS: Mapping[str, Callable[[Place], Doing | None]] = {
+READERS: Mapping[str, Callable[[Place], Doing | None]] = {
     "event": _event,
     "answer": _answer,
     "comment": _answer,
@@ -175,3 +175,5 @@ _READERS: Mapping[str, Callable[[Place], Doing | None]] = {
     "set": _changes,
     "tag": _changes,
 }
+
+VERBS = tuple(READERS)

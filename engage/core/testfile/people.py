@@ -21,7 +21,7 @@ from engage.core.testfile.model import PastEvent, Person, Reach
 from engage.core.testfile.moments import read_when
 from engage.core.testfile.values import read_field, read_payload
 
-_OWN_WORDS = ("tags", "segments", "consent", "history", "timezone")
+WORDS = ("tags", "segments", "consent", "history", "timezone")
 # What a member did in a chat last, and the reply window that opens (engage.channels.wechat.window).
 _ACTS = {"last_message_at": Act.MESSAGE, "last_touch_at": Act.FOLLOW}
 
@@ -32,10 +32,10 @@ def read_person(name: Scalar, node: Node, catalog: Catalog, clock: datetime, pro
     if table is None:
         return None
     own, fields = _sorted_out(table)
-    options = Options(own, (*CHANNELS, *_OWN_WORDS), Said("a member", "会员"), problems)
+    options = Options(own, (*CHANNELS, *WORDS), Said("a member", "会员"), problems)
     values: dict[str, Any] = {} if "name" not in catalog.fields else {"name": name.text}
     for entry in fields:
-        value = read_field(entry, catalog, clock, problems, also=(*CHANNELS, *_OWN_WORDS))
+        value = read_field(entry, catalog, clock, problems, also=(*CHANNELS, *WORDS))
         if value is not None:
             values[entry.key.text] = value
     reaches = {channel: _reach(options, channel, clock) for channel in CHANNELS if channel in options}
@@ -55,7 +55,7 @@ def read_person(name: Scalar, node: Node, catalog: Catalog, clock: datetime, pro
 
 def _sorted_out(table: Table) -> tuple[Table, list[Entry]]:
     """The words of test files, and the fields of the catalog."""
-    words = (*CHANNELS, *_OWN_WORDS)
+    words = (*CHANNELS, *WORDS)
     own = tuple(entry for entry in table.entries if entry.key.text in words)
     return Table(own, table.span), [entry for entry in table.entries if entry.key.text not in words]
 

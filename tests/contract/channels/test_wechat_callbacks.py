@@ -19,9 +19,9 @@ from engage.channels.contract import CallbackRequest, RawRecord, Received, Refus
 from engage.channels.wechat.inbound import WeChatCallbacks
 from engage.channels.wechat.safe_mode import BODY_LIMIT, SafeMode, sign
 from engage.config import WeChat
-from engage.errors import ConfigError
 from engage.core.fact import Act, Arrival, Fact, Followed, Receipt, Typed, Unfollowed
 from engage.core.outcome import Failure
+from engage.errors import ConfigError
 
 CONFIG = WeChat.model_validate(WECHAT)
 SOURCE = WeChatCallbacks(CONFIG)

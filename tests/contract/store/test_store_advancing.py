@@ -176,7 +176,7 @@ def test_the_answers_of_a_run_by_step(bench: Bench) -> None:
             "taste": GivenAnswer(NOW, None, "绿茶", has_comment=False, typed_on=None),
         }
     }
-    words = advancing.answer_words(bench.connection, [run_id], [ref.bucket])
+    words = advancing.answer_words(bench.connection, [(ref.bucket, run_id)])
     assert words[run_id]["nps"] == {"score": 3, "choice": None, "comment": "包装破了"}
 
 

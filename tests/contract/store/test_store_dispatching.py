@@ -11,10 +11,11 @@ from store_bench import DAY, HOUR, MINUTE, NOW, Bench
 
 from engage.core.delivery import LEASE, REPEAT_PAUSE, Recorded, Status
 from engage.core.turn import Purpose
-from engage.store import dispatching, judging
+from engage.store import dispatching, judging, receiving
 from engage.store.dispatching import Claimed
 from engage.store.judging import Hop, Spent
 from engage.store.members import MemberRef
+from engage.store.receiving import Given
 
 SENT = Recorded(Status.SENT)
 
@@ -477,6 +478,29 @@ def test_a_message_is_taken_up_by_what_the_member_does_with_any_hop(bench: Bench
     bench.responds(first, event)
     assert judging.taken_up(bench.connection, [second]) == ({first.key} if taken_up else set())
     assert judging.taken_up(bench.connection, [first]) == set()
+
+
+def test_a_run_is_in_conversation_from_an_answer_to_its_own_question_until_its_reply(bench: Bench) -> None:
+    ref, other = bench.member(), bench.member()
+    silent, answered, replied = (bench.enters(who, occurrence=str(n)) for n, who in enumerate((ref, ref, other)))
+    asked = {run_id: _asks(bench, who, run_id) for run_id, who in ((silent, ref), (answered, ref), (replied, other))}
+    _answers(bench, asked[replied], NOW)
+    bench.now += HOUR
+    sends(bench, other, enrolment_id=replied)
+    _answers(bench, asked[answered], NOW + 2 * HOUR)  # of another run: it opens no conversation of theirs again
+    batch = list(asked.values())
+    assert judging.in_conversation(bench.connection, batch, NOW - DAY) == {answered}
+    assert judging.in_conversation(bench.connection, batch, NOW + 2 * HOUR) == set()
+
+
+def _asks(bench: Bench, ref: MemberRef, run_id: int) -> Claimed:
+    return sends(bench, ref, purpose=Purpose.ASK, enrolment_id=run_id, step_id="nps", visit=0, journey_id="winback")
+
+
+def _answers(bench: Bench, question: Claimed, at: datetime) -> None:
+    row = receiving.delivery_by_id(bench.connection, question.id)
+    assert row is not None
+    assert receiving.put_answer(bench.connection, row, "nps", Given(score=3), at)
 
 
 def test_recent_messages_are_logical_ones_by_their_first_intent(bench: Bench) -> None:

@@ -3,12 +3,13 @@ an event to an entry, and of what the passing of time does. No table of members'
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from datetime import time, timedelta
 from decimal import Decimal
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import String, Table, select, text
 from store_bench import DAY, HOUR, NOW, Bench, a_catalog, a_journey
 from store_plans import Plans, explained
 
@@ -31,10 +32,12 @@ from engage.core.condition import (
     WithinNext,
 )
 from engage.core.journey.model import OnDate
-from engage.store import enrolling, events, members, ranks, segments
+from engage.store import enrolling, events, judging, members, ranks, segments
 from engage.store.enrolling import Zone
 from engage.store.events import NewEvent
+from engage.store.keys import in_keys
 from engage.store.members import MemberRef
+from engage.store.tables import answer, delivery, enrolment, event, task
 
 _FIELDS = a_catalog().fields
 
@@ -105,6 +108,46 @@ def test_what_has_just_happened_is_claimed_by_the_index_of_what_is_fresh(shop: B
         events.mark_seen(shop.connection, fresh)
     assert_walks_nowhere(plans)
     assert "ix_event_fresh" in plans.indexes
+
+
+@pytest.mark.parametrize(
+    ("table", "column"),
+    [
+        (enrolment, "id"),
+        (enrolment, "member_id"),
+        (answer, "enrolment_id"),
+        (delivery, "message_key"),
+        (event, "dedupe_key"),
+        (task, "key"),
+    ],
+    ids=lambda value: getattr(value, "name", value),
+)
+def test_each_of_a_batch_is_looked_up_by_its_whole_key(shop: Bench, table: Table, column: str) -> None:
+    """Not every bucket with every key: on SQLite that is what two lists would be."""
+    is_text = isinstance(table.c[column].type, String)
+    keys = [(n % 256, str(n) if is_text else n) for n in range(300)]
+    with explained(shop.connection) as plans:
+        shop.connection.execute(select(table.c.bucket).where(in_keys(table, keys, column)))
+    assert_walks_nowhere(plans)
+    ((_, plan),) = plans.steps
+    assert "bucket" in plan
+    assert re.search(rf"bucket=\? AND {column}=\?|Index Cond: .*\b{column}\b", plan), plan
+
+
+def test_what_a_batch_of_fallbacks_asks_of_earlier_messages(shop: Bench) -> None:
+    """Never of every response there is."""
+    for ref in _some_members(shop):
+        shop.queues(ref, enrolment_id=shop.enters(ref), hop=1)
+    claimed = shop.claims()
+    assert len(claimed) == 5
+    with explained(shop.connection) as plans:
+        judging.earlier_hops(shop.connection, claimed)
+        judging.taken_up(shop.connection, claimed)
+        judging.arrived(shop.connection, claimed)
+        judging.newest_messages(shop.connection, claimed)
+        judging.in_conversation(shop.connection, claimed, NOW)
+    assert_walks_nowhere(plans)
+    assert "ix_event_name_at" not in plans.indexes
 
 
 def test_recording_events_and_their_computed_fields(shop: Bench) -> None:

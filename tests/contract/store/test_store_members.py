@@ -13,7 +13,7 @@ from sqlalchemy.exc import StatementError
 from store_bench import CATALOG, DAY, HOUR, MINUTE, NOW, Bench
 
 from engage.core.condition import ValueType
-from engage.store import members
+from engage.store import members, reaching
 from engage.store.database import Database
 from engage.store.members import MemberRef
 from engage.store.tables import bucket_of
@@ -37,7 +37,7 @@ def test_buckets_are_fixed_for_ever() -> None:
 
 def test_a_member_is_found_by_every_name(bench: Bench) -> None:
     ref = members.create(bench.connection, NOW, "C001", "Asia/Urumqi")
-    assert members.put_contact_point(bench.connection, ref, "sms", "+8613800138000", NOW)
+    assert reaching.put_contact_point(bench.connection, ref, "sms", "+8613800138000", NOW)
     set_values(bench, ref, name="王芳")
     assert members.find(bench.connection, "member", ["C001", "C002"]) == {"C001": ref}
     assert members.find(bench.connection, "sms", ["+8613800138000"]) == {"+8613800138000": ref}
@@ -55,8 +55,8 @@ def test_a_name_leads_to_one_member_only(bench: Bench) -> None:
     assert not members.claim_identities(bench.connection, "sms", {"+86": one})
     assert not members.claim_identities(bench.connection, "sms", {"+86": one})
     assert members.claim_identities(bench.connection, "sms", {"+86": other, "+87": other}) == {"+86"}
-    assert not members.put_contact_point(bench.connection, other, "sms", "+86", NOW)
-    assert members.contact_points(bench.connection, [other]) == {}
+    assert not reaching.put_contact_point(bench.connection, other, "sms", "+86", NOW)
+    assert reaching.contact_points(bench.connection, [other]) == {}
 
 
 def test_a_follower_gets_the_shops_id_later(bench: Bench) -> None:
@@ -120,14 +120,14 @@ def test_a_value_of_the_wrong_kind_is_a_fault_not_a_wrong_row(bench: Bench) -> N
 
 def test_a_new_address_starts_afresh_and_the_same_one_keeps_its_state(bench: Bench) -> None:
     ref = bench.member()
-    members.put_contact_point(bench.connection, ref, "sms", "+861", NOW)
+    reaching.put_contact_point(bench.connection, ref, "sms", "+861", NOW)
     window = {"window_act": "message", "window_opened_at": NOW, "window_used": 3}
-    members.change_contact_point(bench.connection, ref, "sms", status="invalid", last_inbound_at=NOW, **window)
-    members.put_contact_point(bench.connection, ref, "sms", "+861", NOW + HOUR)
-    kept = members.contact_points(bench.connection, [ref])[ref.id, "sms"]
+    reaching.change_contact_point(bench.connection, ref, "sms", status="invalid", last_inbound_at=NOW, **window)
+    reaching.put_contact_point(bench.connection, ref, "sms", "+861", NOW + HOUR)
+    kept = reaching.contact_points(bench.connection, [ref])[ref.id, "sms"]
     assert (kept["status"], kept["window_used"], kept["last_inbound_at"]) == ("invalid", 3, NOW)
-    members.put_contact_point(bench.connection, ref, "sms", "+862", NOW + HOUR)
-    fresh = members.contact_points(bench.connection, [ref])[ref.id, "sms"]
+    reaching.put_contact_point(bench.connection, ref, "sms", "+862", NOW + HOUR)
+    fresh = reaching.contact_points(bench.connection, [ref])[ref.id, "sms"]
     assert (fresh["address"], fresh["status"], fresh["window_used"], fresh["last_inbound_at"]) == (
         "+862",
         "active",
@@ -138,48 +138,48 @@ def test_a_new_address_starts_afresh_and_the_same_one_keeps_its_state(bench: Ben
 
 def test_an_address_that_is_somebody_elses_stays_theirs_and_the_others_are_taken(bench: Bench) -> None:
     owner, ref = bench.member(), bench.member()
-    members.put_contact_point(bench.connection, owner, "sms", "+861", NOW)
+    reaching.put_contact_point(bench.connection, owner, "sms", "+861", NOW)
     his, own = (ref, "sms", "+861", NOW), (ref, "email", "a@example.com", NOW)
-    assert members.put_contact_points(bench.connection, [his, own]) == [his]
-    assert {channel for _, channel in members.contact_points(bench.connection, [ref])} == {"email"}
+    assert reaching.put_contact_points(bench.connection, [his, own]) == [his]
+    assert {channel for _, channel in reaching.contact_points(bench.connection, [ref])} == {"email"}
     assert members.find(bench.connection, "sms", ["+861"]) == {"+861": owner}
 
 
 def test_what_is_known_of_an_address_is_not_replaced_by_what_was_true_before(bench: Bench) -> None:
     ref = bench.member()
-    members.put_contact_point(bench.connection, ref, "wechat", "oABC", NOW)
-    assert members.change_status(bench.connection, ref, "wechat", "unfollowed", NOW + HOUR)
-    assert not members.change_status(bench.connection, ref, "wechat", "active", NOW + HOUR - timedelta(seconds=1))
+    reaching.put_contact_point(bench.connection, ref, "wechat", "oABC", NOW)
+    assert reaching.change_status(bench.connection, ref, "wechat", "unfollowed", NOW + HOUR)
+    assert not reaching.change_status(bench.connection, ref, "wechat", "active", NOW + HOUR - timedelta(seconds=1))
     assert bench.row("contact_point")["status"] == "unfollowed"
     in_that_second = NOW + HOUR + timedelta(milliseconds=600)
-    assert members.change_status(bench.connection, ref, "wechat", "unreachable", in_that_second)
-    assert members.change_status(bench.connection, ref, "wechat", "active", NOW + HOUR)  # theirs has no fractions
+    assert reaching.change_status(bench.connection, ref, "wechat", "unreachable", in_that_second)
+    assert reaching.change_status(bench.connection, ref, "wechat", "active", NOW + HOUR)  # theirs has no fractions
 
 
 def test_the_last_act_is_the_newest_however_late_an_older_one_is_told(bench: Bench) -> None:
     ref = bench.member()
-    members.put_contact_point(bench.connection, ref, "sms", "+861", NOW)
+    reaching.put_contact_point(bench.connection, ref, "sms", "+861", NOW)
     for at in (NOW + HOUR, NOW, NOW + MINUTE):
-        members.note_inbound(bench.connection, ref, "sms", at)
+        reaching.note_inbound(bench.connection, [(ref, "sms", at)])
     assert bench.row("contact_point")["last_inbound_at"] == NOW + HOUR
 
 
 def test_a_window_is_closed_unless_it_was_opened_later(bench: Bench) -> None:
     ref = bench.member()
-    members.put_contact_point(bench.connection, ref, "wechat", "oABC", NOW)
+    reaching.put_contact_point(bench.connection, ref, "wechat", "oABC", NOW)
     window = {"window_act": "message", "window_opened_at": NOW + HOUR, "window_used": 3}
-    members.change_contact_point(bench.connection, ref, "wechat", **window)
-    members.close_window(bench.connection, ref, "wechat", NOW)
+    reaching.change_contact_point(bench.connection, ref, "wechat", **window)
+    reaching.close_window(bench.connection, ref, "wechat", NOW)
     assert bench.row("contact_point")["window_act"] == "message"
-    members.close_window(bench.connection, ref, "wechat", NOW + HOUR)
+    reaching.close_window(bench.connection, ref, "wechat", NOW + HOUR)
     assert (bench.row("contact_point")["window_act"], bench.row("contact_point")["window_used"]) == (None, 0)
 
 
 def test_messages_taken_from_a_window_can_be_given_back_but_never_below_none(bench: Bench) -> None:
     ref = bench.member()
-    members.put_contact_point(bench.connection, ref, "wechat", "oABC", NOW)
+    reaching.put_contact_point(bench.connection, ref, "wechat", "oABC", NOW)
     for count, used in ((1, 1), (1, 2), (-1, 1), (-5, 0)):
-        members.use_window(bench.connection, ref, "wechat", count)
+        reaching.use_window(bench.connection, ref, "wechat", count)
         assert bench.row("contact_point")["window_used"] == used
 
 
@@ -187,11 +187,11 @@ def test_messages_taken_from_a_window_can_be_given_back_but_never_below_none(ben
 
 
 def says(bench: Bench, ref: MemberRef, granted: bool, *, own_word: bool, topic: str = "marketing") -> None:
-    members.put_consent(bench.connection, ref, [topic], "sms", granted, "evidence", NOW, own_word=own_word)
+    reaching.put_consent(bench.connection, ref, [topic], "sms", granted, "evidence", NOW, own_word=own_word)
 
 
 def consent(bench: Bench, ref: MemberRef, topic: str = "marketing") -> bool | None:
-    return members.consents(bench.connection, [ref]).get((ref.id, topic, "sms"))
+    return reaching.consents(bench.connection, [ref]).get((ref.id, topic, "sms"))
 
 
 def test_what_a_list_says_holds_until_somebody_says_otherwise(bench: Bench) -> None:
@@ -238,9 +238,9 @@ def test_whatever_was_said_an_own_refusal_holds_until_an_own_grant(
 
 def test_consents_are_kept_apart_by_topic_and_channel(bench: Bench) -> None:
     ref, other = bench.member(), bench.member()
-    members.put_consent(bench.connection, ref, ["marketing", "survey"], "sms", False, "typed TD", NOW, own_word=True)
-    members.put_consent(bench.connection, ref, ["marketing"], "email", True, "form", NOW, own_word=False)
-    assert members.consents(bench.connection, [ref, other]) == {
+    reaching.put_consent(bench.connection, ref, ["marketing", "survey"], "sms", False, "typed TD", NOW, own_word=True)
+    reaching.put_consent(bench.connection, ref, ["marketing"], "email", True, "form", NOW, own_word=False)
+    assert reaching.consents(bench.connection, [ref, other]) == {
         (ref.id, "marketing", "sms"): False,
         (ref.id, "survey", "sms"): False,
         (ref.id, "marketing", "email"): True,
@@ -253,10 +253,10 @@ def test_consents_are_kept_apart_by_topic_and_channel(bench: Bench) -> None:
 
 def test_suppressions_are_by_channel_and_address_and_the_first_reason_stays(bench: Bench) -> None:
     for reason in ("complained", "invalid address"):
-        members.suppress(bench.connection, "sms", "+861", reason, NOW)
+        reaching.suppress(bench.connection, "sms", "+861", reason, NOW)
     asked = list(product(("sms", "email"), ("+861", "+862")))
-    assert members.suppressions(bench.connection, asked) == {("sms", "+861"): "complained"}
-    assert members.suppressions(bench.connection, []) == {}
+    assert reaching.suppressions(bench.connection, asked) == {("sms", "+861"): "complained"}
+    assert reaching.suppressions(bench.connection, []) == {}
 
 
 def test_many_members_are_read_at_once(bench: Bench) -> None:

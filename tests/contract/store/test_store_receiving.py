@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import permutations
 from typing import Any
@@ -17,7 +18,7 @@ from engage.core.turn import Purpose
 from engage.store import advancing, dispatching, events, receiving
 from engage.store.dispatching import Claimed
 from engage.store.members import MemberRef
-from engage.store.receiving import DeliveryRow, Given
+from engage.store.receiving import DeliveryRow, Given, Told
 
 SENT = Recorded(Status.SENT)
 
@@ -41,7 +42,8 @@ def row_of(bench: Bench, claimed: Claimed) -> DeliveryRow:
 
 
 def told(bench: Bench, claimed: Claimed, arrival: Arrival, code: str = "", at: datetime = NOW) -> bool:
-    return receiving.note_arrival(bench.connection, row_of(bench, claimed), arrival, code, at)
+    (before,) = receiving.note_arrivals(bench.connection, [Told(row_of(bench, claimed), arrival, at, code)])
+    return before is not None
 
 
 # --- finding ----------------------------------------------------------------------------------------------------
@@ -50,9 +52,9 @@ def told(bench: Bench, claimed: Claimed, arrival: Arrival, code: str = "", at: d
 def test_a_delivery_is_found_by_our_id_and_by_the_providers_on_its_own_channel(bench: Bench) -> None:
     claimed = sends(bench, bench.member())
     assert row_of(bench, claimed).message_key == claimed.key
-    found = receiving.delivery_by_provider_id(bench.connection, "sms", f"p{claimed.id}")
-    assert found == row_of(bench, claimed)
-    assert receiving.delivery_by_provider_id(bench.connection, "email", f"p{claimed.id}") is None
+    known = [f"p{claimed.id}", "p-nobody's"]
+    assert receiving.deliveries_by_provider_id(bench.connection, "sms", known) == [row_of(bench, claimed)]
+    assert receiving.deliveries_by_provider_id(bench.connection, "email", known) == []
     assert receiving.delivery_by_id(bench.connection, 999) is None
 
 
@@ -118,6 +120,36 @@ def test_a_shuffle_of_many_receipts_for_many_messages_ends_the_same(bench: Bench
     for each, receipt in receipts + receipts[:5]:
         told(bench, each, *receipt)
     assert outcome() == in_order
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_receipts_told_together_are_what_they_are_one_by_one(bench: Bench, seed: int) -> None:
+    rng = random.Random(seed)
+    ref = bench.member()
+    outcomes = (SENT, Recorded(Status.AMBIGUOUS, "?"), None)
+    claimed = [sends(bench, ref, outcomes[n % 3]) for n in range(9)]
+    rows = [row_of(bench, each) for each in claimed]
+    everything = [Told(rng.choice(rows), *_receipt(rng), proof=rng.random() < 0.3) for _ in range(40)]
+
+    savepoint = bench.connection.begin_nested()
+    together = [before is not None for before in receiving.note_arrivals(bench.connection, everything)]
+    expected = bench.rows("delivery")
+    savepoint.rollback()
+
+    singly = []
+    for each in everything:
+        row = receiving.delivery_by_id(bench.connection, each.row.id)
+        assert row is not None
+        (before,) = receiving.note_arrivals(bench.connection, [replace(each, row=row)])
+        singly.append(before is not None)
+    assert (singly, bench.rows("delivery")) == (together, expected)
+    assert True in together
+    assert False in together
+
+
+def _receipt(rng: random.Random) -> tuple[Arrival, datetime, str]:
+    arrival, code, at = rng.choice(RECEIPTS)
+    return arrival, at, code
 
 
 def test_a_receipt_told_again_is_no_news(bench: Bench) -> None:

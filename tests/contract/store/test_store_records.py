@@ -8,7 +8,7 @@ import pytest
 from store_bench import DAY, HOUR, MINUTE, NOW, Bench, a_journey
 from store_plans import explained
 
-from engage.store import inbound, journeys, members, moving, state, tasks
+from engage.store import inbound, journeys, moving, reaching, state, tasks
 from engage.store.database import take_ids
 from engage.store.inbound import Arrived
 from engage.store.journeys import Version
@@ -97,9 +97,9 @@ def test_tasks_are_listed_urgent_first_then_by_when_they_are_due(bench: Bench) -
 def test_the_member_of_a_task_is_found_where_they_wrote_from_last(bench: Bench) -> None:
     ref, silent = bench.member(), bench.member()
     for channel, address in (("sms", "+8613800138000"), ("email", "a@example.com")):
-        members.put_contact_point(bench.connection, ref, channel, address, NOW)
-    members.note_inbound(bench.connection, ref, "email", NOW)
-    members.put_contact_point(bench.connection, silent, "sms", "+8613900139000", NOW)
+        reaching.put_contact_point(bench.connection, ref, channel, address, NOW)
+    reaching.note_inbound(bench.connection, [(ref, "email", NOW)])
+    reaching.put_contact_point(bench.connection, silent, "sms", "+8613900139000", NOW)
     for each in (ref, silent, bench.member()):
         tasks.open_task(bench.connection, NewTask(each, "k", "inbox", None, "在吗"), NOW)
     found = tasks.addresses(bench.connection, tasks.open_tasks(bench.connection))

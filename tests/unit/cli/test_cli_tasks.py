@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import pytest
 
 from engage.cli.app import main
-from engage.store import members, tasks
+from engage.store import members, reaching, tasks
 from engage.store.database import Database
 from engage.store.tasks import NewTask
 
@@ -30,7 +30,7 @@ def shop(tmp_path, monkeypatch, capsys):
     database = Database("sqlite:///engage.db")
     with database.write() as connection:
         stranger = members.create(connection, NOW, None, None)
-        members.put_contact_point(connection, stranger, "sms", "+8613800138000", NOW)
+        reaching.put_contact_point(connection, stranger, "sms", "+8613800138000", NOW)
         known = members.create(connection, NOW, "M1", None)
         for ref, words in ((stranger, LONG), (known, "请回电")):
             tasks.open_task(connection, NewTask(ref, "k", "inbox", None, words), NOW)

@@ -1,0 +1,169 @@
+"""`simulate`: so many days ahead in a world of people, and what came of them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from engage.core.behaviour.model import Behaviour
+from engage.core.measure import Csat, Nps
+from engage.core.outcome import Failure, Rejected, SendOutcome
+from engage.runtime.applied import Applied
+from engage.sandbox.chance import Chance
+from engage.simulation.channels import Call, Fate, taken
+from engage.simulation.crowd import Crowd
+from engage.simulation.ground import Ground
+from engage.simulation.population import CHAT, Population
+from engage.simulation.tally import Tally
+from engage.simulation.world import World
+from engage.store import forecasting, inbound, reporting, splits
+from engage.store.forecasting import Unreached
+from engage.store.reporting import Enrolments, Goals, Messages, Period, Skipped, Tasks
+from engage.store.splits import SplitState, WayTaken
+
+# Where few live everything happens to the second; where many do, moments are looked at together.
+_FEW = 50
+_TO_THE_SECOND, _TOGETHER = timedelta(seconds=1), timedelta(minutes=15)
+_BATCH = 1_000  # people who are brought in together
+_UNREACHED = ("no channel can be used", "no channel left to fall back to")
+OUTSIDE_HOURS = "outside sending hours"
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """What is simulated. `journeys`: only these let members in; None: all."""
+
+    begins: datetime
+    days: int
+    members: int
+    seed: int
+    behaviour: Behaviour
+    journeys: Collection[str] | None = None
+
+    @property
+    def period(self) -> Period:
+        return Period(self.begins, self.begins + timedelta(days=self.days))
+
+
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """What came of it. NPS and CSAT by journey; None is over all answers."""
+
+    scenario: Scenario
+    zone: ZoneInfo
+    members: int  # at the end
+    happenings: int
+    messages: Sequence[Messages]
+    enrolments: Sequence[Enrolments]
+    skipped: Sequence[Skipped]
+    goals: Sequence[Goals]
+    ways: Sequence[WayTaken]
+    decisions: Sequence[SplitState]
+    nps: dict[str | None, Nps]
+    csat: dict[str | None, Csat]
+    opt_outs: dict[str, int]
+    tasks: Sequence[Tasks]
+    put_off: int  # messages that waited for lawful hours
+    unreached: Unreached
+    tally: Tally
+
+
+def forecast(ground: Ground, scenario: Scenario) -> Forecast:
+    """Synthetic members."""
+    fate = _fate(scenario)
+    with ground.world(scenario.begins, fate=fate) as world:
+        population = Population(scenario.behaviour, world.applied.catalog, scenario.seed, scenario.members)
+        _bring_in(world, population)
+        return live(world, scenario, population)
+
+
+def forecast_real(ground: Ground, scenario: Scenario) -> Forecast:
+    """The members of the database that the ground is a copy of, with the runs they are in."""
+    with ground.world(scenario.begins, fate=_fate(scenario)) as world:
+        with world.database.read() as connection:
+            known = tuple(forecasting.roster(connection, CHAT))
+        population = Population(scenario.behaviour, world.applied.catalog, scenario.seed, len(known), known)
+        return live(world, scenario, population)
+
+
+def live(world: World, scenario: Scenario, population: Population) -> Forecast:
+    grid = _TO_THE_SECOND if population.size <= _FEW else _TOGETHER
+    if scenario.journeys is not None:
+        world.in_force.change(_only(world.applied, scenario.journeys))
+    tally = Tally(ZoneInfo(world.applied.catalog.timezone))
+    crowd = Crowd(world, scenario.behaviour, population, tally, grid)
+    world.run_to(scenario.period.until, crowd, grid)
+    return _told(world, scenario, population, tally)
+
+
+def _only(applied: Applied, journeys: Collection[str]) -> Applied:
+    """The others go on with whom they have, and let nobody in by themselves."""
+    kept = {i: active if i in journeys else replace(active, draining=True) for i, active in applied.journeys.items()}
+    return replace(applied, journeys=kept, mark=f"{applied.mark}, only {sorted(journeys)}")
+
+
+def _fate(scenario: Scenario) -> Fate:
+    """Some addresses are dead, and stay so."""
+    chance = Chance(scenario.seed)
+
+    def fate(call: Call) -> SendOutcome:
+        dead = scenario.behaviour.channels[call.channel].bounce if call.channel in scenario.behaviour.channels else None
+        if dead and chance.number(32, "dead", call.address) < dead * 2**32:
+            return Rejected(Failure.INVALID_ADDRESS, "simulated")
+        return taken(call)
+
+    return fate
+
+
+# --- bringing people in -----------------------------------------------------------------------------------------
+
+
+def _bring_in(world: World, population: Population) -> None:
+    """They were there before: nothing of it is news to any journey."""
+    with _nothing_starts(world):
+        for first in range(0, population.size, _BATCH):
+            numbers = range(first, min(first + _BATCH, population.size))
+            given = [population.given(number, world.clock.now(), announce=False) for number in numbers]
+            world.tell(given, inbound.FILE)
+            past = [past for number in numbers for past in population.past(number, world.clock.now())]
+            world.tell_once(((each.key, each.fact) for each in past), inbound.FILE)
+            world.settle()
+
+
+@contextmanager
+def _nothing_starts(world: World) -> Iterator[None]:
+    applied = world.applied
+    world.in_force.change(replace(applied, journeys={}, mark=f"{applied.mark}, at rest"))
+    yield
+    world.in_force.change(applied)
+
+
+# --- what came of it --------------------------------------------------------------------------------------------
+
+
+def _told(world: World, scenario: Scenario, population: Population, tally: Tally) -> Forecast:
+    period = scenario.period
+    with_goal = [i for i, active in world.applied.journeys.items() if active.journey.goal is not None]
+    with world.database.read() as connection:
+        return Forecast(
+            scenario=scenario,
+            zone=tally.zone,
+            members=population.size,
+            happenings=forecasting.happenings(connection, period.since),
+            messages=reporting.messages(connection, period),
+            enrolments=reporting.enrolments(connection, period),
+            skipped=reporting.skipped(connection, period),
+            goals=reporting.goals(connection, period, with_goal),
+            ways=splits.ways_taken(connection, period),
+            decisions=[known for known in splits.known(connection) if known.decided_at is not None],
+            nps=reporting.nps_by_journey(connection, period),
+            csat=reporting.csat_by_journey(connection, period),
+            opt_outs=reporting.opt_outs(connection, period),
+            tasks=reporting.tasks(connection, period, world.clock.now()),
+            put_off=forecasting.put_off(connection, period, OUTSIDE_HOURS),
+            unreached=forecasting.unreached(connection, period, _UNREACHED),
+            tally=tally,
+        )

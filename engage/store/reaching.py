@@ -1,0 +1,178 @@
+"""How members can be reached: addresses and reply windows, what they consented to, and who is never written to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, case, or_, select, update
+
+from engage.store.database import upsert
+from engage.store.members import MemberRef, claim_identities, in_refs, put_rows
+from engage.store.tables import Instant, consent, contact_point, suppression
+
+PointRow = Mapping[str, Any]
+"""A row of `contact_point`, by column name."""
+
+
+def contact_points(connection: Connection, refs: Sequence[MemberRef]) -> dict[tuple[int, str], PointRow]:
+    """By (member id, channel)."""
+    rows = connection.execute(select(contact_point).where(in_refs(contact_point, refs))).mappings()
+    return {(row["member_id"], row["channel"]): dict(row) for row in rows}
+
+
+def put_contact_point(connection: Connection, ref: MemberRef, channel: str, address: str, at: datetime) -> bool:
+    """Give a member an address on a channel. False, and nothing done, if it is somebody else's."""
+    return not put_contact_points(connection, [(ref, channel, address, at)])
+
+
+NewPoint = tuple[MemberRef, str, str, datetime]
+"""Whose, the channel, the address, and since when."""
+
+
+def put_contact_points(connection: Connection, points: Sequence[NewPoint]) -> list[NewPoint]:
+    """Give members addresses, one of each channel at most. Returns those that are somebody else's, which stay theirs. A
+    new address starts afresh; the same one keeps its status and its reply window."""
+    if not points:
+        return []
+    current = contact_points(connection, sorted({ref for ref, *_ in points}))
+    on_file = {key: point["address"] for key, point in current.items()}
+    news = [point for point in points if on_file.get((point[0].id, point[1])) != point[2]]
+    taken = {
+        (channel, address)
+        for channel in sorted({channel for _, channel, _, _ in news})
+        for address in claim_identities(connection, channel, {a: ref for ref, c, a, _ in news if c == channel})
+    }
+    fresh = {"last_inbound_at": None, "window_act": None, "window_opened_at": None, "window_used": 0}
+    rows = [
+        {"bucket": ref.bucket, "member_id": ref.id, "channel": channel, "address": address}
+        | {"status": "active", "status_at": at, **fresh}
+        for ref, channel, address, at in news
+        if (channel, address) not in taken
+    ]
+    put_rows(connection, contact_point, rows)
+    return [point for point in news if (point[1], point[2]) in taken]
+
+
+def change_contact_point(connection: Connection, ref: MemberRef, channel: str, **values: Any) -> None:
+    connection.execute(_change(ref, channel).values(**values))
+
+
+_P = contact_point.c
+_THEN = bindparam("then", type_=Instant())
+_ACTED = (
+    update(contact_point)
+    .where(_P.bucket == bindparam("b"), _P.member_id == bindparam("m"), _P.channel == bindparam("c"))
+    .where(_P.last_inbound_at.is_(None) | (_P.last_inbound_at < _THEN))
+    .values(last_inbound_at=_THEN)
+)
+
+
+def _change(ref: MemberRef, channel: str) -> Any:
+    here = (contact_point.c.bucket == ref.bucket) & (contact_point.c.member_id == ref.id)
+    return update(contact_point).where(here, contact_point.c.channel == channel)
+
+
+def change_status(connection: Connection, ref: MemberRef, channel: str, status: str, at: datetime) -> bool:
+    """What is known of a contact point since `at`. False, and nothing done, if something newer is known: callbacks come
+    late and out of order. Their times are whole seconds, so within one the later told counts."""
+    values = {"status": status, "status_at": at}
+    known_before = contact_point.c.status_at < at.replace(microsecond=0) + timedelta(seconds=1)
+    return connection.execute(_change(ref, channel).where(known_before).values(**values)).rowcount == 1
+
+
+def note_inbound(connection: Connection, acts: Sequence[tuple[MemberRef, str, datetime]]) -> None:
+    """Members did something on a channel then. An older act read late does not set the time back."""
+    rows = [{"b": ref.bucket, "m": ref.id, "c": channel, "then": at} for ref, channel, at in sorted(acts)]
+    if rows:
+        connection.execute(_ACTED, rows)
+
+
+def close_window(connection: Connection, ref: MemberRef, channel: str, at: datetime) -> None:
+    """The reply window that was open at `at` is closed; one that was opened later stays."""
+    closed = {"window_act": None, "window_opened_at": None, "window_used": 0}
+    connection.execute(_change(ref, channel).where(contact_point.c.window_opened_at <= at).values(**closed))
+
+
+def use_window(connection: Connection, ref: MemberRef, channel: str, count: int) -> None:
+    """Take messages from the reply window (negative: give them back)."""
+    used = contact_point.c.window_used + count
+    change_contact_point(connection, ref, channel, window_used=case((used > 0, used), else_=0))
+
+
+# --- consents ---------------------------------------------------------------------------------------------------
+
+
+def consents(connection: Connection, refs: Sequence[MemberRef]) -> dict[tuple[int, str, str], bool]:
+    """By (member id, topic, channel)."""
+    columns = (consent.c.member_id, consent.c.topic, consent.c.channel, consent.c.granted)
+    rows = connection.execute(select(*columns).where(in_refs(consent, refs)))
+    return {(member_id, topic, channel): granted for member_id, topic, channel, granted in rows}
+
+
+def put_consent(
+    connection: Connection,
+    ref: MemberRef,
+    topics: Iterable[str],
+    channel: str,
+    granted: bool,
+    evidence: str,
+    now: datetime,
+    *,
+    own_word: bool,
+) -> None:
+    """Record a grant or a refusal of these topics on one channel."""
+    told = {(topic, channel): granted for topic in topics}
+    put_consents(connection, {ref: Consents(told, evidence)}, now, own_word=own_word)
+
+
+@dataclass(frozen=True, slots=True)
+class Consents:
+    """Grants and refusals, by (topic, channel), and where they come from."""
+
+    told: Mapping[tuple[str, str], bool]
+    evidence: str
+
+
+def put_consents(connection: Connection, told: Mapping[MemberRef, Consents], now: datetime, *, own_word: bool) -> None:
+    """What a member refused themselves, only they can grant again: no list of the shop's touches it, so that one that
+    says no today and yes tomorrow does not either."""
+    refs = sorted(ref for ref, consents in told.items() if consents.told)
+    kept = set() if own_word or not refs else _own_refusals(connection, refs)
+    rows = [
+        {"bucket": ref.bucket, "member_id": ref.id, "topic": topic, "channel": channel, "granted": granted}
+        | {"own_word": own_word, "evidence": told[ref].evidence[:500], "at": now}
+        for ref in refs
+        for (topic, channel), granted in told[ref].told.items()
+        if (ref.id, topic, channel) not in kept
+    ]
+    put_rows(connection, consent, rows)
+
+
+def _own_refusals(connection: Connection, refs: Sequence[MemberRef]) -> set[tuple[int, str, str]]:
+    query = select(consent.c.member_id, consent.c.topic, consent.c.channel)
+    refused = query.where(in_refs(consent, refs), consent.c.own_word, ~consent.c.granted)
+    return {(member_id, topic, channel) for member_id, topic, channel in connection.execute(refused)}
+
+
+# --- suppressions -----------------------------------------------------------------------------------------------
+
+
+def suppressions(connection: Connection, addresses: Iterable[tuple[str, str]]) -> dict[tuple[str, str], str]:
+    """Why, by (channel, address)."""
+    wanted = list(addresses)
+    if not wanted:
+        return {}
+    by_channel: dict[str, list[str]] = {}
+    for channel, address in wanted:
+        by_channel.setdefault(channel, []).append(address)
+    listed = or_(*((suppression.c.channel == c) & suppression.c.address.in_(a) for c, a in by_channel.items()))
+    rows = connection.execute(select(suppression.c.channel, suppression.c.address, suppression.c.reason).where(listed))
+    return {(channel, address): reason for channel, address, reason in rows}
+
+
+def suppress(connection: Connection, channel: str, address: str, reason: str, now: datetime) -> None:
+    row = {"channel": channel, "address": address, "reason": reason[:200], "at": now}
+    connection.execute(upsert(suppression).values(row).on_conflict_do_nothing())

@@ -1,0 +1,159 @@
+"""Runs moved by a plan: counted, moved, remembered; what is on record about a step follows it under its new name."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from store_bench import DAY, NOW, Bench, a_journey
+
+from engage.core.condition import ValueType
+from engage.store import events, moving, plans, renaming
+from engage.store.advancing import save
+from engage.store.events import NewEvent
+from engage.store.moving import Crowd, Move, PastMove
+from engage.store.plans import SavedPlan
+
+JOURNEY = "winback"
+
+
+def stands(bench: Bench, run_id: int, **columns: Any) -> tuple[int, int]:
+    row = bench.row("enrolment", id=run_id)
+    save(bench.connection, [{"bucket": row["bucket"], "id": run_id, **columns}])
+    return row["bucket"], run_id
+
+
+def run_of(bench: Bench, run_id: int) -> dict[str, Any]:
+    return bench.row("enrolment", id=run_id)
+
+
+def a_plan(plan_id: str, digest: str, **more: Any) -> SavedPlan:
+    return SavedPlan(plan_id, digest, NOW, "1", {"a": None}, {"a": "1"}, {}, {}, **more)
+
+
+# --- who is there -----------------------------------------------------------------------------------------------
+
+
+def test_a_crowd_is_counted_and_who_finishes_an_earlier_version_apart(bench: Bench) -> None:
+    live, ended, pinned = (bench.enters(bench.member(), held_out=n == 0) for n in range(3))
+    stands(bench, ended, status="ended")
+    stands(bench, pinned, pinned_version=1)
+    bench.enters(bench.member(), a_journey(id="other"))
+    assert moving.crowd(bench.connection, JOURNEY) == Crowd(entered=3, live=2, pinned=1, held_out=1)
+    assert moving.standing_at(bench.connection, JOURNEY) == {"hello": 1}
+    assert [run.id for run in moving.standing(bench.connection, JOURNEY, ["hello"])] == [live]
+    assert [i for _, i in moving.everyone_in(bench.connection, JOURNEY, pinned=True)] == [live, pinned]
+    assert moving.pinned_to(bench.connection, JOURNEY, 1) == 1
+
+
+def test_dates_of_those_who_stand_at_a_step(bench: Bench) -> None:
+    with_date, without = bench.member(contract_end=NOW.date()), bench.member()
+    run_id = bench.enters(with_date)
+    bench.enters(without)
+    found = moving.field_dates(bench.connection, JOURNEY, "hello", "contract_end", ValueType.DATE)
+    assert found == {run_id: NOW.date()}
+
+
+def test_messages_that_wait_are_counted_by_step(bench: Bench) -> None:
+    ref = bench.member()
+    for step in ("hello", "hello", "bye"):
+        bench.queues(ref, journey_id=JOURNEY, step_id=step)
+    assert moving.unsent(bench.connection, JOURNEY, ["hello", "nowhere"]) == {"hello": 2}
+
+
+# --- what is done to them ---------------------------------------------------------------------------------------
+
+
+def test_a_move_is_carried_out_remembered_and_known_to_stand_until_the_run_goes_on(bench: Bench) -> None:
+    keys = [stands(bench, bench.enters(bench.member()), deadline_at=NOW + DAY) for _ in range(2)]
+    before, after = {"deadline_at": NOW + DAY, "step_id": "hello"}, {"deadline_at": NOW, "step_id": "bye"}
+    moves = [Move(key, "past", before, after) for key in keys]
+    moving.carry_out(bench.connection, "plan-1", moves)
+    assert [run_of(bench, run_id)["deadline_at"] for _, run_id in keys] == [NOW, NOW]
+    stands(bench, keys[1][1], step_id="further")
+    assert moving.moves_of(bench.connection, "plan-1") == [
+        PastMove(moves[0], stands=True, timezone=None),
+        PastMove(moves[1], stands=False, timezone=None),
+    ]
+    assert moving.moves_of(bench.connection, "plan-2") == []
+
+
+def test_messages_follow_the_version_their_run_finishes_in(bench: Bench) -> None:
+    ref = bench.member()
+    runs = [bench.enters(ref), bench.enters(ref)]
+    keys = [bench.queues(ref, enrolment_id=run_id, journey_id=JOURNEY) for run_id in runs]
+    moving.pin_messages(bench.connection, [(ref.bucket, runs[0])], 3)
+    assert [bench.row("delivery", message_key=key)["pinned_version"] for key in keys] == [3, None]
+
+
+# --- names ------------------------------------------------------------------------------------------------------
+
+
+def queued(bench: Bench, ref: Any, run_id: int, step: str, more: str = "") -> None:
+    bench.queues(ref, f"{run_id}:{step}:0{more}", enrolment_id=run_id, journey_id=JOURNEY, step_id=step)
+
+
+def keys_and_steps(bench: Bench, run_id: int) -> set[tuple[str, str]]:
+    return {(row["message_key"], row["step_id"]) for row in bench.rows("delivery", enrolment_id=run_id)}
+
+
+def test_what_is_on_record_about_a_step_follows_its_name(bench: Bench) -> None:
+    ref = bench.member()
+    run_id = bench.enters(ref)
+    queued(bench, ref, run_id, "gift")
+    queued(bench, ref, run_id, "gift", ":comment")
+    stands(bench, run_id, jumps={"gift": 2, "other": 1})
+    told = NewEvent(ref, "member_updated", NOW, f"member_updated:{run_id}:gift:0", {}, enrolment_id=run_id)
+    events.record(bench.connection, bench.catalog, [told], NOW)
+    renaming.rename_steps(bench.connection, JOURNEY, {"gift": "sample", "other": "other"}, NOW)
+    assert keys_and_steps(bench, run_id) == {
+        (f"{run_id}:sample:0", "sample"),
+        (f"{run_id}:sample:0:comment", "sample"),
+    }
+    assert run_of(bench, run_id)["jumps"] == {"sample": 2, "other": 1}
+    assert bench.row("event", name="member_updated")["dedupe_key"] == f"member_updated:{run_id}:sample:0"
+
+
+def test_names_may_change_places(bench: Bench) -> None:
+    """`a~2` is `a` now and the other way round: neither may run into the other half-way."""
+    ref = bench.member()
+    run_id = bench.enters(ref)
+    for step in ("a", "a~2"):
+        queued(bench, ref, run_id, step)
+    before = {row["id"]: row["step_id"] for row in bench.rows("delivery")}
+    renaming.rename_steps(bench.connection, JOURNEY, {"a": "a~2", "a~2": "a"}, NOW)
+    after = {row["id"]: (row["step_id"], row["message_key"]) for row in bench.rows("delivery")}
+    other = {"a": "a~2", "a~2": "a"}
+    assert after == {i: (other[step], f"{run_id}:{other[step]}:0") for i, step in before.items()}
+
+
+def test_runs_that_cannot_act_any_more_and_pinned_ones_keep_the_names_of_their_day(bench: Bench) -> None:
+    ref = bench.member()
+    long_ago, pinned, lately = (bench.enters(ref) for _ in range(3))
+    for run_id in (long_ago, pinned, lately):
+        queued(bench, ref, run_id, "gift")
+    stands(bench, long_ago, status="ended", ended_at=NOW - 40 * DAY)
+    stands(bench, lately, status="ended", ended_at=NOW - DAY)
+    stands(bench, pinned, pinned_version=1)
+    renaming.rename_steps(bench.connection, JOURNEY, {"gift": "sample"}, NOW)
+    steps = {row["enrolment_id"]: row["step_id"] for row in bench.rows("delivery")}
+    assert steps == {long_ago: "gift", pinned: "gift", lately: "sample"}
+
+
+# --- plans ------------------------------------------------------------------------------------------------------
+
+
+def test_a_plan_is_kept_once_and_noted_when_it_is_applied_and_taken_back(bench: Bench) -> None:
+    for _ in range(2):
+        plans.save(bench.connection, a_plan("plan-3f9c", "3f9c00"))
+    plans.note_applied(bench.connection, "plan-3f9c", NOW)
+    plans.note_undone(bench.connection, "plan-3f9c", "plan-77aa")
+    assert plans.get(bench.connection, "plan-3f9c") == a_plan(
+        "plan-3f9c", "3f9c00", applied_at=NOW, undone_by="plan-77aa"
+    )
+    assert plans.get(bench.connection, "plan-0000") is None
+
+
+def test_an_id_is_as_short_as_it_can_be_and_never_another_plan_s(bench: Bench) -> None:
+    plans.save(bench.connection, a_plan("plan-3f9c", "3f9c00"))
+    assert plans.free_id(bench.connection, "3f9c00") == "plan-3f9c"
+    assert plans.free_id(bench.connection, "3f9c11") == "plan-3f9c1"
