@@ -25,6 +25,9 @@ COMMANDS = (
     Later("schema", "engage.cli.schema:schema", "Write JSON Schemas for your editor.", _BUILD),
     Later("test", "engage.cli.test:run_tests", "Run the tests of journeys; nothing is sent.", _BUILD),
     Later("simulate", "engage.cli.simulate:simulate", "What the coming weeks would bring; nothing is sent.", _BUILD),
+    Later(
+        "replay", "engage.cli.replay:replay_journey", "What a journey would have done so far; nothing is sent.", _BUILD
+    ),
     Later("preview", "engage.cli.preview:preview", "Show a template as one member would get it.", _BUILD),
     Later("send-test", "engage.cli.send_test:send_test", "Really send a template, to a test address.", _BUILD),
     Later("plan", "engage.cli.plan:plan", "Show what apply would do, and who would notice.", _BUILD),

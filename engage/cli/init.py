@@ -77,6 +77,7 @@ def _tell_next_steps(screen: Screen, directory: Path) -> None:
     steps = (
         (f"cd {directory}", "", ""),
         ("engage check", "read the journeys, and look for mistakes", "检查旅程有没有写错"),
+        ("engage test", "try what they do for a member; nothing is sent", "试一试它们会怎样对待会员，不会真的发送"),
         ("engage apply", "make them what runs", "让它们生效"),
         ("engage sandbox", "in a terminal of its own: WeChat, SMS, mail", "另开一个终端：本机的微信、短信和邮箱"),
         ("engage run", "in another one: the daemon", "再开一个终端：启动引擎"),

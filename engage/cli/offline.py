@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -59,3 +59,11 @@ def real_ground(inv: Invocation, folder: Path, project: Project) -> Iterator[Gro
             )
             raise Refusal(inv.screen.word(*words))
         yield ground
+
+
+def must_know(inv: Invocation, project: Project, journeys: Sequence[str]) -> None:
+    for name in journeys:
+        if name not in project.journeys:
+            known = ", ".join(project.journeys)
+            words = (f"there is no journey {name}; there are: {known}", f"没有旅程 {name}；现有：{known}")
+            raise Refusal(inv.screen.word(*words), Ending.USAGE)

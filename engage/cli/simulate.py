@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, time
 from pathlib import Path
@@ -16,7 +15,7 @@ from engage.cli.behaviour import behaviour_of
 from engage.cli.ending import Ending, Refusal
 from engage.cli.invocation import Invocation
 from engage.cli.logs import log_faults
-from engage.cli.offline import real_ground, rules_of_world, sound_project
+from engage.cli.offline import must_know, real_ground, rules_of_world, sound_project
 from engage.cli.schema import project_here
 from engage.cli.screen import print_json
 from engage.cli.simulate_data import Source, as_data
@@ -77,7 +76,7 @@ def simulate(
         raise Refusal(inv.screen.word(*words), Ending.USAGE)
     folder = project_here(inv)
     project = sound_project(inv, folder)
-    _must_know(inv, project, journey or [])
+    must_know(inv, project, journey or [])
     asked = _Asked(days, members or _MEMBERS, seed, behaviour, since, frozenset(journey) if journey else None)
     told, source = (_of_real if real else _of_synthetic)(inv, folder, project, asked)
     if as_json:
@@ -131,11 +130,3 @@ def _midnight(day: datetime, project: Project) -> datetime:
     zone = ZoneInfo(project.catalog.timezone)
     local = day if day.tzinfo is None else day.astimezone(zone)
     return local_moment(local.date(), time(), zone)
-
-
-def _must_know(inv: Invocation, project: Project, journeys: Sequence[str]) -> None:
-    for name in journeys:
-        if name not in project.journeys:
-            known = ", ".join(project.journeys)
-            words = (f"there is no journey {name}; there are: {known}", f"没有旅程 {name}；现有：{known}")
-            raise Refusal(inv.screen.word(*words), Ending.USAGE)

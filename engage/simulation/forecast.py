@@ -76,7 +76,7 @@ def forecast(ground: Ground, scenario: Scenario) -> Forecast:
     fate = _fate(scenario)
     with ground.world(scenario.begins, fate=fate) as world:
         population = Population(scenario.behaviour, world.applied.catalog, scenario.seed, scenario.members)
-        _bring_in(world, population)
+        bring_in(world, population)
         return live(world, scenario, population)
 
 
@@ -121,7 +121,7 @@ def _fate(scenario: Scenario) -> Fate:
 # --- bringing people in -----------------------------------------------------------------------------------------
 
 
-def _bring_in(world: World, population: Population) -> None:
+def bring_in(world: World, population: Population) -> None:
     """They were there before: nothing of it is news to any journey."""
     with _nothing_starts(world):
         for first in range(0, population.size, _BATCH):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from engage.store.reporting import Period
 from engage.store.tables import contact_point, decision, delivery, event, member, pause
 
 D, E = delivery.c, event.c
+_CLOSED_LONG_AGO = re.compile(r"^\S+ reply window closed \S+ ago")
 
 
 # --- messages ---------------------------------------------------------------------------------------------------
@@ -76,7 +78,7 @@ def unreached(connection: Connection, period: Period, reasons: Sequence[str]) ->
     for told, count in connection.execute(select(judged, func.count()).where(here).group_by(judged)):
         for line in json.loads(told or "null") or ():
             if not line["open"]:
-                why[line["channel"], line["why"]] += count
+                why[line["channel"], _CLOSED_LONG_AGO.sub("no reply window is open", line["why"])] += count
     return Unreached(members, why)
 
 

@@ -32,6 +32,10 @@ T = TypeVar("T")
 
 FILE_KEYS = ("people", "messages", "topics", "journeys", "delay", "answers", "staff", "events")
 PEOPLE_KEYS = ("channels", "consent", "fields", "new_per_day", "writes_every")
+DELAY_KEYS = ("median", "longest")
+ANSWER_KEYS = ("nps", "csat", "comment")
+STAFF_KEYS = ("close", "within")
+CAUSE_KEYS = ("share", "in")
 HABIT_KEYS = ("every", "members", "after", "with", "once")
 # What members do about messages; an event may follow that, too.
 _RESPONSES = (MESSAGE, "clicked", "replied", "answered")
@@ -78,8 +82,8 @@ class _Reading:
         if options is None:
             return None
         return People(
-            channels=options.read("channels", self._named(read_share, "channel", CHANNELS)) or {},
-            consents=options.read("consent", self._named(read_share, "topic", self._catalog.topics)) or {},
+            channels=options.read("channels", _named("channel", CHANNELS, read_share)) or {},
+            consents=options.read("consent", _named("topic", self._catalog.topics, read_share)) or {},
             fields=options.read("fields", self._fields) or {},
             new_per_day=options.read("new_per_day", read_share) or 0.0,
             writes_every=options.read("writes_every", scalars.duration),
@@ -87,7 +91,8 @@ class _Reading:
 
     def _fields(self, node: Node, problems: list[Problem]) -> Mapping[str, OneOf | float] | None:
         own = [name for name, field in self._catalog.fields.items() if field.computed is None]
-        return self._named(self._field, "field", own, with_key=True)(node, problems)
+        read: _ReadsByName[OneOf | float] = _entries("field", own, self._field)
+        return read(node, problems)
 
     def _field(self, entry: Entry, problems: list[Problem]) -> OneOf | float | None:
         field = self._catalog.fields[entry.key.text]
@@ -102,7 +107,7 @@ class _Reading:
     # --- messages -----------------------------------------------------------------------------------------------
 
     def _by_channel(self, node: Node, problems: list[Problem]) -> Mapping[str, Rates] | None:
-        return self._named(_rates, "channel", CHANNELS)(node, problems)
+        return _named("channel", CHANNELS, _rates)(node, problems)
 
     def _narrower(
         self, kind: str, known: Iterable[str]
@@ -111,7 +116,7 @@ class _Reading:
 
         def read(node: Node, problems: list[Problem]) -> Mapping[tuple[str, str | None], Rates]:
             rates: dict[tuple[str, str | None], Rates] = {}
-            for name, table in self._named(_table, kind, known)(node, problems).items():
+            for name, table in _named(kind, known, _table)(node, problems).items():
                 if any(entry.key.text in CHANNELS for entry in table.entries):
                     rates |= {(name, c): found for c, found in (self._by_channel(table, problems) or {}).items()}
                 elif (found := _rates(table, problems)) is not None:
@@ -123,7 +128,7 @@ class _Reading:
     # --- events -------------------------------------------------------------------------------------------------
 
     def _habits(self, node: Node, problems: list[Problem]) -> Mapping[str, Habit]:
-        return self._named(self._habit, "event", self._told_by_the_shop, with_key=True)(node, problems)
+        return _entries("event", self._told_by_the_shop, self._habit)(node, problems)
 
     @property
     def _told_by_the_shop(self) -> list[str]:
@@ -138,7 +143,7 @@ class _Reading:
         return Habit(
             every=options.read("every", scalars.duration),
             members=1.0 if members is None else members,
-            after=options.read("after", self._named(_cause, "event", causes)) or {},
+            after=options.read("after", _named("event", causes, _cause)) or {},
             values=options.read("with", lambda node, found: self._values(entry.key.text, node, found)) or {},
             once=options.read("once", scalars.yes_no) or False,
         )
@@ -156,25 +161,34 @@ class _Reading:
                 values[entry.key.text] = draw
         return values
 
-    # --- tables whose keys are names ----------------------------------------------------------------------------
 
-    def _named(self, read: Any, kind: str, known: Iterable[str], *, with_key: bool = False) -> Any:
-        """`read`: of each value; of the whole entry, if `with_key`."""
-        names = tuple(known)
+# --- tables whose keys are names --------------------------------------------------------------------------------
 
-        def read_all(node: Node, problems: list[Problem]) -> dict[str, Any]:
-            table = read_table(node, mistakes.word(kind), problems, "{ …: … }")
-            found: dict[str, Any] = {}
-            for entry in table.entries if table is not None else ():
-                if entry.key.text not in names:
-                    problems.append(misfits.unknown(kind, entry.key.span, entry.key.text, names))
-                elif is_empty(entry.value):
-                    problems.append(mistakes.no_value(entry.key.span, entry.key.text))
-                elif (value := read(entry if with_key else entry.value, problems)) is not None:
-                    found[entry.key.text] = value
-            return found
+_ReadsByName = Callable[[Node, list[Problem]], Mapping[str, T]]
 
-        return read_all
+
+def _entries(kind: str, known: Iterable[str], read: Callable[[Entry, list[Problem]], T | None]) -> _ReadsByName[T]:
+    """A reader of `{ name: … }`: every name is known, every entry read by `read`."""
+    names = tuple(known)
+
+    def read_all(node: Node, problems: list[Problem]) -> Mapping[str, T]:
+        table = read_table(node, mistakes.word(kind), problems, "{ …: … }")
+        found: dict[str, T] = {}
+        for entry in table.entries if table is not None else ():
+            if entry.key.text not in names:
+                problems.append(misfits.unknown(kind, entry.key.span, entry.key.text, names))
+            elif is_empty(entry.value):
+                problems.append(mistakes.no_value(entry.key.span, entry.key.text))
+            elif (value := read(entry, problems)) is not None:
+                found[entry.key.text] = value
+        return found
+
+    return read_all
+
+
+def _named(kind: str, known: Iterable[str], read: Callable[[Node, list[Problem]], T | None]) -> _ReadsByName[T]:
+    """The same, where the value is all that is read."""
+    return _entries(kind, known, lambda entry, problems: read(entry.value, problems))
 
 
 # --- parts ------------------------------------------------------------------------------------------------------
@@ -195,7 +209,7 @@ def _rates(node: Node, problems: list[Problem]) -> Rates | None:
 
 
 def _delay(node: Node, problems: list[Problem]) -> Delay | None:
-    options = _options(node, "delay", ("median", "longest"), problems)
+    options = _options(node, "delay", DELAY_KEYS, problems)
     if options is None:
         return None
     median, longest = options.read("median", scalars.duration), options.read("longest", scalars.duration)
@@ -203,7 +217,7 @@ def _delay(node: Node, problems: list[Problem]) -> Delay | None:
 
 
 def _answers(node: Node, problems: list[Problem]) -> Answers | None:
-    options = _options(node, "answers", ("nps", "csat", "comment"), problems)
+    options = _options(node, "answers", ANSWER_KEYS, problems)
     if options is None:
         return None
     usual = Answers()
@@ -228,7 +242,7 @@ def _scores(node: Node, low: int, high: int, problems: list[Problem]) -> OneOf |
 
 
 def _staff(node: Node, problems: list[Problem]) -> Staff | None:
-    options = _options(node, "staff", ("close", "within"), problems)
+    options = _options(node, "staff", STAFF_KEYS, problems)
     if options is None:
         return None
     close, within = options.read("close", read_share), options.read("within", scalars.duration)
@@ -237,10 +251,10 @@ def _staff(node: Node, problems: list[Problem]) -> Staff | None:
 
 def _cause(node: Node, problems: list[Problem]) -> Cause | None:
     """`{ share: 8%, in: 1h..3d }`."""
-    options = _options(node, "after", ("share", "in"), problems)
+    options = _options(node, "after", CAUSE_KEYS, problems)
     if options is None:
         return None
-    for key in ("share", "in"):
+    for key in CAUSE_KEYS:
         options.require(key, node.span)
     share, span = options.read("share", read_share), options.read("in", _span)
     return Cause(share, *span) if share is not None and span is not None else None

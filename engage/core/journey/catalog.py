@@ -29,6 +29,7 @@ from engage.core.journey.actions import field_value
 from engage.core.journey.conditions import NOBODY, Scope, read_condition, read_event_name
 from engage.core.journey.nodes import Entry, Listing, Node, Scalar, Table, read_nodes
 from engage.core.journey.options import Options, is_empty, read_table, values_by_name
+from engage.core.journey.vocabulary import nearest
 from engage.core.problem import Problem, Said
 
 DEFAULT_TIMEZONE = "Asia/Shanghai"
@@ -91,7 +92,7 @@ def _brand(node: Node, problems: list[Problem]) -> Brand | None:
     if table is None:
         return None
     options = Options(table, ("name", "sms_sign", "links"), Said("`brand`", "`brand` 里"), problems)
-    options.require("name", table.span)
+    options.require("name", table.entries[0].key.span if table.entries else table.span)
     name = options.read("name", scalars.text) or ""
     links = options.read("links", _links) or {}
     return Brand(name, options.read("sms_sign", scalars.text) or name, MappingProxyType(dict(links)))
@@ -154,6 +155,7 @@ def _payload_type(node: Node, problems: list[Problem]) -> ValueType | None:
 
 
 def _type(node: Node, allowed: tuple[ValueType, ...], problems: list[Problem]) -> ValueType | None:
+    """Of a misspelt one the type that was probably meant, so that what uses it is not wrong as well."""
     found = scalars.scalar(node, Said("a type", "类型"), problems)
     if found is None:
         return None
@@ -161,7 +163,8 @@ def _type(node: Node, allowed: tuple[ValueType, ...], problems: list[Problem]) -
     if found.text in words:
         return ValueType(found.text)
     problems.append(mistakes.not_one_of(found.span, found.text, Said("a type", "类型"), words))
-    return None
+    meant = nearest(found.text, words)
+    return ValueType(meant) if meant else None
 
 
 # --- fields -----------------------------------------------------------------------------------------------------
@@ -234,7 +237,15 @@ def _listed_twice(values: tuple[Scalar, ...]) -> Iterator[Problem]:
 
 def _computed_field(
     name: str, table: Table, aggregate: Aggregate, events: Mapping[str, Event], problems: list[Problem]
-) -> Field | None:
+) -> Field:
+    """Of its type in any case: what uses a field that is written wrong is not wrong as well."""
+    type = ValueType.NUMBER if aggregate in (Aggregate.COUNT, Aggregate.SUM) else ValueType.INSTANT
+    return Field(name, type, computed=_computed(name, table, aggregate, events, problems))
+
+
+def _computed(
+    name: str, table: Table, aggregate: Aggregate, events: Mapping[str, Event], problems: list[Problem]
+) -> Computed | None:
     options = Options(table, (aggregate, "within"), Said(f"the field `{name}`", f"字段 `{name}` 里"), problems)
     within = options.read("within", scalars.duration)
     source = options.node(aggregate)
@@ -246,20 +257,15 @@ def _computed_field(
     if found is None:
         return None
     if aggregate is Aggregate.SUM:
-        return _sum_field(name, found, within, events, problems)
+        return _sum(found, within, events, problems)
     names = [read_event_name(item, events, problems) for item in found]
     counted = tuple(event for event in names if event is not None)
-    type = ValueType.NUMBER if aggregate is Aggregate.COUNT else ValueType.INSTANT
-    return Field(name, type, computed=Computed(aggregate, counted, within=within)) if counted else None
+    return Computed(aggregate, counted, within=within) if counted else None
 
 
-def _sum_field(
-    name: str,
-    found: tuple[Scalar, ...],
-    within: timedelta | None,
-    events: Mapping[str, Event],
-    problems: list[Problem],
-) -> Field | None:
+def _sum(
+    found: tuple[Scalar, ...], within: timedelta | None, events: Mapping[str, Event], problems: list[Problem]
+) -> Computed | None:
     item = found[0]
     event, dot, key = item.text.partition(".")
     if len(found) > 1 or not dot:
@@ -274,7 +280,7 @@ def _sum_field(
         numbers = [one for one, type in payload.items() if type is ValueType.NUMBER]
         problems.append(misfits.unknown_key(item.span, key, mistakes.word(event), numbers, origin=event))
         return None
-    return Field(name, ValueType.NUMBER, computed=Computed(Aggregate.SUM, (event,), key, within))
+    return Computed(Aggregate.SUM, (event,), key, within)
 
 
 # --- segments ---------------------------------------------------------------------------------------------------
@@ -362,5 +368,6 @@ def _address(node: Node, problems: list[Problem]) -> str | None:
 
 
 def _names(node: Node, problems: list[Problem]) -> tuple[str, ...] | None:
-    found = scalars.scalars(node, mistakes.word("webhooks"), Said("a list of names", "一列名字"), problems)
-    return tuple(item.text for item in found) if found else None
+    found = scalars.scalars(node, mistakes.word("webhooks"), Said("a list of names", "一列名字"), problems) or ()
+    what = Said("the name of a webhook: its URL goes to config.yaml", "webhook 的名字，网址请写在 config.yaml 里")
+    return tuple(item.text for item in found if scalars.name(item, what, problems))

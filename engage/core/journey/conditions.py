@@ -73,7 +73,7 @@ class Scope:
 
 def read_condition(node: Node, scope: Scope, problems: list[Problem]) -> Condition:
     """The condition; NOBODY where there is none to be read (which has then been reported)."""
-    table = read_table(node, _CONDITION, problems, "{ city: 上海 }")
+    table = read_table(node, _CONDITION, problems, _probably_meant(node, scope))
     if table is None:
         return NOBODY
     if not table.entries:
@@ -82,6 +82,12 @@ def read_condition(node: Node, scope: Scope, problems: list[Problem]) -> Conditi
         return NOBODY
     parts = tuple(_line(entry, scope, problems) for entry in table.entries)
     return parts[0] if len(parts) == 1 else _all_of(parts, table, problems)
+
+
+def _probably_meant(node: Node, scope: Scope) -> str:
+    """`only_if: VIP`: a segment's name alone."""
+    is_segment = isinstance(node, Scalar) and scope.segment(node, []) is not None
+    return f"{{ segment: {node.text} }}" if isinstance(node, Scalar) and is_segment else "{ city: 上海 }"
 
 
 def _all_of(parts: tuple[Condition, ...], node: Node, problems: list[Problem]) -> Condition:
@@ -262,13 +268,21 @@ def _event_value(key: Scalar, part: str, scope: Scope, problems: list[Problem]) 
     if not scope.start_known:
         return None
     if scope.event is None:
-        problems.append(misfits.no_event_starts(key.span, key.text))
+        problems.append(_no_event(key, scope))
         return None
     type = scope.event.get(part)
     if type is None:
         problems.append(misfits.unknown_key(key.span, part, scope.event_name, scope.event))
         return None
     return Target(ContextValue("event", part, type), key.text, type)
+
+
+def _no_event(key: Scalar, scope: Scope) -> Problem:
+    if scope.has_values:
+        return misfits.no_event_starts(key.span, key.text)
+    why = Said("a segment is about members, not about one event", "人群看的是会员，不是某一个事件")
+    help = Said("say what they did:  did: order_paid", "请写他们做过什么：did: order_paid")
+    return misfits.not_in_reach(key.span, key.text, why, help)
 
 
 def _passed_value(entry: Entry, part: str, scope: Scope, problems: list[Problem]) -> Target | None:

@@ -66,9 +66,9 @@ def is_certain(text: str) -> bool:
 
 
 def whole_days(text: str) -> str | None:
-    """`36h` is `2d`, where hours cannot be."""
+    """`36h` is `2d`, where hours cannot be. Less than a day is a time of day rather."""
     period = parse_duration(duration(text) or half_width(text[:40]))
-    return f"{-(-period // timedelta(days=1))}d" if period else None
+    return f"{-(-period // timedelta(days=1))}d" if period and period >= timedelta(days=1) else None
 
 
 def percent(text: str) -> str | None:
@@ -139,6 +139,8 @@ def date(text: str) -> str | None:
 
 
 _WORDS = ["until", "at", "workday", "workdays", *(day.value for day in DaySet)]
+_CLOCK_LIKE = re.compile(r"[0-9]{1,2}(?:[:.点时].*|am|pm)")
+_IN_DAYS = {"today": "0d", "今天": "0d", "tomorrow": "1d", "明天": "1d", "后天": "2d"}
 
 
 def wait(text: str, fits: Callable[[str], bool]) -> str | None:
@@ -149,19 +151,24 @@ def wait(text: str, fits: Callable[[str], bool]) -> str | None:
     words = " ".join(_word_of_a_wait(part) for part in spelt.split())
     with_at = " at ".join(words.rsplit(" ", 1))  # `3d 10:00`
     several = re.sub(r"^([2-9]|[1-9][0-9]+) workday\b", r"\1 workdays", words)
-    guesses = (several, words.replace("workdays ", "workday "), with_at, f"until {words}", f"{words} 10:00")
+    until = f"until {words.removeprefix('at ')}"
+    in_days = re.sub(r"^(?:until )?([0-9]d) (?:at )?(?=[0-9]{2}:)", r"\1 at ", words)
+    guesses = (several, words.replace("workdays ", "workday "), in_days, with_at, until, f"{words} 10:00")
     return next((guess for guess in guesses if fits(guess)), None)
 
 
 def _word_of_a_wait(word: str) -> str:
+    if _CLOCK_LIKE.fullmatch(word):
+        return time_of_day(word) or word
     if word[:1].isdigit():
         return date(word) or word
-    return _DAYS.get(word) or nearest(word, _WORDS) or word
+    return _DAYS.get(word) or _IN_DAYS.get(word) or nearest(word, _WORDS) or word
 
 
 # --- tests of conditions ----------------------------------------------------------------------------------------
 
-_ENDS = re.compile(r"(-?[0-9.]+)\s*(?:[-–—~到至]|\.\.+)\s*(-?[0-9.]+)")
+_END = r"(-?[0-9]+(?:\.[0-9]+)?)"
+_ENDS = re.compile(rf"{_END}\s*(?:[-–—~到至]|to|[.。]{{2,}})\s*{_END}")
 _AT_LEAST = re.compile(r"(?:≥|>=|至少|不少于|不低于)\s*(-?[0-9]+)|(-?[0-9]+)\s*(?:\+|以上|及以上|起)")
 _AT_MOST = re.compile(r"(?:≤|<=|至多|最多|不超过|不高于)\s*(-?[0-9]+)|(-?[0-9]+)\s*(?:以下|及以下|以内)")
 _ABOVE = re.compile(r"(?:>|大于|超过|高于|多于)\s*(-?[0-9]+)")
@@ -169,10 +176,10 @@ _BELOW = re.compile(r"(?:<|小于|低于|少于|不到)\s*(-?[0-9]+)")
 
 
 def number_range(text: str) -> str | None:
-    """`500以上`, `100-500`, `大于500`, `1,000..`, `9..6`."""
+    """`500以上`, `100-500`, `100…500`, `大于500`, `1,000..`, `9..6`."""
     spelt = re.sub(r"(?<=[0-9]),(?=[0-9]{3})", "", half_width(text[:40]).replace("～", "~"))
     if found := _ENDS.fullmatch(spelt):
-        low, high = sorted(found.groups(), key=lambda end: float(end) if end.count(".") < 2 else 0)
+        low, high = sorted(found.groups(), key=float)
         return f"{low}..{high}"
     if found := _AT_LEAST.fullmatch(spelt):
         return f"{found[1] or found[2]}.."
@@ -188,8 +195,8 @@ def number_range(text: str) -> str | None:
 _DATE_TESTS = (
     (re.compile(r"(?:over|more than|超过|超)\s*(?P<period>.+?)(?:\s*ago|前|以前)?"), "over {} ago"),
     (re.compile(r"(?P<period>.+?)(?:\s*ago|前|以前)"), "over {} ago"),
-    (re.compile(r"(?:next|within|未来|接下来|今后)\s*(?P<period>.+?)(?:内)?"), "next {}"),
-    (re.compile(r"(?:in the )?(?:last|past|最近|过去|近)?\s*(?P<period>.+?)(?:内|以内)?"), "last {}"),
+    (re.compile(r"(?:next|未来|接下来|今后)\s*(?P<period>.+?)(?:内)?"), "next {}"),
+    (re.compile(r"(?:in the )?(?:last|past|within|最近|过去|近)?\s*(?P<period>.+?)(?:内|以内)?"), "last {}"),
 )
 
 
@@ -210,7 +217,9 @@ _TEMPLATE_FILE = re.compile(r"^(?:templates/)?(.+?)(?:\.(?:wechat|sms|email))?(?
 
 
 def name(text: str) -> str | None:
-    """`first touch` is `first_touch`, `templates/welcome.sms.j2` is `welcome`."""
+    """`first touch` is `first_touch`, `templates/welcome.sms.j2` is `welcome`; of an expression nothing is guessed."""
+    if "{" in text:
+        return None
     spelt = half_width(text[:120]).strip("“”‘’\"' ")
     if found := _TEMPLATE_FILE.match(spelt):
         spelt = found[1]

@@ -85,6 +85,21 @@ def step_needs_a_verb(span: Span, text: str) -> Problem:
     )
 
 
+def way_without_its_step(span: Span, word: str) -> Problem:
+    """`- else:` as if it were a step."""
+    return Problem(
+        "E202",
+        span,
+        Said(f"`{word}` is no step of its own", f"`{word}` 不是单独的步骤"),
+        help=(
+            Said(
+                "it belongs to the `if` or `wait_for` above: remove the “- ”, and write it in the column of that word",
+                "它属于上面的 `if` 或 `wait_for`：请去掉“- ”，和那个词左对齐",
+            ),
+        ),
+    )
+
+
 def unknown_verb(span: Span, word: str, verbs: tuple[str, ...]) -> Problem:
     meant = did_you_mean(nearest(word, verbs))
     return Problem(
@@ -167,13 +182,29 @@ def required(span: Span, key: str, help: Said | None = None) -> Problem:
     )
 
 
-def not_a_duration(span: Span, text: str, guess: str | None, example: str | None = None) -> Problem:
+def not_a_duration(span: Span, text: str, guess: str | None) -> Problem:
     return slips.in_word(text, span) or Problem(
         "E213",
         span,
         Said(f"“{text}” is not a duration", f"“{text}”不是时长"),
         notes=(DURATIONS_LOOK_LIKE,),
-        help=write(guess or example or "") if guess or example else (),
+        help=write(guess) if guess else (),
+        mend=Mend(span, guess, sure=guesses.is_certain(text)) if guess else None,
+    )
+
+
+def not_whole_days(span: Span, text: str, guess: str | None) -> Problem:
+    return slips.in_word(text, span) or Problem(
+        "E213",
+        span,
+        Said(f"“{text}” is not a number of days", f"“{text}”不是天数"),
+        notes=(
+            Said(
+                "whole days look like 3d, 2w; with a minus they are before the date. The hour is said in `at`",
+                "整天的写法：3d、2w，前面加负号就是提前。几点请写在 `at` 里",
+            ),
+        ),
+        help=write(guess) if guess else (),
         mend=Mend(span, guess, sure=guesses.is_certain(text)) if guess else None,
     )
 

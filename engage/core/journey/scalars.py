@@ -300,9 +300,18 @@ def wait(node: Node, problems: Problems) -> WaitSpec | None:
     if found is None:
         return None
     spec = _read(found, parse_wait, problems)
-    if spec is None:
-        problems.append(mistakes.not_a_wait(found.span, found.text, guesses.wait(found.text, _is_plain_wait)))
+    if spec is None and (period := bounded_duration(slips.half_width(found.text[:40]))) and period > LONGEST:
+        problems.append(mistakes.out_of_range(found.span, found.text, "1m", f"{LONGEST.days}d"))
+    elif spec is None:
+        problems.append(not_a_wait(found))
+    elif spec == For(timedelta(0)):
+        problems.append(mistakes.out_of_range(found.span, found.text, "1m", f"{LONGEST.days}d"))
+        return None
     return spec
+
+
+def not_a_wait(found: Scalar) -> Problem:
+    return mistakes.not_a_wait(found.span, found.text, guesses.wait(found.text, _is_plain_wait))
 
 
 def _is_plain_wait(spelt: str) -> bool:
@@ -319,12 +328,18 @@ def day_offset(node: Node, problems: Problems) -> timedelta | None:
     if period is None:
         sign = "-" if slips.half_width(found.text[:1]) == "-" else ""
         guess = guesses.whole_days(found.text.lstrip("+-－"))
-        problems.append(mistakes.not_a_duration(found.span, found.text, guess and f"{sign}{guess}", example="-3d"))
+        problems.append(mistakes.not_whole_days(found.span, found.text, guess and f"{sign}{guess}"))
+    elif abs(period) > _FARTHEST:
+        problems.append(mistakes.out_of_range(found.span, found.text, f"-{_FARTHEST.days}d", f"{_FARTHEST.days}d"))
+        return None
     return period
+
+
+_FARTHEST = timedelta(days=366)  # an offset beyond it would belong to another year's date
 
 
 def _parse_day_offset(spelt: str) -> timedelta | None:
     period = bounded_duration(spelt.removeprefix("-").removeprefix("+"))
-    if period is None or period % timedelta(days=1) or period > timedelta(days=366):
+    if period is None or period % timedelta(days=1):
         return None
     return -period if spelt.startswith("-") else period

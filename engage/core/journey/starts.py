@@ -69,7 +69,8 @@ def read_start(node: Node, scope: Scope, problems: list[Problem]) -> Start | Non
             return _on_schedule(node, problems)
         case _, Table() if node.entries:
             key = node.entries[0].key
-            problems.append(mistakes.unknown_option(key.span, key.text, _place("start"), _KINDS))
+            alone = Said("write  start: manual", "请写 start: manual") if key.text == "manual" else None
+            problems.append(mistakes.unknown_option(key.span, key.text, _place("start"), _KINDS, alone))
         case _:
             problems.append(mistakes.wrong_shape(node.span, mistakes.word("start"), _WANTED))
     return None

@@ -141,6 +141,8 @@ def _belongs_to_another(word: str) -> Said | None:
     """An option of other verbs than the one it stands beside."""
     if word == "fallback":
         return Said("write channels: { try: auto, fallback: 1d }", "请写 channels: { try: auto, fallback: 1d }")
+    if word in ("elif", "elseif", "else if"):
+        return Said("for more than two ways write a `branch`", "两路以上请用 `branch`")
     verbs = mistakes.listed(f"`{verb}`" for verb, own in VERBS.items() if word in own)
     return Said(f"`{word}` is an option of {verbs}", f"`{word}` 是 {verbs} 的选项") if verbs else None
 
@@ -155,6 +157,8 @@ def _without_verb(node: Node) -> Problem:
         case Table(entries) if entries:
             known = {*STEP_OPTIONS, *(option for own in VERBS.values() for option in own)}
             strange = next((entry.key for entry in entries if entry.key.text not in known), None)
+            if entries[0].key.text in ("then", "else"):
+                return mistakes.way_without_its_step(entries[0].key.span, entries[0].key.text)
             if strange:
                 return mistakes.unknown_verb(strange.span, strange.text, verbs)
             return mistakes.step_needs_a_verb(entries[0].key.span, "")
@@ -191,7 +195,9 @@ def _field_is_a_date(until: WaitSpec, found: Scalar, here: Here) -> bool:
     span = found.part(start, start + len(until.field)) if start >= 0 else found.span
     field = here.scope.fields.get(until.field)
     dates = [name for name, one in here.scope.fields.items() if one.type in (ValueType.DATE, ValueType.INSTANT)]
-    if field is None:
+    if field is None and until.field[:1].isdigit():  # `until 8pm`: meant for a time or a date, not for a field
+        here.problems.append(scalars.not_a_wait(found))
+    elif field is None:
         here.problems.append(misfits.unknown("field", span, until.field, dates))
     elif field.type is ValueType.ANNIVERSARY:
         here.problems.append(misfits.comes_every_year(span, field.name))

@@ -62,7 +62,7 @@ class _Reading:
         clock = options.read("clock", lambda node, problems: read_clock(node, zone, problems))
         if journey is None or clock is None:
             return None
-        people = options.read("members", lambda node, _: self._people(node, clock)) or {}
+        people = options.read("members", lambda node, _: self._people(node, clock))
         cases = options.read("tests", lambda node, _: self._cases(node, journey, clock, people)) or ()
         return TestFile(self._path, journey.id, clock, cases)
 
@@ -86,7 +86,7 @@ class _Reading:
         return people
 
     def _cases(
-        self, node: Node, journey: Journey, clock: datetime, people: Mapping[str, Person]
+        self, node: Node, journey: Journey, clock: datetime, people: Mapping[str, Person] | None
     ) -> tuple[Case, ...] | None:
         if not isinstance(node, Listing):
             wanted = Said("a list of tests", "一列测试")
@@ -101,7 +101,7 @@ class _Reading:
                 cases[case.name] = case
         return tuple(cases.values())
 
-    def _case(self, node: Node, journey: Journey, clock: datetime, people: Mapping[str, Person]) -> Case | None:
+    def _case(self, node: Node, journey: Journey, clock: datetime, people: Mapping[str, Person] | None) -> Case | None:
         table = read_table(node, Said("a test", "一个测试"), self._problems, "- name: …")
         if table is None:
             return None
@@ -160,11 +160,14 @@ class _Reading:
         return read_payload(table.entries, journey.start.event, self._known.catalog, problems)
 
 
-def _person(node: Node, people: Mapping[str, Person], problems: list[Problem]) -> Person | None:
+def _person(node: Node, people: Mapping[str, Person] | None, problems: list[Problem]) -> Person | None:
+    """`people` None: they could not be read, and that is said already."""
     found = scalars.scalar(node, form.word("member"), problems)
-    if found is not None and found.text not in people:
+    if found is None or people is None:
+        return None
+    if found.text not in people:
         problems.append(mistakes.unknown_member(found.span, found.text, people))
-    return people.get(found.text) if found is not None else None
+    return people.get(found.text)
 
 
 def _passed(node: Node, problems: list[Problem]) -> Mapping[str, str] | None:

@@ -3,7 +3,6 @@ an event to an entry, and of what the passing of time does. No table of members'
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from datetime import time, timedelta
 from decimal import Decimal
@@ -110,6 +109,11 @@ def test_what_has_just_happened_is_claimed_by_the_index_of_what_is_fresh(shop: B
     assert "ix_event_fresh" in plans.indexes
 
 
+def _only_where_plans_are_made_without_figures(bench: Bench) -> None:
+    if bench.connection.dialect.name == "postgresql":
+        pytest.skip("PostgreSQL plans by how many rows there are: of a few it reads all")
+
+
 @pytest.mark.parametrize(
     ("table", "column"),
     [
@@ -124,18 +128,19 @@ def test_what_has_just_happened_is_claimed_by_the_index_of_what_is_fresh(shop: B
 )
 def test_each_of_a_batch_is_looked_up_by_its_whole_key(shop: Bench, table: Table, column: str) -> None:
     """Not every bucket with every key: on SQLite that is what two lists would be."""
+    _only_where_plans_are_made_without_figures(shop)
     is_text = isinstance(table.c[column].type, String)
     keys = [(n % 256, str(n) if is_text else n) for n in range(300)]
     with explained(shop.connection) as plans:
         shop.connection.execute(select(table.c.bucket).where(in_keys(table, keys, column)))
     assert_walks_nowhere(plans)
     ((_, plan),) = plans.steps
-    assert "bucket" in plan
-    assert re.search(rf"bucket=\? AND {column}=\?|Index Cond: .*\b{column}\b", plan), plan
+    assert f"bucket=? AND {column}=?" in plan
 
 
 def test_what_a_batch_of_fallbacks_asks_of_earlier_messages(shop: Bench) -> None:
     """Never of every response there is."""
+    _only_where_plans_are_made_without_figures(shop)
     for ref in _some_members(shop):
         shop.queues(ref, enrolment_id=shop.enters(ref), hop=1)
     claimed = shop.claims()
