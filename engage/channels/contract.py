@@ -106,6 +106,11 @@ class Channel(Protocol):
         """The wire form. Pure: the same message gives the same bytes."""
         ...
 
+    def quote(self, message: Message) -> Payload:
+        """What `compose` would come to (text, segments, cost), and no bytes where making them takes long: for worlds in
+        which nothing is handed over. Pure."""
+        ...
+
     def send(self, payload: Payload, timeout: float) -> SendOutcome:
         """Hand over once, within `timeout` seconds. Never retries, never raises for what a provider or network does:
         anything after the request may have left that is not a definite answer is `Unknown`."""

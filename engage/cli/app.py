@@ -24,9 +24,14 @@ COMMANDS = (
     Later("fmt", "engage.cli.fmt:fmt", "Lay out journeys, tests and catalog in one way.", _BUILD),
     Later("schema", "engage.cli.schema:schema", "Write JSON Schemas for your editor.", _BUILD),
     Later("test", "engage.cli.test:run_tests", "Run the tests of journeys; nothing is sent.", _BUILD),
-    Later("simulate", "engage.cli.simulate:simulate", "What the coming weeks would bring; nothing is sent.", _BUILD),
     Later(
-        "replay", "engage.cli.replay:replay_journey", "What a journey would have done so far; nothing is sent.", _BUILD
+        "simulate", "engage.cli.simulate:simulate", "What the coming weeks would bring: messages, cost, goals.", _BUILD
+    ),
+    Later(
+        "replay",
+        "engage.cli.replay:replay_journey",
+        "What a journey would have done with what really happened.",
+        _BUILD,
     ),
     Later("preview", "engage.cli.preview:preview", "Show a template as one member would get it.", _BUILD),
     Later("send-test", "engage.cli.send_test:send_test", "Really send a template, to a test address.", _BUILD),

@@ -33,12 +33,12 @@ def replay_journey(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="For scripts; every message.")] = False,
 ) -> None:
-    """What a journey would have done with what really happened: who enters, what goes to whom and when.
+    """What a journey would have done with what really happened.
 
-    A copy of the configured database is put back to the first day, and what happened to the members since is told again
-    at its own times, to the real engine. Nothing is sent, and the database is only read. Members' fields, tags and
-    consents are as they are now, for their past is not on file; fields that are computed are those of the day. Nobody
-    responds to messages that they never got.
+    Who enters, what goes to whom and when. A copy of the configured database is put back to the first day, and what
+    happened to the members since is told again at its own times, to the real engine. Nothing is sent, and the
+    database is only read. Members' fields, tags and consents are as they are now, for their past is not on file;
+    fields that are computed are those of the day. Nobody responds to messages that they never got.
 
     Examples:
       engage replay winback --from 2026-09-01

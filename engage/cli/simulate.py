@@ -52,11 +52,12 @@ def simulate(
     as_json: Annotated[bool, typer.Option("--json", help="For scripts.")] = False,
     html: Annotated[Path | None, typer.Option("--html", help="Also write a page with charts to this file.")] = None,
 ) -> None:
-    """What the coming weeks would bring: messages, cost, goals, caps, staff load. Nothing is sent.
+    """What the coming weeks would bring: messages, cost, goals.
 
-    The real engine runs the files as they stand, with time that jumps, over synthetic members or (--real) a copy of
-    your own, runs under way included. What people do comes from simulate.yaml; with --real, from what your members did
-    so far. The database is only read. docs/simulate.md says how to read the figures, and what they cannot tell.
+    Nothing is sent. The real engine runs the files as they stand, with time that jumps, over synthetic members or
+    (--real) a copy of your own, runs under way included. What people do comes from simulate.yaml; with --real, from
+    what your members did so far. The database is only read. docs/simulate.md says how to read the figures, and what
+    they cannot tell.
 
     Examples:
       engage simulate

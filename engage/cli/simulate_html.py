@@ -84,9 +84,9 @@ def _columns(hours: Mapping[int, int]) -> str:
         return ""
     width = _WIDTH / 24
     parts = [
-        _rect(hour * width, _HEIGHT - hours.get(hour, 0) * _HEIGHT / most, width - 3, hours.get(hour, 0) * _HEIGHT / most,
-              "c0", f"{hour}:00 · {hours.get(hour, 0):,}")
+        _rect(hour * width, _HEIGHT - height, width - 3, height, "c0", f"{hour}:00 · {hours.get(hour, 0):,}")
         for hour in range(24)
+        for height in [hours.get(hour, 0) * _HEIGHT / most]
     ]  # fmt: skip
     return _svg(parts, "0–23") + '<p class="axis"><span>0:00</span><span>12:00</span><span>23:59</span></p>'
 

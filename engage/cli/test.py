@@ -50,9 +50,9 @@ def run_tests(
 ) -> None:
     """Run the tests of journeys; nothing is sent.
 
-    They are journeys/<id>.test.yaml. The real engine with the files as they stand, in a world of its own: the clock jumps, providers take every message,
-    nothing is sent and no secret is needed. For a test that fails the member's whole timeline is shown beside what was
-    expected.
+    They are journeys/<id>.test.yaml. The real engine with the files as they stand, in a world of its own: the clock
+    jumps, providers take every message, and no secret is needed. For a test that fails the member's whole timeline is
+    shown beside what was expected.
 
     Examples:
       engage test

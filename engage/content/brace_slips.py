@@ -22,6 +22,7 @@ _OPEN = re.compile(r"\{\{(?P<inside>[^{}\n]*)(?P<end>\}(?!\})|\n|\Z|\{)")
 _WIDE_INSIDE = "（）‘’“”，｜：．［］＝"
 _PLAIN = dict(zip(_WIDE_INSIDE, "()''\"\",|:.[]=", strict=True))
 _EXPRESSION = re.compile(r"\{\{.*?\}\}|\{%.*?%\}", re.DOTALL)
+_ELSE_IF = re.compile(r"\{%-?\s*(else\s*if|elseif|elsif)\b")
 _ONE_EQUALS = re.compile(r"\{%\s*(?:el)?if\b[^%]*?[^=!<>\s]\s*=\s*[^=\s]")
 
 
@@ -47,6 +48,9 @@ def behind(error: TemplateSyntaxError, source: str) -> Fault:
     if equals := _ONE_EQUALS.search(source):
         message = Said("`=` in a condition", "条件里用了“=”")
         return Fault("E402", _line(source, equals.start()), message, None, Said("equal is written ==", "相等写成 =="))
+    if else_if := _ELSE_IF.search(source):
+        message = Said(f"`{else_if[1]}` is not known", f"没有 `{else_if[1]}` 这种写法")
+        return Fault("E402", _line(source, else_if.start()), message, else_if[1], Said("write elif", "请写 elif"))
     return _in_plain_words(error, source)
 
 

@@ -59,8 +59,10 @@ class KnownNames:
                     message = Said(f"unknown member field `{name}`", f"会员没有 `{name}` 这个字段")
                     yield unknown("E404", place, name, message, self.fields)
             case ("event", key):
-                if key not in self.event_keys:
-                    message = Said(f"no event of the catalog has `{key}`", f"catalog.yaml 的事件都没有 `{key}` 这一项")
+                if not self.event_keys:
+                    yield _nothing_carried(place, key)
+                elif key not in self.event_keys:
+                    message = Said(f"no event here has `{key}`", f"这里的事件没有 `{key}` 这一项")
                     yield unknown("E404", place, key, message, self.event_keys)
             case ("journey", part):
                 yield from _part(place, used, part, _JOURNEY_PARTS)
@@ -103,6 +105,20 @@ class KnownNames:
                 return "name" if "name" in known else min(known, default="name")
             case _:
                 return "name"
+
+
+def _nothing_carried(place: Place, key: str) -> Problem:
+    return Problem(
+        "E404",
+        place.span(f"event.{key}"),
+        Said("what starts this journey carries nothing", "这个旅程的开始没有带任何内容"),
+        help=(
+            Said(
+                "`event.…` is what the starting event carries, by the catalog",
+                "`event.…` 是开始这个旅程的事件所带的内容，见 catalog.yaml",
+            ),
+        ),
+    )
 
 
 def _part(place: Place, used: Used, part: str, known: frozenset[str]) -> Iterator[Problem]:

@@ -53,16 +53,18 @@ def read_project(sources: Mapping[str, str]) -> tuple[Project | None, list[Probl
 
 
 def project_files(folder: Path) -> tuple[dict[str, str], list[Problem]]:
-    """Everything `read_project` wants from a folder, by path. A file that is not UTF-8 is a problem, and left out;
-    so is one that looks like a journey and is not named like one."""
+    """Everything `read_project` wants from a folder, by path. A file that is not UTF-8 is a problem; where it can be
+    told what it is, it is read as that, so that all that names it is not wrong as well. A file that looks like a
+    journey and is not named like one is a problem, and left out."""
     sources: dict[str, str] = {}
     problems: list[Problem] = []
     for path in sorted(_files(folder)):
         name = path.relative_to(folder).as_posix()
-        text = read_text(path, name)
+        text: str | Problem | None = read_text(path, name)
         if isinstance(text, Problem):
             problems.append(text)
-        else:
+            text = _as_it_was_saved(path.read_bytes())
+        if text is not None:
             sources[name] = text
     return sources, problems + [_passed_over(folder, path) for path in sorted(_misnamed(folder))]
 
@@ -156,6 +158,11 @@ def _not_utf8(name: str, content: bytes, at: int) -> Problem:
             ),
         ),
     )
+
+
+def _as_it_was_saved(content: bytes) -> str | None:
+    kind = _encoding(content)
+    return content.decode(kind, errors="replace").replace("\r\n", "\n") if kind else None
 
 
 def _encoding(content: bytes) -> str | None:

@@ -26,8 +26,11 @@ def body_problems(template: Template, sign: str) -> Iterator[Problem]:
     """What is wrong whatever the topic is."""
     if any(bracket in template.body.source for bracket in "【】"):
         message = Said("an SMS may not contain 【】", "短信正文不能出现【】")
-        help_ = Said("the platform adds the signature itself", "签名由平台自动添加")
-        yield Problem("E411", _line_with(template, "【", "】").span(), message, help=(help_,))
+        help_ = Said(
+            "the platform adds the signature itself; around other words write 「」 or nothing",
+            "签名由平台自动添加；其他地方请用「」或不加括号",
+        )
+        yield Problem("E411", _line_with(template, "【", "】").span(_bracketed(template)), message, help=(help_,))
     for link in template.uses_links():
         message = Said("an SMS may not carry a member's own link", "短信里不能放会员的专属链接")
         help_ = Said(
@@ -72,7 +75,7 @@ def _unapproved(template: Template) -> Iterator[Problem]:
         yield Problem("E414", _line_with(template, "{%").span(), message, help=(help_,))
     known = set(_parameters(template.words).values())
     for expression in _EXPRESSION.findall(template.body.source):
-        if expression not in known:
+        if expression not in known and "link(" not in expression:  # a link has been told, and is not wanted there
             message = Said(f"{{{{ {expression} }}}} is not one of `params`", f"{{{{ {expression} }}}} 不在 `params` 里")
             help_ = Said(
                 f'add it to the front matter: params: {{ name: "{{{{ {expression} }}}}" }}',
@@ -85,6 +88,11 @@ def _parameters(words: Mapping[tuple[str, ...], Wording]) -> dict[str, str]:
     """Each parameter's expression."""
     found = {path[1]: _EXPRESSION.fullmatch(word.source.strip()) for path, word in words.items() if path[0] == "params"}
     return {name: match[1] for name, match in found.items() if match}
+
+
+def _bracketed(template: Template) -> str | None:
+    found = re.search("【[^【】\n]*】", template.body.source)
+    return found[0] if found else None
 
 
 def _line_with(template: Template, *marks: str) -> Place:

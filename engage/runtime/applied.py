@@ -9,7 +9,7 @@ from datetime import datetime
 from sqlalchemy import Connection
 
 from engage.content.library import Library
-from engage.content.project import read_project
+from engage.content.project import Project, read_project
 from engage.core.catalog import Catalog, TopicClass
 from engage.core.journey.model import Ask, ExitOnCondition, ExitOnEvent, Journey, WaitFor
 from engage.core.journey.program import Program
@@ -73,16 +73,13 @@ class Applied:
         return services[0] if services else "service"
 
 
-def load_applied(connection: Connection) -> Applied:
-    """Read what `engage apply` has stored. Raises EngageError if that is nothing, or nothing this version can run."""
+def load_applied(connection: Connection, just_read: Project | None = None) -> Applied:
+    """Read what `engage apply` has stored. Raises EngageError if that is nothing, or nothing this version can run.
+    `just_read`: the project, if the caller has it at hand; the same files are not read twice."""
     stored = store.applied(connection)
     if not stored.files:
         raise EngageError("nothing has been applied yet; run `engage apply` first")
-    project, problems = read_project(stored.files)
-    if project is None:
-        raise EngageError(
-            f"what is applied cannot be run by this version ({len(problems)} problems); run `engage apply`"
-        )
+    project = _project_of(stored, just_read)
     journeys = dict(project.journeys)
     for journey_id in stored.draining:
         source = store.source_of(connection, journey_id, stored.versions[journey_id]) or ""
@@ -97,6 +94,17 @@ def load_applied(connection: Connection) -> Applied:
         for journey_id, version, source in store.pinned_versions(connection)
     }
     return Applied(project.catalog, active, project.library, stored.mark, pinned)
+
+
+def _project_of(stored: store.Applied, just_read: Project | None) -> Project:
+    if just_read is not None and just_read.sources == stored.files:
+        return just_read
+    project, problems = read_project(stored.files)
+    if project is None:
+        raise EngageError(
+            f"what is applied cannot be run by this version ({len(problems)} problems); run `engage apply`"
+        )
+    return project
 
 
 def _read_version(journey_id: str, source: str, catalog: Catalog) -> Journey:

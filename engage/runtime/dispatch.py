@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
@@ -21,7 +22,7 @@ from sqlalchemy import Connection
 
 from engage.channels.contract import Channel
 from engage.core import delivery as protocol
-from engage.core.delivery import CALL_TIMEOUT, REPEAT_PAUSE, WIRE_DEADLINE, Recorded, Status
+from engage.core.delivery import CALL_TIMEOUT, REPEAT_PAUSE, WIRE_DEADLINE, Status
 from engage.core.outcome import Rejected, SendOutcome, Unknown
 from engage.core.reply import offered_words
 from engage.core.turn import Purpose
@@ -37,6 +38,7 @@ from engage.store import dispatching, reaching
 from engage.store.dispatching import Claimed
 
 BATCH = 100
+_BATCH_AT_ONCE = 500  # nothing waits for a network, and no intent grows old
 # A channel takes this many times its concurrency into flight; the rest waits in the outbox, so that a slow provider
 # neither holds up the other channels nor lets intents grow older than their deadline.
 _DEPTH = 4
@@ -53,14 +55,28 @@ class Intended:
     at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class Called:
+    """The one call was made, and this is what came back."""
+
+    intended: Intended
+    outcome: SendOutcome
+    at: datetime
+
+
 def on_threads(channel: Channel) -> Executor:
     """Calls wait for the network: each on a thread of the channel's own."""
     return ThreadPoolExecutor(channel.concurrency, thread_name_prefix=f"send-{channel.name}")
 
 
 class Dispatch:
-    def __init__(self, context: Context, callers: Callable[[Channel], Executor] = on_threads) -> None:
+    def __init__(
+        self, context: Context, callers: Callable[[Channel], Executor] = on_threads, *, at_once: bool = False
+    ) -> None:
+        """`at_once`: calls take no time, as in a world whose providers are in this process; a channel's share of a
+        batch is called and recorded together. Else each on its own, so that no record waits for another call."""
         self._context = context
+        self._at_once = at_once
         self._pools = {name: callers(channel) for name, channel in context.channels.items()}
         self._in_flight: dict[str, set[Future[None]]] = {name: set() for name in context.channels}
 
@@ -74,11 +90,11 @@ class Dispatch:
         with self._context.database.write() as connection:
             expired = dispatching.expire_leases(connection, now)
             full = {name for name in self._pools if self._room(name) <= 0}
-            claimed = dispatching.claim(connection, now, BATCH, full)
+            claimed = dispatching.claim(connection, now, _BATCH_AT_ONCE if self._at_once else BATCH, full)
         if claimed:
             drafts = Drafting(self._context, applied).draft(claimed)
-            for intended in self._intend(applied, claimed, drafts):
-                self._submit(applied, intended)
+            for group in self._groups(self._intend(applied, claimed, drafts)):
+                self._submit(applied, group)
         return expired + len(claimed)
 
     def settle(self) -> None:
@@ -136,28 +152,42 @@ class Dispatch:
 
     # --- hand over, record --------------------------------------------------------------------------------------
 
-    def _submit(self, applied: Applied, intended: Intended) -> None:
-        channel = intended.ready.clear.channel
-        self._in_flight[channel].add(self._pools[channel].submit(self._hand_over, applied, intended))
+    def _groups(self, intended: Sequence[Intended]) -> list[list[Intended]]:
+        """What is called one after the other and recorded together: of one channel."""
+        if not self._at_once:
+            return [[each] for each in intended]
+        by_channel: dict[str, list[Intended]] = defaultdict(list)
+        for each in intended:
+            by_channel[each.ready.clear.channel].append(each)
+        return list(by_channel.values())
 
-    def _hand_over(self, applied: Applied, intended: Intended) -> None:
-        """One call, then its record. Runs on the channel's own threads."""
-        ready = intended.ready
+    def _submit(self, applied: Applied, group: Sequence[Intended]) -> None:
+        channel = group[0].ready.clear.channel
+        self._in_flight[channel].add(self._pools[channel].submit(self._hand_over, applied, group))
+
+    def _hand_over(self, applied: Applied, group: Sequence[Intended]) -> None:
+        """One call for each, then their record. Runs on the channel's own threads."""
         try:
-            called_at = self._context.clock.now()
-            if called_at >= _call_until(intended):
-                self._never_called(ready)
-                return
-            channel = self._context.channels[ready.clear.channel]
-            try:
-                outcome = channel.send(ready.payload, CALL_TIMEOUT.total_seconds())
-            except Exception as error:  # a channel must not raise; if it does, the call may have been made
-                log.exception("send_raised", delivery_id=ready.claimed.id)
-                outcome = Unknown(f"{type(error).__name__} while sending")
-            self._record(applied, intended, outcome, called_at)
+            called = [done for intended in group if (done := self._call(intended)) is not None]
+            if called:
+                self._record(applied, called)
         except Exception:
             # Not recorded: the lease runs out and the reconciler makes it ambiguous.
-            log.exception("send_not_recorded", delivery_id=ready.claimed.id)
+            log.exception("send_not_recorded", delivery_id=[intended.ready.claimed.id for intended in group])
+
+    def _call(self, intended: Intended) -> Called | None:
+        """None: it came too late, and was not made."""
+        ready, called_at = intended.ready, self._context.clock.now()
+        if called_at >= _call_until(intended):
+            self._never_called(ready)
+            return None
+        channel = self._context.channels[ready.clear.channel]
+        try:
+            outcome = channel.send(ready.payload, CALL_TIMEOUT.total_seconds())
+        except Exception as error:  # a channel must not raise; if it does, the call may have been made
+            log.exception("send_raised", delivery_id=ready.claimed.id)
+            outcome = Unknown(f"{type(error).__name__} while sending")
+        return Called(intended, outcome, called_at)
 
     def _never_called(self, ready: Ready) -> None:
         """Too late for this intent, and surely not sent by it: back to the outbox, to be judged afresh. A repeat leaves
@@ -171,42 +201,35 @@ class Dispatch:
             if ready.clear.way.uses_window:
                 reaching.use_window(connection, ready.claimed.member, ready.clear.channel, -1)
 
-    def _record(self, applied: Applied, intended: Intended, outcome: SendOutcome, called_at: datetime) -> None:
-        ready, now = intended.ready, self._context.clock.now()
-        claimed = ready.claimed
-        recorded = protocol.record(
-            outcome,
-            attempts=claimed.attempts + 1,
-            repeat=claimed.repeat,
-            repeat_until=_repeat_until(ready, intended.at),
-            repeats_left=claimed.repeats_left_then,
-            now=now,
-        )
-        values = outcome_values(outcome) | {"called_at": called_at, "recorded_at": now}
+    def _record(self, applied: Applied, group: Sequence[Called]) -> None:
+        now = self._context.clock.now()
         for tries_left in reversed(range(_RECORD_TRIES)):
             try:
                 with self._context.database.write() as connection:
-                    _write_down(connection, applied, ready, recorded, outcome, values, now)
+                    for called in group:
+                        _write_down(connection, applied, called, now)
             except DatabaseUnavailable:
                 if tries_left == 0:
                     raise
                 # Only the writing is tried again, never the call. Each try waits for the lock as long as SQLite does.
-                log.warning("record_tried_again", delivery_id=claimed.id)
+                log.warning("record_tried_again", delivery_id=[called.intended.ready.claimed.id for called in group])
             else:
                 return
 
 
-def _write_down(
-    connection: Connection,
-    applied: Applied,
-    ready: Ready,
-    recorded: Recorded,
-    outcome: SendOutcome,
-    values: Mapping[str, Any],
-    now: datetime,
-) -> None:
+def _write_down(connection: Connection, applied: Applied, called: Called, now: datetime) -> None:
     """The outcome first, in one statement; then what follows from how the delivery now stands."""
+    ready, outcome = called.intended.ready, called.outcome
     claimed = ready.claimed
+    recorded = protocol.record(
+        outcome,
+        attempts=claimed.attempts + 1,
+        repeat=claimed.repeat,
+        repeat_until=_repeat_until(ready, called.intended.at),
+        repeats_left=claimed.repeats_left_then,
+        now=now,
+    )
+    values = outcome_values(outcome) | {"called_at": called.at, "recorded_at": now}
     stands = dispatching.record(connection, claimed, recorded, values)
     if stands is None:
         log.warning("settled_by_another", delivery_id=claimed.id)

@@ -24,13 +24,15 @@ from engage.store import advancing, dispatching, tasks, webhook_calls
 
 
 class Engine:
-    def __init__(self, context: Context, callers: Callable[[Channel], Executor] = on_threads) -> None:
-        """`callers`: on what a channel's calls are made."""
+    def __init__(
+        self, context: Context, callers: Callable[[Channel], Executor] = on_threads, *, at_once: bool = False
+    ) -> None:
+        """`callers`: on what a channel's calls are made. `at_once`: they take no time (see `Dispatch`)."""
         self.context = context
         self.receive = Receive(context)
         self.enrol = Enrol(context)
         self.advance = Advance(context)
-        self.dispatch = Dispatch(context, callers)
+        self.dispatch = Dispatch(context, callers, at_once=at_once)
         self.staff = Staff(context)
         self.calling = Calling(context)
         self.deciding = Deciding(context)

@@ -55,6 +55,7 @@ class Situation:
     ended: Mapping[int, str]  # runs whose goal or exit has come meanwhile, and which
     passed_over: set[int]  # deliveries whose `only_if` holds no more
     spent: dict[int, list[Spent]]
+    channels: frozenset[str]  # on which somebody has an address
     going_out: set[str] = field(default_factory=set)  # messages of which this batch sends a hop already
 
     @classmethod
@@ -83,6 +84,7 @@ class Situation:
             ended=ended,
             passed_over=passed_over,
             spent=judging.recent_messages(connection, refs, now - longest),
+            channels=frozenset(channel for _, channel in points),
         )
 
     def contact(self, member_id: int, channel: str) -> Contact | None:
@@ -91,8 +93,8 @@ class Situation:
 
     def last_act(self, member_id: int) -> datetime | None:
         """When the member last did something, on any channel."""
-        acts = [point["last_inbound_at"] for (owner, _), point in self.points.items() if owner == member_id]
-        return max((at for at in acts if at is not None), default=None)
+        known = (self.points.get((member_id, channel)) for channel in self.channels)
+        return max((p["last_inbound_at"] for p in known if p and p["last_inbound_at"] is not None), default=None)
 
     def channels_tried(self, key: str) -> set[str]:
         return {hop.channel for hop in self.hops.get(key, []) if hop.channel is not None}

@@ -70,7 +70,10 @@ class InProcess:
         return self._real.window_after(window, act, at)
 
     def compose(self, message: Message) -> Payload:
-        real = self._real.compose(message)
+        return self.quote(message)
+
+    def quote(self, message: Message) -> Payload:
+        real = self._real.quote(message)
         return _Addressed(real.data, real.text, real.segments, real.cost, message.delivery_id, message.address)
 
     def send(self, payload: Payload, timeout: float) -> SendOutcome:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
+
+from sqlalchemy import Connection
 
 from engage.core.behaviour.model import Behaviour
 from engage.core.measure import Csat, Nps
@@ -19,7 +21,8 @@ from engage.simulation.ground import Ground
 from engage.simulation.population import CHAT, Population
 from engage.simulation.tally import Tally
 from engage.simulation.world import World
-from engage.store import forecasting, inbound, reporting, splits
+from engage.store import events, forecasting, inbound, members, reporting, segments, splits
+from engage.store.events import NewEvent
 from engage.store.forecasting import Unreached
 from engage.store.reporting import Enrolments, Goals, Messages, Period, Skipped, Tasks
 from engage.store.splits import SplitState, WayTaken
@@ -27,7 +30,7 @@ from engage.store.splits import SplitState, WayTaken
 # Where few live everything happens to the second; where many do, moments are looked at together.
 _FEW = 50
 _TO_THE_SECOND, _TOGETHER = timedelta(seconds=1), timedelta(minutes=15)
-_BATCH = 1_000  # people who are brought in together
+_BATCH = 500  # people who are brought in together
 _UNREACHED = ("no channel can be used", "no channel left to fall back to")
 OUTSIDE_HOURS = "outside sending hours"
 
@@ -122,15 +125,29 @@ def _fate(scenario: Scenario) -> Fate:
 
 
 def bring_in(world: World, population: Population) -> None:
-    """They were there before: nothing of it is news to any journey."""
+    """They were there before, and are where their past has brought them: nothing of it is news to any journey."""
+    catalog, begins = world.applied.catalog, world.clock.now()
     with _nothing_starts(world):
         for first in range(0, population.size, _BATCH):
             numbers = range(first, min(first + _BATCH, population.size))
-            given = [population.given(number, world.clock.now(), announce=False) for number in numbers]
-            world.tell(given, inbound.FILE)
-            past = [past for number in numbers for past in population.past(number, world.clock.now())]
-            world.tell_once(((each.key, each.fact) for each in past), inbound.FILE)
+            world.tell([population.given(number, begins, announce=False) for number in numbers], inbound.FILE)
             world.settle()
+            with world.database.write() as connection:
+                events.record(connection, catalog, list(_past(connection, population, numbers, begins)), begins)
+                events.mark_all_seen(connection)
+        with world.database.write() as connection:
+            for segment in catalog.segments:
+                segments.settle(connection, catalog, segment, begins)
+
+
+def _past(
+    connection: Connection, population: Population, numbers: Iterable[int], begins: datetime
+) -> Iterator[NewEvent]:
+    told = [past for number in numbers for past in population.past(number, begins)]
+    refs = members.find(connection, members.MEMBER_KIND, {past.fact.member for past in told})
+    for past in told:
+        fact = past.fact
+        yield NewEvent(refs[fact.member], fact.event, fact.at, past.key, fact.payload)
 
 
 @contextmanager

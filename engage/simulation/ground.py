@@ -60,7 +60,7 @@ class Ground:
         done = apply(empty, project, self.now, rules=Rules.of(config.policy))
         self.refused = done if isinstance(done, Refused) else None
         with empty.read() as connection:
-            self.applied = load_applied(connection)
+            self.applied = load_applied(connection, project)
         self._wired = build_context(config, VirtualClock(_APPLIED_AT), empty)
         empty.close()
 

@@ -7,7 +7,7 @@ it enrolls into them. A case is over when nothing is left to happen, or at the e
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, time, timedelta
 
@@ -71,10 +71,11 @@ def _play_together(ground: Ground, file: TestFile, cases: Sequence[Case], applie
         faults = {role.case.name: _segments_missing(world, role) for role in roles}
         world.in_force.change(_letting_in(applied, file.journey))
         script = Script(world, file.journey, file.clock, roles)
-        _live(world, file, roles, script)
+        starts = {role.case.name: _starts(world, file, role) for role in roles}
+        _live(world, file, roles, script, {slot for slots in starts.values() for slot in slots})
         for role in roles:
             stumbles = [Said(f"{s.deed.at}: {s.why.en}", f"{s.deed.at}：{s.why.zh}") for s in script.stumbles_of(role)]
-            yield _told(world, file, role, [*faults[role.case.name], *stumbles])
+            yield _told(world, file, role, starts[role.case.name], [*faults[role.case.name], *stumbles])
     cast_names = {role.case.name for role in roles}
     for case in cases:
         if case.name not in cast_names:
@@ -117,9 +118,9 @@ def _segments_missing(world: World, role: Role) -> list[Said]:
 # --- time -------------------------------------------------------------------------------------------------------
 
 
-def _live(world: World, file: TestFile, roles: Sequence[Role], script: Script) -> None:
-    """Until nothing is left to happen to anybody."""
-    starts = sorted({slot for role in roles for slot in _starts(world, file, role)}, reverse=True)
+def _live(world: World, file: TestFile, roles: Sequence[Role], script: Script, slots: Collection[datetime]) -> None:
+    """Until nothing is left to happen to anybody. `slots`: when the calendar may let somebody in."""
+    starts = sorted(slots, reverse=True)
     end = max((_end_of(world, file, role) for role in roles), default=file.clock)
     world.settle(script)
     while (moment := _next_moment(world, script, starts)) is not None and moment <= end:
@@ -153,8 +154,10 @@ def _starts(world: World, file: TestFile, role: Role) -> list[datetime]:
     start = world.applied.journeys[file.journey].journey.start
     if not isinstance(start, OnDate | OnSchedule):
         return []
-    zone = zone_in(world, role)
-    slots = schedule.slots_between(start, file.clock - _BEFORE, _end_of(world, file, role), zone)
+    zone, begins, end = zone_in(world, role), file.clock - _BEFORE, _end_of(world, file, role)
+    if isinstance(start, OnSchedule) and role.case.until is None:
+        return [schedule.next_slot(start, begins, zone).at]
+    slots = schedule.slots_between(start, begins, end, zone)
     if isinstance(start, OnDate):
         slots = [slot for slot in slots if _is_celebrated(start, role, slot)]
     return [slot.at for slot in (slots if role.case.until is not None else slots[:1])]
@@ -172,11 +175,11 @@ def _is_celebrated(start: OnDate, role: Role, slot: Slot) -> bool:
 # --- what came of it --------------------------------------------------------------------------------------------
 
 
-def _told(world: World, file: TestFile, role: Role, faults: Sequence[Said]) -> Played:
+def _told(world: World, file: TestFile, role: Role, starts: Sequence[datetime], faults: Sequence[Said]) -> Played:
     with world.database.read() as connection:
         told = read_told(connection, role)
     if isinstance(world.applied.journeys[file.journey].journey.start, OnDate | OnSchedule):
-        told = _entered_by(told, file.journey, max(_starts(world, file, role), default=file.clock))
+        told = _entered_by(told, file.journey, max(starts, default=file.clock))
     end = _end_of(world, file, role)
     timeline = timeline_of(told, world.applied, file.clock, zone_in(world, role))
     kept = [line for line in timeline if line.at <= end]

@@ -199,18 +199,19 @@ def _matched_event(origin: str, key: str) -> Any:
 def _counts(catalog: Catalog, name: str, since: Since | None) -> Any:
     is_response = catalog.is_response(name)
     own = [event.c.enrolment_id == enrolment.c.id] if is_response else []
+    # By member, not by name or number: there may be millions of orders since, and a few of each member's.
+    recorded = beside_index(event.c.id)
     match since or (Since.LAST_MESSAGE if is_response else Since.HERE):
         case Since.HERE:
-            begun = event.c.id > enrolment.c.step_after_event_id
+            begun = recorded > enrolment.c.step_after_event_id
         case Since.START:
-            begun = event.c.id > enrolment.c.after_event_id
+            begun = recorded > enrolment.c.after_event_id
         case Since.LAST_MESSAGE:
             last = func.coalesce(enrolment.c.last_message_at, enrolment.c.entered_at)
             since_then = event.c.at >= last
             if is_response:
                 since_then = or_(since_then, _sent_since(last))
-            begun = and_(event.c.id > enrolment.c.after_event_id, since_then)
-    # By member, not by name: there may be millions of orders, and a few of each member's.
+            begun = and_(recorded > enrolment.c.after_event_id, since_then)
     return and_(beside_index(event.c.name) == name, begun, *own)
 
 

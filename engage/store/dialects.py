@@ -14,7 +14,6 @@ from datetime import date
 from typing import Any
 
 from sqlalchemy import (
-    BigInteger,
     Boolean,
     ColumnElement,
     Dialect,
@@ -23,9 +22,6 @@ from sqlalchemy import (
     TypeDecorator,
     column,
     literal,
-    literal_column,
-    select,
-    tuple_,
 )
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
@@ -183,18 +179,6 @@ def contains(value: Any, part: str) -> ColumnElement[bool]:
 # --- lists ------------------------------------------------------------------------------------------------------
 
 
-class _each_of(_Spelt):
-    """The elements of a JSON array, as a table with one column, `value`."""
-
-    inherit_cache = True
-
-
-class _each_text_of(_Spelt):
-    """The same of an array of texts."""
-
-    inherit_cache = True
-
-
 class beside_index(_Spelt):
     """A column as it is, for SQLite not to look it up by: another clause knows the better way."""
 
@@ -211,29 +195,15 @@ def _beside_index_on_postgresql(function: beside_index, compiler: Any, **kw: Any
     return str(compiler.process(function.clauses, **kw))
 
 
-class _number_at(_Spelt):
-    """A whole number in a JSON array, at the place given."""
+class _each_text_of(_Spelt):
+    """The elements of a JSON array of texts, as a table with one column, `value`."""
 
-    type = BigInteger()
     inherit_cache = True
 
 
-class _text_at(_Spelt):
-    """The same of a text."""
-
-    type = String()
-    inherit_cache = True
-
-
-@compiles(_each_of, "sqlite")
 @compiles(_each_text_of, "sqlite")
-def _each_on_sqlite(function: _Spelt, compiler: Any, **kw: Any) -> str:
+def _each_text_on_sqlite(function: _each_text_of, compiler: Any, **kw: Any) -> str:
     return f"json_each({compiler.process(function.clauses, **kw)})"
-
-
-@compiles(_each_of, "postgresql")
-def _each_on_postgresql(function: _each_of, compiler: Any, **kw: Any) -> str:
-    return f"jsonb_array_elements(({compiler.process(function.clauses, **kw)})::jsonb)"
 
 
 @compiles(_each_text_of, "postgresql")
@@ -241,44 +211,43 @@ def _each_text_on_postgresql(function: _each_text_of, compiler: Any, **kw: Any) 
     return f"jsonb_array_elements_text(({compiler.process(function.clauses, **kw)})::jsonb)"
 
 
-@compiles(_number_at, "sqlite")
-def _number_at_on_sqlite(function: _number_at, compiler: Any, **kw: Any) -> str:
-    array, place = (compiler.process(clause, **kw) for clause in function.clauses)
-    return f"json_extract({array}, '$[{place}]')"
-
-
-@compiles(_text_at, "sqlite")
-def _text_at_on_sqlite(function: _text_at, compiler: Any, **kw: Any) -> str:
-    array, place = (compiler.process(clause, **kw) for clause in function.clauses)
-    return f"CAST(json_extract({array}, '$[{place}]') AS TEXT)"
-
-
-@compiles(_number_at, "postgresql")
-def _number_at_on_postgresql(function: _number_at, compiler: Any, **kw: Any) -> str:
-    array, place = (compiler.process(clause, **kw) for clause in function.clauses)
-    return f"({array} ->> {place})::bigint"
-
-
-@compiles(_text_at, "postgresql")
-def _text_at_on_postgresql(function: _text_at, compiler: Any, **kw: Any) -> str:
-    array, place = (compiler.process(clause, **kw) for clause in function.clauses)
-    return f"({array} ->> {place})"
-
-
 def listed(texts: Iterable[str], name: str) -> Any:
     """These texts as a table with one column, `value`: a query can go through them, one look-up for each."""
     return _each_text_of(literal(json.dumps(list(texts)))).table_valued(column("value", String()), name=name)
 
 
-def is_one_of(
-    first: ColumnElement[int], second: ColumnElement[Any], keys: Sequence[tuple[int, Any]]
-) -> ColumnElement[bool]:
-    """Whether two columns are one of these pairs: one look-up for each, and one statement however many they are. (Two
-    lists, `first IN … AND second IN …`, are every one with every other; a list of row values drives no index on
-    SQLite.)"""
-    asked = _each_of(literal(json.dumps(keys))).table_valued("value", name="asked").c.value
-    second_at = _text_at if isinstance(second.type, String) else _number_at
-    # The second first: SQLite takes the type of the first pair of columns for that of all of them, and would not look
-    # up a text as a number; the other way round it does.
-    key = select(second_at(asked, literal_column("1")), _number_at(asked, literal_column("0")))
-    return tuple_(second, first).in_(key)
+class is_one_of(_Spelt):
+    """Whether a number and another column, of numbers or texts, are one of these pairs: one look-up for each, and one
+    statement however many they are. (Two lists, `first IN … AND second IN …`, are every one with every other; a list of
+    row values drives no index on SQLite.)"""
+
+    type = Boolean()
+    inherit_cache = True
+
+    def __init__(self, first: ColumnElement[int], second: ColumnElement[Any], pairs: Sequence[tuple[int, Any]]) -> None:
+        super().__init__(first, second, literal(json.dumps(pairs)))
+
+
+@compiles(is_one_of, "sqlite")
+def _is_one_of_on_sqlite(function: is_one_of, compiler: Any, **kw: Any) -> str:
+    """The second first: SQLite takes the type of the first pair of columns for that of all of them, and would not look
+    up a text as a number; a number as a text it does."""
+    first, second, pairs = (compiler.process(clause, **kw) for clause in function.clauses)
+    wanted = "json_extract(asked.value, '$[1]')"
+    if _holds_texts(function):
+        wanted = f"CAST({wanted} AS TEXT)"
+    asked = f"SELECT {wanted}, json_extract(asked.value, '$[0]') FROM json_each({pairs}) AS asked"  # noqa: S608
+    return f"({second}, {first}) IN ({asked})"
+
+
+@compiles(is_one_of, "postgresql")
+def _is_one_of_on_postgresql(function: is_one_of, compiler: Any, **kw: Any) -> str:
+    first, second, pairs = (compiler.process(clause, **kw) for clause in function.clauses)
+    wanted = "(asked.value ->> 1)" if _holds_texts(function) else "(asked.value ->> 1)::bigint"
+    asked = f"SELECT {wanted}, (asked.value ->> 0)::bigint FROM jsonb_array_elements(({pairs})::jsonb) AS asked"  # noqa: S608
+    return f"({second}, {first}) IN ({asked})"
+
+
+def _holds_texts(function: is_one_of) -> bool:
+    _, second, _ = function.clauses
+    return isinstance(second.type, String)

@@ -91,6 +91,12 @@ def mark_seen(connection: Connection, events: Sequence[FreshEvent]) -> None:
     connection.execute(update(event).where(seen).values(fresh=False))
 
 
+def mark_all_seen(connection: Connection) -> None:
+    """Whatever is on record is history: it starts nothing and wakes nobody."""
+    every_bucket = event.c.bucket.between(0, 255)
+    connection.execute(update(event).where(every_bucket, event.c.fresh).values(fresh=False))
+
+
 # --- recording --------------------------------------------------------------------------------------------------
 
 

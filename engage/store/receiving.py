@@ -109,7 +109,7 @@ def note_arrivals(connection: Connection, told: Sequence[Told]) -> list[Delivery
     found = {each.row.id: each.row for each in told}
     stands, furthest, until_then = dict(found), dict[int, Told](), list[DeliveryRow | None]()
     for each in told:
-        before = each.row
+        before = stands[each.row.id]
         after = stands[each.row.id] = _after(before, each)
         is_news = after.arrival != before.arrival
         until_then.append(before if is_news else None)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -67,7 +67,7 @@ def behaviour(project: Project) -> Behaviour:
 
 
 @pytest.fixture(scope="module")
-def shop(tmp_path_factory: pytest.TempPathFactory, project: Project, behaviour: Behaviour) -> Iterator[Path]:
+def shop(tmp_path_factory: pytest.TempPathFactory, project: Project, behaviour: Behaviour) -> Path:
     """A database with members, a past of twelve days, and runs under way."""
     file = tmp_path_factory.mktemp("shop") / "engage.db"
     database = Database(f"sqlite:///{file}")
@@ -82,7 +82,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory, project: Project, behaviour: 
         live(world, scenario, population)
         with database.write() as connection:
             state.put(connection, state.VIRTUAL_NOW, LATER.isoformat(), LATER)
-    yield file
+    return file
 
 
 def simulated(project: Project, scenario: Scenario) -> Forecast:

@@ -29,6 +29,9 @@ from engage.content.project import project_files, read_project
 from engage.content.template import SHAPES
 from engage.content.test_files import read_test_files
 from engage.core import timing
+from engage.core.behaviour import reading as behaviour_words
+from engage.core.behaviour.model import ACTS
+from engage.core.behaviour.reading import read_behaviour
 from engage.core.catalog import MEMBER_EVENTS, RESPONSE_EVENTS, Aggregate, TopicClass
 from engage.core.condition import Test, ValueType
 from engage.core.delivery import Status
@@ -133,6 +136,22 @@ def test_every_journey_example_is_right(example: Example) -> None:
 def test_every_catalog_example_is_right(example: Example) -> None:
     _, problems = read_catalog(example.text, "catalog.yaml")
     assert problems == []
+
+
+@pytest.mark.parametrize("example", examples_of("behaviour"))
+def test_every_example_of_a_behaviour_file_is_right(example: Example) -> None:
+    project, _ = read_project(shipped())
+    assert project is not None
+    behaviour, problems = read_behaviour(example.text, "simulate.yaml", project.catalog, project.journeys)
+    assert problems == []
+    assert behaviour is not None
+    assert behaviour.habits
+
+
+def test_every_word_of_behaviour_files_is_told() -> None:
+    words = section("docs/simulate.md", "The behaviour file")
+    groups = (behaviour_words.FILE_KEYS, behaviour_words.PEOPLE_KEYS, behaviour_words.HABIT_KEYS, ACTS)
+    assert [word for group in groups for word in group if not re.search(rf"[`.]{word}`|{word}:", words)] == []
 
 
 @pytest.mark.parametrize("example", examples_of("template"))

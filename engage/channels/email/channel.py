@@ -44,6 +44,9 @@ class EmailChannel:
     def compose(self, message: Message) -> Payload:
         return wording.compose(message, self._sender, self._envelopes, self._price)
 
+    def quote(self, message: Message) -> Payload:
+        return wording.quote(message, self._price)
+
     def send(self, payload: Payload, timeout: float) -> SendOutcome:
         data = payload.data
         return self._mailer.send(Envelope(data["mail_from"], data["rcpt_to"], data["mime"], payload.cost), timeout)

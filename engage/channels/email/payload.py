@@ -33,6 +33,7 @@ class _WirePolicy(EmailPolicy):
         return f"{name}: {value}{self.linesep}" if name.lower() in self.WHOLE else super().fold(name, value)
 
 
+_NO_ADDRESS = "the address is not one that mail can be sent to"
 WIRE = _WirePolicy(linesep="\r\n", cte_type="7bit")
 
 
@@ -40,7 +41,7 @@ def compose(message: Message, sender: Mailbox, envelopes: Envelopes, price: Deci
     """Envelope and MIME text. Raises `Uncomposable` for a missing subject and for what would forge a header."""
     recipient = to_wire(message.address)
     if recipient is None:
-        raise Uncomposable("the address is not one that mail can be sent to")
+        raise Uncomposable(_NO_ADDRESS)
     subject, plain = _subject(message), message.rendered.plain or ""
     mail = EmailMessage(policy=WIRE)
     _set_headers(
@@ -63,7 +64,20 @@ def compose(message: Message, sender: Mailbox, envelopes: Envelopes, price: Deci
         "rcpt_to": recipient,
         "mime": mail.as_string(),
     }
-    return Payload(data, f"{subject}\n\n{plain}", cost=price)
+    return Payload(data, _text(subject, plain), cost=price)
+
+
+def quote(message: Message, price: Decimal) -> Payload:
+    """Without the MIME text, which takes a millisecond."""
+    if to_wire(message.address) is None:
+        raise Uncomposable(_NO_ADDRESS)
+    subject = _subject(message)
+    _refuse_breaks("Subject", subject)
+    return Payload({}, _text(subject, message.rendered.plain or ""), cost=price)
+
+
+def _text(subject: str, plain: str) -> str:
+    return f"{subject}\n\n{plain}"
 
 
 def _subject(message: Message) -> str:
@@ -77,6 +91,11 @@ def _set_headers(mail: EmailMessage, headers: dict[str, str]) -> None:
     for name, value in headers.items():
         if name.lower() in _WirePolicy.WHOLE and not value.isascii():
             raise Uncomposable(f"the {name} header may contain ASCII only")
-        if any(unicodedata.category(character) in _BREAKS for character in value):
-            raise Uncomposable(f"the {name} header may not contain a line break or a control character")
+        _refuse_breaks(name, value)
         mail[name] = value
+
+
+def _refuse_breaks(name: str, value: str) -> None:
+    """They would forge a header."""
+    if any(unicodedata.category(character) in _BREAKS for character in value):
+        raise Uncomposable(f"the {name} header may not contain a line break or a control character")

@@ -43,6 +43,9 @@ class SmsChannel:
     def compose(self, message: Message) -> Payload:
         return wording.compose(message, self._sign, self._price)
 
+    def quote(self, message: Message) -> Payload:
+        return self.compose(message)
+
     def send(self, payload: Payload, timeout: float) -> SendOutcome:
         return self._sender.send(payload, timeout)
 

@@ -38,6 +38,9 @@ class WeChatChannel:
     def compose(self, message: Message) -> Payload:
         return wording.compose(message)
 
+    def quote(self, message: Message) -> Payload:
+        return self.compose(message)
+
     def send(self, payload: Payload, timeout: float) -> SendOutcome:
         return self._sender.send(payload, timeout)
 

@@ -35,7 +35,7 @@ _COLON = re.compile(r"(?:^\s*(?:-\s+)*|[{,]\s*)[A-Za-z0-9_.]+\s*(：)")
 _BRACKET = re.compile("[［］｛｝]")
 _COMMA_IN_LIST = re.compile(r"\[[^\]]*?(，)")
 _COMMA_IN_MAP = re.compile(r"(，)\s*[A-Za-z_][A-Za-z0-9_.]*\s*[:：]\s")
-_COMPARISON = re.compile(r"[:：]\s*((?:>=|<=|=>|=<|==|!=|≥|≤|>|<)\s*-?[0-9][0-9.]*%?)")
+_COMPARISON = re.compile(r"[:：]\s*((?:>=|<=|=>|=<|==|!=|≥|≤|>|<)\s*-?[0-9][0-9.]*%?|!=\s*[^\s,\[\]{}]+)")
 _TEMPLATE = re.compile(r"(?:[:：]|-)\s+((\{\{.*?\}\}).*)$")
 _KNOWN_WORDS = sorted({*JOURNEY_KEYS, *STEP_OPTIONS, *VERBS, *(o for own in VERBS.values() for o in own)})
 _NO_SPACE = re.compile(rf"^\s*(?:-\s+)*(({'|'.join(_KNOWN_WORDS)}):)(?=[^\s:/])")
@@ -122,7 +122,7 @@ def as_range(comparison: str) -> tuple[Said, str | None]:
             text = f"{int(number) + 1}.." if whole else f"{number}.."
         case "<":
             text = f"..{int(number) - 1}" if whole else f"..{number}"
-        case "!=":
+        case "!=" | "<>" | "≠":
             return Said(f"write  not: {{ …: {number} }}", f"请写 not: {{ …: {number} }}"), None
         case _:
             text = number
@@ -132,5 +132,5 @@ def as_range(comparison: str) -> tuple[Said, str | None]:
 
 
 def _split_comparison(comparison: str) -> tuple[str, str]:
-    operator = "".join(character for character in comparison if character in "<>=!≥≤")
-    return operator, comparison[len(operator) :].strip()
+    number = comparison.lstrip("<>=!≥≤≠")
+    return comparison[: len(comparison) - len(number)], number.strip()

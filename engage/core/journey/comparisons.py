@@ -28,6 +28,7 @@ from engage.core.journey.nodes import Listing, Node, Scalar
 from engage.core.problem import Problem
 
 _COMPARISON = re.compile(r"(?:>=|<=|=>|=<|==|!=|≥|≤|>|<|=)\s*-?[0-9][0-9.]*")
+_NO_OPERATOR = re.compile(r"(?:!=|==|<>|≠)\s*\S.*")
 _DATE_TEST = re.compile(r"(last|next|over) (\S+?)( ago)?")
 _SHARE = re.compile(r"(?:(\d{1,3})%?)?\.\.(?:(\d{1,3})%)?")
 _NOTHING = ("null", "~", "none", "nil", "空")  # what other languages write for nothing on file
@@ -87,7 +88,9 @@ def _known_or_not(node: Scalar, target: Target) -> Test | None:
 
 
 def _comparison(node: Scalar) -> Problem | None:
-    """`<= 6` is text to YAML, and `> 5` the head of a text block."""
+    """`<= 6` is text to YAML, and `> 5` the head of a text block; `!= 上海` is text, too."""
+    if match := _NO_OPERATOR.fullmatch(node.text[:100]):
+        return slips.comparison(node.span, match[0], *broken.as_range(match[0]))
     if match := _COMPARISON.fullmatch(slips.half_width(node.text[:40])):
         return slips.comparison(node.span, match[0], *broken.as_range(match[0]))
     return None

@@ -146,9 +146,9 @@ def _strange_beginning(complaint: Complaint) -> Problem:
 
 def _second_colon(complaint: Complaint) -> Problem:
     """`owner: 林晓: 运营`; or an option that stands too far to the right, and so reads on from the line above."""
-    line, _ = complaint.gave_up
+    line, column = complaint.gave_up
     value = _VALUE.match(complaint.lines[line])
-    if value is None or ":" not in value[1]:
+    if value is None or complaint.lines[line].find(":") >= column:
         return _said(
             complaint.whole_line(line),
             Said("a “:” where none can be", "这里不能有“:”"),

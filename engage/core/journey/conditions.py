@@ -158,7 +158,12 @@ def read_tags(node: Node, problems: list[Problem]) -> tuple[str, ...]:
 
 
 def _segment(node: Node, scope: Scope, problems: list[Problem]) -> Condition:
-    found = scalars.scalar(node, mistakes.word("segment"), problems, Said("one segment's name", "一个人群的名字"))
+    word, wanted = mistakes.word("segment"), Said("one segment's name", "一个人群的名字")
+    if isinstance(node, Listing):
+        several = "any: [ { segment: … }, { segment: … } ]"
+        problems.append(mistakes.wrong_shape(node.span, word, wanted, Said(f"write  {several}", f"请写 {several}")))
+        return NOBODY
+    found = scalars.scalar(node, word, problems, wanted)
     condition = scope.segment(found, problems) if found else None
     return InSegment(found.text, condition) if found and condition else NOBODY
 

@@ -12,7 +12,7 @@ from engage.core.condition import ValueType
 from engage.core.journey import guesses, slips
 from engage.core.journey.mistakes import did_you_mean, listed, offer
 from engage.core.journey.slips import write
-from engage.core.journey.vocabulary import nearest
+from engage.core.journey.vocabulary import is_slip_of, nearest
 from engage.core.problem import Mark, Mend, Problem, Said, Severity, Span
 
 _KINDS = {
@@ -51,14 +51,15 @@ def unknown(
     said = Said(f"unknown {en} `{name}`", f"没有 `{name}` 这个{zh}")
     few = Said(f"there are: {listed(names)}", f"现有：{listed(names)}") if 0 < len(names) <= 12 and not meant else None
     notes = (few,) if few else ()
-    help = _where_to_add(kind, name) if not meant else ()
+    help = _where_to_add(kind, name) if not meant or (kind == "template" and not is_slip_of(meant, name)) else ()
     mend = offer(span, name, meant)
     return Problem(code, span, said, label=did_you_mean(meant), notes=notes, help=help, mend=mend)
 
 
 def _where_to_add(kind: str, name: str) -> tuple[Said, ...]:
     if kind == "template":
-        return (Said(f"write templates/{name}.wechat.j2", f"请先写 templates/{name}.wechat.j2"),)
+        path = f"templates/{name}.wechat.j2"
+        return (Said(f"if it is a new one, write {path}", f"如果是新模板，请先写 {path}"),)
     return (_WHERE[kind],) if kind in _WHERE else ()
 
 

@@ -10,6 +10,7 @@ the ones that `complaint` puts into plain language.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, NoReturn
@@ -107,6 +108,9 @@ def _read_or_explain(source: str, file: str) -> tuple[Node | None, list[Problem]
 _FAST = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # PyYAML may have been built without libyaml
 
 
+_UNEQUAL = re.compile(r"!=\s*[^\s,\[\]{}#]+")
+
+
 class _GiveUp(Exception):
     """What was found makes the rest of the file unreadable; the problem is already noted."""
 
@@ -154,7 +158,7 @@ class _Builder:
         if getattr(event, "anchor", None) is not None:
             self.problems.append(slips.no_yaml_reuse(self._mark_span(event)))
         if getattr(event, "tag", None) is not None:
-            self.problems.append(slips.no_yaml_tags(self._mark_span(event)))
+            self.problems.append(self._tag(event))
         match event:
             case ScalarEvent():
                 return self._scalar(event)
@@ -163,6 +167,14 @@ class _Builder:
             case MappingStartEvent():
                 return self._table(event, depth)
         raise AssertionError(f"unexpected YAML event {event!r}")
+
+    def _tag(self, event: Event) -> Problem:
+        """`!= 上海` is a tag to YAML."""
+        span = self._mark_span(event)
+        if unequal := _UNEQUAL.match(self._lines[span.line - 1], span.column - 1):
+            whole = Span(span.file, span.line, span.column, span.line, unequal.end() + 1)
+            return slips.comparison(whole, unequal[0], *broken.as_range(unequal[0]))
+        return slips.no_yaml_tags(span)
 
     def _scalar(self, event: ScalarEvent) -> Scalar:
         span = self._span(event)

@@ -161,6 +161,11 @@ def nearest(word: str, words: tuple[str, ...] | list[str]) -> str | None:
     return lower.get(word.lower())
 
 
+def is_slip_of(meant: str, word: str) -> bool:
+    """Whether it is the same but for a letter or two. A template is often named before it is written: not so then."""
+    return bool(get_close_matches(word[:80], [meant], n=1, cutoff=0.8))
+
+
 def same_word(wrong: str, meant: str) -> bool:
     """Whether they differ in dress only: capitals, the letters of a Chinese keyboard, quotation marks around."""
     return unicodedata.normalize("NFKC", wrong).strip(" “”‘’「」『』\"'").lower() == meant.lower()

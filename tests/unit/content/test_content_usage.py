@@ -173,6 +173,7 @@ def test_files_of_a_folder(tmp_path: Path) -> None:
         "journeys/a.yaml": b"journey: a",
         "journeys/a.test.yaml": b"journey: a",
         "journeys/gbk.yaml": "旅程".encode("gbk"),
+        "journeys/odd.yaml": b"\xff\x00\x81",
         "journeys/old/b.yaml": b"journey: b",
         "templates/layouts/brand.email.j2": b"x",
         "templates/x.sms.j2": "您好".encode(),
@@ -185,11 +186,14 @@ def test_files_of_a_folder(tmp_path: Path) -> None:
     assert sorted(sources) == [
         "journeys/a.yaml",
         "journeys/catalog.yaml",
+        "journeys/gbk.yaml",
         "templates/layouts/brand.email.j2",
         "templates/x.sms.j2",
     ]
     assert sources["templates/x.sms.j2"] == "您好"
-    assert [problem.span.file for problem in problems] == ["journeys/gbk.yaml", "journeys/old/b.yaml"]
+    assert sources["journeys/gbk.yaml"] == "旅程"
+    told = [problem.span.file for problem in problems]
+    assert told == ["journeys/gbk.yaml", "journeys/odd.yaml", "journeys/old/b.yaml"]
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,7 @@ from engage.exchange.formula import neutralised
 from engage.exchange.importing import import_members
 from engage.exchange.member_rows import anniversary_text
 from engage.store import members as store
+from engage.store import reaching
 from engage.store.database import Database
 from engage.store.members import MemberRef
 from engage.store.tables import answer, delivery, enrolment, event, task
@@ -53,11 +54,11 @@ def wang(database: Database) -> MemberRef:
             "birthday": {"calendar": "lunar", "month": 8, "day": 15, "leap": False, "year": 1990},
         }
         store.set_values(connection, CATALOG, {ref: values}, NOW)
-        store.put_contact_point(connection, ref, "sms", "+8613800138000", NOW)
-        store.put_contact_point(connection, ref, "wechat", OPENID, NOW)
-        store.change_contact_point(connection, ref, "wechat", status="unfollowed")
-        store.put_consent(connection, ref, ["marketing", "survey"], "sms", True, "表单", NOW, own_word=False)
-        store.put_consent(connection, ref, ["marketing"], "wechat", False, "退订", NOW, own_word=False)
+        reaching.put_contact_point(connection, ref, "sms", "+8613800138000", NOW)
+        reaching.put_contact_point(connection, ref, "wechat", OPENID, NOW)
+        reaching.change_contact_point(connection, ref, "wechat", status="unfollowed")
+        reaching.put_consent(connection, ref, ["marketing", "survey"], "sms", True, "表单", NOW, own_word=False)
+        reaching.put_consent(connection, ref, ["marketing"], "wechat", False, "退订", NOW, own_word=False)
         store.add_tags(connection, {ref: ["VIP", "推荐官"]}, NOW)
         store.create(connection, NOW, None, None)  # a follower without a shop id
     return ref

@@ -147,7 +147,7 @@ def test_topics_teams_brand() -> None:
     [
         ("fields: { a: text }\n", [("E211", "fields")]),
         ("brand: 茶\n", [("E205", "茶")]),
-        ("brand: { sign: 茶 }\n", [("E211", "{ sign: 茶 }"), ("E210", "sign")]),
+        ("brand: { sign: 茶 }\n", [("E210", "sign"), ("E211", "sign")]),
         ("brand: { name: 茶, links: { a: shop.example } }\n", [("E205", "shop.example")]),
         (BRAND + "timezone: Asia/Shanghia\n", [("E205", "Asia/Shanghia")]),
         (BRAND + "timezone: ../etc/passwd\n", [("E205", "../etc/passwd")]),
