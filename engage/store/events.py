@@ -14,6 +14,7 @@ from engage.core.coerce import added, number_in_json
 from engage.core.condition import ValueType
 from engage.store.conditions import VALUE_COLUMN, value_of_events
 from engage.store.database import take_ids
+from engage.store.dialects import beside_index
 from engage.store.keys import in_keys
 from engage.store.members import MemberRef, in_refs, put_rows, value_row
 from engage.store.tables import event, id_block, member_value
@@ -93,7 +94,7 @@ def mark_seen(connection: Connection, events: Sequence[FreshEvent]) -> None:
 
 def mark_all_seen(connection: Connection) -> None:
     """Whatever is on record is history: it starts nothing and wakes nobody."""
-    every_bucket = event.c.bucket.between(0, 255)
+    every_bucket = beside_index(event.c.bucket).between(0, 255)
     connection.execute(update(event).where(every_bucket, event.c.fresh).values(fresh=False))
 
 

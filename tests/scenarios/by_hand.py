@@ -51,5 +51,5 @@ class ByHand:
     def hand_over(self) -> None:
         """Make the calls, and wait for their records."""
         for intended in self.intended:
-            self.engine.dispatch._submit(self.applied, intended)
+            self.engine.dispatch._submit(self.applied, [intended])
         self.engine.dispatch.settle()

@@ -30,8 +30,8 @@ from engage.core.condition import (
     WithinLast,
     WithinNext,
 )
-from engage.core.journey.model import OnDate
-from engage.store import enrolling, events, judging, members, ranks, segments
+from engage.core.journey.model import OnDate, Since
+from engage.store import advancing, enrolling, events, judging, members, ranks, segments
 from engage.store.enrolling import Zone
 from engage.store.events import NewEvent
 from engage.store.keys import in_keys
@@ -154,6 +154,19 @@ def test_what_a_batch_of_fallbacks_asks_of_earlier_messages(shop: Bench) -> None
         judging.in_conversation(shop.connection, claimed, NOW)
     assert_walks_nowhere(plans)
     assert "ix_event_name_at" not in plans.indexes
+
+
+@pytest.mark.parametrize("name", ["order_paid", "clicked"])
+def test_what_has_happened_to_waiting_runs_is_asked_of_their_members(shop: Bench, name: str) -> None:
+    """Neither of every event of that name, nor of every event since they entered."""
+    _only_where_plans_are_made_without_figures(shop)
+    runs = [(ref.bucket, shop.enters(ref)) for ref in _some_members(shop)]
+    rows = advancing.runs_by_id(shop.connection, runs)
+    for since in (None, *Since):
+        with explained(shop.connection) as plans:
+            advancing.first_seen(shop.connection, CATALOG, [name], since, None, None, rows, NOW)
+        assert_walks_nowhere(plans)
+        assert plans.indexes & {"ix_event_bucket_member_id_name_at", "ix_event_bucket_enrolment_id_name"}
 
 
 def test_recording_events_and_their_computed_fields(shop: Bench) -> None:
