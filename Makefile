@@ -10,7 +10,7 @@ demo: install
 	$(BIN)/engage demo $(ARGS)
 
 test: install
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest --numprocesses auto --dist loadfile $(ARGS)
 
 lint: install
 	$(BIN)/ruff check .

@@ -6,11 +6,13 @@ bucket; without one it is refused, or touches every node. Only a claim may look 
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
+import structlog
 from hypothesis import HealthCheck, settings
 from sqlalchemy import Engine, Select, event
 from sqlalchemy.sql.dml import Delete, Update
@@ -64,3 +66,14 @@ def statements_without_bucket() -> Iterator[list[str]]:
     _astray.clear()
     yield _astray
     assert not _astray, f"no bucket in the WHERE of: {_astray[0]}"
+
+
+@pytest.fixture(autouse=True)
+def _logging_as_before() -> Iterator[None]:
+    """Commands that are run in this process set up logging for themselves; what they set up ends with the test."""
+    root, config = logging.getLogger(), structlog.get_config()
+    handlers, level = list(root.handlers), root.level
+    yield
+    structlog.configure(**config)
+    root.handlers[:] = handlers
+    root.setLevel(level)

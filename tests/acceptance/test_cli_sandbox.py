@@ -80,7 +80,8 @@ def shop(tmp_path_factory):
 def test_somebody_follows_on_the_phone_and_is_welcomed_there(shop):
     url = f"http://127.0.0.1:{shop.ports['phone']}"
     with _engage(shop.folder, "run") as daemon, httpx.Client(base_url=url, headers={"origin": url}) as page:
-        assert "Engage runs 6 journeys" in daemon.stdout.readline()
+        assert "the webhook coupon_issue is not set up" in daemon.stdout.readline()
+        assert "Engage runs 7 journeys" in daemon.stdout.readline()
         key = page.post("/api/phones", json={"name": "小明"}).json()["key"]
         assert page.post(f"/api/phones/{key}/acts", json={"act": "follow"}).json() == {"done": True}
         while not page.get(f"/api/phones/{key}").json()["received"]["wechat"]:

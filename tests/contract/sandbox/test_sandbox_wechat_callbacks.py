@@ -57,7 +57,9 @@ def test_words_need_a_followed_account(bench: Bench) -> None:
 
 
 @pytest.mark.parametrize(
-    "answer", [Answer(500, b"success"), Answer(200, b"fail"), Answer(200, b"<xml/>"), HangUp()], ids=str
+    "answer",
+    [Answer(500, b"success"), Answer(200, b"fail"), Answer(200, b"<xml/>"), HangUp()],
+    ids=["http 500", "another word", "markup", "hung up"],
 )
 def test_three_tries_with_the_same_message(bench: Bench, answer: Answer | HangUp) -> None:
     bench.engine.answers["/callbacks/wechat"] = answer
