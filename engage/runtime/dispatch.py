@@ -22,7 +22,7 @@ from sqlalchemy import Connection
 
 from engage.channels.contract import Channel
 from engage.core import delivery as protocol
-from engage.core.delivery import CALL_TIMEOUT, REPEAT_PAUSE, WIRE_DEADLINE, Status
+from engage.core.delivery import CALL_TIMEOUT, REPEAT_PAUSE, WIRE_DEADLINE, Recorded, Status
 from engage.core.outcome import Rejected, SendOutcome, Unknown
 from engage.core.reply import offered_words
 from engage.core.turn import Purpose
@@ -35,7 +35,7 @@ from engage.runtime.judge import Clear, Judge, Later, Overtaken, Skip, Verdict
 from engage.runtime.lessons import learn, outcome_values
 from engage.runtime.situation import Situation
 from engage.store import dispatching, reaching
-from engage.store.dispatching import Claimed
+from engage.store.dispatching import Claimed, Move, Settled
 
 BATCH = 100
 _BATCH_AT_ONCE = 500  # nothing waits for a network, and no intent grows old
@@ -118,6 +118,7 @@ class Dispatch:
             held = dispatching.still_held(connection, batch)
             judge = Judge(self._context, applied, Situation.load(self._context, connection, applied, batch))
             room = {name: self._room(name) for name in self._pools}
+            moves: list[Move] = []
             for claimed in batch:
                 if claimed.id not in held:
                     continue
@@ -125,25 +126,19 @@ class Dispatch:
                 if isinstance(draft, Ready):
                     draft = _last_word(judge, draft)
                 if isinstance(draft, Ready) and room[draft.clear.channel] <= 0:
-                    self._wait_for_room(connection, draft, now)
+                    moves.append(_waits_for_room(draft, now))
                 elif isinstance(draft, Ready):
                     judge.reserve(claimed, draft.clear)
                     room[draft.clear.channel] -= 1
                     ready.append(draft)
                 else:
-                    _set_aside(connection, claimed, draft)
+                    moves.append(_not_now(claimed, draft))
+            dispatching.make(connection, moves)
             dispatching.begin_sending(connection, [(r.claimed, _intent_of(r, now)) for r in ready], now)
             for r in ready:
                 if r.clear.way.uses_window:
                     reaching.use_window(connection, r.claimed.member, r.clear.channel, 1)
         return [Intended(r, now) for r in ready]
-
-    def _wait_for_room(self, connection: Connection, ready: Ready, now: datetime) -> None:
-        if ready.claimed.repeat:
-            dispatching.leave_ambiguous(connection, ready.claimed, now + _BUSY_FOR)
-            return
-        why = "the channel is busy"
-        dispatching.put_back(connection, ready.claimed, now + _BUSY_FOR, why, channel=ready.clear.channel)
 
     def _room(self, channel: str) -> int:
         flying = self._in_flight[channel]
@@ -195,9 +190,10 @@ class Dispatch:
         now = self._context.clock.now()
         with self._context.database.write() as connection:
             if ready.claimed.repeat:
-                dispatching.leave_ambiguous(connection, ready.claimed, now + REPEAT_PAUSE)
+                move = dispatching.leave_ambiguous(ready.claimed, now + REPEAT_PAUSE)
             else:
-                dispatching.put_back(connection, ready.claimed, now, "not called in time")
+                move = dispatching.put_back(ready.claimed, now, "not called in time")
+            dispatching.make(connection, [move])
             if ready.clear.way.uses_window:
                 reaching.use_window(connection, ready.claimed.member, ready.clear.channel, -1)
 
@@ -206,8 +202,7 @@ class Dispatch:
         for tries_left in reversed(range(_RECORD_TRIES)):
             try:
                 with self._context.database.write() as connection:
-                    for called in group:
-                        _write_down(connection, applied, called, now)
+                    _write_down(connection, applied, group, now)
             except DatabaseUnavailable:
                 if tries_left == 0:
                     raise
@@ -217,8 +212,19 @@ class Dispatch:
                 return
 
 
-def _write_down(connection: Connection, applied: Applied, called: Called, now: datetime) -> None:
-    """The outcome first, in one statement; then what follows from how the delivery now stands."""
+def _write_down(connection: Connection, applied: Applied, group: Sequence[Called], now: datetime) -> None:
+    """The outcomes first; then what follows from how each delivery now stands."""
+    settled = [_settled(called, now) for called in group]
+    stands = dispatching.record(connection, settled)
+    for called, of_call in zip(group, settled, strict=True):
+        status = stands.get(of_call.claimed.id)
+        if status is not None:
+            _follow_up(connection, applied, called, of_call.recorded, status, now)
+        else:
+            log.warning("settled_by_another", delivery_id=of_call.claimed.id)
+
+
+def _settled(called: Called, now: datetime) -> Settled:
     ready, outcome = called.intended.ready, called.outcome
     claimed = ready.claimed
     recorded = protocol.record(
@@ -229,11 +235,14 @@ def _write_down(connection: Connection, applied: Applied, called: Called, now: d
         repeats_left=claimed.repeats_left_then,
         now=now,
     )
-    values = outcome_values(outcome) | {"called_at": called.at, "recorded_at": now}
-    stands = dispatching.record(connection, claimed, recorded, values)
-    if stands is None:
-        log.warning("settled_by_another", delivery_id=claimed.id)
-        return
+    return Settled(claimed, recorded, outcome_values(outcome) | {"called_at": called.at, "recorded_at": now})
+
+
+def _follow_up(
+    connection: Connection, applied: Applied, called: Called, recorded: Recorded, stands: Status, now: datetime
+) -> None:
+    ready, outcome = called.intended.ready, called.outcome
+    claimed = ready.claimed
     fallback = fallback_of(applied, claimed.journey_id, claimed.step_id, claimed.pinned_version)
     if stands is Status.SENT:
         after_sending(connection, fallback, claimed.member, claimed.id, now)
@@ -283,18 +292,24 @@ def _repeat_until(ready: Ready, intended_at: datetime) -> datetime | None:
     return intended_at + within if within is not None else None
 
 
-def _set_aside(connection: Connection, claimed: Claimed, verdict: Later | Skip | Overtaken) -> None:
-    """Not sent now. An ambiguous message stays ambiguous, whatever is said of repeating it."""
+def _waits_for_room(ready: Ready, now: datetime) -> Move:
+    if ready.claimed.repeat:
+        return dispatching.leave_ambiguous(ready.claimed, now + _BUSY_FOR)
+    why = "the channel is busy"
+    return dispatching.put_back(ready.claimed, now + _BUSY_FOR, why, channel=ready.clear.channel)
+
+
+def _not_now(claimed: Claimed, verdict: Later | Skip | Overtaken) -> Move:
+    """An ambiguous message stays ambiguous, whatever is said of repeating it."""
     if claimed.repeat:
-        dispatching.leave_ambiguous(connection, claimed, verdict.until if isinstance(verdict, Later) else None)
-        return
+        return dispatching.leave_ambiguous(claimed, verdict.until if isinstance(verdict, Later) else None)
     match verdict:
         case Later(until, why, trace):
-            dispatching.put_back(connection, claimed, until, why, list(trace))
+            return dispatching.put_back(claimed, until, why, list(trace))
         case Skip(why, trace):
-            dispatching.set_aside(connection, claimed, Status.SKIPPED, why, list(trace))
+            return dispatching.set_aside(claimed, Status.SKIPPED, why, list(trace))
         case Overtaken(why):
-            dispatching.set_aside(connection, claimed, Status.CANCELLED, why, None)
+            return dispatching.set_aside(claimed, Status.CANCELLED, why, None)
         case _:
             assert_never(verdict)
 

@@ -108,8 +108,8 @@ class Visitor:
             return Check(Part.START, False, "event_never", {"event": start.event})
         if start.where is None:
             return _as_news(active, came[0])
-        catalog, ids = self.applied.catalog, [happening.id for happening in came]
-        read = readings.of_events(self.connection, catalog, start.where, ids, self.now)
+        keys = [(self.ref.bucket, happening.id) for happening in came]
+        read = readings.of_events(self.connection, self.applied.catalog, start.where, keys, self.now)
         fitting = [happening for happening in came if read[happening.id].holds]
         if not fitting:
             newest = came[0]

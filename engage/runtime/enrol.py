@@ -130,7 +130,8 @@ def _start_by_events(
         case _:
             return
     if named:
-        matching = enrolling.events_where(connection, applied.catalog, [e.id for e in named], where, now)
+        keys = [(event.member.bucket, event.id) for event in named]
+        matching = enrolling.events_where(connection, applied.catalog, keys, where, now)
         entrants = [_entrant(active, event) for event in named if event.id in matching]
         admit(connection, applied, active, [entrant for entrant in entrants if entrant is not None], now)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -204,20 +204,25 @@ def still_held(connection: Connection, claimed: Sequence[Claimed]) -> set[int]:
 # --- intent, release, refusal -----------------------------------------------------------------------------------
 
 
-def set_aside(connection: Connection, claimed: Claimed, status: Status, reason: str, decision: Any) -> None:
+@dataclass(frozen=True, slots=True)
+class Move:
+    """A change of a delivery that is held. Made only if it is still as it was: a process that wakes up late makes no
+    move that `core.delivery` does not know."""
+
+    claimed: Claimed
+    was: tuple[Status, ...]
+    values: Mapping[str, Any]
+
+
+def set_aside(claimed: Claimed, status: Status, reason: str, decision: Any) -> Move:
     """Skipped or cancelled, with its reason."""
     values = {"status": status, "reason": reason[:300], "decision": decision, "due_at": None}
-    _write(connection, claimed, values, was=(Status.CLAIMED,))
+    return Move(claimed, (Status.CLAIMED,), values)
 
 
 def put_back(
-    connection: Connection,
-    claimed: Claimed,
-    due_at: datetime,
-    reason: str | None,
-    decision: Any = None,
-    channel: str | None = None,
-) -> None:
+    claimed: Claimed, due_at: datetime, reason: str | None, decision: Any = None, channel: str | None = None
+) -> Move:
     """Pending again: deferred to a lawful hour, or never called. For what was not handed over, only. `channel`: the
     one it waits for, if that was the reason."""
     values = {
@@ -230,53 +235,95 @@ def put_back(
         "first_sent_at": claimed.first_sent_at,
     }
     judged = {"decision": decision} if decision is not None else {}
-    _write(connection, claimed, values | judged, was=(Status.CLAIMED, Status.SENDING))
+    return Move(claimed, (Status.CLAIMED, Status.SENDING), values | judged)
 
 
-def leave_ambiguous(connection: Connection, claimed: Claimed, again: datetime | None = None) -> None:
+def leave_ambiguous(claimed: Claimed, again: datetime | None = None) -> Move:
     """Not repeated now: it waits for a receipt, or for a person; or for `again`, if its step asks for repeats."""
     values: dict[str, Any] = {"status": Status.AMBIGUOUS, "repeat_until": None, "repeats_left": claimed.repeats_left}
     values["due_at"] = again if claimed.repeats_left > 0 else None
-    _write(connection, claimed, values, was=(Status.AMBIGUOUS, Status.SENDING))
+    return Move(claimed, (Status.AMBIGUOUS, Status.SENDING), values)
 
 
 def begin_sending(connection: Connection, rows: Sequence[tuple[Claimed, Mapping[str, Any]]], now: datetime) -> None:
     """The intent: from here on the message may reach the member. Committed before the wire is touched."""
-    alike: dict[Any, list[dict[str, Any]]] = defaultdict(list)
-    for claimed, values in rows:
-        intent = {
-            "status": Status.SENDING,
-            "attempts": claimed.attempts + 1,
-            "sent_at": now,
-            "repeats_left": claimed.repeats_left_then,
-        }
-        first = {"first_sent_at": claimed.first_sent_at or now, "due_at": now + LEASE, "reason": None}
-        held = Status.AMBIGUOUS if claimed.repeat else Status.CLAIMED
-        changes = intent | first | dict(values)
-        alike[_writing(tuple(sorted(changes)), (held,))].append(_who(claimed) | _given(changes))
-    for statement, given in alike.items():
-        connection.execute(statement, given)
+    make(connection, [_intent(claimed, values, now) for claimed, values in rows])
     runs = {(c.member.bucket, c.enrolment_id) for c, _ in rows if c.enrolment_id is not None}
     if runs:
-        here = (enrolment.c.bucket == bindparam("b")) & (enrolment.c.id == bindparam("i"))
-        statement = update(enrolment).where(here).values(last_message_at=now)
-        connection.execute(statement, [{"b": bucket, "i": i} for bucket, i in sorted(runs)])
+        connection.execute(_WRITTEN_TO, [{"b": bucket, "i": i, "then": now} for bucket, i in sorted(runs)])
 
 
-def record(connection: Connection, claimed: Claimed, recorded: Recorded, values: Mapping[str, Any]) -> Status | None:
-    """What became of it, as it now stands; None if somebody else has settled it meanwhile (the lease ran out). A
-    receipt may be quicker than our own record: then it was sent, whatever the call said."""
-    outcome = {"is_now": recorded.status, "why": (recorded.reason or "")[:300] or None, "again_at": recorded.due_at}
-    mine = _who(claimed)
-    statement = _recording(tuple(sorted(values)), recorded.status is Status.PENDING)
-    if connection.execute(statement, mine | outcome | _given(values)).rowcount != 1:
+def _intent(claimed: Claimed, values: Mapping[str, Any], now: datetime) -> Move:
+    intent = {
+        "status": Status.SENDING,
+        "attempts": claimed.attempts + 1,
+        "sent_at": now,
+        "repeats_left": claimed.repeats_left_then,
+        "first_sent_at": claimed.first_sent_at or now,
+        "due_at": now + LEASE,
+        "reason": None,
+    }
+    return Move(claimed, (Status.AMBIGUOUS if claimed.repeat else Status.CLAIMED,), intent | dict(values))
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """A call was made: what became of the delivery, and what else is known of it."""
+
+    claimed: Claimed
+    recorded: Recorded
+    values: Mapping[str, Any]
+
+
+def record(connection: Connection, calls: Sequence[Settled]) -> dict[int, Status]:
+    """Write it down. How each delivery now stands, without those that somebody else has settled meanwhile (the lease
+    ran out). A receipt may be quicker than our own record: then it was sent, whatever the call said."""
+    found = select(D.id, D.fence, D.status, D.due_at).where(_these([call.claimed for call in calls])).with_for_update()
+    held = {row.id: row for row in connection.execute(found)}
+    stands: dict[int, Status] = {}
+    alike: dict[Any, list[dict[str, Any]]] = defaultdict(list)
+    for call in calls:
+        status = _as_it_stands(call, held[call.claimed.id])
+        if status is not None:
+            stands[call.claimed.id] = status
+            surely_not_sent = call.recorded.status is Status.PENDING
+            alike[_recording(tuple(sorted(call.values)), surely_not_sent)].append(_outcome(call))
+    for statement, given in alike.items():
+        connection.execute(statement, given)
+    return stands
+
+
+def _as_it_stands(call: Settled, row: Any) -> Status | None:
+    if row.fence != call.claimed.fence:
         return None
-    return Status(connection.execute(_STATUS_OF_MINE, mine).scalar_one())
+    if row.status == Status.SENDING:
+        return call.recorded.status
+    return Status.SENT if row.status == Status.SENT and row.due_at is not None else None
+
+
+def _outcome(call: Settled) -> dict[str, Any]:
+    recorded = call.recorded
+    outcome = {"is_now": recorded.status, "why": (recorded.reason or "")[:300] or None, "again_at": recorded.due_at}
+    return _who(call.claimed) | outcome | _given(call.values)
+
+
+def make(connection: Connection, moves: Iterable[Move]) -> None:
+    """Moves that write the same columns are one statement."""
+    alike: dict[Any, list[dict[str, Any]]] = defaultdict(list)
+    for move in moves:
+        statement = _writing(tuple(sorted(move.values)), move.was)
+        alike[statement].append(_who(move.claimed) | _given(move.values))
+    for statement, given in alike.items():
+        connection.execute(statement, given)
 
 
 # Statements of every message that goes out are made once: making one takes longer than running it.
 _MINE = (D.bucket == bindparam("of_bucket")) & (D.id == bindparam("of_id")) & (D.fence == bindparam("held_by"))
-_STATUS_OF_MINE = select(D.status).where(_MINE)
+_WRITTEN_TO = (
+    update(enrolment)
+    .where(enrolment.c.bucket == bindparam("b"), enrolment.c.id == bindparam("i"))
+    .values(last_message_at=bindparam("then", type_=Instant()))
+)
 
 
 def _who(claimed: Claimed) -> dict[str, Any]:
@@ -295,11 +342,6 @@ def _recording(columns: tuple[str, ...], surely_not_sent: bool) -> Any:
         outcome["first_sent_at"] = None  # the frequency cap counts from the call that succeeds
     given = {name: bindparam(f"to_{name}", type_=D[name].type) for name in columns}
     return update(delivery).where(_MINE, or_(D.status == Status.SENDING, told)).values(outcome | given)
-
-
-def _write(connection: Connection, claimed: Claimed, values: Mapping[str, Any], *, was: Sequence[Status]) -> None:
-    """Only if it is still as it was: a process that wakes up late makes no move that `core.delivery` does not know."""
-    connection.execute(_writing(tuple(sorted(values)), tuple(was)), _who(claimed) | _given(values))
 
 
 def _given(values: Mapping[str, Any]) -> dict[str, Any]:

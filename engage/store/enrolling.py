@@ -16,6 +16,7 @@ from engage.store import trail
 from engage.store.candidates import candidates
 from engage.store.conditions import Predicate, Scope, compile_condition
 from engage.store.database import take_ids
+from engage.store.keys import in_keys
 from engage.store.members import MemberRef, in_refs
 from engage.store.tables import anniversary, enrolment, event, member
 
@@ -45,15 +46,19 @@ class Zone:
 
 
 def events_where(
-    connection: Connection, catalog: Catalog, ids: Sequence[int], where: Condition | None, now: datetime
+    connection: Connection,
+    catalog: Catalog,
+    events: Sequence[tuple[int, int]],
+    where: Condition | None,
+    now: datetime,
 ) -> set[int]:
-    """Of these events, those whose payload (and member) match."""
+    """The ids of those of these events, given as (bucket, id), whose payload (and member) match."""
     if where is None:
-        return set(ids)
+        return {event_id for _, event_id in events}
     joined = (member.c.bucket == event.c.bucket) & (member.c.id == event.c.member_id)
     scope = Scope(catalog, now, context=payload)
     matches = compile_condition(where, scope)
-    return set(connection.scalars(select(event.c.id).join(member, joined).where(event.c.id.in_(ids), matches)))
+    return set(connection.scalars(select(event.c.id).join(member, joined).where(in_keys(event, events), matches)))
 
 
 def payload(origin: str, key: str) -> Any:

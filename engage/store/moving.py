@@ -56,7 +56,7 @@ def crowd(connection: Connection, journey_id: str) -> Crowd:
 
 def standing_at(connection: Connection, journey_id: str) -> dict[str, int]:
     """How many live runs that follow the journey stand at each step."""
-    query = select(E.step_id, func.count()).where(_following(journey_id)).group_by(E.step_id)
+    query = select(E.step_id, func.count()).where(following(journey_id)).group_by(E.step_id)
     return {row.step_id: row[1] for row in connection.execute(query)}
 
 
@@ -85,15 +85,19 @@ _COLUMNS = (
 
 def standing(connection: Connection, journey_id: str, step_ids: Iterable[str]) -> list[StandingRun]:
     """The live runs that follow the journey and stand at one of these steps; who entered first comes first."""
-    here = _following(journey_id) & E.step_id.in_(list(step_ids))
+    here = following(journey_id) & E.step_id.in_(list(step_ids))
     rows = connection.execute(select(*_COLUMNS).join(member, _OF_MEMBER).where(here).order_by(E.id))
     return [StandingRun(i, MemberRef(bucket, member_id), *rest) for i, bucket, member_id, *rest in rows]
 
 
 def everyone_in(connection: Connection, journey_id: str, *, pinned: bool) -> list[RunKey]:
     """Every live run that follows the journey; `pinned`: those that do not follow it any more, too."""
-    here = and_(IS_LIVE, E.journey_id == journey_id) if pinned else _following(journey_id)
+    here = everyone(journey_id, pinned=pinned)
     return [(row.bucket, row.id) for row in connection.execute(select(E.bucket, E.id).where(here).order_by(E.id))]
+
+
+def everyone(journey_id: str, *, pinned: bool) -> Any:
+    return and_(IS_LIVE, E.journey_id == journey_id) if pinned else following(journey_id)
 
 
 def unsent(connection: Connection, journey_id: str, step_ids: Iterable[str]) -> dict[str, int]:
@@ -111,12 +115,13 @@ def field_dates(
     """A date of each member who stands at the step, by run id."""
     value = VALUE_COLUMN[kind]
     joined = (member_value.c.bucket == E.bucket) & (member_value.c.member_id == E.member_id)
-    here = _following(journey_id) & (E.step_id == step_id) & (member_value.c.field == field) & value.is_not(None)
+    here = following(journey_id) & (E.step_id == step_id) & (member_value.c.field == field) & value.is_not(None)
     rows = connection.execute(select(E.id, value).join(member_value, joined).where(here))
     return {row[0]: row[1] for row in rows}
 
 
-def _following(journey_id: str) -> Any:
+def following(journey_id: str) -> Any:
+    """Live, and not to finish in an earlier version."""
     return and_(IS_LIVE, E.journey_id == journey_id, E.pinned_version.is_(None))
 
 
@@ -165,7 +170,7 @@ def carry_out(connection: Connection, plan_id: str, moves: Sequence[Move]) -> No
 
 def _row(move: Move, move_id: int, plan_id: str) -> dict[str, Any]:
     bucket, run_id = move.run
-    kept = {"before": _as_json(move.before), "after": _as_json(move.after)}
+    kept = {"before": as_json(move.before), "after": as_json(move.after)}
     return {"bucket": bucket, "id": move_id, "enrolment_id": run_id, "plan_id": plan_id, "what": move.what, **kept}
 
 
@@ -178,11 +183,11 @@ class PastMove:
     timezone: str | None
 
 
-def moves_of(connection: Connection, plan_id: str) -> list[PastMove]:
-    """What a plan did."""
+def moves_of(connection: Connection, plan_id: str, *, but: str) -> list[PastMove]:
+    """What a plan did, but for one kind of move."""
     joined = (E.bucket == M.bucket) & (E.id == M.enrolment_id)
     query = select(enrolment_move, enrolment, member.c.timezone).join(enrolment, joined).join(member, _OF_MEMBER)
-    rows = connection.execute(query.where(M.plan_id == plan_id).order_by(M.id)).mappings().all()
+    rows = connection.execute(query.where(M.plan_id == plan_id, M.what != but).order_by(M.id)).mappings().all()
     return [_past_move(row) for row in rows]
 
 
@@ -192,7 +197,7 @@ def _past_move(row: Any) -> PastMove:
     return PastMove(move, stands, row[member.c.timezone])
 
 
-def _as_json(columns: Mapping[str, Any]) -> dict[str, Any]:
+def as_json(columns: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value.isoformat() if isinstance(value, datetime) else value for name, value in columns.items()}
 
 

@@ -31,6 +31,7 @@ from engage.store import answering
 from engage.store.advancing import RunRow, of_runs, run_context
 from engage.store.conditions import VALUE_COLUMN, Scope, aggregate_of, compile_condition, times_of
 from engage.store.enrolling import payload
+from engage.store.keys import in_keys
 from engage.store.members import MemberRef, in_refs
 from engage.store.tables import anniversary, answer, enrolment, event, member, member_value, tag
 
@@ -81,11 +82,11 @@ def of_members(
 
 
 def of_events(
-    connection: Connection, catalog: Catalog, where: Condition, event_ids: Sequence[int], now: datetime
+    connection: Connection, catalog: Catalog, where: Condition, events: Sequence[tuple[int, int]], now: datetime
 ) -> dict[int, Read]:
-    """By event id: the `where` of a start."""
+    """By event id: the `where` of a start. Events are (bucket, id)."""
     joined = (member.c.bucket == event.c.bucket) & (member.c.id == event.c.member_id)
-    query = select(event.c.id).join(member, joined).where(event.c.id.in_(list(event_ids)))
+    query = select(event.c.id).join(member, joined).where(in_keys(event, events))
     return _read(connection, query, where, Scope(catalog, now, context=payload))
 
 

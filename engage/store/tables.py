@@ -313,6 +313,7 @@ task = Table(
     PrimaryKeyConstraint("bucket", "id"),
     UniqueConstraint("bucket", "key"),
     Index(None, "closed_at", "due_at"),
+    Index(None, "id"),  # whoever closes one knows the id alone
 )
 
 # --- journeys ---------------------------------------------------------------------------------------------------

@@ -11,6 +11,8 @@ from sqlalchemy import Connection, Integer, bindparam, func, insert, select, upd
 
 from engage.store import reaching
 from engage.store.database import take_ids, upsert
+from engage.store.dialects import beside_index
+from engage.store.keys import in_keys
 from engage.store.members import MemberRef
 from engage.store.tables import IS_UNTOLD, Instant, member, member_value, notice, task
 
@@ -102,7 +104,7 @@ def open_tasks(connection: Connection, team: str | None = None) -> list[TaskRow]
 
 def opened_since(connection: Connection, task_id: int) -> list[TaskRow]:
     """Open tasks that are newer than this one."""
-    return _tasks(connection, T.closed_at.is_(None), T.id > task_id)
+    return _tasks(connection, beside_index(T.closed_at).is_(None), T.id > task_id)
 
 
 def addresses(connection: Connection, rows: Sequence[TaskRow]) -> dict[MemberRef, tuple[str, str]]:
@@ -144,7 +146,11 @@ _NEXT_NOTICE = select(func.min(N.due_at)).where(IS_UNTOLD, N.due_at > _NOW)
 
 def due_notices(connection: Connection, now: datetime, limit: int) -> list[DueNotice]:
     rows = connection.execute(_DUE_NOTICES, {"now": now, "most": limit}).all()
-    tasks = {t.id: t for t in _tasks(connection, T.id.in_([row.task_id for row in rows]))} if rows else {}
+    tasks = (
+        {t.id: t for t in _tasks(connection, in_keys(task, ((row.bucket, row.task_id) for row in rows)))}
+        if rows
+        else {}
+    )
     return [DueNotice(row.bucket, row.id, row.team, row.attempts, tasks[row.task_id]) for row in rows]
 
 

@@ -513,6 +513,7 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("task", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_task_closed_at_due_at"), ["closed_at", "due_at"], unique=False)
+        batch_op.create_index(batch_op.f("ix_task_id"), ["id"], unique=False)
 
     op.create_table(
         "webhook_call",
@@ -558,6 +559,7 @@ def downgrade() -> None:
 
     op.drop_table("webhook_call")
     with op.batch_alter_table("task", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_task_id"))
         batch_op.drop_index(batch_op.f("ix_task_closed_at_due_at"))
 
     op.drop_table("task")

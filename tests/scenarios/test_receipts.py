@@ -21,7 +21,7 @@ from engage.core.turn import Purpose
 from engage.runtime.receive import Receive
 from engage.simulation.ground import Ground
 from engage.store import dispatching, members, reaching
-from engage.store.dispatching import NewMessage
+from engage.store.dispatching import NewMessage, Settled
 from engage.store.tables import metadata
 
 NOW = datetime(2026, 11, 23, 2, tzinfo=UTC)
@@ -124,7 +124,7 @@ def _send_messages(connection: Connection) -> None:
         dispatching.begin_sending(connection, [(claimed, wire)], NOW)
         call = CALLS[(message - 1) // 2]
         if call is not None:
-            assert dispatching.record(connection, claimed, call, {"provider_id": f"p{message}"})
+            assert dispatching.record(connection, [Settled(claimed, call, {"provider_id": f"p{message}"})])
 
 
 def _rows(connection: Connection) -> dict[str, list[dict[str, Any]]]:

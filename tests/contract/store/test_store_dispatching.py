@@ -12,7 +12,7 @@ from store_bench import DAY, HOUR, MINUTE, NOW, Bench
 from engage.core.delivery import LEASE, REPEAT_PAUSE, Recorded, Status
 from engage.core.turn import Purpose
 from engage.store import dispatching, judging, receiving
-from engage.store.dispatching import Claimed
+from engage.store.dispatching import Claimed, Settled
 from engage.store.judging import Hop, Spent
 from engage.store.members import MemberRef
 from engage.store.receiving import Given
@@ -20,8 +20,8 @@ from engage.store.receiving import Given
 SENT = Recorded(Status.SENT)
 
 
-def record(bench: Bench, claimed: Claimed, recorded: Recorded = SENT, **values: Any) -> bool:
-    return dispatching.record(bench.connection, claimed, recorded, values)
+def record(bench: Bench, claimed: Claimed, recorded: Recorded = SENT, **values: Any) -> Status | None:
+    return dispatching.record(bench.connection, [Settled(claimed, recorded, values)]).get(claimed.id)
 
 
 def sends(bench: Bench, ref: MemberRef, recorded: Recorded = SENT, **message: Any) -> Claimed:
@@ -83,8 +83,8 @@ def test_a_claim_nobody_finished_goes_back_and_the_first_holder_can_no_longer_wr
     second = bench.claims_one()
     assert second.fence == zombie.fence + 1
     bench.begins_sending(zombie)
-    dispatching.set_aside(bench.connection, zombie, Status.SKIPPED, "late", None)
-    dispatching.put_back(bench.connection, zombie, NOW, "late")
+    dispatching.make(bench.connection, [dispatching.set_aside(zombie, Status.SKIPPED, "late", None)])
+    dispatching.make(bench.connection, [dispatching.put_back(zombie, NOW, "late")])
     assert not record(bench, zombie)
     assert bench.status(key) == Status.CLAIMED
     assert dispatching.still_held(bench.connection, [second]) == {second.id}
@@ -144,7 +144,7 @@ def test_a_late_record_of_a_send_that_was_given_up_changes_nothing(bench: Bench)
     bench.begins_sending(claimed)
     dispatching.expire_leases(bench.connection, NOW + LEASE)
     assert not record(bench, claimed, Recorded(Status.PENDING, due_at=NOW))
-    dispatching.put_back(bench.connection, claimed, NOW, "not called in time")
+    dispatching.make(bench.connection, [dispatching.put_back(claimed, NOW, "not called in time")])
     assert bench.status(key) == Status.AMBIGUOUS
 
 
@@ -199,7 +199,9 @@ def test_what_was_never_called_goes_back_with_its_attempt_taken_back(bench: Benc
     key = bench.queues(bench.member())
     claimed = bench.claims_one()
     bench.begins_sending(claimed)
-    dispatching.put_back(bench.connection, claimed, NOW + HOUR, "not called in time", [{"channel": "sms"}])
+    dispatching.make(
+        bench.connection, [dispatching.put_back(claimed, NOW + HOUR, "not called in time", [{"channel": "sms"}])]
+    )
     row = delivery(bench, key)
     assert (row["status"], row["attempts"], row["due_at"]) == (Status.PENDING, 0, NOW + HOUR)
     assert row["first_sent_at"] is None
@@ -209,7 +211,9 @@ def test_what_was_never_called_goes_back_with_its_attempt_taken_back(bench: Benc
 @pytest.mark.parametrize("status", [Status.SKIPPED, Status.CANCELLED])
 def test_what_is_set_aside_keeps_its_reason_and_is_done(bench: Bench, status: Status) -> None:
     key = bench.queues(bench.member())
-    dispatching.set_aside(bench.connection, bench.claims_one(), status, "no consent " * 50, [{"channel": "sms"}])
+    dispatching.make(
+        bench.connection, [dispatching.set_aside(bench.claims_one(), status, "no consent " * 50, [{"channel": "sms"}])]
+    )
     row = delivery(bench, key)
     assert (row["status"], row["due_at"], len(row["reason"])) == (status, None, 300)
     assert not dispatching.anything_due(bench.connection, NOW + DAY)
@@ -275,7 +279,7 @@ def test_a_repeat_whose_holder_died_can_be_taken_up_while_its_window_is_open(ben
 def test_a_repeat_that_is_not_made_leaves_an_ambiguous_message(bench: Bench) -> None:
     first = ambiguous(bench)
     bench.now += MINUTE
-    dispatching.leave_ambiguous(bench.connection, bench.claims_one())
+    dispatching.make(bench.connection, [dispatching.leave_ambiguous(bench.claims_one())])
     row = delivery(bench, first.key)
     assert (row["status"], row["repeat_until"], row["due_at"]) == (Status.AMBIGUOUS, None, None)
     assert bench.claims() == []
@@ -365,11 +369,11 @@ def test_a_repeat_that_is_put_off_keeps_its_count_and_one_that_is_given_up_waits
     first = asked_to_repeat(bench)
     bench.now += REPEAT_PAUSE
     again = bench.claims_one()
-    dispatching.leave_ambiguous(bench.connection, again, bench.now + HOUR)
+    dispatching.make(bench.connection, [dispatching.leave_ambiguous(again, bench.now + HOUR)])
     row = delivery(bench, first.key)
     assert (row["due_at"], row["repeats_left"]) == (bench.now + HOUR, 2)
     bench.now += HOUR
-    dispatching.leave_ambiguous(bench.connection, bench.claims_one())
+    dispatching.make(bench.connection, [dispatching.leave_ambiguous(bench.claims_one())])
     assert delivery(bench, first.key)["due_at"] is None
 
 
@@ -378,7 +382,7 @@ def test_without_the_steps_word_nothing_is_claimed_for_a_repeat_however_long_it_
     bench.now += REPEAT_PAUSE
     dispatching.expire_leases(bench.connection, bench.now)
     assert bench.claims() == []
-    dispatching.leave_ambiguous(bench.connection, first, bench.now + HOUR)
+    dispatching.make(bench.connection, [dispatching.leave_ambiguous(first, bench.now + HOUR)])
     assert delivery(bench, first.key)["due_at"] is None
 
 

@@ -11,6 +11,7 @@ from engage.store import events, moving, plans, renaming
 from engage.store.advancing import save
 from engage.store.events import NewEvent
 from engage.store.moving import Crowd, Move, PastMove
+from engage.store.moving_together import Together, move_everyone, rename_places
 from engage.store.plans import SavedPlan
 
 JOURNEY = "winback"
@@ -70,11 +71,57 @@ def test_a_move_is_carried_out_remembered_and_known_to_stand_until_the_run_goes_
     moving.carry_out(bench.connection, "plan-1", moves)
     assert [run_of(bench, run_id)["deadline_at"] for _, run_id in keys] == [NOW, NOW]
     stands(bench, keys[1][1], step_id="further")
-    assert moving.moves_of(bench.connection, "plan-1") == [
+    assert moving.moves_of(bench.connection, "plan-1", but="renamed") == [
         PastMove(moves[0], stands=True, timezone=None),
         PastMove(moves[1], stands=False, timezone=None),
     ]
-    assert moving.moves_of(bench.connection, "plan-2") == []
+    assert moving.moves_of(bench.connection, "plan-2", but="renamed") == []
+
+
+def test_places_are_renamed_together_and_names_may_change_places(bench: Bench) -> None:
+    first, second, pinned = (bench.enters(bench.member()) for _ in range(3))
+    stands(bench, first, step_id="a")
+    stands(bench, second, step_id="b")
+    stands(bench, pinned, step_id="a", pinned_version=1)
+    told = {"plan": "plan-1", "from": "b"}
+    renames = {
+        "a": Together("renamed", {"step_id": "a"}, {"step_id": "b"}),
+        "b": Together("renamed", {"step_id": "b"}, {"step_id": "a"}, "a", told=told),
+    }
+    rename_places(bench.connection, "plan-1", JOURNEY, renames, NOW)
+    assert [run_of(bench, run_id)["step_id"] for run_id in (first, second, pinned)] == ["b", "a", "a"]
+    assert {row["enrolment_id"]: row["after"] for row in bench.rows("enrolment_move")} == {
+        first: {"step_id": "b"},
+        second: {"step_id": "a"},
+    }
+    line = bench.row("decision", what="moved")
+    assert (line["enrolment_id"], line["step_id"], line["detail"], line["at"]) == (second, "a", told, NOW)
+    assert moving.moves_of(bench.connection, "plan-1", but="renamed") == []
+
+
+def test_everyone_is_moved_alike_and_each_is_remembered(bench: Bench) -> None:
+    live, ended, pinned = (bench.enters(bench.member()) for _ in range(3))
+    stands(bench, ended, status="ended")
+    stands(bench, pinned, pinned_version=1)
+    move_everyone(
+        bench.connection,
+        "plan-1",
+        JOURNEY,
+        Together("pinned", {"pinned_version": None}, {"pinned_version": 2}),
+        NOW,
+        pinned=False,
+    )
+    assert [run_of(bench, run_id)["pinned_version"] for run_id in (live, ended, pinned)] == [2, None, 1]
+    stop = Together(
+        "stopped", {"ended_at": None}, {"status": "ended", "ended_at": NOW}, line="exit", told={"kind": "exit"}
+    )
+    move_everyone(bench.connection, "plan-2", JOURNEY, stop, NOW, pinned=True)
+    assert {row["enrolment_id"] for row in bench.rows("decision", what="exit")} == {live, pinned}
+    done = moving.moves_of(bench.connection, "plan-2", but="renamed")
+    assert {(past.move.run[1], past.stands, past.move.after["ended_at"]) for past in done} == {
+        (live, True, NOW),
+        (pinned, True, NOW),
+    }
 
 
 def test_messages_follow_the_version_their_run_finishes_in(bench: Bench) -> None:

@@ -16,7 +16,7 @@ from engage.core.fact import Arrival
 from engage.core.reply import Offer
 from engage.core.turn import Purpose
 from engage.store import advancing, dispatching, events, receiving
-from engage.store.dispatching import Claimed
+from engage.store.dispatching import Claimed, Settled
 from engage.store.members import MemberRef
 from engage.store.receiving import DeliveryRow, Given, Told
 
@@ -31,7 +31,7 @@ def sends(bench: Bench, ref: MemberRef, recorded: Recorded | None = SENT, **more
     claimed = bench.claims_one()
     bench.begins_sending(claimed, offers=offers, channel=channel)
     if recorded is not None:
-        assert dispatching.record(bench.connection, claimed, recorded, {"provider_id": f"p{claimed.id}"})
+        assert dispatching.record(bench.connection, [Settled(claimed, recorded, {"provider_id": f"p{claimed.id}"})])
     return claimed
 
 
@@ -176,11 +176,11 @@ def test_a_receipt_that_is_quicker_than_our_own_record_loses_nothing(bench: Benc
     that timed out is known to have arrived."""
     claimed = sends(bench, bench.member(), None)
     told(bench, claimed, Arrival.DELIVERED)
-    assert dispatching.record(bench.connection, claimed, recorded, {"provider_id": "p9"})
+    assert dispatching.record(bench.connection, [Settled(claimed, recorded, {"provider_id": "p9"})])
     row = bench.row("delivery", id=claimed.id)
     assert (row["status"], row["arrival"], row["provider_id"]) == (Status.SENT, Arrival.DELIVERED, "p9")
     assert (row["due_at"], row["reason"]) == (None, None)
-    assert not dispatching.record(bench.connection, claimed, recorded, {})
+    assert not dispatching.record(bench.connection, [Settled(claimed, recorded, {})])
     assert dispatching.expire_leases(bench.connection, NOW + LEASE) == 0
 
 

@@ -8,6 +8,7 @@ from store_plans import explained
 
 from engage.core.delivery import Recorded, Status
 from engage.store import dispatching, history, inbound, tracing
+from engage.store.dispatching import Settled
 from engage.store.inbound import Arrived
 from engage.store.members import MemberRef
 
@@ -23,7 +24,7 @@ def sent(bench: Bench) -> MemberRef:
     claimed = bench.claims_one()
     bench.begins_sending(claimed)
     values = {"provider_id": "p1", "called_at": NOW, "recorded_at": NOW}
-    dispatching.record(bench.connection, claimed, Recorded(Status.SENT), values)
+    dispatching.record(bench.connection, [Settled(claimed, Recorded(Status.SENT), values)])
     bench.responds(claimed, "clicked", link="shop")
     return ref
 
