@@ -135,7 +135,7 @@ def _show_done(screen: Screen, plan: Plan) -> None:
         (Change.NEW, "new", "新增"),
         (Change.CHANGED, "changed", "更新"),
         (Change.RETURNED, "back: members enter again", "恢复，重新接收会员"),
-        (Change.DRAINED, "draining: no file, nobody new enters", "逐步结束（文件已删除，不再进新人）"),
+        (Change.DRAINED, "draining: nobody new enters", "逐步结束（不再进新人）"),
         (Change.STOPPED, "stopped", "已停止"),
     ):
         for journey_id in plan.those(change):

@@ -28,7 +28,7 @@ _NOTHING = Said("nothing on file", "没有记录")
 
 # By `Check.why`; {…} are the check's facts.
 WHYS: Mapping[str, Said] = {
-    "draining": Said("its file is gone: nobody enters any more", "文件已删除：不再有人进入"),
+    "draining": Said("its file is gone, or is a draft: nobody enters any more", "文件已删除，或是草稿：不再有人进入"),
     "event_never": Said("{event} has never happened", "从未发生过 {event}"),
     "event_misses": Said(
         "{event} happened ({times}×, last {at}), but its `where` does not hold",

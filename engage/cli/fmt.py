@@ -18,11 +18,12 @@ from engage.cli.problems import show_problems
 from engage.cli.schema import keep_schemas, project_here
 from engage.cli.screen import Screen
 from engage.cli.shipped import ROOT
-from engage.content.project import CATALOG, JOURNEYS
+from engage.content.project import CATALOG, JOURNEYS, read_text
 from engage.core.catalog import Catalog
 from engage.core.journey.model import Journey
 from engage.core.journey.nodes import read_nodes
 from engage.core.journey.reading import read_catalog, read_journey
+from engage.core.problem import Problem
 from engage.core.testfile.known import Known
 from engage.core.testfile.reading import SUFFIX, read_tests
 from engage.editor.formatting import formatted
@@ -88,13 +89,10 @@ def _files(paths: Iterable[Path], screen: Screen) -> Iterator[Path]:
 
 
 def _one(path: Path, outcome: _Outcome, screen: Screen, *, check: bool, diff: bool, fix: bool, ids: bool) -> None:
-    try:
-        before = path.read_bytes().decode()
-    except UnicodeDecodeError:
+    before = read_text(path, str(path))
+    if isinstance(before, Problem):
         outcome.unreadable.append(path)
-        screen.say(
-            f"{path} is not UTF-8: save it as UTF-8 in your editor", f"{path} 不是 UTF-8：请在编辑器里另存为 UTF-8"
-        )
+        show_problems(screen, [before], {})
         return
     after = formatted(before, mend_by=_reader_of(path) if fix else None, ids=ids)
     if after is None:

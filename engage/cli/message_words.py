@@ -66,8 +66,15 @@ def _outcome(screen: Screen, story: Story, message: PastMessage) -> tuple[str, s
             said = screen.word(f" — ambiguous, it may have arrived{because}", f" —— 结果不明，可能已送达{because}")
             return said + _sent_again(screen, story, message), "yellow"
         case Status.PENDING | Status.CLAIMED | Status.SENDING as status:
+            if message.reason == "paused":
+                return screen.word(" — ", " —— ") + _while_paused(screen), "cyan"
             until = short(story, message.due_at) if message.due_at is not None else status
             return screen.word(f" — waits until {until}{because}", f" —— 等到 {until}{because}"), "cyan"
+
+
+def _while_paused(screen: Screen) -> str:
+    """That it is looked at again every minute is nobody's business."""
+    return screen.word("waits as long as it is paused", "暂停期间不发出")
 
 
 def _sent_again(screen: Screen, story: Story, message: PastMessage) -> str:
@@ -185,6 +192,8 @@ def verdict_words(screen: Screen, verdict: Verdict, when: Callable[[datetime], s
     match verdict:
         case Clear(channel=channel):
             return screen.word(f"would be sent via {channel}", f"会经 {channel} 发出")
+        case Later(why="paused"):
+            return _while_paused(screen)
         case Later(until=until, why=why):
             why, at = reason_in(why, screen.lang), when(until)
             return screen.word(f"waits until {at}: {why}", f"推迟到 {at}：{why}")

@@ -31,6 +31,9 @@ _NAME_WIDTH, _WHAT_WIDTH = 30, 16  # at least
 _AT_THE_DOOR = frozenset({"start", "audience", "exclude", "per", "reentry"})
 _FROM_NOW_ON = frozenset({"exit_if", "goal"})
 _FOR_PEOPLE = frozenset({"journey", "owner", "note"})
+_FOR_EDITS = frozenset({"on_edit"})
+_IN_FORCE = frozenset({"channels"})
+_SINGULAR = {"have": "has", "are": "is"}
 _CHOICES = frozenset({"if", "branch", "switch", "cases", "only_if", "where", "wait_for", "since"})
 
 
@@ -62,7 +65,8 @@ def show_plan(screen: Screen, plan: Plan, zone: tzinfo) -> None:
 def _show_journey(screen: Screen, plan: Plan, journey: JourneyPlan, zone: tzinfo) -> None:
     crowd = journey.crowd
     now = local(plan.made_at, zone)
-    head = f"journeys/{journey.id}.yaml   {journey.title}   {_versions(screen, journey)}"
+    change = _versions(screen, journey) if journey.id not in plan.drafts else screen.word("a draft now", "现在是草稿")
+    head = f"journeys/{journey.id}.yaml   {journey.title}   {change}"
     counts = screen.word(
         f"{crowd.entered:,} entered · {crowd.live:,} in flight · now {now}",
         f"共进入 {crowd.entered:,} 人 · 在途 {crowd.live:,} 人 · 现在 {now}",
@@ -120,6 +124,10 @@ def _about_key(screen: Screen, key: str) -> str:
         return screen.word("for new entrants; everybody keeps their group", "只对之后进入的会员有效，已有的分组不变")
     if key in _FOR_PEOPLE:
         return screen.word("for people to read", "只是给人看的说明")
+    if key in _FOR_EDITS:
+        return screen.word("for this edit and later ones", "对这次和之后的修改有效")
+    if key in _IN_FORCE:
+        return screen.word("for messages that go out from now on", "对之后发出的消息有效")
     return screen.word("for messages queued from now on", "对之后产生的消息有效")
 
 
@@ -240,20 +248,21 @@ def _drains(screen: Screen, journey: JourneyPlan) -> Iterator[str]:
 
 def _moves(screen: Screen, plan: Plan, journey: JourneyPlan) -> Iterator[str]:
     if journey.pins:
+        who = _customers(journey.pins, "finish")
         yield screen.word(
-            f"{journey.pins:,} customers finish v{journey.before} (`on_edit: pin`); v{journey.after} is for who comes.",
+            f"{who} v{journey.before} (`on_edit: pin`); v{journey.after} is for who comes.",
             f"在途的 {journey.pins:,} 人按 v{journey.before} 走完（`on_edit: pin`），v{journey.after} 给之后来的会员。",
         )
         return
     if journey.crowd.pinned:
         yield screen.word(
-            f"{journey.crowd.pinned:,} customers finish an earlier version, as before.",
+            f"{_customers(journey.crowd.pinned, 'finish')} an earlier version, as before.",
             f"{journey.crowd.pinned:,} 人按更早的版本走完，不变。",
         )
     untouched = journey.crowd.live - journey.crowd.pinned - journey.affected
     if untouched:
         yield screen.word(
-            f"{untouched:,} customers sit at unchanged steps and notice nothing.",
+            f"{_customers(untouched, 'sit')} at unchanged steps and {_alike(untouched, 'notice')} nothing.",
             f"{untouched:,} 人停在没有改动的步骤上，不受影响。",
         )
     yield from _at_once(screen, plan, journey)
@@ -267,7 +276,7 @@ def _moves(screen: Screen, plan: Plan, journey: JourneyPlan) -> Iterator[str]:
 def _at_once(screen: Screen, plan: Plan, journey: JourneyPlan) -> Iterator[str]:
     if journey.at_once and plan.terms.release is not Release.KEEP:
         yield screen.word(
-            f"! {journey.at_once:,} customers would move on at once{_next_en(journey)}.",
+            f"! {_customers(journey.at_once, 'would move')} on at once{_next_en(journey)}.",
             f"! {journey.at_once:,} 人会立刻往下走{_next_zh(journey)}。",
         )
         yield from _release_words(screen, plan)
@@ -286,6 +295,23 @@ def _perhaps_renamed(screen: Screen, journey: JourneyPlan) -> Iterator[str]:
             )
 
 
+def _customers(count: int, verb: str) -> str:
+    """`1 customer finishes`, `2 customers finish`."""
+    return f"{count:,} customer{'' if count == 1 else 's'} {_alike(count, verb)}"
+
+
+def _members(count: int, verb: str) -> str:
+    return f"{count:,} member{'' if count == 1 else 's'} {_alike(count, verb)}"
+
+
+def _alike(count: int, verb: str) -> str:
+    if count != 1 or " " in verb:
+        return verb
+    if verb in _SINGULAR:
+        return _SINGULAR[verb]
+    return f"{verb}es" if verb.endswith("sh") else f"{verb}s"
+
+
 def _next_en(journey: JourneyPlan) -> str:
     ahead = journey.next_messages
     told = [f"{count:,} of them get `{name}`" for name, count in sorted(ahead.sure.items())]
@@ -298,7 +324,7 @@ def _next_zh(journey: JourneyPlan) -> str:
     ahead = journey.next_messages
     told = [f"其中 {count:,} 人收到 `{name}`" for name, count in sorted(ahead.sure.items())]
     if ahead.perhaps:
-        told.append(f"最多 {ahead.perhaps:,} 人收到 {'或'.join(f'`{name}`' for name in ahead.names)}")
+        told.append(f"最多 {ahead.perhaps:,} 人收到 {' 或 '.join(f'`{name}`' for name in ahead.names)}")
     return "，" + "，".join(told) if told else ""
 
 
@@ -337,15 +363,15 @@ def refusal_words(screen: Screen, refusal: Refusal) -> str:
             return _homeless_words(screen, refusal)
         case SmallerHoldout(journey_id, before, after, held_out):
             return screen.word(
-                f"{journey_id}: the holdout can grow, not shrink ({before}% → {after}%): {held_out:,} members have been"
-                f" in it, and some would get messages now. Leave it at {before}%, or give it up: `holdout: 0%`",
+                f"{journey_id}: the holdout can grow, not shrink ({before}% → {after}%): {_members(held_out, 'have')}"
+                f" been in it, and some would get messages now. Leave it at {before}%, or give it up: `holdout: 0%`",
                 f"{journey_id}：对照组只能变大，不能变小（{before}% → {after}%）：已有 {held_out:,} 人在对照组里，"
                 f"缩小后其中一些人会开始收到消息。请保持 {before}%，或写 `holdout: 0%` 不再设对照组",
             )
         case Unreadable(journey_id, version, members, problem):
             return screen.word(
-                f"{journey_id} v{version}: {members:,} members are to finish it, and the new catalog has not all of its"
-                f" words: {problem.message.en}",
+                f"{journey_id} v{version}: {_members(members, 'are')} to finish it, and the new catalog has not all of"
+                f" its words: {problem.message.en}",
                 f"{journey_id} v{version}：还有 {members:,} 人要走完它，而新的词表缺少它用到的词：{problem.message.zh}",
             )
         case FileStays(journey_id):

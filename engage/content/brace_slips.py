@@ -19,8 +19,8 @@ _WIDE_BRACES = re.compile(r"｛\s*｛\s*([^｛｝{}\n]*?)\s*[｝}]\s*[｝}]|\{\s
 _ONE_BRACE = re.compile(r"(?<![{$])\{\s*((?:member|event|var|brand|journey)\.\w+[^{}\n]*?)\s*\}{1,2}(?!\})")
 _PLACEHOLDER = re.compile(r"[$#]\{\s*([\w.]+)\s*\}")
 _OPEN = re.compile(r"\{\{(?P<inside>[^{}\n]*)(?P<end>\}(?!\})|\n|\Z|\{)")
-_WIDE_INSIDE = "（）‘’“”，｜：．［］＝"
-_PLAIN = dict(zip(_WIDE_INSIDE, "()''\"\",|:.[]=", strict=True))
+_WIDE_INSIDE = "（）‘’“”，｜：．。［］＝"
+_PLAIN = dict(zip(_WIDE_INSIDE, "()''\"\",|:..[]=", strict=True))
 _EXPRESSION = re.compile(r"\{\{.*?\}\}|\{%.*?%\}", re.DOTALL)
 _ELSE_IF = re.compile(r"\{%-?\s*(else\s*if|elseif|elsif)\b")
 _ONE_EQUALS = re.compile(r"\{%\s*(?:el)?if\b[^%]*?[^=!<>\s]\s*=\s*[^=\s]")
@@ -112,7 +112,13 @@ def _in_plain_words(error: TemplateSyntaxError, source: str) -> Fault:
             return Fault("E402", error.lineno, message, tag[1], _SHAPES)
         message = Said(f"unknown tag `{tag[1]}`", f"没有 `{tag[1]}` 这个标签")
         return Fault("E402", error.lineno, message, tag[1], _SHAPES, candidates=_TAGS)
-    message = Said(f"this is not valid template syntax: {said}", f"模板语法有误：{said}")
+    if "end of print statement" in said:
+        message = Said("nothing stands between these braces", "大括号里什么都没有")
+        return Fault("E402", error.lineno, message, None, Said("write {{ member.name }}", "请写 {{ member.name }}"))
+    if "end of comment tag" in said:
+        message = Said("this comment is not closed", "这里的注释没有闭合")
+        return Fault("E402", error.lineno, message, "{#", Said("close it with #}", "请用 #} 闭合"))
+    message = Said(f"this is not valid template syntax: {said}", "这里的模板写法看不懂")
     return Fault("E402", error.lineno, message, help=_SHAPES)
 
 

@@ -5,11 +5,12 @@ Reads texts only; which of them are words with variables is decided by `template
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from engage.core.journey import keyboard, mistakes
+from engage.core.journey import keyboard, mistakes, slips
 from engage.core.journey.nodes import Node, Scalar, Table, read_nodes
 from engage.core.journey.vocabulary import nearest
 from engage.core.problem import Problem, Said, Severity, Span
@@ -59,10 +60,17 @@ class TemplateFile:
 Shape = Mapping[str, Any]  # key → None for a text, or the shape below it
 
 
+_CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")  # nothing prints these
+
+
 def read_file(path: str, source: str, shape: Shape) -> tuple[TemplateFile, list[Problem]]:
     source = _one_kind_of_line_break(source.removeprefix("\ufeff"))
     lines = tuple(source.split("\n"))
     bare = TemplateFile(path, lines, Front({}), source, 1)
+    if found := _CONTROL.search(source):
+        line = source.count("\n", 0, found.start()) + 1
+        column = found.start() - source.rfind("\n", 0, found.start())
+        return bare, [slips.unprintable(Span(path, line, column, line, column + 1), found[0])]
     if lines[0].rstrip() != FENCE:
         return bare, []
     end = next((number for number, line in enumerate(lines[1:], start=1) if line.rstrip() == FENCE), None)

@@ -140,7 +140,7 @@ def _stem(path: str) -> str:
 def _name_and_channel(path: str) -> tuple[str, str] | Problem:
     whole = path.removeprefix(FOLDER).removesuffix(SUFFIX)
     name, _, channel = whole.rpartition(".")
-    if name and "/" not in whole and channel in CHANNELS:
+    if name and not set("/.") & set(name) and channel in CHANNELS:
         return name, channel
     listed = " · ".join(CHANNELS)
     return Problem(

@@ -45,7 +45,7 @@ def read_project(sources: Mapping[str, str]) -> tuple[Project | None, list[Probl
     library, found = Library.read(sources, catalog)
     problems += found
     problems += check_journeys(journeys.values(), catalog, library, _faulty(sources, journeys, problems))
-    problems += usage_problems(journeys, library, catalog, sources)
+    problems += usage_problems(journeys, library, catalog, sources, _of_unsure_topic(problems))
     problems.sort(key=lambda problem: (problem.span, problem.code))
     if problems_stop(problems):
         return None, problems
@@ -63,7 +63,7 @@ def project_files(folder: Path) -> tuple[dict[str, str], list[Problem]]:
         text: str | Problem | None = read_text(path, name)
         if isinstance(text, Problem):
             problems.append(text)
-            text = _as_it_was_saved(path.read_bytes())
+            text = _as_it_was_saved(path.read_bytes()) if path.is_file() else None
         if text is not None:
             sources[name] = text
     return sources, problems + [_passed_over(folder, path) for path in sorted(_misnamed(folder))]
@@ -82,9 +82,9 @@ def _misnamed(folder: Path) -> Iterator[Path]:
 
 def _files(folder: Path) -> Iterator[Path]:
     for path in (folder / JOURNEYS).glob(f"*{_YAML}"):
-        if path.is_file() and not path.name.endswith(_TEST):
+        if not path.name.endswith(_TEST):
             yield path
-    yield from (path for path in (folder / FOLDER).rglob(f"*{SUFFIX}") if path.is_file())
+    yield from (folder / FOLDER).rglob(f"*{SUFFIX}")
 
 
 def _read_journeys(sources: Mapping[str, str], catalog: Catalog) -> tuple[dict[str, Journey], list[Problem]]:
@@ -103,6 +103,11 @@ def _faulty(sources: Mapping[str, str], journeys: Mapping[str, Journey], problem
     files = {problem.span.file for problem in problems if problem.severity is Severity.ERROR}
     ids = {PurePosixPath(path).stem: path for path in filter(_is_journey, sources)}
     return frozenset(name for name, path in ids.items() if name not in journeys or path in files)
+
+
+def _of_unsure_topic(problems: list[Problem]) -> frozenset[str]:
+    """The ids of journeys whose topic may be another one than was read: it is unknown, or so is a key."""
+    return frozenset(PurePosixPath(p.span.file).stem for p in problems if p.code in ("E306", "E210"))
 
 
 def _is_journey(path: str) -> bool:
@@ -134,12 +139,28 @@ def _passed_over(folder: Path, path: Path) -> Problem:
 
 
 def read_text(path: Path, name: str) -> str | Problem:
-    """The text of a file; told under `name` if it is not UTF-8."""
-    content = path.read_bytes()
+    """The text of a file; told under `name` if it cannot be read, or is not UTF-8."""
+    try:
+        content = path.read_bytes()
+    except OSError:
+        return _unreadable(path, name)
     try:
         return content.decode()
     except UnicodeDecodeError as error:
         return _not_utf8(name, content, error.start)
+
+
+def _unreadable(path: Path, name: str) -> Problem:
+    """A folder, a link that leads nowhere or in a circle, a file that others have locked away."""
+    if path.is_dir():
+        why, help = Said("it is a folder", "它是一个文件夹"), Said("rename the folder", "请给这个文件夹改名")
+    elif path.is_symlink() and not path.exists():
+        why, help = Said("it is a link that leads nowhere", "它是一个失效的链接"), Said("remove it", "请把它删掉")
+    else:
+        why = Said("we may not open it", "没有打开它的权限")
+        help = Said("give yourself the right to read it", "请给自己读取的权限")
+    said = Said(f"this file cannot be read: {why.en}", f"这个文件读不了：{why.zh}")
+    return Problem("E400", Span(name, 1, 1, 1, 2), said, help=(help,))
 
 
 def _not_utf8(name: str, content: bytes, at: int) -> Problem:

@@ -6,7 +6,7 @@ A template alone cannot know whether `{{ nps.score }}` will be there; a journey 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from engage.content.front import Front, Place, TemplateFile, did_you_mean, warning
@@ -36,8 +36,13 @@ class _Sending:
 
 
 def usage_problems(
-    journeys: Mapping[str, Journey], library: Library, catalog: Catalog, sources: Mapping[str, str]
+    journeys: Mapping[str, Journey],
+    library: Library,
+    catalog: Catalog,
+    sources: Mapping[str, str],
+    unsure: Collection[str] = (),
 ) -> Iterator[Problem]:
+    """`unsure`: ids of journeys of which the topic is not known; they ask nothing of a template that depends on it."""
     passed = _passed(journeys.values())
     sent: dict[tuple[str, str], list[_Sending]] = defaultdict(list)
     for journey in journeys.values():
@@ -59,7 +64,7 @@ def usage_problems(
                 if isinstance(step, Send):
                     yield from _unused_values(step, templates, library)
     for key, sendings in sorted(sent.items()):
-        yield from _template_problems(library.templates[key], sendings, catalog)
+        yield from _template_problems(library.templates[key], sendings, catalog, unsure)
 
 
 # --- what a journey knows ---------------------------------------------------------------------------------------
@@ -160,8 +165,11 @@ def _templates_of(step: Send | Ask, journey: Journey, library: Library) -> Itera
             yield template
 
 
-def _template_problems(template: Template, sendings: list[_Sending], catalog: Catalog) -> Iterator[Problem]:
-    marketing = any(_class(sending, catalog) is TopicClass.MARKETING for sending in sendings)
+def _template_problems(
+    template: Template, sendings: list[_Sending], catalog: Catalog, unsure: Collection[str]
+) -> Iterator[Problem]:
+    sure = (sending for sending in sendings if sending.journey.id not in unsure)
+    marketing = any(_class(sending, catalog) is TopicClass.MARKETING for sending in sure)
     for used, place in template.used():
         if not any(_there(used, sending) for sending in sendings):
             yield _never_there(used, place, sendings)

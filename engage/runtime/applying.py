@@ -7,7 +7,7 @@ read then, and only as long as it says what it said.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -20,12 +20,12 @@ from engage.core.turn import EndKind
 from engage.errors import EngageError
 from engage.runtime.applied import load_applied
 from engage.runtime.plan import Change, Plan, Rules, Terms
-from engage.runtime.planning import Planned, Work, make_plan, path_of, running_files
+from engage.runtime.planning import Planned, Work, make_plan, path_of, running_files, with_entrants
 from engage.runtime.settling import let_in_existing, settle
-from engage.store import advancing, events, journeys, moving, plans, renaming, trail
+from engage.store import advancing, events, journeys, moving, plans, renaming
 from engage.store.database import Database
 from engage.store.journeys import Version
-from engage.store.moving import Move, RunKey
+from engage.store.moving_together import Together, move_everyone
 from engage.store.plans import SavedPlan
 
 STOPPED = "stopped"  # why a run has ended that nobody let finish
@@ -77,9 +77,13 @@ Outcome = Done | Refused | Unseen | Superseded | WorldMoved | NoSuchPlan
 
 
 def plan(database: Database, project: Project, now: datetime, terms: Terms, rules: Rules) -> Plan:
-    """What applying the project would do. Kept, so that it can be applied as it was shown."""
+    """What applying the project would do. Kept, so that it can be applied as it was shown. It is worked out without
+    holding anybody up: should somebody move meanwhile, applying it will tell."""
+    with database.read() as connection:
+        planned = make_plan(connection, project, now, terms, rules)
     with database.write() as connection:
-        made = make_plan(connection, project, now, terms, rules).plan
+        made = with_entrants(connection, planned)
+        made = replace(made, id=plans.free_id(connection, made.digest))
         if not made.is_empty and not made.refusals:
             plans.save(connection, saved(made))
         return made
@@ -100,12 +104,12 @@ def apply(
         planned = make_plan(connection, project, now, terms or Terms(), rules or Rules())
         made = planned.plan
         if made.refusals:
-            return Refused(made)
+            return Refused(with_entrants(connection, planned))
         if made.is_empty:
             return Done(made)
         plans.save(connection, saved(made))
         if made.needs_a_look and not unseen:
-            return Unseen(made)
+            return Unseen(with_entrants(connection, planned))
         carry_out(connection, planned, now)
         return Done(made)
 
@@ -181,18 +185,18 @@ def carry_out(connection: Connection, planned: Planned, now: datetime) -> None:
 
 def _move_members(connection: Connection, plan_id: str, work: Work, now: datetime) -> None:
     if work.pinned and work.plan.before is not None:
-        _pin(connection, plan_id, work, work.plan.before)
+        _pin(connection, plan_id, work, work.plan.before, now)
     if work.stopped:
-        _stop(connection, plan_id, work.stopped, now)
+        _stop(connection, plan_id, work, now)
     if work.mover is not None:
         renaming.rename_steps(connection, work.plan.id, work.record, now)
-        work.mover.carry_out(plan_id, work.moved, events.last_id(connection))
+        work.mover.carry_out(plan_id, work.renamed, work.moved, events.last_id(connection))
 
 
-def _pin(connection: Connection, plan_id: str, work: Work, version: int) -> None:
+def _pin(connection: Connection, plan_id: str, work: Work, version: int, now: datetime) -> None:
     journeys.set_pinned(connection, work.plan.id, version, True)
-    moves = [Move(run, What.PINNED, {"pinned_version": None}, {"pinned_version": version}) for run in work.pinned]
-    moving.carry_out(connection, plan_id, moves)
+    pin = Together(What.PINNED, {"pinned_version": None}, {"pinned_version": version})
+    move_everyone(connection, plan_id, work.plan.id, pin, now, pinned=False)
     moving.pin_messages(connection, work.pinned, version)
 
 
@@ -203,10 +207,10 @@ def _forget_old_pins(connection: Connection) -> None:
             journeys.set_pinned(connection, journey_id, version, False)
 
 
-def _stop(connection: Connection, plan_id: str, runs: Sequence[RunKey], now: datetime) -> None:
+def _stop(connection: Connection, plan_id: str, work: Work, now: datetime) -> None:
     ended = {"status": "ended", "end_kind": EndKind.EXIT.value, "end_reason": STOPPED, "ended_at": now}
     live = {"status": "live", "end_kind": None, "end_reason": None, "ended_at": None}
-    moving.carry_out(connection, plan_id, [Move(run, What.STOPPED, live, ended) for run in runs])
-    advancing.cancel_messages(connection, runs, f"the run ended: {STOPPED}", only_follow_ups=False)
     told = {"kind": EndKind.EXIT, "reason": STOPPED, "plan": plan_id}
-    trail.note(connection, [(bucket, run_id, None, "exit", told) for bucket, run_id in runs], now)
+    stop = Together(What.STOPPED, live, ended, line="exit", told=told)
+    move_everyone(connection, plan_id, work.plan.id, stop, now, pinned=True)
+    advancing.cancel_messages(connection, work.stopped, f"the run ended: {STOPPED}", only_follow_ups=False)

@@ -18,7 +18,7 @@ from engage.runtime.addresses import mark_address
 from engage.runtime.follow_up import after_failing, after_sending, fallback_of
 from engage.runtime.membership import Refusal
 from engage.runtime.reading import Reading
-from engage.store import events, reaching, receiving
+from engage.store import reaching, receiving
 from engage.store.events import NewEvent
 from engage.store.inbound import Record
 from engage.store.receiving import DeliveryRow, Told
@@ -44,7 +44,7 @@ def read(reading: Reading, told: Sequence[tuple[Record, Receipt | Clicked]]) -> 
         connection, [(each.row.member, each.row.channel, each.fact.at) for each in clicks if each.row.channel]
     )
     responses = [new for about, _ in news if (new := _response(reading.of(about.record.id), about)) is not None]
-    events.record(connection, reading.applied.catalog, responses, reading.now)
+    reading.record(responses)
     for about, was in news:
         if isinstance(about.fact, Receipt) and was is not None:
             _follow_up(reading.of(about.record.id), about.fact, was)
@@ -67,11 +67,11 @@ def _response(reading: Reading, about: _About) -> NewEvent | None:
     row = about.row
     match about.fact:
         case Clicked(at=at, link=link):
-            return reading.response(row, "clicked", at, f"in:{reading.inbound_id}", {"link": link})
+            return reading.about_delivery(row, "clicked", at, f"in:{reading.inbound_id}", {"link": link})
         case Receipt(arrival=Arrival.DELIVERED, at=at):
-            return reading.response(row, "delivered", at, f"delivered:{row.id}", {})
+            return reading.about_delivery(row, "delivered", at, f"delivered:{row.id}", {})
         case Receipt(arrival=Arrival.BOUNCED, at=at, code=code):
-            return reading.response(row, "bounced", at, f"bounced:{row.id}", {"code": code})
+            return reading.about_delivery(row, "bounced", at, f"bounced:{row.id}", {"code": code})
         case Receipt():
             return None
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import Executor
 from datetime import datetime
+from typing import Protocol
 
 from engage.channels.contract import Channel
 from engage.runtime.advance import Advance
@@ -23,25 +24,45 @@ from engage.runtime.staff import Staff
 from engage.store import advancing, dispatching, tasks, webhook_calls
 
 
+class Loop(Protocol):
+    def tick(self) -> int:
+        """Deal with what is due, a batch at most. Returns how much was done."""
+        ...
+
+
 class Engine:
     def __init__(
-        self, context: Context, callers: Callable[[Channel], Executor] = on_threads, *, at_once: bool = False
+        self, context: Context, callers: Callable[[Channel], Executor] = on_threads, *, alone: bool = False
     ) -> None:
-        """`callers`: on what a channel's calls are made. `at_once`: they take no time (see `Dispatch`)."""
+        """`callers`: on what a channel's calls are made. `alone`: they take no time (see `Dispatch`), and nobody else
+        writes to the database: a loop that has found nothing to do is asked again when time has passed or something was
+        written."""
         self.context = context
         self.receive = Receive(context)
         self.enrol = Enrol(context)
         self.advance = Advance(context)
-        self.dispatch = Dispatch(context, callers, at_once=at_once)
+        self.dispatch = Dispatch(context, callers, at_once=alone)
         self.staff = Staff(context)
         self.calling = Calling(context)
         self.deciding = Deciding(context)
+        self._alone = alone
+        self._found_nothing: dict[Loop, tuple[datetime, int, str]] = {}
 
     def tick(self) -> int:
         """Let each loop take one batch, and wait for the calls it started. Returns how much was done; 0 is idle."""
-        done = self.receive.tick() + self.enrol.tick() + self.advance.tick() + self.dispatch.tick()
+        done = sum(self._take(loop) for loop in (self.receive, self.enrol, self.advance, self.dispatch))
         self.dispatch.settle()
-        return done + self.staff.tick() + self.calling.tick() + self.deciding.tick()
+        return done + sum(self._take(loop) for loop in (self.staff, self.calling, self.deciding))
+
+    def _take(self, loop: Loop) -> int:
+        context = self.context
+        stands = (context.clock.now(), context.database.written, context.applied.current().mark)
+        if self._alone and self._found_nothing.get(loop) == stands:
+            return 0
+        done = loop.tick()
+        if done == 0:
+            self._found_nothing[loop] = stands
+        return done
 
     def run_until_idle(self) -> int:
         """Tick until nothing is due at the clock's present moment. Returns how much was done."""

@@ -30,6 +30,7 @@ from engage.runtime.plan import NextMessages, Rules
 from engage.store import moving as store
 from engage.store import trail
 from engage.store.moving import Move, RunKey, StandingRun
+from engage.store.moving_together import Together, rename_places
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +56,14 @@ class Mover:
     rules: Rules
     now: datetime
 
+    def renamed(self, fates: Iterable[Fate]) -> list[Kept]:
+        """Steps that are only called otherwise: who stands there needs no looking at one by one."""
+        known = map(self._without_times, fates)
+        return [fate for fate in known if isinstance(fate, Kept) and _is_only_renamed(fate)]
+
     def work_out(self, fates: Iterable[Fate], but: frozenset[int] = frozenset()) -> list[Moved]:
         """Who moves where, in the order in which they entered; nothing is written. `but`: runs to be left alone."""
-        by_step = {fate.old: self._without_times(fate) for fate in fates if _moves(fate)}
+        by_step = {fate.old: known for fate in fates if _moves(known := self._without_times(fate))}
         dates = {fate.old: self._dates(fate) for fate in by_step.values()}
         found = []
         for run in store.standing(self.connection, self.journey_id, by_step):
@@ -106,8 +112,10 @@ class Mover:
 
     # --- carried out --------------------------------------------------------------------------------------------
 
-    def carry_out(self, plan_id: str, found: Sequence[Moved], mark: int) -> None:
+    def carry_out(self, plan_id: str, renamed: Sequence[Kept], found: Sequence[Moved], mark: int) -> None:
         """`mark`: the last event on record; whoever reaches a step now has it behind them."""
+        renames = {fate.old: _renaming(plan_id, fate) for fate in renamed}
+        rename_places(self.connection, plan_id, self.journey_id, renames, self.now)
         moves = [_move_of(one, mark, self.now) for one in found]
         store.carry_out(self.connection, plan_id, moves)
         lines = [line for one in found for line in _lines(one, plan_id)]
@@ -115,7 +123,18 @@ class Mover:
 
 
 def _moves(fate: Fate) -> bool:
-    return isinstance(fate, Gone) or fate.moves_members
+    """Whether it depends on the run what it is to the run."""
+    return isinstance(fate, Gone) or (fate.moves_members and not _is_only_renamed(fate))
+
+
+def _is_only_renamed(fate: Kept) -> bool:
+    return fate.old != fate.new and fate.times is None and not fate.afresh
+
+
+def _renaming(plan_id: str, fate: Kept) -> Together:
+    """Told to nobody if only the file has made it another name."""
+    told = {"plan": plan_id, "edit": What.RENAMED, "from": fate.old} if fate.renamed else None
+    return Together(What.RENAMED, {"step_id": fate.old}, {"step_id": fate.new}, fate.new, told=told)
 
 
 def _place_of(run: StandingRun) -> Place:

@@ -127,6 +127,13 @@ class StepPlan:
     moved: Mapping[What, int]
     unsent: int = 0
 
+    @property
+    def is_told(self) -> bool:
+        """Of whom a line of the plan speaks. A name that only the file makes is nobody's business."""
+        if isinstance(self.fate, Kept) and not self.fate.renamed:
+            return any(count for what, count in self.moved.items() if what is not What.RENAMED)
+        return True
+
 
 @dataclass(frozen=True, slots=True)
 class NextMessages:
@@ -159,12 +166,12 @@ class JourneyPlan:
 
     @property
     def touched(self) -> int:
-        return sum(sum(step.moved.values()) for step in self.steps)
+        return sum(sum(step.moved.values()) for step in self.steps if step.is_told)
 
     @property
     def affected(self) -> int:
         """Members at steps of which they notice something."""
-        return sum(step.standing for step in self.steps if not isinstance(step.fate, Kept) or step.moved)
+        return sum(step.standing for step in self.steps if step.is_told)
 
     @property
     def at_once(self) -> int:
@@ -172,7 +179,7 @@ class JourneyPlan:
 
     @property
     def notices(self) -> bool:
-        """Whether anybody on the way notices: a name that only the file makes is nobody's business."""
+        """Whether anybody on the way notices; of another name nobody does."""
         noticed = (count for step in self.steps for what, count in step.moved.items() if what is not What.RENAMED)
         return any(noticed) or self.stops > 0
 
@@ -215,9 +222,11 @@ class Plan:
 
     def effect(self) -> dict[str, Any]:
         """The numbers that hold only as long as nobody moves."""
-        return {journey.id: _effect(journey) for journey in self.journeys if journey.who}
+        effects = {journey.id: _effect(journey) for journey in self.journeys}
+        return {journey_id: effect for journey_id, effect in effects.items() if effect["who"] or effect["steps"]}
 
 
 def _effect(journey: JourneyPlan) -> dict[str, Any]:
-    moved = {step.fate.old: {"standing": step.standing, **step.moved} for step in journey.steps if step.moved}
+    told = (step for step in journey.steps if step.moved and step.is_told)
+    moved = {step.fate.old: {"standing": step.standing, **step.moved} for step in told}
     return {"steps": moved, "pinned": journey.pins, "stopped": journey.stops, "who": journey.who}

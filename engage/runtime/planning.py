@@ -18,10 +18,12 @@ from sqlalchemy import Connection
 from engage.content.project import CATALOG, Project, read_project
 from engage.content.template import problems_stop
 from engage.core.catalog import Catalog
+from engage.core.journey.alignment import is_anonymous_wait
 from engage.core.journey.diff import Fate, Gone, JourneyDiff, Kept, diff
-from engage.core.journey.model import Journey, Manual, OnEdit, OnSegment
+from engage.core.journey.model import Journey, Manual, OnEdit
 from engage.core.journey.program import Program
 from engage.core.journey.reading import read_catalog, read_journey
+from engage.core.moving import What
 from engage.core.problem import Problem, Severity
 from engage.runtime.moving import Moved, Mover, messages_ahead, who
 from engage.runtime.plan import (
@@ -51,12 +53,13 @@ Names = Mapping[str, Mapping[str, str]]
 @dataclass(frozen=True, slots=True)
 class Work:
     """What applying does to the runs of one journey. `names`: of old steps that live on, the new ids; `record`: under
-    which names what is on record about steps goes on."""
+    which names what is on record about steps goes on; `renamed`: steps that are only called otherwise."""
 
     plan: JourneyPlan
     names: Mapping[str, str] | None = None
     record: Mapping[str, str] = field(default_factory=dict)
     mover: Mover | None = None
+    renamed: Sequence[Kept] = ()
     moved: Sequence[Moved] = ()
     pinned: Sequence[RunKey] = ()
     stopped: Sequence[RunKey] = ()
@@ -82,6 +85,17 @@ def make_plan(
 ) -> Planned:
     """`names`, `but`: of an undo, which knows what became of the steps, and puts some runs back itself."""
     return _Planning(connection, project, now, terms, rules, names, but).result()
+
+
+def with_entrants(connection: Connection, planned: Planned) -> Plan:
+    """The plan, and how many would enter its new journeys if everybody in their segments were let in. That is tried
+    out, which takes a transaction that writes."""
+    made = planned.plan
+    would = {
+        journey_id: would_enter(connection, planned.project, planned.running[journey_id], made.made_at)
+        for journey_id in made.those(Change.NEW)
+    }
+    return replace(made, journeys=tuple(replace(one, would_enter=would.get(one.id)) for one in made.journeys))
 
 
 def running_files(project: Project) -> dict[str, str]:
@@ -141,7 +155,7 @@ class _Planning:
         for journey_id, journey in self._running.items():
             version = self._before.versions.get(journey_id)
             if version is None:
-                yield Work(self._new(journey))
+                yield Work(self._plan(journey, Change.NEW, None, 1))
             elif self._source(journey_id, version) != self._project.sources[path_of(journey_id)]:
                 yield self._changed(journey, version)
             elif journey_id in self._before.draining:
@@ -156,12 +170,6 @@ class _Planning:
     def _plan(self, journey: Journey, change: Change, before: int | None, after: int) -> JourneyPlan:
         crowd = moving.crowd(self._connection, journey.id)
         return JourneyPlan(journey.id, journey.title, change, before, after, crowd)
-
-    def _new(self, journey: Journey) -> JourneyPlan:
-        plan = self._plan(journey, Change.NEW, None, 1)
-        if not isinstance(journey.start, OnSegment):
-            return plan
-        return replace(plan, would_enter=would_enter(self._connection, self._project, journey, self._now))
 
     def _stopped(self, journey: Journey, version: int) -> Work:
         runs = moving.everyone_in(self._connection, journey.id, pinned=True)
@@ -180,22 +188,25 @@ class _Planning:
             return Work(replace(plan, pins=len(runs), who=who(runs), steps=steps), edit.names, pinned=runs)
         fates = self._fates_of_all(edit, journey)
         mover = self._mover(journey.id)
+        renamed = mover.renamed(fates.values())
         moved = mover.work_out(fates.values(), self._but)
         plan = replace(
             plan,
-            steps=tuple(self._steps(journey.id, fates, moved)),
+            steps=tuple(self._steps(journey.id, fates, renamed, moved)),
             next_messages=messages_ahead(Program(journey), moved),
             who=who(one.key for one in moved),
         )
-        return Work(plan, edit.names, self._record(edit, journey, version), mover, moved)
+        return Work(plan, edit.names, self._record(edit, old, journey, version), mover, renamed, moved)
 
-    def _record(self, edit: JourneyDiff, journey: Journey, version: int) -> dict[str, str]:
+    def _record(self, edit: JourneyDiff, old: Journey, journey: Journey, version: int) -> dict[str, str]:
         """A name that stands for another step now is not what was done under it before: on record, that becomes the
-        step of its version, `gift@7`. An undo gives it its name back."""
+        step of its version, `gift@7`. An undo gives it its name back. Of a nameless wait nothing is on record."""
+        before = Program(old)
+        kept = {name: new for name, new in edit.names.items() if not is_anonymous_wait(before.step(name))}
         here = set(Program(journey).ids)
         set_aside = {old: f"{old}@{version}" for old in edit.fates if old not in edit.names and old in here}
         given_back = {f"{new}@{version - 1}": new for new in edit.added} if self._undoes else {}
-        return {**edit.names, **set_aside, **given_back}
+        return {**kept, **set_aside, **given_back}
 
     def _mover(self, journey_id: str) -> Mover:
         catalog = self._project.catalog
@@ -212,14 +223,18 @@ class _Planning:
                 fates[step_id] = Kept(step_id, step_id) if step_id in here else strange
         return fates
 
-    def _steps(self, journey_id: str, fates: Mapping[str, Fate], moved: Sequence[Moved]) -> Iterator[StepPlan]:
-        standing = moving.standing_at(self._connection, journey_id)
+    def _steps(
+        self, journey_id: str, fates: Mapping[str, Fate], renamed: Sequence[Kept], moved: Sequence[Moved]
+    ) -> Iterator[StepPlan]:
+        standing = Counter(moving.standing_at(self._connection, journey_id))
         gone = [fate.old for fate in fates.values() if isinstance(fate, Gone)]
         unsent = moving.unsent(self._connection, journey_id, gone)
         for fate in fates.values():
             if fate.is_news:
                 counts = Counter(one.what for one in moved if one.fate.old == fate.old)
-                yield StepPlan(fate, standing.get(fate.old, 0), dict(counts), unsent.get(fate.old, 0))
+                if any(fate.old == one.old for one in renamed):
+                    counts[What.RENAMED] = standing[fate.old]
+                yield StepPlan(fate, standing[fate.old], dict(+counts), unsent.get(fate.old, 0))
 
     def _source(self, journey_id: str, version: int) -> str:
         return store.source_of(self._connection, journey_id, version) or ""
@@ -245,7 +260,7 @@ class _Planning:
 
     def _stops_refused(self) -> Iterator[Refusal]:
         for journey_id in self._terms.stop:
-            if journey_id in self._project.journeys:
+            if journey_id in self._running:
                 yield FileStays(journey_id)
             elif journey_id not in self._before.versions:
                 yield NotRunning(journey_id)

@@ -28,10 +28,11 @@ def settle(connection: Connection, catalog: Catalog, running: Mapping[str, Journ
     segments.settle_changed(connection, catalog, now)
 
 
-def would_enter(connection: Connection, project: Project, journey: Journey, now: datetime) -> int:
-    """How many would enter a new journey if everybody in its segment were let in. Nothing stays written."""
+def would_enter(connection: Connection, project: Project, journey: Journey, now: datetime) -> int | None:
+    """How many would enter a new journey if everybody in its segment were let in; None if no segment starts it. Nothing
+    stays written."""
     if not isinstance(journey.start, OnSegment):
-        return 0
+        return None
     tried = connection.begin_nested()
     try:
         settle(connection, project.catalog, project.journeys, now)

@@ -9,12 +9,12 @@ from engage.content.values import show_masked
 from engage.core.fact import Happened, MemberGiven
 from engage.runtime.batches import each_once
 from engage.runtime.reading import Reading
-from engage.store import events, members, reaching
+from engage.store import events, members, reaching, tasks
 from engage.store.events import NewEvent
 from engage.store.inbound import Record
 from engage.store.members import MemberRef
 from engage.store.reaching import Consents
-from engage.store.tasks import NewTask, open_task
+from engage.store.tasks import NewTask
 
 _ADDRESS_WORDS = {"wechat": "微信", "sms": "手机号", "email": "邮箱"}
 
@@ -101,22 +101,29 @@ def _set_timezones(reading: Reading, by_ref: Mapping[MemberRef, MemberGiven]) ->
 def _put_addresses(reading: Reading, batch: Sequence[Entry], refs: Mapping[str, MemberRef]) -> None:
     points = [(refs[fact.member], c, address, fact.at) for _, fact in batch for c, address in fact.addresses.items()]
     taken = {(ref, channel) for ref, channel, _, _ in reaching.put_contact_points(reading.connection, points)}
-    for record, fact in batch:
-        for channel, address in fact.addresses.items():
-            if (refs[fact.member], channel) in taken:
-                _ask_whose(reading.of(record.id), refs[fact.member], fact.member, channel, address)
+    if not taken:
+        return
+    names = members.names_of(reading.connection, {ref for ref, _ in taken})
+    unclear = [
+        _ask_whose(record.id, ref, names.get(ref), fact.member, channel, address)
+        for record, fact in batch
+        for channel, address in fact.addresses.items()
+        if ((ref := refs[fact.member]), channel) in taken
+    ]
+    tasks.open_all(reading.connection, unclear, reading.now)
 
 
-def _ask_whose(reading: Reading, ref: MemberRef, external_id: str, channel: str, address: str) -> None:
+def _ask_whose(
+    inbound_id: int, ref: MemberRef, name: str | None, external_id: str, channel: str, address: str
+) -> NewTask:
     """The shop gave an address that leads to another member. One person twice, or a number with a new owner: only a
     person can tell, and until then it stays where it was."""
-    who = members.name_of(reading.connection, ref) or "一位会员"
+    who = name or "一位会员"
     what = f"{_ADDRESS_WORDS.get(channel, channel)} {show_masked(address)} "
     words = (
         f"{who}（{external_id}）登记的{what}已经属于另一位会员，这次没有改动。请核实：是同一个人，还是地址换了主人？"
     )
-    key = f"address:{reading.inbound_id}:{channel}"
-    open_task(reading.connection, NewTask(member=ref, key=key, kind="inbox", team=None, words=words), reading.now)
+    return NewTask(member=ref, key=f"address:{inbound_id}:{channel}", kind="inbox", team=None, words=words)
 
 
 def _event(entry: Entry, ref: MemberRef, created: bool) -> NewEvent:

@@ -81,7 +81,7 @@ def undo(database: Database, plan_id: str, now: datetime, terms: Terms, rules: R
 
 
 def _undo(connection: Connection, known: SavedPlan, now: datetime, terms: Terms, rules: Rules) -> Undoing:
-    done = moving.moves_of(connection, known.id)
+    done = moving.moves_of(connection, known.id, but=What.RENAMED)  # the names go back by themselves, like any others
     standing = [past for past in done if past.stands]
     project = project_with(connection, known.before)
     planned = make_plan(

@@ -30,7 +30,7 @@ from engage.store.splits import SplitState, WayTaken
 # Where few live everything happens to the second; where many do, moments are looked at together.
 _FEW = 50
 _TO_THE_SECOND, _TOGETHER = timedelta(seconds=1), timedelta(minutes=15)
-_BATCH = 500  # people who are brought in together
+_BATCH = 5_000  # people who are brought in together
 _UNREACHED = ("no channel can be used", "no channel left to fall back to")
 OUTSIDE_HOURS = "outside sending hours"
 
@@ -133,9 +133,9 @@ def bring_in(world: World, population: Population) -> None:
             world.tell([population.given(number, begins, announce=False) for number in numbers], inbound.FILE)
             world.settle()
             with world.database.write() as connection:
-                events.record(connection, catalog, list(_past(connection, population, numbers, begins)), begins)
-                events.mark_all_seen(connection)
+                events.remember(connection, list(_past(connection, population, numbers, begins)), begins)
         with world.database.write() as connection:
+            events.recount_all(connection, catalog)
             for segment in catalog.segments:
                 segments.settle(connection, catalog, segment, begins)
 

@@ -115,7 +115,7 @@ class Population:
     # --- what they did before -----------------------------------------------------------------------------------
 
     def past(self, number: int, begins: datetime) -> list[Past]:
-        """Oldest first."""
+        """Oldest first; what happens once, the first time only."""
         told: list[Past] = []
         for event, habit in self.behaviour.habits.items():
             if habit.every is None or not self.does(number, event, habit):
@@ -124,7 +124,10 @@ class Population:
             at = begins
             while (at := at - habit.every * rng.expovariate(1)) > begins - HISTORY:
                 self._and_what_follows(told, rng, number, event, at, {}, begins)
-        return sorted(told, key=lambda past: past.fact.at)
+        first: dict[str, Past] = {}
+        for past in sorted(told, key=lambda past: past.fact.at):
+            first.setdefault(past.key, past)
+        return list(first.values())
 
     def _and_what_follows(
         self,

@@ -104,7 +104,7 @@ class World:
         self.in_force = InForce(applied)
         self._shares_channels = wired is not None
         self.context = self._bent_back(wired or build_context(config, self.clock, database), fate, sweep_every)
-        self.engine = Engine(self.context, lambda channel: InTurn(), at_once=True)
+        self.engine = Engine(self.context, lambda channel: InTurn(), alone=True)
 
     def _bent_back(self, wired: Context, fate: Fate, sweep_every: timedelta) -> Context:
         """The engine's own context, its ways out bent back into this process."""

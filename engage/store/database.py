@@ -35,12 +35,13 @@ _POSTGRESQL_SETTINGS = {
 
 class Database:
     """One database. `write()` is a transaction that on SQLite takes the one write lock at once; `read()` never waits
-    for one."""
+    for one. `written`: how many transactions of `write()` have been committed here."""
 
     def __init__(self, url: str, *, durable: bool = True) -> None:
         """`durable=False`: for a database that nobody will miss after a power cut."""
         self.url = make_url(url)
         self.engine = _make_engine(url)
+        self.written = 0
         if not durable:
             event.listen(self.engine, "connect", _forget_durability)
 
@@ -51,6 +52,7 @@ class Database:
             connection.execution_options(engage_write=True)
             with connection.begin():
                 yield connection
+            self.written += 1
 
     @contextmanager
     def read(self) -> Iterator[Connection]:

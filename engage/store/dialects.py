@@ -216,42 +216,41 @@ def listed(texts: Iterable[str], name: str) -> Any:
     return _each_text_of(literal(json.dumps(list(texts)))).table_valued(column("value", String()), name=name)
 
 
-class is_one_of(_Spelt):
-    """Whether a number and another column, of numbers or texts, are one of these pairs: one look-up for each, and one
-    statement however many they are. (Two lists, `first IN … AND second IN …`, are every one with every other; a list of
-    row values drives no index on SQLite.)"""
+class in_bucket_with(_Spelt):
+    """Whether a row's bucket and another column, of numbers or texts, are one of these pairs: one look-up for each, and
+    one statement however many they are. (Two lists, `bucket IN … AND id IN …`, are every one with every other; a list
+    of row values drives no index on SQLite.) On PostgreSQL the buckets are spelt out as well: by them Citus finds the
+    servers that have the rows, see `tables`."""
 
     type = Boolean()
     inherit_cache = True
 
-    def __init__(self, first: ColumnElement[int], second: ColumnElement[Any], pairs: Sequence[tuple[int, Any]]) -> None:
-        super().__init__(first, second, literal(json.dumps(pairs)))
+    def __init__(self, bucket: ColumnElement[int], other: ColumnElement[Any], pairs: Sequence[tuple[int, Any]]) -> None:
+        buckets = ",".join(map(str, sorted({number for number, _ in pairs})))
+        super().__init__(bucket, other, literal(json.dumps(pairs), String()), literal(f"{{{buckets}}}", String()))
 
     def self_group(self, against: Any = None) -> Any:
         """As it is: SQLAlchemy would write `… = 1` on SQLite, which then walks through the table."""
         return self
 
 
-@compiles(is_one_of, "sqlite")
-def _is_one_of_on_sqlite(function: is_one_of, compiler: Any, **kw: Any) -> str:
-    """The second first: SQLite takes the type of the first pair of columns for that of all of them, and would not look
+@compiles(in_bucket_with, "sqlite")
+def _in_bucket_with_on_sqlite(function: in_bucket_with, compiler: Any, **kw: Any) -> str:
+    """The column first: SQLite takes the type of the first pair of columns for that of all of them, and would not look
     up a text as a number; a number as a text it does."""
-    first, second, pairs = (compiler.process(clause, **kw) for clause in function.clauses)
+    bucket, column, pairs, _ = function.clauses
     wanted = "json_extract(asked.value, '$[1]')"
-    if _holds_texts(function):
+    if isinstance(column.type, String):
         wanted = f"CAST({wanted} AS TEXT)"
-    asked = f"SELECT {wanted}, json_extract(asked.value, '$[0]') FROM json_each({pairs}) AS asked"  # noqa: S608
-    return f"({second}, {first}) IN ({asked})"
+    every = compiler.process(pairs, **kw)
+    asked = f"SELECT {wanted}, json_extract(asked.value, '$[0]') FROM json_each({every}) AS asked"  # noqa: S608
+    return f"({compiler.process(column, **kw)}, {compiler.process(bucket, **kw)}) IN ({asked})"
 
 
-@compiles(is_one_of, "postgresql")
-def _is_one_of_on_postgresql(function: is_one_of, compiler: Any, **kw: Any) -> str:
-    first, second, pairs = (compiler.process(clause, **kw) for clause in function.clauses)
-    wanted = "(asked.value ->> 1)" if _holds_texts(function) else "(asked.value ->> 1)::bigint"
+@compiles(in_bucket_with, "postgresql")
+def _in_bucket_with_on_postgresql(function: in_bucket_with, compiler: Any, **kw: Any) -> str:
+    of_text = isinstance(list(function.clauses)[1].type, String)
+    bucket, column, pairs, buckets = (compiler.process(clause, **kw) for clause in function.clauses)
+    wanted = "(asked.value ->> 1)" if of_text else "(asked.value ->> 1)::bigint"
     asked = f"SELECT {wanted}, (asked.value ->> 0)::bigint FROM jsonb_array_elements(({pairs})::jsonb) AS asked"  # noqa: S608
-    return f"({second}, {first}) IN ({asked})"
-
-
-def _holds_texts(function: is_one_of) -> bool:
-    _, second, _ = function.clauses
-    return isinstance(second.type, String)
+    return f"({bucket} = ANY (({buckets})::bigint[]) AND ({column}, {bucket}) IN ({asked}))"

@@ -14,7 +14,6 @@ from engage.core.coerce import added, number_in_json
 from engage.core.condition import ValueType
 from engage.store.conditions import VALUE_COLUMN, value_of_events
 from engage.store.database import take_ids
-from engage.store.dialects import beside_index
 from engage.store.keys import in_keys
 from engage.store.members import MemberRef, in_refs, put_rows, value_row
 from engage.store.tables import event, id_block, member_value
@@ -48,6 +47,15 @@ def record(connection: Connection, catalog: Catalog, events: Sequence[NewEvent],
     connection.execute(insert(event), rows)
     _update_computed(connection, catalog, fresh)
     return fresh
+
+
+def remember(connection: Connection, events: Sequence[NewEvent], now: datetime) -> None:
+    """Store the past of members who are new here, each event once. It is news to nobody; computed fields are to be
+    counted when all of it is there, see `recount_all`."""
+    if events:
+        ids = take_ids(connection, "event", len(events))
+        rows = [_row(past, event_id, now) | {"fresh": False} for past, event_id in zip(events, ids, strict=True)]
+        connection.execute(insert(event), rows)
 
 
 def last_id(connection: Connection) -> int:
@@ -90,12 +98,6 @@ def still_fresh(connection: Connection, events: Sequence[FreshEvent]) -> list[Fr
 def mark_seen(connection: Connection, events: Sequence[FreshEvent]) -> None:
     seen = in_keys(event, ((e.member.bucket, e.id) for e in events))
     connection.execute(update(event).where(seen).values(fresh=False))
-
-
-def mark_all_seen(connection: Connection) -> None:
-    """Whatever is on record is history: it starts nothing and wakes nobody."""
-    every_bucket = beside_index(event.c.bucket).between(0, 255)
-    connection.execute(update(event).where(every_bucket, event.c.fresh).values(fresh=False))
 
 
 # --- recording --------------------------------------------------------------------------------------------------
@@ -160,6 +162,12 @@ def _keep(connection: Connection, name: str, kind: ValueType, computed: Computed
         member_value,
         [value_row(ref, name, kind, values[i]) for i, ref in refs.items() if values[i] is not None],
     )
+
+
+def recount_all(connection: Connection, catalog: Catalog) -> None:
+    for name, field in catalog.fields.items():
+        if field.computed is not None:
+            recount(connection, catalog, name)
 
 
 def recount(connection: Connection, catalog: Catalog, name: str) -> None:

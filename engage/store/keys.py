@@ -6,13 +6,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from engage.store.dialects import beside_index, is_one_of
+from engage.store.dialects import in_bucket_with
 
 Key = tuple[int, int] | tuple[int, str]
 
 
 def in_keys(table: Any, keys: Iterable[Key], column: str = "id") -> Any:
-    """One look-up for each. The buckets are spelt out as well: by them a statement finds its servers, see `tables`."""
-    pairs = list(keys)
-    buckets = sorted({bucket for bucket, _ in pairs})
-    return beside_index(table.c.bucket).in_(buckets) & is_one_of(table.c.bucket, table.c[column], pairs)
+    """One look-up for each."""
+    return in_bucket_with(table.c.bucket, table.c[column], list(keys))

@@ -90,9 +90,14 @@ def external_id_of(connection: Connection, ref: MemberRef) -> str | None:
 
 
 def name_of(connection: Connection, ref: MemberRef) -> str | None:
+    return names_of(connection, [ref]).get(ref)
+
+
+def names_of(connection: Connection, refs: Iterable[MemberRef]) -> dict[MemberRef, str]:
+    """Of those who have one."""
     v = member_value.c
-    here = (v.bucket == ref.bucket) & (v.member_id == ref.id) & (v.field == "name")
-    return connection.scalar(select(v.text_value).where(here))
+    named = select(v.bucket, v.member_id, v.text_value).where(in_refs(member_value, refs), v.field == "name")
+    return {MemberRef(bucket, i): name for bucket, i, name in connection.execute(named) if name is not None}
 
 
 def set_timezone(connection: Connection, refs: Sequence[MemberRef], timezone: str, now: datetime) -> None:

@@ -49,9 +49,7 @@ def rewind(connection: Connection, catalog: Catalog, since: datetime) -> None:
     connection.execute(delete(state).where(state.c.key.in_(["starts_seen", "segments_swept"])))
     connection.execute(delete(state).where(state.c.key.startswith("resting:", autoescape=True)))
     _close_windows(connection, since)
-    for name, field in catalog.fields.items():
-        if field.computed is not None:
-            events.recount(connection, catalog, name)
+    events.recount_all(connection, catalog)
     for name in catalog.segments:
         segments.settle(connection, catalog, name, since)
 

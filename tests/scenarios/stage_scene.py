@@ -53,7 +53,7 @@ class Scene(Cast):
     ) -> Plan:
         """Apply the shipped project; or, of journeys, only these, with the shipped words. The first time the curtain
         rises: the members are imported once the files are in force."""
-        project = read_files(_files(journeys, templates or {}, catalog))
+        project = read_files(files_with(journeys, templates or {}, catalog))
         first = self._house is None
         if first:
             self._rise()
@@ -66,12 +66,12 @@ class Scene(Cast):
 
     def plans(self, journeys: Mapping[str, str], terms: Terms | None = None, *, catalog: str | None = None) -> Plan:
         """What applying these files would do; kept, and nothing is done."""
-        project = read_files(_files(journeys, {}, catalog))
+        project = read_files(files_with(journeys, catalog=catalog))
         return plan(self.database, project, self.clock.now(), terms or Terms(), Rules())
 
     def tries(self, journeys: Mapping[str, str]) -> Outcome:
         """Apply these files, unless somebody on the way would notice."""
-        project = read_files(_files(journeys, {}, None))
+        project = read_files(files_with(journeys))
         return apply(self.database, project, self.clock.now(), unseen=False)
 
     def applies(self, made: Plan) -> Outcome:
@@ -246,12 +246,14 @@ class Scene(Cast):
                     yield schedule.next_slot(active.journey.start, now, zone).at
 
 
-def _files(journeys: Mapping[str, str] | None, templates: Mapping[str, str], catalog: str | None) -> dict[str, str]:
+def files_with(
+    journeys: Mapping[str, str] | None, templates: Mapping[str, str] | None = None, catalog: str | None = None
+) -> dict[str, str]:
     """The shipped project; of its journeys only these, if any are given."""
     files = dict(shipped_files())
     if journeys is not None:
         kept = {path: text for path, text in files.items() if not path.startswith("journeys/")}
         own = {f"journeys/{name}.yaml": text for name, text in journeys.items()}
         files = kept | {"journeys/catalog.yaml": files["journeys/catalog.yaml"]} | own
-    files |= {f"templates/{name}.j2": text for name, text in templates.items()}
+    files |= {f"templates/{name}.j2": text for name, text in (templates or {}).items()}
     return files | ({"journeys/catalog.yaml": catalog} if catalog is not None else {})

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import pytest
 from on_the_way import PEOPLE, A, B, C, in_flight, moves_of, nobody_is_stranded, sent, story
@@ -12,8 +13,10 @@ from stage import Stage
 
 from engage.core.moving import What
 from engage.core.release import Release
+from engage.runtime import applying
 from engage.runtime.applying import Done
 from engage.runtime.plan import Terms
+from engage.runtime.planning import Planned
 from engage.store.tables import enrolment, enrolment_move
 
 
@@ -178,3 +181,16 @@ def test_the_plan_is_what_happens(stage: Stage, name: str) -> None:
     stage.run_until(day=30)
     assert [row.status for row in stage.rows(enrolment)] == ["ended"] * 3
     assert {name: sent(stage, name) for name in PEOPLE} == dict(edit.got)
+
+
+def test_nobody_waits_while_a_plan_is_worked_out(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    in_flight(stage, (A, "wait: 9d", B))
+    make_plan = applying.make_plan
+
+    def works_out(*given: Any) -> Planned:
+        planned = make_plan(*given)
+        stage.pauses("journey:note")
+        return planned
+
+    monkeypatch.setattr(applying, "make_plan", works_out)
+    assert moves_of(stage.plans(story(A, "wait: 12d", B))) == {"wait>thanks_repeat": {What.RETIMED: 3}}

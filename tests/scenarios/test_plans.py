@@ -91,6 +91,7 @@ def test_an_edit_that_nobody_on_the_way_notices_is_applied_at_once(stage: Stage)
     outcome = stage.tries(longer)
     assert isinstance(outcome, Done)
     assert moves_of(outcome.plan) == {"wait>thanks_repeat": {What.RENAMED: 3}}
+    assert [(one.affected, one.touched) for one in outcome.plan.journeys] == [(0, 0)]
 
 
 def test_an_edit_that_somebody_notices_waits_for_somebody_to_look(stage: Stage) -> None:
@@ -333,6 +334,16 @@ def test_a_journey_without_a_file_can_be_stopped(stage: Stage) -> None:
     assert {(row.status, row.end_reason) for row in stage.rows(enrolment)} == {("ended", "stopped")}
     stage.run_until(day=20)
     assert [sent(stage, name) for name in PEOPLE] == [["sorry_personal"]] * 3
+
+
+def test_a_draft_can_be_stopped_as_well(stage: Stage) -> None:
+    in_flight(stage, (A, "wait: 9d", B))
+    draft = OTHER | {"note": LONG["note"].replace("steps:", "draft: yes\nsteps:")}
+    assert stage.plans(draft).those(Change.DRAINED) == ("note",)
+    made = stage.plans(draft, Terms(stop=("note",)))
+    assert (made.refusals, made.those(Change.STOPPED)) == ((), ("note",))
+    stage.applies(made)
+    assert {(row.status, row.end_reason) for row in stage.rows(enrolment)} == {("ended", "stopped")}
 
 
 def test_a_file_that_comes_back_takes_members_in_again(stage: Stage) -> None:

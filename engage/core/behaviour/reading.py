@@ -156,7 +156,7 @@ class _Reading:
             kind = keys.get(entry.key.text)
             if kind is None:
                 said = Said(f"`{event}`", f"`{event}` ")
-                problems.append(misfits.unknown_key(entry.key.span, entry.key.text, said, keys))
+                problems.append(misfits.unknown_key(entry.key.span, entry.key.text, said, keys, origin=""))
             elif (draw := read_draw(entry.value, entry.key.text, kind, self._catalog, problems)) is not None:
                 values[entry.key.text] = draw
         return values

@@ -17,10 +17,11 @@ from engage.core.journey.complaint import in_plain_words
 from engage.core.journey.vocabulary import JOURNEY_KEYS, STEP_OPTIONS, VERBS
 from engage.core.problem import Problem, Said, Span
 
-# What no YAML file may hold, and what nobody sees: zero-width spaces, marks that turn the direction of text.
+# What no YAML file may hold, and what nobody sees: zero-width spaces, soft hyphens, marks that turn the direction of
+# text, and the line ends that only YAML takes for such.
 _UNPRINTABLE = re.compile(
-    "[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
-    "|[\u200b\u200e\u200f\u202a-\u202e\u2060-\u2064\ufeff]"
+    "[^\t\n\r\x20-\x7e\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
+    "|[\u00ad\u200b\u200e\u200f\u2028-\u202e\u2060-\u2064\ufeff]"
 )
 _QUOTED = re.compile(r"""(?<![^\s:,\[{])("(?:[^"\\]|\\.)*"|'(?:[^']|'')*')""")
 _COMMENT = re.compile(r"(?:^|\s)#.*$")

@@ -33,11 +33,16 @@ from engage.core.journey.vocabulary import nearest
 from engage.core.problem import Problem, Said
 
 DEFAULT_TIMEZONE = "Asia/Shanghai"
+# What people call it.
+_CHINA = re.compile(
+    r"(?:Asia/)?(?:Beijing|Peking|China)|北京.*|上海.*|中国.*|(?:UTC|GMT)?\+0?8(?::?00)?|CST", re.IGNORECASE
+)
 _KEYS = ("brand", "timezone", "fields", "events", "segments", "topics", "teams", "webhooks")
 _FIELD_TYPES = (ValueType.TEXT, ValueType.NUMBER, ValueType.BOOLEAN, ValueType.DATE, ValueType.ANNIVERSARY)
 _PAYLOAD_TYPES = (ValueType.TEXT, ValueType.NUMBER, ValueType.BOOLEAN, ValueType.DATE)
 # Words that begin a condition line or a dotted subject: a field of that name could never be tested.
 _TAKEN = frozenset({"any", "all", "not", "tag", "segment", "did", "event", "var"})
+_WEBHOOK = Said("the name of a webhook: its URL goes to config.yaml", "webhook 的名字，网址请写在 config.yaml 里")
 _BUILT_IN: Mapping[str, Mapping[str, ValueType]] = {**MEMBER_EVENTS, **RESPONSE_EVENTS}
 
 
@@ -79,6 +84,8 @@ def _section(options: Options, key: str) -> tuple[Entry, ...]:
         what = Said(f"a name in `{key}`", f"`{key}` 里的名字")
         if is_empty(entry.value):
             options.problems.append(mistakes.no_value(entry.key.span, entry.key.text))
+            if key == "events":  # one that brings nothing is `{}`: what uses it is not wrong as well
+                usable.append(Entry(entry.key, Table((), entry.value.span)))
         elif scalars.name(entry.key, what, options.problems):
             usable.append(entry)
     return tuple(usable)
@@ -95,7 +102,18 @@ def _brand(node: Node, problems: list[Problem]) -> Brand | None:
     options.require("name", table.entries[0].key.span if table.entries else table.span)
     name = options.read("name", scalars.text) or ""
     links = options.read("links", _links) or {}
-    return Brand(name, options.read("sms_sign", scalars.text) or name, MappingProxyType(dict(links)))
+    return Brand(name, options.read("sms_sign", _sign) or name, MappingProxyType(dict(links)))
+
+
+def _sign(node: Node, problems: list[Problem]) -> str | None:
+    found = scalars.scalar(node, mistakes.word("sms_sign"), problems)
+    if found is None:
+        return None
+    bare = found.text.strip("【】")
+    if bare != found.text:
+        said = Said("the platform puts 【】 around the signature itself", "签名两边的【】由平台加上")
+        problems.append(mistakes.contradiction(found.span, said, Said(f"write {bare}", f"请写 {bare}")))
+    return bare
 
 
 def _links(node: Node, problems: list[Problem]) -> Mapping[str, str] | None:
@@ -105,7 +123,7 @@ def _links(node: Node, problems: list[Problem]) -> Mapping[str, str] | None:
 
 def _link(node: Node, problems: list[Problem]) -> str | None:
     found = scalars.scalar(node, scalars.THIS, problems)
-    if found is None or found.text.startswith(("https://", "http://")):
+    if found is None or re.fullmatch(r"https?://[^\s/]\S*", found.text):
         return found.text if found else None
     wanted = Said("an address that starts with https://", "以 https:// 开头的网址")
     meant = f"https://{found.text}" if re.fullmatch(r"[\w.-]+\.[a-z]{2,}(?:/\S*)?", found.text) else None
@@ -122,7 +140,9 @@ def _timezone(node: Node, problems: list[Problem]) -> str | None:
         return ZoneInfo(found.text).key
     except (ValueError, OSError, KeyError):  # not a key at all, a directory of the zone database, an unknown key
         wanted = Said("a zone name like Asia/Shanghai", " Asia/Shanghai 这样的时区名")
-        problems.append(mistakes.wrong_shape(found.span, mistakes.word("timezone"), wanted))
+        china = _CHINA.fullmatch(found.text)
+        help = Said("write Asia/Shanghai", "请写 Asia/Shanghai") if china else None
+        problems.append(mistakes.wrong_shape(found.span, mistakes.word("timezone"), wanted, help))
         return None
 
 
@@ -204,10 +224,20 @@ def _field(entry: Entry, events: Mapping[str, Event], problems: list[Problem]) -
         help = Said(f"write  spent{RANK}: ..20%  in a condition", f"直接在条件里写 spent{RANK}: ..20%")
         problems.append(misfits.not_in_reach(rank.key.span, "rank", why, help))
         return None
+    if node.entries and not any(node.entry(word) for word in ("type", "default")):
+        problems.append(_no_aggregate(node, name))
+        return Field(name, ValueType.NUMBER)
     options = Options(node, ("type", "default"), Said(f"the field `{name}`", f"字段 `{name}` 里"), problems)
     options.require("type", entry.key.span)
     kind = options.node("type")
     return None if kind is None else _plain_field(name, kind, options.node("default"), problems)
+
+
+def _no_aggregate(table: Table, name: str) -> Problem:
+    """`{ avg: order_paid.amount }`. A number in any case: what uses the field is not wrong as well."""
+    key = table.entries[0].key
+    allowed = (*(each.value for each in Aggregate), "type")
+    return mistakes.unknown_option(key.span, key.text, Said(f"the field `{name}`", f"字段 `{name}` 里"), allowed)
 
 
 def _plain_field(name: str, kind: Node, default: Node | None, problems: list[Problem]) -> Field | None:
@@ -278,7 +308,11 @@ def _sum(
     payload = events[event].payload
     if payload.get(key) is not ValueType.NUMBER:
         numbers = [one for one, type in payload.items() if type is ValueType.NUMBER]
-        problems.append(misfits.unknown_key(item.span, key, mistakes.word(event), numbers, origin=event))
+        if key in payload:
+            adds_up = " · ".join(f"{event}.{one}" for one in numbers) or None
+            problems.append(misfits.wrong_type(item.span, item.text, payload[key], adds_up))
+        else:
+            problems.append(misfits.unknown_key(item.span, key, mistakes.word(event), numbers, origin=event))
         return None
     return Computed(Aggregate.SUM, (event,), key, within)
 
@@ -338,7 +372,8 @@ def _topics(entries: tuple[Entry, ...], problems: list[Problem]) -> Mapping[str,
         options.require("class", entry.key.span)
         topic_class = options.read("class", _topic_class)
         label = options.read("label", scalars.text)
-        found[name] = Topic(name, topic_class or TopicClass.MARKETING, label or name)
+        # Of a class nobody can read: the one that asks for nothing, so that no message under it is wrong as well.
+        found[name] = Topic(name, topic_class or TopicClass.SERVICE, label or name)
     return MappingProxyType(found)
 
 
@@ -354,20 +389,28 @@ def _teams(entries: tuple[Entry, ...], problems: list[Problem]) -> Mapping[str, 
         if table is None:
             continue
         options = Options(table, ("webhook", "email"), Said(f"the team `{name}`", f"团队 `{name}` 里"), problems)
-        found[name] = Team(name, options.read("webhook", scalars.text), options.read("email", _address))
+        found[name] = Team(name, options.read("webhook", _webhook), options.read("email", _address))
     return MappingProxyType(found)
 
 
 def _address(node: Node, problems: list[Problem]) -> str | None:
     found = scalars.scalar(node, mistakes.word("email"), problems)
-    if found is None or re.fullmatch(r"[^@\s]+@[^@\s]+\.[^@\s]+", found.text):
-        return found.text if found else None
-    wanted = Said("an address like cs@example.com", " cs@example.com 这样的邮箱地址")
-    problems.append(mistakes.wrong_shape(found.span, mistakes.word("email"), wanted))
-    return None
+    """A faulty one, too: that nobody is told then need not be said."""
+    found = scalars.scalar(node, mistakes.word("email"), problems)
+    if found is not None and not re.fullmatch(r"[^@\s]+@[^@\s]+\.[^@\s]+", found.text):
+        wanted = Said("an address like cs@example.com", " cs@example.com 这样的邮箱地址")
+        problems.append(mistakes.wrong_shape(found.span, mistakes.word("email"), wanted))
+    return found.text if found is not None else None
+
+
+def _webhook(node: Node, problems: list[Problem]) -> str | None:
+    found = scalars.scalar(node, mistakes.word("webhook"), problems)
+    if found is not None:
+        scalars.name(found, _WEBHOOK, problems)
+    return found.text if found is not None else None
 
 
 def _names(node: Node, problems: list[Problem]) -> tuple[str, ...] | None:
     found = scalars.scalars(node, mistakes.word("webhooks"), Said("a list of names", "一列名字"), problems) or ()
-    what = Said("the name of a webhook: its URL goes to config.yaml", "webhook 的名字，网址请写在 config.yaml 里")
-    return tuple(item.text for item in found if scalars.name(item, what, problems))
+    problems.extend(_listed_twice(found))
+    return tuple(item.text for item in found if scalars.name(item, _WEBHOOK, problems))

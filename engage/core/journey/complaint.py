@@ -15,6 +15,7 @@ from engage.core.problem import Problem, Said, Span
 
 _CLOSED_QUOTE = re.compile(r"""["']\s*$""")
 _VALUE = re.compile(r"^\s*(?:-\s+)*[^:\s][^:]*:\s+(\S.*?)\s*$")
+_PERCENT_FIRST = re.compile(r"%([0-9]{1,3})(?![^\s,\]}])")
 _UNSAID = Said("it cannot be read", "无法读取")
 
 
@@ -82,6 +83,11 @@ def in_plain_words(source: str, file: str, error: yaml.MarkedYAMLError) -> Probl
         return _second_colon(complaint)
     if complaint.says("expected <block end>"):
         return _out_of_line(complaint)
+    if complaint.says("could not find expected ':'"):
+        return _said(complaint.whole_line(complaint.began[0]), *_NO_COLON)
+    if complaint.says("unknown escape character"):
+        line, behind = complaint.gave_up
+        return _said(complaint.span((line, behind - 1), 1), *_BACKSLASH)
     for fragment, why, help in _SIMPLE:
         if complaint.says(fragment):
             return _said(complaint.whole_line(complaint.line), why, help)
@@ -96,12 +102,15 @@ _UNCLOSED_QUOTE = (
     Said("a quotation mark is not closed", "引号没有闭合"),
     Said("close the quotation mark", "请补上后引号"),
 )
+_NO_COLON = (
+    Said("a “:” is missing", "少了一个“:”"),
+    Said("write  key: value", "请写成  键: 值"),
+)
+_BACKSLASH = (
+    Said('between “"” a “\\” has a meaning of its own', "双引号里的“\\”有特殊含义"),
+    Said("write “\\\\”, or use single quotation marks: '…'", "请写成“\\\\”，或者改用单引号：'…'"),
+)
 _SIMPLE: tuple[tuple[str, Said, Said], ...] = (
-    (
-        "could not find expected ':'",
-        Said("a “:” is missing", "少了一个“:”"),
-        Said("write  key: value", "请写成  键: 值"),
-    ),
     (
         "expected chomping or indentation",
         Said("“>” and “|” start a text block", "“>”和“|”表示多行文字"),
@@ -136,6 +145,15 @@ def _bracket(complaint: Complaint) -> Problem:
 def _strange_beginning(complaint: Complaint) -> Problem:
     line, column = complaint.gave_up
     text = complaint.lines[line][column:].rstrip()
+    if text.startswith("\t"):
+        return slips.tab(complaint.span((line, column), len(text) - len(text.lstrip("\t"))))
+    if percent := _PERCENT_FIRST.match(text):
+        meant = f"{percent[1]}%"
+        return _said(
+            complaint.span((line, column), len(percent[0])),
+            Said("the percent sign stands behind the number", "百分号要写在数字后面"),
+            Said(f"write {meant}", f"请写 {meant}"),
+        )
     quoted = f'"{text}"' if '"' not in text else f"'{text}'"
     return _said(
         complaint.span((line, column)),
@@ -163,6 +181,13 @@ def _second_colon(complaint: Complaint) -> Problem:
 
 def _out_of_line(complaint: Complaint) -> Problem:
     line, column = complaint.gave_up
+    found = complaint.lines[line][column : column + 1]
+    if found and found in "]}":
+        return _said(
+            complaint.span((line, column), 1),
+            Said(f"one “{found}” too many", f"多了一个“{found}”"),
+            Said("remove it", "请把它删掉"),
+        )
     if _CLOSED_QUOTE.search(complaint.lines[line][:column]):
         return _said(
             complaint.span((line, column)),

@@ -46,7 +46,7 @@ _PART = re.compile(rf"({_SPELT_NUMBER})\s*个?\s*({'|'.join(sorted(_UNIT_OF, key
 
 def duration(text: str) -> str | None:
     """`3 days`, `1d 12h`, `半天`, `2个月`; a number alone counts days."""
-    spelt = half_width(text[:40]).lower()
+    spelt = re.sub(r"(?<=[0-9])\s*M\b", "month", half_width(text[:40])).lower()  # nobody writes minutes so
     if re.fullmatch("[0-9]{1,4}", spelt):
         return f"{spelt}d"
     parts = [(_number(number), _UNIT_OF[unit]) for number, unit in _PART.findall(spelt)]
@@ -57,7 +57,7 @@ def duration(text: str) -> str | None:
     return format_duration(sum((number * unit for number, unit in parts), timedelta(0)))
 
 
-_IN_DOUBT = re.compile(r"\s*[0-9]+\s*|24[:点时.].*|.*(?:月|年|month|year).*", re.IGNORECASE)
+_IN_DOUBT = re.compile(r"\s*[0-9]+\s*|24[:点时.].*|.*(?:月|年|month|year).*|(?-i:.*[0-9]\s*M)", re.IGNORECASE)
 
 
 def is_certain(text: str) -> bool:
@@ -217,8 +217,9 @@ _TEMPLATE_FILE = re.compile(r"^(?:templates/)?(.+?)(?:\.(?:wechat|sms|email))?(?
 
 
 def name(text: str) -> str | None:
-    """`first touch` is `first_touch`, `templates/welcome.sms.j2` is `welcome`; of an expression nothing is guessed."""
-    if "{" in text:
+    """`first touch` is `first_touch`, `templates/welcome.sms.j2` is `welcome`. Nothing is guessed of an expression, or
+    of an address."""
+    if "{" in text or "://" in text:
         return None
     spelt = half_width(text[:120]).strip("“”‘’\"' ")
     if found := _TEMPLATE_FILE.match(spelt):

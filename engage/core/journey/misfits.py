@@ -201,14 +201,15 @@ def never_recorded(span: Span, event: str) -> Problem:
 
 
 def unknown_key(span: Span, key: str, event: Said, keys: Iterable[str], origin: str = "event") -> Problem:
-    """`origin`: what stands in front of a key where it is written."""
-    names = [f"{origin}.{key}" for key in keys]
-    carries = Said(f"it carries: {listed(names)}", f"它带有：{listed(names)}") if names else None
+    """`origin`: what stands in front of a key where it is written; nothing, if it is empty."""
+    names = {key: f"{origin}.{key}" if origin else key for key in keys}
+    carries = Said(f"it carries: {listed(names.values())}", f"它带有：{listed(names.values())}") if names else None
+    meant = nearest(key, list(names))
     return Problem(
         "E313",
         span,
         Said(f"{event.en} does not carry `{key}`", f"{event.zh}没有带 `{key}`"),
-        label=did_you_mean(nearest(f"{origin}.{key}", names)),
+        label=did_you_mean(names[meant] if meant else None),
         notes=(carries,) if carries else (),
     )
 

@@ -248,7 +248,7 @@ def not_yes_or_no(span: Span, text: str, guess: str | None) -> Problem:
         "E216",
         span,
         Said(f"“{text}” is neither yes nor no", f"“{text}”不是 yes 也不是 no"),
-        help=write(guess or "yes or no"),
+        help=write(guess) if guess else (Said("write yes or no", "请写 yes 或 no"),),
         mend=Mend(span, guess) if guess else None,
     )
 

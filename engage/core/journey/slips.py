@@ -227,13 +227,18 @@ def key_must_be_text(span: Span) -> Problem:
     )
 
 
+_NEEDED = (
+    (".test.yaml", Said("a test file has `journey:`, `clock:`, `members:` and `tests:`",
+                        "测试文件要有 `journey:`、`clock:`、`members:` 和 `tests:`")),
+    ("catalog.yaml", Said("a catalog begins with `brand:`", "目录以 `brand:` 开头")),
+    ("simulate.yaml", Said("say how people behave, or remove the file", "请写上人们的行为，或者删掉这个文件")),
+    ("", Said("a journey has `journey:`, `start:` and `steps:`", "旅程要有 `journey:`、`start:` 和 `steps:`")),
+)  # fmt: skip
+
+
 def empty_file(span: Span) -> Problem:
-    return Problem(
-        "E109",
-        span,
-        Said("this file is empty", "这个文件是空的"),
-        help=(Said("a journey has `journey:`, `start:` and `steps:`", "旅程要有 `journey:`、`start:` 和 `steps:`"),),
-    )
+    needed = next(said for ending, said in _NEEDED if span.file.endswith(ending))
+    return Problem("E109", span, Said("this file is empty", "这个文件是空的"), help=(needed,))
 
 
 def second_document(span: Span) -> Problem:

@@ -33,6 +33,7 @@ from engage.core.testfile.values import read_field, read_payload
 
 # Facts that providers and pages bring about a message; the other responses follow from what members do.
 TOLD = ("clicked", "delivered", "bounced", "complained", "unsubscribed")
+FOLLOWED = ("wechat",)
 _PLACE = Said("`when`", "`when` 里")
 
 
@@ -64,16 +65,21 @@ class Place:
         return None
 
 
-def read_deeds(node: Node, person: Person, catalog: Catalog, clock: datetime, problems: list[Problem]) -> list[Deed]:
+def read_deeds(
+    node: Node, person: Person, catalog: Catalog, clock: datetime, until: int | None, problems: list[Problem]
+) -> list[Deed]:
+    """`until`: the last day of the test, if it has one."""
     if not isinstance(node, Listing):
         wanted = Said("a list of what happens", "一列发生的事")
         problems.append(form.wrong_shape(node.span, form.word("when"), wanted))
         return []
-    read = (_deed(item, person, catalog, clock, problems) for item in node.items)
+    read = (_deed(item, person, catalog, clock, until, problems) for item in node.items)
     return [deed for deed in read if deed is not None]
 
 
-def _deed(node: Node, person: Person, catalog: Catalog, clock: datetime, problems: list[Problem]) -> Deed | None:
+def _deed(
+    node: Node, person: Person, catalog: Catalog, clock: datetime, until: int | None, problems: list[Problem]
+) -> Deed | None:
     table = read_table(node, form.word("when"), problems, "{ at: day 0 12:00, event: clicked }")
     if table is None:
         return None
@@ -82,11 +88,11 @@ def _deed(node: Node, person: Person, catalog: Catalog, clock: datetime, problem
         problems.append(mistakes.what_happens(table.span, tuple(READERS)))
         return None
     doing = READERS[verbs[0]](Place(table, person, catalog, clock, problems))
-    at = _moment(table, clock, problems)
+    at = _moment(table, clock, until, problems)
     return Deed(at, doing, table.span) if at is not None and doing is not None else None
 
 
-def _moment(table: Table, clock: datetime, problems: list[Problem]) -> DayTime | None:
+def _moment(table: Table, clock: datetime, until: int | None, problems: list[Problem]) -> DayTime | None:
     node = table.get("at")
     if node is None:
         problems.append(form.required(table.span, "at", Said("day 0 12:00", "day 0 12:00")))
@@ -94,6 +100,9 @@ def _moment(table: Table, clock: datetime, problems: list[Problem]) -> DayTime |
     at = read_day_time(node, problems)
     if at is not None and at < DayTime(0, clock.time()):
         problems.append(mistakes.in_the_past(node.span, str(at)))
+        return None
+    if at is not None and until is not None and at.day > until:
+        problems.append(mistakes.after_the_end(node.span, str(at), until))
         return None
     return at
 
@@ -108,7 +117,8 @@ def _event(place: Place) -> Doing | None:
         return None
     if found.text in TOLD:
         options = place.options("event", "channel", "link")
-        return Responds(found.text, place.channel(options), options.read("link", scalars.text))
+        link = options.read("link", lambda node, found: _link(node, place.catalog, found))
+        return Responds(found.text, place.channel(options), link)
     if found.text not in place.catalog.events:
         place.problems.append(misfits.unknown("event", found.span, found.text, place.catalog.events))
         return None
@@ -117,6 +127,14 @@ def _event(place: Place) -> Doing | None:
         return None
     rest = [entry for entry in place.table.entries if entry.key.text not in ("at", "event")]
     return Happens(found.text, read_payload(rest, found.text, place.catalog, place.problems))
+
+
+def _link(node: Node, catalog: Catalog, problems: list[Problem]) -> str | None:
+    found = scalars.scalar(node, form.word("link"), problems)
+    if found is not None and found.text not in catalog.brand.links:
+        what = Said("a link of the catalog", "目录里的链接")
+        problems.append(form.not_one_of(found.span, found.text, what, tuple(catalog.brand.links)))
+    return found.text if found is not None else None
 
 
 def _answer(place: Place) -> Doing | None:
@@ -132,13 +150,22 @@ def _text(place: Place) -> Doing | None:
 
 
 def _follow(place: Place) -> Doing | None:
-    channel = place.channel(place.options("follow"), "follow")
-    return Follows(channel, follows=True) if channel is not None else None
+    return _follows(place, "follow", follows=True)
 
 
 def _unfollow(place: Place) -> Doing | None:
-    channel = place.channel(place.options("unfollow"), "unfollow")
-    return Follows(channel, follows=False) if channel is not None else None
+    return _follows(place, "unfollow", follows=False)
+
+
+def _follows(place: Place, word: str, *, follows: bool) -> Doing | None:
+    """Only an account of WeChat can be followed."""
+    node = place.table.get(word)
+    if isinstance(node, Scalar) and node.text in CHANNELS and node.text not in FOLLOWED:
+        what = Said("a channel that one follows", "可以关注的渠道")
+        place.problems.append(form.not_one_of(node.span, node.text, what, FOLLOWED, FOLLOWED[0]))
+        return None
+    channel = place.channel(place.options(word), word)
+    return Follows(channel, follows) if channel is not None else None
 
 
 def _task_done(place: Place) -> Doing | None:
@@ -156,9 +183,13 @@ def _task_done(place: Place) -> Doing | None:
 def _changes(place: Place) -> Doing | None:
     options = place.options("set", "tag")
     table = options.read("set", lambda node, found: read_table(node, form.word("set"), found, "set: { level: 3 }"))
+    entries = table.entries if table is not None else ()
+    computed = {name for name, field in place.catalog.fields.items() if field.computed is not None}
+    kept = [entry.key for entry in entries if entry.key.text in computed]
+    place.problems.extend(mistakes.kept_from_events(key.span, key.text) for key in kept)
     values = {
         entry.key.text: value
-        for entry in (table.entries if table is not None else ())
+        for entry in entries
         if (value := read_field(entry, place.catalog, place.clock, place.problems)) is not None
     }
     return Changes(values, options.read("tag", read_tags) or ())

@@ -41,7 +41,7 @@ _EXAMPLE = "{ at: day 0 10:00, send: welcome, via: wechat }"
 
 
 def read_expected(node: Node, known: Known, problems: list[Problem]) -> list[Expected]:
-    if not isinstance(node, Listing):
+    if not isinstance(node, Listing) or not node.items:
         wanted = Said("a list of what is expected", "一列期望的结果")
         problems.append(form.wrong_shape(node.span, form.word("expect"), wanted))
         return []

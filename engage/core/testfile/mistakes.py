@@ -158,6 +158,48 @@ def unknown_zone(span: Span, text: str) -> Problem:
     )
 
 
+def after_the_end(span: Span, text: str, until: int) -> Problem:
+    return Problem(
+        "E513",
+        span,
+        Said(f"{text} is after the test has ended", f"{text} 晚于测试结束的时间"),
+        help=(
+            Said(f"`until: day {until}` ends it: make it later", f"`until: day {until}` 那天测试就结束了，请写晚一些"),
+        ),
+    )
+
+
+def not_yet(span: Span, text: str) -> Problem:
+    return Problem(
+        "E513",
+        span,
+        Said(f"“{text}” is after the test begins", f"“{text}”晚于测试开始的时间"),
+        help=(Said("what happens during the test goes to `when`", "测试期间发生的事请写在 `when` 里"),),
+    )
+
+
+def kept_from_events(span: Span, field: str) -> Problem:
+    return Problem(
+        "E305",
+        span,
+        Said(
+            f"the shop cannot set `{field}`: Engage keeps it from events",
+            f"商家不能修改 `{field}`：它由系统根据事件计算",
+        ),
+        help=(Said("let the event happen: `event: …`", "请让事件发生：`event: …`"),),
+    )
+
+
+def not_an_address(span: Span, text: str, channel: str) -> Problem:
+    example = {"sms": "+8613800138000", "email": "wang@example.com"}[channel]
+    return Problem(
+        "E508",
+        span,
+        Said(f"“{text}” is not an address of {channel}", f"“{text}”不是 {channel} 的地址"),
+        help=(Said(f"write {example}, or `yes`", f"请写 {example}，或者 `yes`"),),
+    )
+
+
 def in_the_past(span: Span, text: str) -> Problem:
     return Problem(
         "E513",

@@ -17,6 +17,7 @@ _DAY_TIME = re.compile(r"day ([0-9]{1,4}) ([0-9]{1,2}:[0-9]{2})")
 _DAY = re.compile(r"(?:day )?([0-9]{1,4})")
 _RELATIVE = re.compile(r"(?:(?P<ago>[0-9wdhm]{2,40}) ago|in (?P<ahead>[0-9wdhm]{2,40}))")
 _DATE = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2})(?: ([0-9]{1,2}:[0-9]{2}))?")
+_YEARS = range(1901, 2100)  # those whose lunar dates are known, and the year after as well
 _A_MOMENT = Said("a moment", "一个时间")
 
 
@@ -83,6 +84,7 @@ def _absolute(spelt: str, zone: ZoneInfo) -> datetime | None:
     if match is None or at is None:
         return None
     try:
-        return datetime.combine(date.fromisoformat(match[1]), at, zone)
+        day = date.fromisoformat(match[1])
     except ValueError:
         return None
+    return datetime.combine(day, at, zone) if day.year in _YEARS else None

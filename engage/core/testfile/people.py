@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
@@ -22,6 +23,7 @@ from engage.core.testfile.moments import read_when
 from engage.core.testfile.values import read_field, read_payload
 
 WORDS = ("tags", "segments", "consent", "history", "timezone")
+_SHAPES = {"sms": re.compile(r"\+?[0-9][0-9 -]{9,18}"), "email": re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")}
 # What a member did in a chat last, and the reply window that opens (engage.channels.wechat.window).
 _ACTS = {"last_message_at": Act.MESSAGE, "last_touch_at": Act.FOLLOW}
 
@@ -73,18 +75,33 @@ def _reach(options: Options, channel: str, clock: datetime) -> Reach | None:
         return None
     truth = scalars.parse_yes_no(found.text)
     if truth is None:
+        _tell_if_no_address(found, channel, options.problems)
         return Reach(address=found.text)
     return Reach() if truth else None
 
 
+def _tell_if_no_address(found: Scalar, channel: str, problems: list[Problem]) -> None:
+    """How it is written on the wire is the channel's business; here it must only look like an address."""
+    shape = _SHAPES.get(channel)
+    if shape is not None and not shape.fullmatch(found.text):
+        problems.append(mistakes.not_an_address(found.span, found.text, channel))
+
+
 def _chat(table: Table, channel: str, clock: datetime, problems: list[Problem]) -> Reach | None:
     options = Options(table, ("address", "followed", *_ACTS), Said(f"`{channel}`", f"`{channel}` 里"), problems)
-    address = options.read("address", scalars.text)
+    address = options.read("address", lambda node, found: _address(node, channel, found))
     followed = options.read("followed", scalars.yes_no)
     acts = {word: options.read(word, lambda node, found: read_when(node, clock, found)) for word in _ACTS}
     done = [(at, _ACTS[word]) for word, at in acts.items() if at is not None]
     last_at, last_act = max(done) if done else (None, None)
     return Reach(address, followed is not False, last_act, last_at)
+
+
+def _address(node: Node, channel: str, problems: list[Problem]) -> str | None:
+    found = scalars.scalar(node, form.word("address"), problems)
+    if found is not None:
+        _tell_if_no_address(found, channel, problems)
+    return found.text if found is not None else None
 
 
 # --- what is known ----------------------------------------------------------------------------------------------
@@ -157,6 +174,9 @@ def _past_event(node: Node, catalog: Catalog, clock: datetime, problems: list[Pr
         if table.get(key) is None:
             problems.append(form.required(table.span, key))
     if found is None or at is None:
+        return None
+    if at > clock and isinstance(when, Scalar):
+        problems.append(mistakes.not_yet(when.span, when.text))
         return None
     if found.text not in catalog.events:
         problems.append(misfits.unknown("event", found.span, found.text, catalog.events))

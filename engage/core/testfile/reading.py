@@ -77,18 +77,18 @@ class _Reading:
             problems.append(mistakes.other_journey(found.span, found.text, stem))
         return self._known.journeys.get(found.text)
 
-    def _people(self, node: Node, clock: datetime) -> Mapping[str, Person]:
+    def _people(self, node: Node, clock: datetime) -> Mapping[str, Person] | None:
         table = read_table(node, form.word("members"), self._problems, "members: { 王芳: { sms: yes } }")
         people = {}
         for entry in table.entries if table is not None else ():
             person = read_person(entry.key, entry.value, self._known.catalog, clock, self._problems)
             people[entry.key.text] = person or Person(entry.key.text, entry.key.span)
-        return people
+        return people if table is not None else None
 
     def _cases(
         self, node: Node, journey: Journey, clock: datetime, people: Mapping[str, Person] | None
     ) -> tuple[Case, ...] | None:
-        if not isinstance(node, Listing):
+        if not isinstance(node, Listing) or not node.items:
             wanted = Said("a list of tests", "一列测试")
             self._problems.append(form.wrong_shape(node.span, form.word("tests"), wanted))
             return None
@@ -110,19 +110,20 @@ class _Reading:
         for key in ("name", "member", "expect"):
             options.require(key, top)
         name = options.read("name", scalars.text)
+        until = options.read("until", read_day)
         person = options.read("member", lambda node, problems: _person(node, people, problems))
         self._fits_start(options, journey)
         deeds = options.read(
             "when",
             lambda node, problems: read_deeds(
-                node, person or Person("", top, reaches=_ALL), self._known.catalog, clock, problems
+                node, person or Person("", top, reaches=_ALL), self._known.catalog, clock, until, problems
             ),
         )
         expected = options.read("expect", lambda node, problems: read_expected(node, self._known, problems))
         start_event = options.read("start_event", lambda node, problems: self._start_event(node, journey, problems))
         values = options.read("var", _passed)
         arms = options.read("arms", lambda node, problems: _arms(node, journey, problems))
-        holdout, until = options.read("holdout", scalars.yes_no), options.read("until", read_day)
+        holdout = options.read("holdout", scalars.yes_no)
         if name is None or person is None:
             return None
         return Case(

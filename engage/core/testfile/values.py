@@ -65,7 +65,7 @@ def read_payload(entries: Iterable[Entry], event: str, catalog: Catalog, problem
         kind = keys.get(entry.key.text)
         if kind is None:
             said = Said(f"`{event}`", f"`{event}` ")
-            problems.append(misfits.unknown_key(entry.key.span, entry.key.text, said, keys))
+            problems.append(misfits.unknown_key(entry.key.span, entry.key.text, said, keys, origin=""))
             continue
         found = scalars.scalar(entry.value, mistakes.word(entry.key.text), problems)
         value = coerce.payload_value(kind, slips.half_width(found.text), zone) if found is not None else None

@@ -15,7 +15,7 @@ from rich.text import Text
 from engage.cli.channels_shown import channel_lines
 from engage.cli.door_words import WHYS, check_words, reading_lines
 from engage.cli.explain_words import EDITS, STEP_WORDS, began_words, step_words
-from engage.cli.message_words import message_words, words_of
+from engage.cli.message_words import message_words, verdict_words, words_of
 from engage.cli.moments import read_moment
 from engage.cli.reasons import FAILURES, reason_in
 from engage.cli.screen import Screen
@@ -26,6 +26,7 @@ from engage.core.outcome import Failure
 from engage.core.problem import Lang
 from engage.runtime.door import Check, Part
 from engage.runtime.explaining import Line, Story
+from engage.runtime.judge import Later
 from engage.store.history import Happening, PastMessage, PastRun
 from engage.store.readings import Reading
 
@@ -141,6 +142,12 @@ def test_every_link_of_a_chain_has_words():
     made = [n for n in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(n, ast.Call)]
     whats = {text for n in made if getattr(n.func, "id", "") == "Link" for text in texts(n.args[1])}
     assert whats == set(LINKS)
+
+
+@pytest.mark.parametrize(("lang", "said"), [(Lang.EN, "waits as long as it is paused"), (Lang.ZH, "暂停期间不发出")])
+def test_when_what_is_paused_is_looked_at_again_is_not_when_it_goes_out(lang, said):
+    assert verdict_words(Screen(lang), Later(START, "paused"), when) == said
+    assert verdict_words(Screen(lang), Later(START, "outside sending hours"), when) != said
 
 
 def test_every_edit_has_words():

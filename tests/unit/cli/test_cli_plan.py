@@ -142,6 +142,38 @@ def test_a_file_that_is_gone_asks_what_to_do_with_those_on_their_way(capsys: pyt
     assert "  251 in flight finish. To end them now instead:  --stop winback" in told
 
 
+def test_a_draft_is_not_called_a_file_that_is_gone(capsys: pytest.CaptureFixture[str]) -> None:
+    drained = replace(WINBACK, change=Change.DRAINED, steps=())
+    told = shown(capsys, a_plan(drained, drafts=("winback",)))
+    assert told[1].startswith("journeys/winback.yaml   沉睡客户召回   a draft now     317 entered")
+
+
+def test_one_member_is_spoken_of_as_one(capsys: pytest.CaptureFixture[str]) -> None:
+    gone = StepPlan(Gone("call", "bye"), 1, {What.ONWARD: 1})
+    alone = replace(WINBACK, steps=(gone,), crowd=Crowd(2, 2, 0, 0))
+    told = shown(capsys, a_plan(alone))
+    assert "  1 customer sits at unchanged steps and notices nothing." in told
+    assert "  ! 1 customer would move on at once; 12 of them get `winback_sample`." in told
+    held_out = refusal_words(Screen(Lang.EN), SmallerHoldout("winback", 20, 10, 1))
+    assert "1 member has been in it" in held_out
+    assert "  1 customer finishes v7 (`on_edit: pin`); v8 is for who comes." in shown(
+        capsys, a_plan(replace(alone, pins=1))
+    )
+
+
+def test_channels_hold_for_what_goes_out_and_topics_for_what_is_queued(capsys: pytest.CaptureFixture[str]) -> None:
+    told = shown(capsys, a_plan(replace(WINBACK, keys=("channels", "topic"))))
+    assert [line.rpartition("  ")[2] for line in told if line.startswith(("  ~ channels", "  ~ topic"))] == [
+        "for messages that go out from now on",
+        "for messages queued from now on",
+    ]
+
+
+def test_on_edit_is_for_edits(capsys: pytest.CaptureFixture[str]) -> None:
+    told = shown(capsys, a_plan(replace(WINBACK, keys=("on_edit",))))
+    assert any(line.endswith("for this edit and later ones") for line in told)
+
+
 def test_pinned_members_and_what_runs_otherwise_than_the_files_say(capsys: pytest.CaptureFixture[str]) -> None:
     pinned = replace(WINBACK, steps=(), pins=251)
     told = shown(capsys, a_plan(pinned, pauses=(Paused("channel:sms", NOW, "盘点"),)))

@@ -147,7 +147,14 @@ def test_a_layout_shows_the_words_and_the_way_out(layout: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["templates/welcome.j2", "templates/welcome.smss.j2", "templates/a/welcome.sms.j2", "templates/.sms.j2"]
+    "path",
+    [
+        "templates/welcome.j2",
+        "templates/welcome.smss.j2",
+        "templates/a/welcome.sms.j2",
+        "templates/.sms.j2",
+        "templates/v.2.sms.j2",
+    ],
 )
 def test_a_file_name_says_name_and_channel(path: str) -> None:
     library, problems = Library.read({path: SMS}, a_catalog())

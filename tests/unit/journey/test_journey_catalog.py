@@ -169,8 +169,11 @@ def test_topics_teams_brand() -> None:
         (BRAND + "fields: { a: { count: clicked, within: 一月 } }\n", [("E213", "一月")]),
         (BRAND + "fields: { a: { count: clicked, by: b } }\n", [("E210", "by")]),
         (BRAND + "fields: { a: { sum: order_paid } }\n", [("E205", "order_paid")]),
+        # What uses a thing that is written wrong is not wrong as well.
+        (BRAND + "fields: { a: { count: joined } }\nevents:\n  joined:\n", [("E206", "joined")]),
+        (BRAND + EVENTS + "fields: { a: { avg: x.y } }\nsegments: { 大: { a: 5.. } }\n", [("E210", "avg")]),
         (BRAND + "fields: { a: { sum: orders.amount } }\n", [("E302", "orders")]),
-        (BRAND + EVENTS + "fields: { a: { sum: order_paid.order_id } }\n", [("E313", "order_paid.order_id")]),
+        (BRAND + EVENTS + "fields: { a: { sum: order_paid.order_id } }\n", [("E305", "order_paid.order_id")]),
         (BRAND + "events: { a: [b] }\n", [("E205", "[b]")]),
         (BRAND + "events: { a: { b: money } }\n", [("E218", "money")]),
         (BRAND + "segments: { a: { b: c } }\n", [("E301", "b")]),

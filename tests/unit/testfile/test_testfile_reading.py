@@ -127,7 +127,13 @@ MISTAKES = [
     ("journey: winback", "journey: winbak", "E308", 1),
     ("journey: winback", "journey: welcome", "E504", 1),
     ("clock: 2026-11-23 10:00", "clock: monday", "E502", 2),
+    ("clock: 2026-11-23 10:00", "clock: 9999-12-31 10:00", "E502", 2),
     ("clock: 2026-11-23 10:00\n", "", "E211", 1),
+    ("members:\n  王芳:", "members:\n  - 王芳:", "E205", 4),
+    ("sms: yes", "sms: 12345", "E508", 4),
+    ("email: no", "email: wang", "E508", 4),
+    ("spent: 800", "history: [ { event: order_paid, at: in 3d } ]", "E513", 4),
+    ("spent: 800", "contract_end: 0001-01-01", "E502", 4),
     ("members:\n", "menbers:\n", "E210", 3),
     ("last_message_at: 30h ago", "last_mesage_at: 30h ago", "E210", 4),
     ("last_message_at: 30h ago", "last_message_at: yesterday", "E502", 4),
@@ -151,6 +157,9 @@ MISTAKES = [
     ("event: clicked", "event: order_paid, amount: 很多", "E305", 9),
     ("event: clicked", "event: clicked, channel: email", "E508", 9),
     ("event: clicked", "event: clicked, channel: fax", "E304", 9),
+    ("event: clicked", "event: clicked, link: stroy", "E218", 9),
+    ("event: clicked", "set: { spent: 3 }", "E305", 9),
+    ("event: clicked", "follow: sms", "E218", 9),
     ("event: clicked", "task_done: 客服组", "E307", 9),
     ("event: clicked", "set: { levl: 3 }", "E301", 9),
     ("event: clicked", "says: 您好", "E506", 9),
@@ -167,6 +176,7 @@ MISTAKES = [
     ("    expect:", "    var: { why: x }\n    expect:", "E507", 10),
     ("    expect:", "    arms: { 文案: 甲 }\n    expect:", "E510", 10),
     ("    expect:", "    until: later\n    expect:", "E501", 10),
+    ("at: day 0 12:00, event: clicked }\n", "at: day 9 12:00, event: clicked }\n    until: day 8\n", "E513", 9),
 ]
 
 
@@ -185,6 +195,17 @@ def test_a_misspelt_template_is_told_with_what_was_meant() -> None:
     assert problem.label is not None
     assert "winback_story" in problem.label.en
     assert "winback_story" in problem.label.zh
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong"),
+    [(RIGHT.split("    expect:\n")[1], ""), (RIGHT.split("tests:\n")[1], "")],
+    ids=["expect", "tests"],
+)
+def test_a_test_that_cannot_fail_is_none(right: str, wrong: str) -> None:
+    before = RIGHT.removesuffix(right).rstrip("\n")
+    _, problems = read(f"{before} []{wrong}\n")
+    assert [problem.code for problem in problems] == ["E205"]
 
 
 def test_two_tests_have_two_names() -> None:
