@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime, tzinfo
 from decimal import Decimal
 from typing import Any, TextIO
@@ -52,6 +53,15 @@ class Screen:
     def aside(self, en: str, zh: str, style: str = "") -> None:
         """On stderr: what a pipe should not get."""
         self._err.print(self.word(en, zh), style=style, soft_wrap=True)
+
+    @contextmanager
+    def waiting(self, en: str, zh: str) -> Iterator[Callable[[str, str], None]]:
+        """Says so on a terminal while something takes long; in a pipe nothing. What is yielded changes the words."""
+        if not self._err.is_terminal:
+            yield lambda en, zh: None
+            return
+        with self._err.status(self.word(en, zh)) as status:
+            yield lambda en, zh: status.update(self.word(en, zh))
 
     def heading(self, en: str, zh: str) -> None:
         self.line()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, time
 from pathlib import Path
@@ -24,7 +26,7 @@ from engage.cli.simulate_pages import show_forecast
 from engage.clock import SystemClock
 from engage.content.project import Project
 from engage.core.timing import local_moment
-from engage.simulation.forecast import Forecast, Scenario, forecast, forecast_real
+from engage.simulation.forecast import Forecast, OnDay, Scenario, forecast, forecast_real
 from engage.simulation.ground import Ground
 from engage.simulation.measured import measured
 
@@ -103,8 +105,8 @@ def _of_synthetic(inv: Invocation, folder: Path, project: Project, asked: _Asked
     behaviour, called = behaviour_of(inv, folder, project, asked.behaviour)
     begins = _midnight(asked.since or SystemClock().now(), project)
     scenario = Scenario(begins, asked.days, asked.members, asked.seed, behaviour, asked.journeys)
-    with Ground(project, rules_of_world(inv, folder)) as ground:
-        return forecast(ground, scenario), Source(False, called)
+    with Ground(project, rules_of_world(inv, folder)) as ground, _counting_days(inv, asked.days) as on_day:
+        return forecast(ground, scenario, on_day), Source(False, called)
 
 
 def _of_real(inv: Invocation, folder: Path, project: Project, asked: _Asked) -> tuple[Forecast, Source]:
@@ -124,7 +126,14 @@ def _of_real(inv: Invocation, folder: Path, project: Project, asked: _Asked) -> 
                 inv.screen.word("what your members did so far", "你的会员以往的行为"),
             )
         scenario = Scenario(begins, asked.days, 0, asked.seed, behaviour, asked.journeys)
-        return forecast_real(ground, scenario), Source(True, called)
+        with _counting_days(inv, asked.days) as on_day:
+            return forecast_real(ground, scenario, on_day), Source(True, called)
+
+
+@contextmanager
+def _counting_days(inv: Invocation, days: int) -> Iterator[OnDay]:
+    with inv.screen.waiting("The members come in …", "会员陆续到场……") as say:
+        yield lambda day: say(f"Day {day} of {days} …", f"第 {day} 天，共 {days} 天……")
 
 
 def _midnight(day: datetime, project: Project) -> datetime:

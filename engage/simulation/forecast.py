@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -74,31 +74,38 @@ class Forecast:
     tally: Tally
 
 
-def forecast(ground: Ground, scenario: Scenario) -> Forecast:
+OnDay = Callable[[int], None]
+"""Told how many days have been lived through."""
+
+
+def forecast(ground: Ground, scenario: Scenario, on_day: OnDay | None = None) -> Forecast:
     """Synthetic members."""
     fate = _fate(scenario)
     with ground.world(scenario.begins, fate=fate) as world:
         population = Population(scenario.behaviour, world.applied.catalog, scenario.seed, scenario.members)
         bring_in(world, population)
-        return live(world, scenario, population)
+        return live(world, scenario, population, on_day)
 
 
-def forecast_real(ground: Ground, scenario: Scenario) -> Forecast:
+def forecast_real(ground: Ground, scenario: Scenario, on_day: OnDay | None = None) -> Forecast:
     """The members of the database that the ground is a copy of, with the runs they are in."""
     with ground.world(scenario.begins, fate=_fate(scenario)) as world:
         with world.database.read() as connection:
             known = tuple(forecasting.roster(connection, CHAT))
         population = Population(scenario.behaviour, world.applied.catalog, scenario.seed, len(known), known)
-        return live(world, scenario, population)
+        return live(world, scenario, population, on_day)
 
 
-def live(world: World, scenario: Scenario, population: Population) -> Forecast:
+def live(world: World, scenario: Scenario, population: Population, on_day: OnDay | None = None) -> Forecast:
     grid = _TO_THE_SECOND if population.size <= _FEW else _TOGETHER
     if scenario.journeys is not None:
         world.in_force.change(_only(world.applied, scenario.journeys))
     tally = Tally(ZoneInfo(world.applied.catalog.timezone))
     crowd = Crowd(world, scenario.behaviour, population, tally, grid)
-    world.run_to(scenario.period.until, crowd, grid)
+    for day in range(1, scenario.days + 1):
+        world.run_to(scenario.begins + timedelta(days=day), crowd, grid)
+        if on_day is not None:
+            on_day(day)
     return _told(world, scenario, population, tally)
 
 

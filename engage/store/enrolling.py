@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, and_, false, func, insert, not_, or_, select, true, update
+from sqlalchemy import Connection, and_, exists, false, func, insert, not_, or_, select, true, update
 
 from engage.core.catalog import Catalog
 from engage.core.condition import Condition
@@ -19,6 +19,9 @@ from engage.store.database import take_ids
 from engage.store.keys import in_keys
 from engage.store.members import MemberRef, in_refs
 from engage.store.tables import anniversary, enrolment, event, member
+
+
+_OF_MEMBER = (enrolment.c.bucket == member.c.bucket) & (enrolment.c.member_id == member.c.id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,15 +74,24 @@ def in_zone(zone: Zone) -> Predicate:
 
 
 def everyone(connection: Connection, catalog: Catalog, journey: Journey, zone: Zone, now: datetime) -> list[MemberRef]:
-    """All members of a zone whom the audience lets in. For `every` starts, which have no other source of members."""
+    """All members of a zone whom the audience lets in and re-entry does not bar. For `every` starts, which have no other
+    source of members; most of whom they would bring have been here not long ago."""
     few = candidates(journey.audience, Scope(catalog, now)) if journey.audience is not None else None
     query = select(member.c.bucket, member.c.id)
     if few is not None:
         start = few.subquery()
         query = query.join(start, (member.c.bucket == start.c.bucket) & (member.c.id == start.c.member_id))
     let_in = admission(catalog, journey, now)
-    rows = connection.execute(query.where(in_zone(zone), let_in).order_by(member.c.id))
+    free = ~exists().where(_OF_MEMBER, enrolment.c.journey_id == journey.id, _bars(journey, now))
+    rows = connection.execute(query.where(in_zone(zone), let_in, free).order_by(member.c.id))
     return [MemberRef(*row) for row in rows]
+
+
+def _bars(journey: Journey, now: datetime) -> Predicate:
+    """A run that keeps its member from entering once more; `barred_by_reentry` says why."""
+    if journey.reentry.never:
+        return true()
+    return or_(enrolment.c.status == "live", enrolment.c.entered_at > now - (journey.reentry.after or timedelta(0)))
 
 
 @dataclass(frozen=True, slots=True)

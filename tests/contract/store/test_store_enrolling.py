@@ -175,6 +175,23 @@ def test_everyone_is_asked_zone_by_zone(bench: Bench) -> None:
     assert enrolling.everyone(bench.connection, CATALOG, a_journey(), Zone("America/New_York"), NOW) == [far]
 
 
+@pytest.mark.parametrize("reentry", [Reentry(never=True), Reentry(after=90 * DAY), Reentry.always()])
+def test_everyone_is_without_those_whom_the_door_would_turn_away(bench: Bench, reentry: Reentry) -> None:
+    journey = a_journey(reentry=reentry)
+    new, live, recent, long_ago, elsewhere = (bench.member() for _ in range(5))
+    bench.enters(elsewhere, a_journey(id="another"))
+    bench.now = NOW - 91 * DAY
+    end(bench, bench.enters(long_ago, journey))
+    bench.now = NOW - DAY
+    end(bench, bench.enters(recent, journey))
+    bench.enters(live, journey)
+    bench.now = NOW
+    brought = enrolling.everyone(bench.connection, CATALOG, journey, HERE, NOW)
+    assert brought == [ref for ref in (new, live, recent, long_ago, elsewhere) if barred(bench, journey, ref) is None]
+    assert {new, elsewhere} <= set(brought)
+    assert live not in brought
+
+
 def test_who_has_moved_is_told_from_who_has_always_lived_there(bench: Bench) -> None:
     old, moved = (members.create(bench.connection, NOW, None, zone) for zone in ("America/New_York", "Asia/Shanghai"))
     for ref in (old, moved):
