@@ -119,8 +119,8 @@ class Doing:
             return []
         profiles = members.profiles(self.connection, self.applied.catalog, {run.member for run in asked}, self.now)
         contexts = self._contexts(asked, profiles)
-        for run, notify in self._tasks:
-            tasks.open_task(self.connection, _task(run, notify, contexts[run.id], self.now), self.now)
+        new = [_task(run, notify, contexts[run.id], self.now) for run, notify in self._tasks]
+        tasks.open_all(self.connection, new, self.now)
         lines = self._enter_elsewhere(contexts)
         calls = [
             _call(run, effect, profiles.get(run.member.id, _NOBODY), contexts[run.id], self.now)

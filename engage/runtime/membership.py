@@ -5,6 +5,7 @@ Callbacks come late and out of order. Each fact counts as of its own time, so th
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -22,37 +23,83 @@ _CONFIRM_PRIORITY = 100
 _UNFOLLOWED = "unfollowed"
 
 
-def met(reading: Reading, channel: str, address: str, at: datetime) -> tuple[MemberRef, bool]:
-    """The member at this address; somebody new if nobody is known there."""
-    known = members.find(reading.connection, channel, [address]).get(address)
-    if known is not None:
-        return known, False
-    ref = members.create(reading.connection, reading.now, None, None)
-    reaching.put_contact_point(reading.connection, ref, channel, address, at)
-    reading.about_member(ref, "member_created", at, f"created:{ref.id}", channel, {})
-    return ref, True
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """Somebody was heard from at an address."""
+
+    channel: str
+    address: str
+    at: datetime
+    inbound_id: int
+
+
+def met(reading: Reading, heard: Sequence[Heard]) -> list[MemberRef]:
+    """For each, the member at the address; somebody new where nobody is known."""
+    known = _known_at(reading, heard)
+    strangers: dict[tuple[str, str], Heard] = {}
+    for each in heard:
+        if (each.channel, each.address) not in known:
+            strangers.setdefault((each.channel, each.address), each)
+    if strangers:
+        known |= zip(strangers, _create(reading, list(strangers.values())), strict=True)
+    return [known[each.channel, each.address] for each in heard]
+
+
+def _known_at(reading: Reading, heard: Sequence[Heard]) -> dict[tuple[str, str], MemberRef]:
+    channels = sorted({each.channel for each in heard})
+    return {
+        (channel, address): ref
+        for channel in channels
+        for address, ref in members.find(
+            reading.connection, channel, {each.address for each in heard if each.channel == channel}
+        ).items()
+    }
+
+
+def _create(reading: Reading, strangers: Sequence[Heard]) -> list[MemberRef]:
+    refs = members.create_all(reading.connection, reading.now, [(None, None)] * len(strangers))
+    theirs = list(zip(refs, strangers, strict=True))
+    reaching.put_contact_points(
+        reading.connection, [(ref, each.channel, each.address, each.at) for ref, each in theirs]
+    )
+    reading.record(
+        [
+            reading.of(each.inbound_id).about_member(
+                ref, "member_created", each.at, f"created:{ref.id}", each.channel, {}
+            )
+            for ref, each in theirs
+        ]
+    )
+    return refs
+
+
+Acted = tuple[MemberRef, str, Act, datetime]
+"""Who, on which channel, what they did, and when."""
 
 
 def acted(reading: Reading, ref: MemberRef, channel: str, act: Act, at: datetime) -> None:
     """The member did something on a channel: note when, and the reply window it opens there."""
-    touched(reading, ref, channel, at)
-    point = reaching.contact_points(reading.connection, [ref]).get((ref.id, channel))
-    if point is None or channel not in reading.channels or _has_left_since(point, at):
-        return
-    opened = reading.channels[channel].window_after(window_of(point), act, at)
-    if opened is not None:
-        window = {"window_act": opened.act, "window_opened_at": opened.opened_at, "window_used": opened.used}
-        reaching.change_contact_point(reading.connection, ref, channel, **window)
+    all_acted(reading, [(ref, channel, act, at)])
+
+
+def all_acted(reading: Reading, acts: Sequence[Acted]) -> None:
+    """The same of several members, one act of each."""
+    reaching.note_inbound(reading.connection, [(ref, channel, at) for ref, channel, _, at in acts])
+    points = reaching.contact_points(reading.connection, [ref for ref, *_ in acts])
+    windows = []
+    for ref, channel, act, at in acts:
+        point = points.get((ref.id, channel))
+        if point is None or channel not in reading.channels or _has_left_since(point, at):
+            continue
+        opened = reading.channels[channel].window_after(window_of(point), act, at)
+        if opened is not None:
+            windows.append((ref, channel, opened.act, opened.opened_at, opened.used))
+    reaching.put_windows(reading.connection, windows)
 
 
 def _has_left_since(point: reaching.PointRow, at: datetime) -> bool:
     """What was open then was closed when they unfollowed."""
     return bool(point["status"] == _UNFOLLOWED and point["status_at"] > at)
-
-
-def touched(reading: Reading, ref: MemberRef, channel: str, at: datetime) -> None:
-    """The member did something with a message of this channel, outside its chat: no reply window opens."""
-    reaching.note_inbound(reading.connection, [(ref, channel, at)])
 
 
 def window_of(point: reaching.PointRow) -> Window | None:
@@ -67,14 +114,15 @@ def window_of(point: reaching.PointRow) -> Window | None:
 
 def followed(reading: Reading, fact: Followed) -> None:
     """Following grants `service` on that channel, and nothing more."""
-    ref, _ = met(reading, fact.channel, fact.address, fact.at)
+    (ref,) = met(reading, [Heard(fact.channel, fact.address, fact.at, reading.inbound_id)])
     reaching.change_status(reading.connection, ref, fact.channel, "active", fact.at)
     topic = reading.applied.service_topic
     evidence = "followed the account"
     reaching.put_consent(reading.connection, ref, [topic], fact.channel, True, evidence, fact.at, own_word=True)
     acted(reading, ref, fact.channel, fact.act, fact.at)
     key = f"in:{reading.inbound_id}"
-    reading.about_member(ref, f"{fact.channel}_followed", fact.at, key, fact.channel, {"scene": fact.scene})
+    told = {"scene": fact.scene}
+    reading.record([reading.about_member(ref, f"{fact.channel}_followed", fact.at, key, fact.channel, told)])
 
 
 def unfollowed(reading: Reading, fact: Unfollowed) -> None:
@@ -84,7 +132,8 @@ def unfollowed(reading: Reading, fact: Unfollowed) -> None:
         return
     reaching.change_status(reading.connection, known, fact.channel, _UNFOLLOWED, fact.at)
     reaching.close_window(reading.connection, known, fact.channel, fact.at)
-    reading.about_member(known, f"{fact.channel}_unfollowed", fact.at, f"in:{reading.inbound_id}", fact.channel, {})
+    name, key = f"{fact.channel}_unfollowed", f"in:{reading.inbound_id}"
+    reading.record([reading.about_member(known, name, fact.at, key, fact.channel, {})])
 
 
 # --- opting out -------------------------------------------------------------------------------------------------
@@ -122,9 +171,10 @@ def refuse(reading: Reading, no: Refusal) -> bool:
     reaching.put_consent(reading.connection, no.member, topics, no.channel, False, no.how, no.at, own_word=True)
     told = {"channel": no.channel, "topic": no.topic}
     if no.about is not None:
-        reading.about_delivery(no.about, "unsubscribed", no.at, no.key, told)
+        event = reading.about_delivery(no.about, "unsubscribed", no.at, no.key, told)
     else:
-        reading.about_member(no.member, "unsubscribed", no.at, no.key, no.channel, told)
+        event = reading.about_member(no.member, "unsubscribed", no.at, no.key, no.channel, told)
+    reading.record([event])
     return any(before.get((no.member.id, name, no.channel)) is not False for name in topics)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -28,19 +28,19 @@ class Reading:
     def of(self, inbound_id: int) -> Reading:
         return replace(self, inbound_id=inbound_id)
 
+    def record(self, new: Sequence[NewEvent]) -> None:
+        events.record(self.connection, self.applied.catalog, new, self.now)
+
     def about_member(
         self, ref: MemberRef, name: str, at: datetime, key: str, channel: str | None, payload: Mapping[str, Any]
-    ) -> None:
-        """Record an event about a member."""
-        new = NewEvent(ref, name, at, key, payload, inbound_id=self.inbound_id or None, channel=channel)
-        events.record(self.connection, self.applied.catalog, [new], self.now)
+    ) -> NewEvent:
+        """An event about a member."""
+        return NewEvent(ref, name, at, key, payload, inbound_id=self.inbound_id or None, channel=channel)
 
-    def about_delivery(self, row: DeliveryRow, name: str, at: datetime, key: str, payload: Mapping[str, Any]) -> None:
-        """Record a response."""
-        events.record(self.connection, self.applied.catalog, [self.response(row, name, at, key, payload)], self.now)
-
-    def response(self, row: DeliveryRow, name: str, at: datetime, key: str, payload: Mapping[str, Any]) -> NewEvent:
-        """Tied to the delivery and the journey step it answers."""
+    def about_delivery(
+        self, row: DeliveryRow, name: str, at: datetime, key: str, payload: Mapping[str, Any]
+    ) -> NewEvent:
+        """A response, tied to the delivery and the journey step it answers."""
         return NewEvent(
             row.member,
             name,

@@ -6,9 +6,8 @@ providers did is read first, in a transaction of its own: an opt-out never waits
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from itertools import groupby
-from typing import Any, assert_never
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
 
 import structlog
 from sqlalchemy import Connection
@@ -27,10 +26,12 @@ from engage.core.fact import (
     Unfollowed,
 )
 from engage.core.fact_json import fact_from_json
-from engage.runtime import arrivals, conversation, membership, shop
+from engage.runtime import answers, arrivals, conversation, membership, shop
+from engage.runtime.batches import of_each_kind
 from engage.runtime.context import Context
 from engage.runtime.quarantine import together_or_singly
 from engage.runtime.reading import Reading
+from engage.runtime.whom import whom
 from engage.store import inbound
 from engage.store.inbound import Record
 
@@ -39,15 +40,8 @@ BATCH = 500
 BULK_BATCH = 500
 log = structlog.get_logger("engage.receive")
 
+Entry = tuple[Record, Fact]
 Reader = Callable[[Reading, Sequence[tuple[Record, Any]]], None]
-
-# What comes by the thousand.
-_BULK: Mapping[type[Fact], Reader] = {
-    MemberGiven: shop.given,
-    Happened: shop.happened,
-    Receipt: arrivals.read,
-    Clicked: arrivals.read,
-}
 OWN_SOURCES = frozenset({inbound.PAGE, inbound.API, inbound.FILE})
 
 
@@ -77,8 +71,8 @@ class Receive:
             reading = Reading(connection, applied, self._context.channels, now)
             parsed = [(record, self._parse(connection, record)) for record in records]
             told = [(record, fact) for record, facts in parsed for fact in facts or ()]
-            for read, group in groupby(told, key=_reader_of):
-                read(reading, list(group))
+            for read, entries in _for_each_reader(connection, told):
+                read(reading, entries)
             done = [record.id for record, facts in parsed if facts is not None]
             inbound.mark_read(connection, done, now)
 
@@ -101,29 +95,39 @@ def facts_of(sources: Mapping[str, CallbackSource], source: str, body: str) -> t
     return (fact_from_json(body),) if source in OWN_SOURCES else sources[source].facts(body)
 
 
-def _reader_of(entry: tuple[Record, Fact]) -> Reader:
-    """What follows one another in the inbox and has the same reader is read together, in order."""
-    return _BULK.get(type(entry[1]), _one_by_one)
+# --- who reads what ---------------------------------------------------------------------------------------------
 
 
-def _one_by_one(reading: Reading, told: Sequence[tuple[Record, Fact]]) -> None:
-    for record, fact in told:
-        _read_one(reading.of(record.id), fact)
+def _for_each_reader(connection: Connection, told: Sequence[Entry]) -> Iterable[tuple[Reader, Sequence[Entry]]]:
+    """What has the same reader is read together. What is about the same person stays in its order."""
+    readers = {_READERS[type(fact)] for _, fact in told}
+    if len(readers) <= 1:
+        return [(read, told) for read in readers]
+    touched = whom(connection, [fact for _, fact in told])
+    batches = of_each_kind(
+        zip(told, touched, strict=True), lambda each: _READERS[type(each[0][1])], lambda each: each[1]
+    )
+    return ((read, [entry for entry, _ in entries]) for read, entries in batches)
 
 
-def _read_one(reading: Reading, fact: Fact) -> None:
-    match fact:
-        case Followed():
-            membership.followed(reading, fact)
-        case Unfollowed():
-            membership.unfollowed(reading, fact)
-        case OptedOut():
-            membership.opted_out(reading, fact)
-        case Typed():
-            conversation.typed(reading, fact)
-        case Answered():
-            conversation.answered(reading, fact)
-        case Happened() | MemberGiven() | Receipt() | Clicked():
-            raise AssertionError("has a reader of its own")
-        case _:
-            assert_never(fact)
+def _one_by_one(read: Callable[[Reading, Any], None]) -> Reader:
+    """For what is rare."""
+
+    def each(reading: Reading, told: Sequence[tuple[Record, Any]]) -> None:
+        for record, fact in told:
+            read(reading.of(record.id), fact)
+
+    return each
+
+
+_READERS: Mapping[type[Fact], Reader] = {
+    MemberGiven: shop.given,
+    Happened: shop.happened,
+    Receipt: arrivals.read,
+    Clicked: arrivals.read,
+    Typed: conversation.typed,
+    Answered: answers.answered,
+    Followed: _one_by_one(membership.followed),
+    Unfollowed: _one_by_one(membership.unfollowed),
+    OptedOut: _one_by_one(membership.opted_out),
+}

@@ -20,7 +20,7 @@ from zoneinfo import ZoneInfo
 
 from engage.core.behaviour.model import MESSAGE, Behaviour, Cause
 from engage.core.fact import Fact, Happened, Typed
-from engage.runtime.closing import close_task
+from engage.runtime.closing import close_tasks
 from engage.sandbox.chance import Chance
 from engage.simulation import dice
 from engage.simulation.population import CHAT, Population
@@ -198,5 +198,4 @@ class Crowd:
     def _close(self, done: Sequence[TaskRow], now: datetime) -> None:
         if done:
             with self._world.database.write() as connection:
-                for task in done:
-                    close_task(connection, self._world.applied.catalog, task, "simulated", "simulated", now)
+                close_tasks(connection, self._world.applied.catalog, done, "simulated", "simulated", now)

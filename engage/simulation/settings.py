@@ -6,7 +6,8 @@ same for a project's own, with `secrets=False`).
 
 from __future__ import annotations
 
-from engage.config import NOT_LOOKED_UP, Config
+from engage.config import Config
+from engage.config_values import NOT_LOOKED_UP
 
 USUAL = Config.model_validate(
     {

@@ -100,7 +100,7 @@ def _of_field(
     place = func.row_number().over(order_by=values.c.value.desc())
     placed = select(values.c.value, place.label("place")).subquery()
     wanted = select(placed.c.place, placed.c.value).where(placed.c.place.in_(sorted(set(last_of.values()))))
-    at_place = dict(connection.execute(wanted).tuples().all())
+    at_place = {row.place: row.value for row in connection.execute(wanted)}
     return [Threshold(field, percent, at_place.get(last), ranked, now) for percent, last in last_of.items()]
 
 

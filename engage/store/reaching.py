@@ -62,12 +62,11 @@ def change_contact_point(connection: Connection, ref: MemberRef, channel: str, *
 
 _P = contact_point.c
 _THEN = bindparam("then", type_=Instant())
-_ACTED = (
-    update(contact_point)
-    .where(_P.bucket == bindparam("b"), _P.member_id == bindparam("m"), _P.channel == bindparam("c"))
-    .where(_P.last_inbound_at.is_(None) | (_P.last_inbound_at < _THEN))
-    .values(last_inbound_at=_THEN)
+_THIS = update(contact_point).where(
+    _P.bucket == bindparam("b"), _P.member_id == bindparam("m"), _P.channel == bindparam("c")
 )
+_ACTED = _THIS.where(_P.last_inbound_at.is_(None) | (_P.last_inbound_at < _THEN)).values(last_inbound_at=_THEN)
+_OPENED = _THIS.values(window_act=bindparam("act"), window_opened_at=_THEN, window_used=bindparam("used"))
 
 
 def _change(ref: MemberRef, channel: str) -> Any:
@@ -88,6 +87,20 @@ def note_inbound(connection: Connection, acts: Sequence[tuple[MemberRef, str, da
     rows = [{"b": ref.bucket, "m": ref.id, "c": channel, "then": at} for ref, channel, at in sorted(acts)]
     if rows:
         connection.execute(_ACTED, rows)
+
+
+NewWindow = tuple[MemberRef, str, str, datetime, int]
+"""Whose, the channel, the act that opened it, when, and how many of its messages are used."""
+
+
+def put_windows(connection: Connection, windows: Sequence[NewWindow]) -> None:
+    """The reply windows that are in force there from now on."""
+    rows = [
+        {"b": ref.bucket, "m": ref.id, "c": channel, "act": act, "then": at, "used": used}
+        for ref, channel, act, at, used in sorted(windows)
+    ]
+    if rows:
+        connection.execute(_OPENED, rows)
 
 
 def close_window(connection: Connection, ref: MemberRef, channel: str, at: datetime) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -10,7 +11,7 @@ from typing import Any
 from sqlalchemy import Connection, Integer, bindparam, func, insert, select, update
 
 from engage.store import reaching
-from engage.store.database import take_ids, upsert
+from engage.store.database import take_ids
 from engage.store.dialects import beside_index
 from engage.store.keys import in_keys
 from engage.store.members import MemberRef
@@ -36,25 +37,52 @@ class NewTask:
     copy_to: tuple[str, ...] = ()
 
 
-def open_task(connection: Connection, new: NewTask, now: datetime) -> int | None:
-    """Open it and queue a notice to each team. None if it was opened before."""
-    known = connection.scalar(select(T.id).where(T.bucket == new.member.bucket, T.key == new.key))
-    if known is not None:
-        return None
-    (task_id,) = take_ids(connection, "task", 1)
+def open_all(connection: Connection, wanted: Sequence[NewTask], now: datetime) -> list[int]:
+    """Open those that were not opened before, and queue a notice to each of their teams. Returns the new ones' ids."""
+    new = _never_opened(connection, wanted)
+    if not new:
+        return []
+    ids = take_ids(connection, "task", len(new))
+    connection.execute(insert(task), [_row(each, task_id, now) for each, task_id in zip(new, ids, strict=True)])
+    _queue_notices(
+        connection,
+        [
+            (each.member.bucket, task_id, team)
+            for each, task_id in zip(new, ids, strict=True)
+            for team in dict.fromkeys([*([each.team] if each.team else []), *each.copy_to])
+        ],
+        now,
+    )
+    return list(ids)
+
+
+def _never_opened(connection: Connection, wanted: Sequence[NewTask]) -> list[NewTask]:
+    if not wanted:
+        return []
+    asked = in_keys(task, ((each.member.bucket, each.key) for each in wanted), "key")
+    known = {(bucket, key) for bucket, key in connection.execute(select(T.bucket, T.key).where(asked))}
+    by_key: dict[tuple[int, str], NewTask] = {}
+    for each in wanted:
+        by_key.setdefault((each.member.bucket, each.key), each)
+    return [each for key, each in by_key.items() if key not in known]
+
+
+def _row(new: NewTask, task_id: int, now: datetime) -> dict[str, Any]:
     row = {"bucket": new.member.bucket, "id": task_id, "member_id": new.member.id, "kind": new.kind, "team": new.team}
     row |= {"words": new.words, "urgent": new.urgent, "opened_at": now, "due_at": new.due_at, "key": new.key}
-    row |= {"enrolment_id": new.enrolment_id, "journey_id": new.journey_id, "step_id": new.step_id}
-    connection.execute(insert(task).values(row))
-    for team in dict.fromkeys([*([new.team] if new.team else []), *new.copy_to]):
-        _queue_notice(connection, new.member.bucket, task_id, team, now)
-    return task_id
+    return row | {"enrolment_id": new.enrolment_id, "journey_id": new.journey_id, "step_id": new.step_id}
 
 
-def _queue_notice(connection: Connection, bucket: int, task_id: int, team: str, now: datetime) -> None:
-    (notice_id,) = take_ids(connection, "notice", 1)
-    row = {"bucket": bucket, "id": notice_id, "task_id": task_id, "team": team, "status": "pending", "due_at": now}
-    connection.execute(upsert(notice).values(row).on_conflict_do_nothing())
+def _queue_notices(connection: Connection, told: Sequence[tuple[int, int, str]], now: datetime) -> None:
+    """Of each: the bucket, the task, and the team."""
+    if told:
+        ids = take_ids(connection, "notice", len(told))
+        due = {"status": "pending", "due_at": now}
+        rows = [
+            {"bucket": bucket, "id": i, "task_id": task_id, "team": team, **due}
+            for i, (bucket, task_id, team) in zip(ids, told, strict=True)
+        ]
+        connection.execute(insert(notice), rows)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,11 +146,12 @@ def task_by_id(connection: Connection, task_id: int) -> TaskRow | None:
     return next(iter(_tasks(connection, T.id == task_id)), None)
 
 
-def close(connection: Connection, row: TaskRow, outcome: str, by: str, now: datetime) -> bool:
-    """False if somebody has closed it before."""
-    here = (T.bucket == row.member.bucket) & (T.id == row.id) & T.closed_at.is_(None)
-    changed = connection.execute(update(task).where(here).values(closed_at=now, closed_by=by, outcome=outcome))
-    return changed.rowcount == 1
+def close(connection: Connection, rows: Sequence[TaskRow], outcome: str, by: str, now: datetime) -> list[TaskRow]:
+    """Without those that somebody has closed before."""
+    here = in_keys(task, ((row.member.bucket, row.id) for row in rows)) & beside_index(T.closed_at).is_(None)
+    done = update(task).where(here).values(closed_at=now, closed_by=by, outcome=outcome)
+    closed = set(connection.scalars(done.returning(T.id)))
+    return [row for row in rows if row.id in closed]
 
 
 # --- notices ----------------------------------------------------------------------------------------------------
@@ -155,8 +184,15 @@ def due_notices(connection: Connection, now: datetime, limit: int) -> list[DueNo
 
 
 def settle_notices(connection: Connection, rows: Sequence[tuple[DueNotice, dict[str, Any]]]) -> None:
+    """Those that write the same columns in one statement."""
+    alike: dict[tuple[str, ...], list[dict[str, Any]]] = defaultdict(list)
     for due, values in rows:
-        connection.execute(update(notice).where(N.bucket == due.bucket, N.id == due.id).values(values))
+        given = {f"to_{name}": value for name, value in values.items()}
+        alike[tuple(values)].append({"of_bucket": due.bucket, "of_id": due.id, **given})
+    here = (N.bucket == bindparam("of_bucket")) & (N.id == bindparam("of_id"))
+    for names, given_to_each in alike.items():
+        written = {name: bindparam(f"to_{name}", type_=N[name].type) for name in names}
+        connection.execute(update(notice).where(here).values(written), given_to_each)
 
 
 def next_notice_due(connection: Connection, now: datetime) -> datetime | None:

@@ -10,7 +10,8 @@ from dataclasses import dataclass, replace
 from datetime import time, timedelta
 from typing import Any
 
-from engage.core.condition import Condition, Not
+from engage.core.condition import All, Between, Compare, Condition, Did, Not, OneOf, OverAgo, Test, WithinLast
+from engage.core.condition import Any as AnyOf
 from engage.core.journey.model import (
     Ask,
     Branch,
@@ -24,6 +25,7 @@ from engage.core.journey.model import (
     Notify,
     OnDate,
     OnEvent,
+    OnFail,
     OnSchedule,
     Reentry,
     ScoreCase,
@@ -69,12 +71,16 @@ def _of_top(journey: Journey) -> Iterator[tuple[str, Journey]]:
             yield f"{name} removed", replace(journey, **{name: None})
             for number, without in enumerate(_without_one(condition), start=1):
                 yield f"{name} without line {number}", replace(journey, **{name: without})
+            for what, other in _of_numbers(condition):
+                yield f"{name} {what}", replace(journey, **{name: other})
     for number, rule in enumerate(journey.exit_if):
         rest = journey.exit_if[:number] + journey.exit_if[number + 1 :]
         yield f"exit_if {number + 1} removed", replace(journey, exit_if=rest)
         if isinstance(rule, ExitOnCondition):
             negated = (ExitOnCondition(Not(rule.condition)),)
             yield f"exit_if {number + 1} negated", replace(journey, exit_if=rest + negated)
+            for what, other in _of_numbers(rule.condition):
+                yield f"exit_if {number + 1} {what}", replace(journey, exit_if=(*rest, ExitOnCondition(other)))
         elif isinstance(rule, ExitOnEvent):
             yield f"exit_if {number + 1} another event", replace(journey, exit_if=(*rest, ExitOnEvent("store_visited")))
     if journey.goal is not None:
@@ -100,6 +106,8 @@ def _of_start(start: Any) -> Iterator[tuple[str, Any]]:
             yield "where removed", replace(start, where=None)
             for number, without in enumerate(_without_one(where), start=1):
                 yield f"where without line {number}", replace(start, where=without)
+            for what, other in _of_numbers(where):
+                yield f"where {what}", replace(start, where=other)
         case OnDate(at=at, offset=offset):
             yield "an hour later", replace(start, at=_later(at))
             yield "a day later", replace(start, offset=offset + ONE_DAY)
@@ -114,6 +122,8 @@ def _of_goal(goal: Goal) -> Iterator[tuple[str, Goal | None]]:
     yield "removed", None
     yield "then continue", replace(goal, then_exit=not goal.then_exit)
     yield "within an hour", replace(goal, within=HOUR)
+    if goal.within is not None:
+        yield "within a third", replace(goal, within=goal.within / 3)
     if goal.where is not None:
         yield "where removed", replace(goal, where=None)
         yield "where negated", replace(goal, where=Not(goal.where))
@@ -134,6 +144,47 @@ def _without_one(condition: Condition) -> Iterator[Condition]:
     parts = getattr(condition, "parts", ())
     if len(parts) > 1:
         yield from (type(condition)(parts[:i] + parts[i + 1 :]) for i in range(len(parts)))  # type: ignore[call-arg]
+
+
+def _of_numbers(condition: Condition) -> Iterator[tuple[str, Condition]]:
+    """Every number and period in it a little smaller, and a little larger."""
+    match condition:
+        case All(parts) | AnyOf(parts):
+            for place, part in enumerate(parts):
+                yield from ((what, type(condition)(_put(parts, place, other))) for what, other in _of_numbers(part))
+        case Not(part):
+            yield from ((what, Not(other)) for what, other in _of_numbers(part))
+        case Compare(_, test):
+            yield from ((what, replace(condition, test=other)) for what, other in _of_test(test))
+        case Did(at_least=times, within=within):
+            yield f"did {times + 1} times", replace(condition, at_least=times + 1)
+            if within is not None:
+                yield f"did within twice {within}", replace(condition, within=2 * within)
+                yield f"did within half {within}", replace(condition, within=within / 2)
+        case _:
+            pass
+
+
+def _of_test(test: Test) -> Iterator[tuple[str, Test]]:
+    match test:
+        case Between(low, high):
+            for end, value in (("low", low), ("high", high)):
+                step = max(1, int(value / 10)) if value is not None else 0
+                if value is not None:
+                    yield f"{_spelt(test)} {end} - {step}", replace(test, **{end: value - step})
+                    yield f"{_spelt(test)} {end} + {step}", replace(test, **{end: value + step})
+        case WithinLast(period) | OverAgo(period):
+            yield f"twice {period}", replace(test, period=2 * period)
+            yield f"half of {period}", replace(test, period=period / 2)
+        case OneOf(values) if len(values) > 1:
+            yield from ((f"without {value}", OneOf(tuple(v for v in values if v != value))) for value in values)
+        case _:
+            pass
+
+
+def _spelt(test: Between) -> str:
+    low, high = ("" if end is None else str(end) for end in (test.low, test.high))
+    return f"{low}..{high}"
 
 
 def _later(at: time) -> time:
@@ -160,6 +211,8 @@ def _of_step(step: Step) -> Iterator[tuple[str, Step]]:
     if step.only_if is not None:
         yield "only_if removed", replace(step, only_if=None)
         yield "only_if negated", replace(step, only_if=Not(step.only_if))
+        for what, other in _of_numbers(step.only_if):
+            yield f"only_if {what}", replace(step, only_if=other)
     match step:
         case Send() | Ask():
             yield from _of_message(step)
@@ -180,6 +233,9 @@ def _of_step(step: Step) -> Iterator[tuple[str, Step]]:
                 if arm.condition is not None:
                     negated = replace(arm, condition=Not(arm.condition))
                     yield f"{arm.name} negated", replace(step, arms=_put(step.arms, place, negated))
+                    for what, other in _of_numbers(arm.condition):
+                        changed = replace(arm, condition=other)
+                        yield f"{arm.name} {what}", replace(step, arms=_put(step.arms, place, changed))
             if len(step.arms) > 2:
                 first, second, *rest = step.arms
                 yield "arms in another order", replace(step, arms=(second, first, *rest))
@@ -194,7 +250,9 @@ def _of_step(step: Step) -> Iterator[tuple[str, Step]]:
             if step.due is not None:
                 yield "due a day later", replace(step, due=step.due + ONE_DAY)
             yield "urgent or not", replace(step, urgent=not step.urgent)
-        case Update() | Webhook() | Enroll():
+        case Webhook():
+            yield from ((f"on_fail {other}", replace(step, on_fail=other)) for other in OnFail if other != step.on_fail)
+        case Update() | Enroll():
             pass
         case Exit():
             yield "another reason", replace(step, reason="别的原因")

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from every_row import every_row
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from small_journeys import journey
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, event
 from stage_wiring import read_files, shipped_files
 
 from engage.core.delivery import Recorded, Status
@@ -32,11 +35,11 @@ from engage.core.outcome import Failure
 from engage.core.turn import Purpose
 from engage.runtime.receive import Receive
 from engage.simulation.ground import Ground
+from engage.simulation.world import World
 from engage.store import advancing, dispatching, enrolling, members, reaching
 from engage.store.dispatching import NewMessage, Settled
 from engage.store.enrolling import Entrant
 from engage.store.members import MemberRef
-from engage.store.tables import metadata
 
 NOW = datetime(2026, 11, 23, 2, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -153,18 +156,58 @@ def test_the_property_is_about_something(ground: Ground) -> None:
     assert [row["member_id"] for row in rows["delivery"] if row["purpose"] == Purpose.CONFIRM] == [3]
 
 
+def test_twice_as_many_are_read_with_the_same_statements(ground: Ground) -> None:
+    """Answers from the page, scores, strangers, and what only a person can answer, mixed as they come."""
+    few = [*_of_each_kind(1, 3), Typed("sms", "a3", "在吗", NOW + 30 * HOUR)]
+    many = [*_of_each_kind(1, 3), *_of_each_kind(2, 4), *(replace(few[-1], address=f"a{n}") for n in (3, 4))]
+    assert _statements(ground, [few]) == _statements(ground, [many])
+    assert _statements(ground, [few]) < _statements(ground, [[fact] for fact in few])
+
+
+def _of_each_kind(one: int, other: int) -> list[Fact]:
+    question = (one - 1) * len(MESSAGES) + 1  # the first by SMS
+    return [
+        Answered(question, NOW + HOUR, score=3),
+        Typed("sms", f"a{other}", "4", NOW + HOUR),
+        Typed("wechat", f"stranger{one}", "在吗", NOW + HOUR),
+    ]
+
+
+def _statements(ground: Ground, batches: Sequence[Sequence[Fact]]) -> int:
+    seen: list[str] = []
+
+    def note(_connection: Connection, _cursor: Any, statement: str, *_: Any) -> None:
+        seen.append(statement)
+
+    with _world(ground) as world:
+        event.listen(world.database.engine, "before_cursor_execute", note)
+        _tell(world, batches)
+        event.remove(world.database.engine, "before_cursor_execute", note)
+    return len(seen)
+
+
 def _read(ground: Ground, batches: Sequence[Sequence[Fact]]) -> dict[str, list[dict[str, Any]]]:
     """The rows of every table, after each batch was put into the inbox and read."""
+    with _world(ground) as world:
+        _tell(world, batches)
+        with world.database.read() as connection:
+            return every_row(connection, unnumbered={"event", "answer", "task", "delivery"})
+
+
+def _tell(world: World, batches: Sequence[Sequence[Fact]]) -> None:
+    receive = Receive(world.context)
+    for batch in batches:
+        world.tell(batch)
+        receive.tick()
+
+
+@contextmanager
+def _world(ground: Ground) -> Iterator[World]:
     with ground.world(NOW) as world:
         with world.database.write() as connection:
             for number in MEMBERS:
                 _has_had_messages(connection, ground, number)
-        receive = Receive(world.context)
-        for batch in batches:
-            world.tell(batch)
-            receive.tick()
-        with world.database.read() as connection:
-            return _rows(connection)
+        yield world
 
 
 def _has_had_messages(connection: Connection, ground: Ground, number: int) -> None:
@@ -197,17 +240,3 @@ def _sent(
     dispatching.begin_sending(connection, [(claimed, wire)], NOW)
     if call is not None:
         assert dispatching.record(connection, [Settled(claimed, call, {"provider_id": f"p{claimed.id}"})])
-
-
-def _rows(connection: Connection) -> dict[str, list[dict[str, Any]]]:
-    return {
-        table.name: sorted(
-            (_comparable(table.name, row._mapping) for row in connection.execute(select(table))), key=repr
-        )
-        for table in metadata.sorted_tables
-    }
-
-
-def _comparable(table: str, row: Mapping[str, Any]) -> dict[str, Any]:
-    """Which number what is new has says nothing, as long as each has one."""
-    return {name: value for name, value in row.items() if name != "id" or table in ("member", "inbound")}

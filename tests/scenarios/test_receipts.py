@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from every_row import every_row
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection
 
 from engage.content.project import project_files, read_project
 from engage.core.delivery import Recorded, Status
@@ -22,7 +23,6 @@ from engage.runtime.receive import Receive
 from engage.simulation.ground import Ground
 from engage.store import dispatching, members, reaching
 from engage.store.dispatching import NewMessage, Settled
-from engage.store.tables import metadata
 
 NOW = datetime(2026, 11, 23, 2, tzinfo=UTC)
 # How the call of each message ended; None: it is still on the wire.
@@ -107,7 +107,7 @@ def _read(ground: Ground, batches: Sequence[Sequence[Fact]]) -> dict[str, list[d
             world.tell(batch)
             receive.tick()
         with world.database.read() as connection:
-            return _rows(connection)
+            return every_row(connection, unnumbered={"event"})
 
 
 def _send_messages(connection: Connection) -> None:
@@ -125,17 +125,3 @@ def _send_messages(connection: Connection) -> None:
         call = CALLS[(message - 1) // 2]
         if call is not None:
             assert dispatching.record(connection, [Settled(claimed, call, {"provider_id": f"p{message}"})])
-
-
-def _rows(connection: Connection) -> dict[str, list[dict[str, Any]]]:
-    return {
-        table.name: sorted(
-            (_comparable(table.name, row._mapping) for row in connection.execute(select(table))), key=repr
-        )
-        for table in metadata.sorted_tables
-    }
-
-
-def _comparable(table: str, row: Mapping[str, Any]) -> dict[str, Any]:
-    """Which number an event has says nothing, as long as each has one."""
-    return {name: value for name, value in row.items() if (table, name) != ("event", "id")}

@@ -12,9 +12,9 @@ from engage.core.condition import Between, Compare, Condition, ContextValue, Val
 from engage.core.delivery import Status
 from engage.core.journey.model import Since
 from engage.core.turn import GivenAnswer, Seen
-from engage.store import advancing, events, receiving
+from engage.store import advancing, events, questions, receiving
 from engage.store.advancing import RunRow
-from engage.store.receiving import Given
+from engage.store.questions import Given, NewAnswer
 
 
 def seen(
@@ -168,7 +168,7 @@ def test_the_answers_of_a_run_by_step(bench: Bench) -> None:
         message = bench.claims_one()
         row = receiving.delivery_by_id(bench.connection, message.id)
         assert row is not None
-        assert receiving.put_answer(bench.connection, row, "nps", given, NOW)
+        assert questions.put_answers(bench.connection, [NewAnswer(row, "nps", given, NOW)]) == [True]
     found = advancing.answers(bench.connection, [run_of(bench, run_id)])
     assert found == {
         run_id: {

@@ -11,11 +11,11 @@ from store_bench import DAY, HOUR, MINUTE, NOW, Bench
 
 from engage.core.delivery import LEASE, REPEAT_PAUSE, Recorded, Status
 from engage.core.turn import Purpose
-from engage.store import dispatching, judging, receiving
+from engage.store import dispatching, judging, questions, receiving
 from engage.store.dispatching import Claimed, Settled
 from engage.store.judging import Hop, Spent
 from engage.store.members import MemberRef
-from engage.store.receiving import Given
+from engage.store.questions import Given, NewAnswer
 
 SENT = Recorded(Status.SENT)
 
@@ -504,7 +504,7 @@ def _asks(bench: Bench, ref: MemberRef, run_id: int) -> Claimed:
 def _answers(bench: Bench, question: Claimed, at: datetime) -> None:
     row = receiving.delivery_by_id(bench.connection, question.id)
     assert row is not None
-    assert receiving.put_answer(bench.connection, row, "nps", Given(score=3), at)
+    assert questions.put_answers(bench.connection, [NewAnswer(row, "nps", Given(score=3), at)]) == [True]
 
 
 def test_recent_messages_are_logical_ones_by_their_first_intent(bench: Bench) -> None:

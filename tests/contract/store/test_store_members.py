@@ -48,6 +48,7 @@ def test_a_member_is_found_by_every_name(bench: Bench) -> None:
     assert members.external_id_of(bench.connection, ref) == "C001"
     assert members.name_of(bench.connection, ref) == "王芳"
     assert members.timezones(bench.connection) == ["Asia/Urumqi"]
+    assert members.names_of(bench.connection, [ref, bench.member(city="杭州")]) == {ref: "王芳"}
 
 
 def test_a_name_leads_to_one_member_only(bench: Bench) -> None:
@@ -162,6 +163,21 @@ def test_the_last_act_is_the_newest_however_late_an_older_one_is_told(bench: Ben
     for at in (NOW + HOUR, NOW, NOW + MINUTE):
         reaching.note_inbound(bench.connection, [(ref, "sms", at)])
     assert bench.row("contact_point")["last_inbound_at"] == NOW + HOUR
+
+
+def test_each_window_is_put_where_it_belongs(bench: Bench) -> None:
+    one, other = bench.member(), bench.member()
+    for ref, channel in ((one, "wechat"), (one, "sms"), (other, "wechat")):
+        reaching.put_contact_point(bench.connection, ref, channel, f"{channel}{ref.id}", NOW)
+    windows = [(other, "wechat", "message", NOW + HOUR, 0), (one, "wechat", "menu", NOW, 2)]
+    reaching.put_windows(bench.connection, windows)
+    found = {(row["member_id"], row["channel"]): row for row in bench.rows("contact_point")}
+    seen = {key: (row["window_act"], row["window_opened_at"], row["window_used"]) for key, row in found.items()}
+    assert seen == {
+        (one.id, "wechat"): ("menu", NOW, 2),
+        (one.id, "sms"): (None, None, 0),
+        (other.id, "wechat"): ("message", NOW + HOUR, 0),
+    }
 
 
 def test_a_window_is_closed_unless_it_was_opened_later(bench: Bench) -> None:

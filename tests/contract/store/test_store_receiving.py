@@ -10,15 +10,17 @@ from typing import Any
 
 import pytest
 from store_bench import CATALOG, DAY, HOUR, MINUTE, NOW, Bench
+from store_plans import explained
 
 from engage.core.delivery import LEASE, Recorded, Status
 from engage.core.fact import Arrival
-from engage.core.reply import Offer
+from engage.core.reply import CORRECTION_WINDOW, Offer
 from engage.core.turn import Purpose
-from engage.store import advancing, dispatching, events, receiving
+from engage.store import advancing, dispatching, events, questions, receiving
 from engage.store.dispatching import Claimed, Settled
 from engage.store.members import MemberRef
-from engage.store.receiving import DeliveryRow, Given, Told
+from engage.store.questions import AskedRow, Given, NewAnswer, Wrote
+from engage.store.receiving import DeliveryRow, Told
 
 SENT = Recorded(Status.SENT)
 
@@ -56,6 +58,7 @@ def test_a_delivery_is_found_by_our_id_and_by_the_providers_on_its_own_channel(b
     assert receiving.deliveries_by_provider_id(bench.connection, "sms", known) == [row_of(bench, claimed)]
     assert receiving.deliveries_by_provider_id(bench.connection, "email", known) == []
     assert receiving.delivery_by_id(bench.connection, 999) is None
+    assert receiving.owners(bench.connection, [claimed.id, 999]) == {claimed.id: claimed.member}
 
 
 def test_the_last_message_is_the_newest_that_may_have_arrived(bench: Bench) -> None:
@@ -67,13 +70,12 @@ def test_the_last_message_is_the_newest_that_may_have_arrived(bench: Bench) -> N
     sends(bench, ref, Recorded(Status.FAILED, "x"))
     sends(bench, ref, on="wechat")
 
-    def last(since: datetime) -> int | None:
-        row = receiving.last_message(bench.connection, ref, "sms", since)
-        return row.id if row else None
+    others = sends(bench, bench.member())
 
-    assert last(NOW) == second.id
-    assert last(NOW + HOUR) == second.id
-    assert last(NOW + 2 * HOUR) is None
+    wrote = [Wrote(ref, "sms", NOW + hours * HOUR) for hours in (3, 4, 5)]
+    wrote += [Wrote(others.member, "sms", NOW), Wrote(ref, "email", NOW)]
+    last = questions.last_messages(bench.connection, wrote, 3 * HOUR)
+    assert [row and row.id for row in last] == [second.id, second.id, None, others.id, None]
     assert first.id != second.id
 
 
@@ -187,14 +189,14 @@ def test_a_receipt_that_is_quicker_than_our_own_record_loses_nothing(bench: Benc
 @pytest.mark.parametrize("status", [Status.FAILED, Status.SENT])
 def test_what_a_member_did_with_a_message_proves_nothing_new_about_a_settled_one(bench: Bench, status: Status) -> None:
     claimed = sends(bench, bench.member(), Recorded(status))
-    receiving.prove_arrival(bench.connection, row_of(bench, claimed), NOW)
+    receiving.prove_arrivals(bench.connection, [(row_of(bench, claimed), NOW)])
     assert bench.row("delivery", id=claimed.id)["arrival"] is None
 
 
 @pytest.mark.parametrize("recorded", [Recorded(Status.AMBIGUOUS, "?"), None], ids=["no answer", "call still open"])
 def test_what_a_member_did_with_a_message_proves_that_it_arrived(bench: Bench, recorded: Recorded | None) -> None:
     claimed = sends(bench, bench.member(), recorded)
-    receiving.prove_arrival(bench.connection, row_of(bench, claimed), NOW)
+    receiving.prove_arrivals(bench.connection, [(row_of(bench, claimed), NOW)])
     row = bench.row("delivery", id=claimed.id)
     assert (row["status"], row["arrival"]) == (Status.SENT, Arrival.DELIVERED)
 
@@ -208,7 +210,8 @@ def asks(bench: Bench, ref: MemberRef, run_id: int, step_id: str = "nps", **more
 
 
 def answers(bench: Bench, claimed: Claimed, given: Given, at: datetime = NOW) -> bool:
-    return receiving.put_answer(bench.connection, row_of(bench, claimed), "nps", given, at)
+    (counts,) = questions.put_answers(bench.connection, [NewAnswer(row_of(bench, claimed), "nps", given, at)])
+    return counts
 
 
 @pytest.fixture
@@ -272,6 +275,20 @@ def test_a_choice_can_be_corrected_too(bench: Bench, question: Claimed) -> None:
     assert (row["choice"], row["corrected_at"]) == ("白茶", NOW + HOUR)
 
 
+def test_answers_told_together_each_count_for_their_own_question(bench: Bench) -> None:
+    """One is new, one corrects, one adds words, and one comes too late."""
+    asking = [asks(bench, ref, bench.enters(ref)) for ref in [bench.member() for _ in range(4)]]
+    for each in asking[1:]:
+        answers(bench, each, Given(score=3))
+    later = [Given(score=9), Given(score=4), Given(comment="苦"), Given(score=10)]
+    times = [NOW, NOW + HOUR, NOW + HOUR, NOW + 2 * DAY]
+    told = [NewAnswer(row_of(bench, m), "nps", given, at) for m, given, at in zip(asking, later, times, strict=True)]
+    assert questions.put_answers(bench.connection, told) == [True, True, True, False]
+    rows = {row["delivery_id"]: (row["score"], row["comment"]) for row in bench.rows("answer")}
+    assert [rows[each.id] for each in asking] == [(9, None), (4, None), (3, "苦"), (3, None)]
+    assert questions.put_answers(bench.connection, []) == []
+
+
 def test_two_messages_of_one_question_have_one_answer(bench: Bench, question: Claimed) -> None:
     dispatching.queue_next_hop(bench.connection, question.member, question.id, NOW, NOW)
     reminder = bench.claims_one()
@@ -284,9 +301,14 @@ def test_two_messages_of_one_question_have_one_answer(bench: Bench, question: Cl
 # --- open questions ---------------------------------------------------------------------------------------------
 
 
+def asked(bench: Bench, ref: MemberRef, at: datetime, channel: str = "sms") -> list[AskedRow]:
+    (rows,) = questions.asked(bench.connection, [Wrote(ref, channel, at)])
+    return rows
+
+
 def open_on(bench: Bench, ref: MemberRef, channel: str = "sms") -> list[int]:
-    asked = receiving.asked(bench.connection, ref, channel, bench.now)
-    return [row.delivery.id for row in asked if row.standing or row.answered_at is not None]
+    rows = asked(bench, ref, bench.now, channel)
+    return [row.delivery.id for row in rows if row.standing or row.answered_at is not None]
 
 
 def stands_at(bench: Bench, run_id: int, step_id: str, **more: Any) -> None:
@@ -315,12 +337,12 @@ def test_a_question_that_was_left_behind_is_told_until_its_run_ends(bench: Bench
     bench.now += MINUTE
     claimed = asks(bench, ref, run_id)
     stands_at(bench, run_id, "hello")
-    (row,) = receiving.asked(bench.connection, ref, "sms", NOW + HOUR)
+    (row,) = asked(bench, ref, NOW + HOUR)
     queued_at = bench.row("delivery", id=claimed.id)["queued_at"]
     assert (row.delivery.id, row.standing, row.began_at) == (claimed.id, False, queued_at)
     stands_at(bench, run_id, "hello", status="ended", ended_at=NOW + HOUR)
-    assert len(receiving.asked(bench.connection, ref, "sms", NOW + HOUR - MINUTE)) == 1
-    assert receiving.asked(bench.connection, ref, "sms", NOW + HOUR) == []
+    assert len(asked(bench, ref, NOW + HOUR - MINUTE)) == 1
+    assert asked(bench, ref, NOW + HOUR) == []
 
 
 def test_the_wait_for_an_answer_begins_with_the_first_message_on_whichever_channel(bench: Bench) -> None:
@@ -330,7 +352,7 @@ def test_the_wait_for_an_answer_begins_with_the_first_message_on_whichever_chann
     bench.now += HOUR
     dispatching.queue_next_hop(bench.connection, ref, first.id, bench.now, bench.now)
     bench.begins_sending(bench.claims_one(), channel="sms")
-    (row,) = receiving.asked(bench.connection, ref, "sms", bench.now)
+    (row,) = asked(bench, ref, bench.now)
     assert (row.delivery.id == first.id, row.began_at) == (False, NOW)
 
 
@@ -341,7 +363,7 @@ def test_an_answered_question_stays_open_to_corrections_for_a_day(bench: Bench) 
     stands_at(bench, run_id, "nps")
     answers(bench, claimed, Given(score=3, comment="x"))
     stands_at(bench, run_id, "hello", status="ended")
-    (row,) = receiving.asked(bench.connection, ref, "sms", NOW + DAY)
+    (row,) = asked(bench, ref, NOW + DAY)
     assert (row.delivery.id, row.answered_at, row.comment_at, row.asked_at) == (claimed.id, NOW, NOW, NOW)
     bench.now += DAY + MINUTE
     assert open_on(bench, ref) == []
@@ -385,10 +407,45 @@ def test_offers_are_the_menu_words_of_the_last_days(bench: Bench) -> None:
     sends(bench, ref)
     sends(bench, ref, Recorded(Status.FAILED, "x"), offers=["9"])
     sends(bench, bench.member(), offers=["8"])
-    assert receiving.offers(bench.connection, ref, "sms", bench.now) == [Offer(first.id, NOW, ("1", "2"))]
-    assert receiving.offers(bench.connection, ref, "wechat", bench.now) == []
-    assert receiving.offers(bench.connection, ref, "sms", NOW + 2 * DAY - MINUTE) != []
-    assert receiving.offers(bench.connection, ref, "sms", NOW + 2 * DAY) == []
+    wrote = [Wrote(ref, "sms", bench.now), Wrote(ref, "wechat", bench.now)]
+    wrote += [Wrote(ref, "sms", NOW + 2 * DAY - MINUTE), Wrote(ref, "sms", NOW + 2 * DAY)]
+    here = [Offer(first.id, NOW, ("1", "2"))]
+    assert questions.offers(bench.connection, wrote) == [here, [], here, []]
+    assert questions.offers(bench.connection, []) == []
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_what_many_were_asked_is_what_each_was_asked(bench: Bench, seed: int) -> None:
+    """As of the moment each of them wrote: questions that were answered, left behind, or whose run is over."""
+    rng = random.Random(seed)
+    refs = [bench.member() for _ in range(4)]
+    for ref in refs * 3:
+        run_id = bench.enters(ref)
+        claimed = asks(bench, ref, run_id, on=rng.choice(["sms", "wechat"]))
+        if rng.random() < 0.5:
+            answers(bench, claimed, Given(score=3), NOW + HOUR)
+        if rng.random() < 0.5:
+            stands_at(bench, run_id, "nps", **rng.choice([{}, {"status": "ended", "ended_at": NOW + DAY}]))
+        bench.now += MINUTE
+    times = [NOW - DAY, NOW, NOW + DAY, NOW + HOUR + CORRECTION_WINDOW, NOW + 3 * DAY]
+    wrote = [Wrote(ref, rng.choice(["sms", "wechat"]), rng.choice(times)) for ref in refs * 3]
+    together = questions.asked(bench.connection, wrote)
+    assert together == [asked(bench, each.member, each.at, each.channel) for each in wrote]
+    assert any(together)
+
+
+def test_what_was_asked_and_answered_is_found_by_index(bench: Bench, question: Claimed) -> None:
+    wrote = [Wrote(question.member, "sms", NOW)]
+    new = [NewAnswer(row_of(bench, question), "nps", Given(score=3), NOW)]
+    with explained(bench.connection) as plans:
+        questions.asked(bench.connection, wrote)
+        questions.offers(bench.connection, wrote)
+        questions.last_messages(bench.connection, wrote, DAY)
+        questions.put_answers(bench.connection, new)
+        questions.put_answers(bench.connection, [replace(each, given=Given(score=4)) for each in new])
+        receiving.owners(bench.connection, [question.id])
+    assert len(plans.steps) == 7
+    assert plans.walked == []
 
 
 # --- responses as events ----------------------------------------------------------------------------------------

@@ -62,17 +62,39 @@ def test_unread_records_are_found_by_the_index_of_unread_ones(bench: Bench, bulk
 # --- tasks ------------------------------------------------------------------------------------------------------
 
 
-def opens(bench: Bench, key: str, **more: Any) -> int | None:
+def opens(bench: Bench, key: str, **more: Any) -> int:
     wanted: dict[str, Any] = {"kind": "journey", "team": "客服一组", "words": "回电"} | more
-    return tasks.open_task(bench.connection, NewTask(bench.member(name="王芳"), key, **wanted), bench.now)
+    (task_id,) = tasks.open_all(bench.connection, [NewTask(bench.member(name="王芳"), key, **wanted)], bench.now)
+    return task_id
 
 
 def test_a_task_is_opened_once_and_each_team_is_told_once(bench: Bench) -> None:
     ref = bench.member()
     new = NewTask(ref, "1:call:0", "journey", "客服一组", "回电", copy_to=("店长群", "客服一组"))
-    assert tasks.open_task(bench.connection, new, NOW) == 1
-    assert tasks.open_task(bench.connection, new, NOW + DAY) is None
+    assert tasks.open_all(bench.connection, [new], NOW) == [1]
+    assert tasks.open_all(bench.connection, [new], NOW + DAY) == []
     assert [row["team"] for row in bench.rows("notice")] == ["客服一组", "店长群"]
+
+
+def test_tasks_opened_together_are_what_they_are_one_by_one(bench: Bench) -> None:
+    """The same key of two members is two tasks; twice among those that are told, it is the first."""
+    one, other = bench.member(), bench.member()
+    before = NewTask(one, "k0", "journey", "客服一组", "老的")
+    tasks.open_all(bench.connection, [before], NOW)
+    wanted = [
+        NewTask(one, "k", "journey", "客服一组", "回电"),
+        before,
+        NewTask(other, "k", "journey", "店长群", "拜访"),
+        NewTask(one, "k", "journey", "店长群", "又一次"),
+        NewTask(other, "in", "inbox", None, "在吗"),
+    ]
+    assert tasks.open_all(bench.connection, wanted, NOW) == [2, 3, 4]
+    opened = sorted((row["id"], row["words"], row["member_id"]) for row in bench.rows("task"))
+    assert opened == [(1, "老的", one.id), (2, "回电", one.id), (3, "拜访", other.id), (4, "在吗", other.id)]
+    assert sorted((row["task_id"], row["team"]) for row in bench.rows("notice")) == [
+        (1, "客服一组"), (2, "客服一组"), (3, "店长群"),
+    ]  # fmt: skip
+    assert tasks.open_all(bench.connection, [], NOW) == []
 
 
 def test_a_reply_nobody_asked_for_is_a_task_without_a_team_and_tells_nobody(bench: Bench) -> None:
@@ -100,23 +122,31 @@ def test_the_member_of_a_task_is_found_where_they_wrote_from_last(bench: Bench) 
         reaching.put_contact_point(bench.connection, ref, channel, address, NOW)
     reaching.note_inbound(bench.connection, [(ref, "email", NOW)])
     reaching.put_contact_point(bench.connection, silent, "sms", "+8613900139000", NOW)
-    for each in (ref, silent, bench.member()):
-        tasks.open_task(bench.connection, NewTask(each, "k", "inbox", None, "在吗"), NOW)
+    new = [NewTask(each, "k", "inbox", None, "在吗") for each in (ref, silent, bench.member())]
+    tasks.open_all(bench.connection, new, NOW)
     found = tasks.addresses(bench.connection, tasks.open_tasks(bench.connection))
     assert found == {ref: ("email", "a@example.com"), silent: ("sms", "+8613900139000")}
     assert tasks.addresses(bench.connection, []) == {}
 
 
 def test_a_task_is_closed_once(bench: Bench) -> None:
-    task_id = opens(bench, "k")
-    assert task_id is not None
-    row = tasks.task_by_id(bench.connection, task_id)
+    rows = [tasks.task_by_id(bench.connection, opens(bench, key)) for key in ("a", "b", "c")]
+    first, second, third = (row for row in rows if row is not None)
+    assert tasks.close(bench.connection, [first], "已回电", "小李", NOW) == [first]
+    assert tasks.close(bench.connection, [second, first], "again", "小王", NOW + HOUR) == [second]
+    closed = {row["key"]: (row["closed_at"], row["closed_by"], row["outcome"]) for row in bench.rows("task")}
+    assert closed == {"a": (NOW, "小李", "已回电"), "b": (NOW + HOUR, "小王", "again"), "c": (None, None, None)}
+    assert [task.id for task in tasks.open_tasks(bench.connection)] == [third.id]
+
+
+def test_tasks_are_opened_and_closed_by_index(bench: Bench) -> None:
+    row = tasks.task_by_id(bench.connection, opens(bench, "a"))
     assert row is not None
-    assert tasks.close(bench.connection, row, "已回电", "小李", NOW)
-    assert not tasks.close(bench.connection, row, "again", "小王", NOW + HOUR)
-    closed = bench.row("task")
-    assert (closed["closed_at"], closed["closed_by"], closed["outcome"]) == (NOW, "小李", "已回电")
-    assert tasks.open_tasks(bench.connection) == []
+    with explained(bench.connection) as plans:
+        tasks.open_all(bench.connection, [NewTask(row.member, "b", "inbox", None, "在吗")], NOW)
+        tasks.close(bench.connection, [row], "已回电", "小李", NOW)
+    assert len(plans.steps) == 2
+    assert plans.walked == []
 
 
 def test_notices_are_due_until_they_are_settled(bench: Bench) -> None:
@@ -126,8 +156,13 @@ def test_notices_are_due_until_they_are_settled(bench: Bench) -> None:
     tasks.settle_notices(bench.connection, [(due, {"due_at": NOW + MINUTE, "attempts": 1})])
     assert tasks.due_notices(bench.connection, NOW, 10) == []
     assert tasks.next_notice_due(bench.connection, NOW) == NOW + MINUTE
-    tasks.settle_notices(bench.connection, [(due, {"status": "sent"})])
-    assert tasks.next_notice_due(bench.connection, NOW) is None
+    opens(bench, "other")
+    (other,) = tasks.due_notices(bench.connection, NOW, 10)
+    again: dict[str, Any] = {"attempts": 2, "due_at": NOW + HOUR}
+    tasks.settle_notices(bench.connection, [(due, {"status": "sent"}), (other, again)])
+    settled = {row["id"]: (row["status"], row["attempts"]) for row in bench.rows("notice")}
+    assert settled == {due.id: ("sent", 1), other.id: ("pending", 2)}
+    assert tasks.next_notice_due(bench.connection, NOW) == NOW + HOUR
 
 
 # --- slots, pauses, small facts ---------------------------------------------------------------------------------
