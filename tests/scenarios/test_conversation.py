@@ -34,6 +34,7 @@ from engage.core.fact import (
 from engage.core.outcome import Failure
 from engage.core.turn import Purpose
 from engage.runtime.receive import Receive
+from engage.runtime.whom import whom
 from engage.simulation.ground import Ground
 from engage.simulation.world import World
 from engage.store import advancing, dispatching, enrolling, members, reaching
@@ -128,6 +129,28 @@ def test_read_together_they_mean_what_they_mean_one_by_one(
 def test_among_all_else_that_comes_in_they_mean_the_same(ground: Ground, told: list[Fact]) -> None:
     """One reader's facts are read together, whatever stands between them: nobody's own order changes."""
     assert _read(ground, [told]) == _read(ground, [[fact] for fact in told])
+
+
+def test_whoever_a_fact_calls_by_whatever_name_it_is_about_the_same_member(ground: Ground) -> None:
+    """By the shop's id, by an address, by our number of a message or the provider's: by each, their order is kept."""
+    of_one: list[Fact] = [
+        Typed("sms", "a1", "在吗", NOW),
+        Followed("wechat", "a1", NOW),
+        Happened("A1", "store_visited", {}, NOW),
+        MemberGiven("A1", NOW, values={}, addresses={}, consents={}),
+        OptedOut("sms", NOW, "page", delivery_id=1),
+        OptedOut("sms", NOW, "page", address="a1"),
+        Clicked(1, "shop", NOW),
+        Answered(1, NOW, score=3),
+        Receipt("sms", Arrival.DELIVERED, NOW, provider_id="p1"),
+    ]
+    nobody: list[Fact] = [Clicked(NOBODYS, "shop", NOW), Typed("sms", "astranger", "在吗", NOW)]
+    with _world(ground) as world, world.database.read() as connection:
+        (one,) = members.find(connection, members.MEMBER_KIND, ["A1"]).values()
+        both = MemberGiven("A1", NOW, values={}, addresses={"sms": "a2"}, consents={})
+        (two,) = members.find(connection, members.MEMBER_KIND, ["A2"]).values()
+        assert whom(connection, of_one) == [{one}] * len(of_one)
+        assert whom(connection, [*nobody, both]) == [set(), {("sms", "astranger")}, {one, two}]
 
 
 def test_the_property_is_about_something(ground: Ground) -> None:
