@@ -5,123 +5,44 @@ Secrets may be written as `env:NAME` or `file:PATH` (relative to this file), so 
 
 from __future__ import annotations
 
-import os
-import re
 from collections.abc import Hashable
-from datetime import date, time, timedelta
+from datetime import time, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 import yaml
 from pydantic import (
-    AfterValidator,
     BaseModel,
-    BeforeValidator,
     ConfigDict,
     Field,
-    SecretStr,
     ValidationError,
     model_validator,
 )
 
+from engage.config_values import (
+    NOT_LOOKED_UP,
+    AesKey,
+    Concurrency,
+    Days,
+    Domain,
+    Duration,
+    Host,
+    Money,
+    Port,
+    Recipient,
+    Secret,
+    Sender,
+    Share,
+    SigningKey,
+    TimeOfDay,
+    Url,
+    WebhookUrl,
+)
 from engage.config_words import Unfit, about_value, about_yaml
-from engage.core.duration import parse_duration, parse_time
 from engage.core.quiet import leaves_room
 from engage.core.workdays import AnnouncedYear, WorkCalendar
 from engage.errors import ConfigError
-
-
-def _resolve_secret(value: object) -> object:
-    if isinstance(value, str) and value.startswith("env:"):
-        name = value.removeprefix("env:")
-        if name not in os.environ:
-            raise Unfit(f"the environment variable {name} is not set", f"没有设置环境变量 {name}")
-        return os.environ[name]
-    if isinstance(value, str) and value.startswith("file:"):
-        path = Path(value.removeprefix("file:"))
-        try:
-            return path.read_text(encoding="utf-8").strip()
-        except FileNotFoundError:
-            raise Unfit(f"the file {path} does not exist", f"文件 {path} 不存在") from None
-        except (OSError, UnicodeDecodeError):
-            raise Unfit(f"the file {path} cannot be read as text", f"文件 {path} 不能作为文本读取") from None
-    return value
-
-
-def _filled(secret: SecretStr) -> SecretStr:
-    if not secret.get_secret_value().strip():
-        raise Unfit(
-            "is empty; write the secret, or env:NAME, or file:/path", "是空的；请写密钥，或者 env:名称，或者 file:/路径"
-        )
-    return secret
-
-
-def _long_enough(secret: SecretStr) -> SecretStr:
-    if len(secret.get_secret_value()) < SIGNING_KEY_LENGTH:
-        raise Unfit(
-            f"is too short; use at least {SIGNING_KEY_LENGTH} random characters",
-            f"太短；请用至少 {SIGNING_KEY_LENGTH} 个随机字符",
-        )
-    return secret
-
-
-def _aes_key(secret: SecretStr) -> SecretStr:
-    if not re.fullmatch(r"[A-Za-z0-9+/]{43}", secret.get_secret_value()):
-        raise Unfit(
-            "is not an EncodingAESKey; copy the 43 letters and digits from the account's settings",
-            "不是 EncodingAESKey；请从公众号后台复制那 43 个字母和数字",
-        )
-    return secret
-
-
-def _duration(value: object) -> object:
-    if isinstance(value, str):
-        parsed = parse_duration(value)
-        if parsed is None:
-            raise Unfit(
-                f"“{value}” is not a duration; durations look like 30m, 2h, 3d, 1d12h",
-                f"“{value}”不是时长；时长的写法：30m、2h、3d、1d12h",
-            )
-        if not timedelta(0) < parsed <= _LONGEST:
-            raise Unfit(
-                f"“{value}” is out of range; write something between 1m and {_LONGEST.days}d",
-                f"“{value}”超出了范围；请写 1m 到 {_LONGEST.days}d 之间的时长",
-            )
-        return parsed
-    return value
-
-
-def _time(value: object) -> object:
-    if isinstance(value, str):
-        parsed = parse_time(value)
-        if parsed is None:
-            raise Unfit(
-                f"“{value}” is not a time of day; write it like 09:30", f"“{value}”不是一天中的时间；请写成 09:30 这样"
-            )
-        return parsed
-    return value
-
-
-def _url(value: str) -> str:
-    if not value.startswith(("http://", "https://")):
-        raise Unfit(
-            f"“{value}” is not a web address; it starts with https:// or http://",
-            f"“{value}”不是网址；网址以 https:// 或 http:// 开头",
-        )
-    return value.rstrip("/")
-
-
-SIGNING_KEY_LENGTH = 32
-_LONGEST = timedelta(days=3660)  # of a frequency cap; a slip of the keyboard otherwise
-Secret = Annotated[SecretStr, BeforeValidator(_resolve_secret), AfterValidator(_filled)]
-Duration = Annotated[timedelta, BeforeValidator(_duration)]
-TimeOfDay = Annotated[time, BeforeValidator(_time)]
-Url = Annotated[str, AfterValidator(_url)]
-Port = Annotated[int, Field(ge=1, le=65535)]
-Concurrency = Annotated[int, Field(ge=1, le=256)]
-Money = Annotated[Decimal, Field(ge=0)]
-Share = Annotated[Decimal, Field(ge=0, le=1)]
 
 
 class Section(BaseModel):
@@ -136,7 +57,7 @@ class Web(Section):
     host: str = "127.0.0.1"
     port: Port = 8080
     public_url: Url = "http://127.0.0.1:8080"  # how followers and providers reach us
-    signing_key: Annotated[Secret, AfterValidator(_long_enough)]  # signs links and unsubscribe tokens
+    signing_key: SigningKey  # signs links and unsubscribe tokens
     api_keys: dict[str, Secret] = Field(default_factory=dict)  # name → key
 
 
@@ -145,7 +66,7 @@ class WeChat(Section):
     app_secret: Secret
     account: str  # gh_…: the account's original id, the ToUserName of callbacks
     callback_token: Secret
-    encoding_aes_key: Annotated[Secret, AfterValidator(_aes_key)]  # callbacks are accepted in safe mode only
+    encoding_aes_key: AesKey  # callbacks are accepted in safe mode only
     base_url: Url = "https://api.weixin.qq.com"
     concurrency: Concurrency = 8
 
@@ -163,13 +84,13 @@ class Sms(Section):
 
 
 class Email(Section):
-    host: str
+    host: Host
     port: Port = 587
     security: Literal["none", "starttls", "tls"] = "starttls"
     username: str | None = None
     password: Secret | None = None
-    sender: str  # "山野茶事 <hello@example.com>"
-    bounce_domain: str  # envelope senders are b+<delivery>@<bounce_domain>
+    sender: Sender  # "山野茶事 <hello@example.com>"
+    bounce_domain: Domain  # envelope senders are b+<delivery>@<bounce_domain>
     callback_secret: Secret  # the mail server posts bounces to /callbacks/email/<secret>
     price: Money = Decimal("0.001")
     concurrency: Concurrency = 4
@@ -197,33 +118,6 @@ class Hours(Section):
 class Cap(Section):
     count: Annotated[int, Field(ge=0)]  # 0: none at all
     within: Duration
-
-
-def _days(value: object) -> object:
-    """`2027-02-05`, or `2027-02-05..2027-02-11` with both ends."""
-    if not isinstance(value, list):
-        raise Unfit(
-            "is not a list of days like [2027-01-01, 2027-02-05..2027-02-11]",
-            "应该是一列日期，例如 [2027-01-01, 2027-02-05..2027-02-11]",
-        )
-    return frozenset(day for item in value for day in _span_of_days(str(item)))
-
-
-def _span_of_days(written: str) -> list[date]:
-    first, _, last = written.partition("..")
-    try:
-        begin, end = date.fromisoformat(first), date.fromisoformat(last or first)
-    except ValueError:
-        raise Unfit(
-            f"“{written}” is not a day; days look like 2027-01-01, 2027-02-05..2027-02-11",
-            f"“{written}”不是日期；写法：2027-01-01、2027-02-05..2027-02-11",
-        ) from None
-    if not timedelta(0) <= end - begin < timedelta(days=366):
-        raise Unfit(f"“{written}” runs backwards, or over more than a year", f"“{written}”前后颠倒，或者超过了一年")
-    return [begin + timedelta(days=passed) for passed in range((end - begin).days + 1)]
-
-
-Days = Annotated[frozenset[date], BeforeValidator(_days)]
 
 
 class WorkYear(Section):
@@ -308,7 +202,7 @@ def _spelt(hours: Hours) -> str:
 class Webhook(Section):
     """An address that is told things: by a team's tasks (a group robot), or by the webhook step of a journey."""
 
-    url: Secret
+    url: WebhookUrl
     # Of a team's robot: WeCom, DingTalk or Feishu; `json` posts the task as it is. A journey's call has its own form.
     format: Literal["wecom", "dingtalk", "feishu", "json"] = "wecom"
     secret: Secret | None = None  # signs the request: of DingTalk, of Feishu, of a journey's call
@@ -321,12 +215,8 @@ class Config(Section):
     channels: Channels = Channels()
     policy: Policy = Policy()
     webhooks: dict[str, Webhook] = Field(default_factory=dict)
-    test_recipients: list[str] = Field(default_factory=list)  # the only addresses `engage send-test` may use
+    test_recipients: list[Recipient] = Field(default_factory=list)  # the only addresses `engage send-test` may use
     lang: Literal["en", "zh"] | None = None  # of messages to people at the terminal; None: the locale's
-
-
-# Stands where a secret is named and nobody looks it up. 43 letters and digits: long enough for every key.
-NOT_LOOKED_UP = "noSecretIsHereBecauseNothingIsEverSent00000"
 
 
 def _anchored(value: object, folder: Path) -> object:
@@ -383,10 +273,11 @@ def load_config(path: Path, *, secrets: bool = True) -> Config:
 
 def _unusable(path: Path, error: ValidationError) -> ConfigError:
     keys = {name for section in Section.__subclasses__() for name in section.model_fields}
-    found = [about_value(item, keys) for item in error.errors(include_input=False, include_url=False)]
+    found = [(item["loc"], about_value(item, keys)) for item in error.errors(include_input=False, include_url=False)]
     return ConfigError(
-        "\n".join([f"{path} cannot be used:", *(f"  {said.en}" for said in found)]),
-        "\n".join([f"{path} 不能使用：", *(f"  {said.zh}" for said in found)]),
+        "\n".join([f"{path} cannot be used:", *(f"  {said.en}" for _, said in found)]),
+        "\n".join([f"{path} 不能使用：", *(f"  {said.zh}" for _, said in found)]),
+        found,
     )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from engage.core.problem import Said
 
 
@@ -16,9 +18,11 @@ class DatabaseUnavailable(EngageError):
 class ConfigError(Exception):
     """The configuration cannot be used: the message says which key, what is wrong and what to write.
 
-    Stands outside `EngageError`, so that retry code cannot swallow it.
+    Stands outside `EngageError`, so that retry code cannot swallow it. `mistakes`: one by one, each with the keys that
+    lead to it.
     """
 
-    def __init__(self, en: str, zh: str) -> None:
+    def __init__(self, en: str, zh: str, mistakes: Sequence[tuple[tuple[str | int, ...], Said]] = ()) -> None:
         super().__init__(en)
         self.said = Said(en, zh)
+        self.mistakes = mistakes

@@ -1,4 +1,4 @@
-"""Where a call may go: its host is resolved once, what that gives is judged, and the call goes to that very address.
+"""Where a call may go: its host is resolved once, what that gives is judged, and the call goes to those very addresses.
 
 A name that points into the house (or to a cloud's metadata service) could otherwise turn a webhook into a way in; and a
 name that is resolved twice could point elsewhere the second time.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,22 +17,24 @@ import httpx
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Resolve = Callable[[str, int], list[str]]
 
-# Never, whatever the config says: link-local (with the metadata service of most clouds), Alibaba's and AWS's own, and
-# what is no host at all.
-_NEVER = tuple(
-    map(
-        ipaddress.ip_network,
-        ("0.0.0.0/8", "169.254.0.0/16", "100.100.100.200/32", "240.0.0.0/4", "fe80::/10", "fd00:ec2::254/128"),
-    )
+_OF_CLOUDS = (
+    "169.254.0.0/16",  # link-local: the metadata service of most
+    "100.100.100.200/32",  # Alibaba
+    "168.63.129.16/32",  # Azure
+    "192.0.0.192/32",  # Oracle
+    "fd00:ec2::254/128",  # AWS
 )
+_NO_HOST = ("0.0.0.0/8", "240.0.0.0/4", "fe80::/10")
+# Whatever the config says.
+_NEVER = tuple(map(ipaddress.ip_network, _OF_CLOUDS + _NO_HOST))
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 
 
 @dataclass(frozen=True, slots=True)
 class Destination:
-    """The address to connect to, and what the receiver is still told its name is."""
+    """The addresses to connect to, the first that answers, and what the receiver is still told its name is."""
 
-    url: httpx.URL
+    urls: tuple[httpx.URL, ...]
     host_header: str
     extensions: Mapping[str, Any] = field(default_factory=dict)
 
@@ -50,7 +52,7 @@ def system_resolver(host: str, port: int) -> list[str]:
 def destination(url: str, *, allow_private: bool, resolve: Resolve = system_resolver) -> Destination | Forbidden:
     """`allow_private`: the intranet may be called, without TLS, too. This machine may always be, by its own name.
 
-    Raises OSError if the host cannot be resolved, httpx.InvalidURL if it is no web address.
+    Raises OSError if the host cannot be resolved, httpx.InvalidURL or ValueError if it is no web address.
     """
     parsed = httpx.URL(url)
     here = _is_loopback(parsed.host)
@@ -64,7 +66,7 @@ def destination(url: str, *, allow_private: bool, resolve: Resolve = system_reso
         return Forbidden("the host is a private address; for the intranet write allow_private: yes in config.yaml")
     if parsed.scheme == "http" and not here and (not allow_private or any(each.is_global for each in found)):
         return Forbidden("the url must begin with https://")
-    return _pinned(parsed, found[0])
+    return _pinned(parsed, tuple(dict.fromkeys(found)))
 
 
 def _is_loopback(host: str) -> bool:
@@ -90,7 +92,8 @@ def _embedded(address: Address) -> Address:
     return address.ipv4_mapped or address.sixtofour or address
 
 
-def _pinned(url: httpx.URL, address: Address) -> Destination:
+def _pinned(url: httpx.URL, addresses: Iterable[Address]) -> Destination:
     """TLS still checks the certificate against the name."""
     extensions = {"sni_hostname": url.host} if url.scheme == "https" else {}
-    return Destination(url.copy_with(host=str(address)), url.netloc.decode("ascii"), extensions)
+    pinned = tuple(url.copy_with(host=str(address)) for address in addresses)
+    return Destination(pinned, url.netloc.decode("ascii"), extensions)

@@ -44,7 +44,7 @@ class StaffRobot:
         self._http = httpx.Client(follow_redirects=False, trust_env=False)
 
     def send(self, text: str, timeout: float) -> SendOutcome:
-        """Post once. Never retries, never raises for what the network or the robot does."""
+        """Post once. Never retries; never raises for what the network or the robot does, or for how the url is spelt."""
         post = self._wording(text)
         connect, read = Deadline(timeout).phases()
         try:
@@ -52,7 +52,7 @@ class StaffRobot:
             response = self._http.post(url, json=post.body, timeout=httpx.Timeout(read, connect=connect, pool=connect))
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
             return not_sent(f"no connection ({type(error).__name__})")
-        except (httpx.InvalidURL, httpx.UnsupportedProtocol):
+        except (httpx.InvalidURL, httpx.UnsupportedProtocol, ValueError):
             return Rejected(Failure.CONFIGURATION, "url", "the webhook's url is not a web address")
         except httpx.HTTPError as error:
             return Unknown(f"no answer ({type(error).__name__})")

@@ -58,12 +58,12 @@ def apply(
     if plan is not None and undo is not None:
         raise typer.BadParameter("a plan is applied or taken back, not both")
     if undo is not None:
-        with made_database(inv) as database:
+        with inv.database() as database:
             _show_undoing(
                 inv.screen, undo, undoing.undo(database, undo, clock_of(database).now(), terms, rules_of(inv))
             )
     elif plan is not None:
-        with made_database(inv) as database:
+        with inv.database() as database:
             _show(inv.screen, plan, applying.apply_plan(database, plan, clock_of(database).now(), rules_of(inv)))
     else:
         project = checked_project(inv)

@@ -16,6 +16,7 @@ from engage.cli.lone import check_lone, is_inside_project
 from engage.cli.problems import count_errors, renamed, show_problems, show_summary
 from engage.cli.schema import keep_schemas, project_here
 from engage.cli.screen import Screen, print_json
+from engage.cli.settings_files import read_settings
 from engage.content.project import CATALOG, project_files, read_project
 from engage.content.test_files import find_test_files, read_test_files
 from engage.core.journey.explain_problem import problem_to_json
@@ -41,9 +42,9 @@ def check(
 ) -> None:
     """Find every mistake in journeys, templates and catalog.
 
-    Reads files only: no database, no secrets. A journey file that belongs to no project is checked by itself, with the
-    catalog of its folder, else of the nearest project, else the shipped one. What editors read (.engage/) is brought
-    up to date.
+    And in tests, config.yaml and simulate.yaml. Reads files only: no database, no secrets. A journey file that belongs
+    to no project is checked by itself, with the catalog of its folder, else of the nearest project, else the shipped
+    one. What editors read (.engage/) is brought up to date.
 
     Examples:
       engage check
@@ -100,8 +101,11 @@ def _add_project(found: _Found, folder: Path, prefix: str, only: Sequence[str] |
     tests, untold = find_test_files(folder)
     # What a test may expect is what the journeys can do: they come first.
     told = read_test_files(tests, project)[1] if project is not None else []
-    sources |= tests
-    wanted = [problem for problem in [*problems, *more, *untold, *told] if only is None or problem.span.file in only]
+    settings, amiss = read_settings(folder, project)
+    sources |= tests | settings
+    wanted = [
+        problem for problem in [*problems, *more, *untold, *told, *amiss] if only is None or problem.span.file in only
+    ]
     found.files += len(sources) if only is None else len(only)
     found.problems += [renamed(problem, lambda name: prefix + name) for problem in wanted]
     found.sources |= {f"{prefix}{name}": source for name, source in sources.items()}

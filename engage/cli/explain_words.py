@@ -9,9 +9,13 @@ from typing import Any
 from engage.cli.reasons import reason_in
 from engage.cli.screen import Screen
 from engage.core.moving import What
+from engage.core.problem import Said
 from engage.runtime.explaining import Line, Story
 from engage.runtime.foresight import Ahead
 from engage.store.history import PastRun
+
+
+WITHHELD = Said(" (withheld: holdout)", "（对照组：不执行）")
 
 
 def short(story: Story, moment: datetime) -> str:
@@ -25,8 +29,7 @@ def step_words(screen: Screen, story: Story, line: Line | Ahead) -> str:
     if words is None:
         return f"{line.what} {line.step_id or ''} {dict(line.detail) or ''}".strip()
     said = words(screen, story, line.step_id or "", line.detail)
-    withheld = screen.word(" (withheld: holdout)", "（对照组：不执行）") if line.detail.get("withheld") else ""
-    return said + withheld
+    return said + WITHHELD.in_(screen.lang) if line.detail.get("withheld") else said
 
 
 def began_words(screen: Screen, story: Story, run: PastRun) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from engage.cli.language import CONFIG_NAME
 from engage.cli.problems import renamed
+from engage.cli.settings_files import SETTINGS
 from engage.cli.shipped import ROOT
 from engage.content.project import CATALOG, JOURNEYS, project_files, read_project, read_text
 from engage.core.problem import Problem
@@ -59,10 +60,10 @@ def _is_project(folder: Path) -> bool:
 
 
 def is_inside_project(path: Path) -> Path | None:
-    """The project folder that this file is a journey or a template of."""
+    """The project folder that this file is a journey, a template or one of the settings of."""
     full = path.absolute()
     for folder in full.parents:
         if _is_project(folder) or (folder / CONFIG_NAME).is_file():
             first = full.relative_to(folder).parts[0]
-            return folder if first in ("journeys", "templates") else None
+            return folder if first in ("journeys", "templates", *SETTINGS) else None
     return None

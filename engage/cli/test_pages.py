@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from rich.cells import cell_len, set_cell_size
 from rich.text import Text
 
+from engage.cli.explain_words import WITHHELD
 from engage.cli.reasons import reason_in
 from engage.cli.screen import Screen
 from engage.core.problem import Lang
@@ -137,6 +138,7 @@ def happening_words(line: Happening, lang: Lang) -> str:
     said = " ".join(part for part in parts if part)
     if line.words and line.verb == Verb.NOTIFY:
         said += f" “{line.words}”"
+    said += WITHHELD.in_(lang) if line.withheld else ""
     reasons = "; ".join(reason_in(why, lang) for why in line.why)
     return f"{said} — {reasons}" if reasons else said
 

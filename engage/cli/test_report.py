@@ -45,6 +45,7 @@ def _expected(found: Found) -> dict[str, Any]:
 def _happening(line: Happening, lang: Lang) -> dict[str, Any]:
     told: dict[str, Any] = {"at": line.at, "moment": str(line.moment), "verb": line.verb, "name": line.name}
     told |= {"journey": line.journey, "step": line.step_id, "via": line.via, "why": list(line.why)}
+    told["withheld"] = line.withheld
     return told | {"words": happening_words(line, lang)}
 
 

@@ -47,6 +47,11 @@ _CHINESE = tuple(
         (r"Option '(.+?)' does not take a value\.", "选项 {0} 后面不写值"),
         (r"Invalid value for '(.+?)': .*'(.+)' is not one of (.+?)\.?", "{0} 不能是 {1}，可以是 {2}"),
         (r"Invalid value for '(.+?)': .*valid integer.*", "{0} 应该是整数"),
+        (
+            r"Invalid value for '(.+?)': .*'(.+)' does not match the formats? '%Y-%m-%d'\.?",
+            "{0} 看不懂“{1}”；日期请写成 2026-11-24 这样",
+        ),
+        (r"Invalid value for '(.+?)': .*greater than or equal to (-?\d+).*", "{0} 不能小于 {1}"),
         (r"Invalid value for '(.+?)': (.+)", "{0} 的值不对：{1}"),
     )
 )

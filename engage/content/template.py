@@ -203,7 +203,17 @@ def _wechat_demands(file: TemplateFile) -> Iterator[Problem]:
             label=did_you_mean(kind, _KINDS),
             notes=(Said(f"kinds: {' · '.join(_KINDS)}", f"可用：{' · '.join(_KINDS)}"),),
         )
+    yield from _lines_of_the_kind(file, kind)
     notice = file.front.values.get("template_message")
+    if notice is not None and not _may_become(notice.get("url") or "{", "https://", "http://"):
+        url = notice["url"]
+        message = Said(f"“{url}” is not a web address", f"“{url}”不是网址")
+        help_ = Said(
+            "it starts with https://; without `url` it leads nowhere", "网址以 https:// 开头；不写 `url` 就不跳转"
+        )
+        yield Problem(
+            "E408", file.place(file.front.lines[("template_message", "url")]).span(url), message, help=(help_,)
+        )
     if notice is not None and not (notice.get("id") and notice.get("data")):
         message = Said("template_message needs an id and its data", "template_message 需要 id 和 data")
         example = "template_message: { id: …, data: { thing1: … } }"
@@ -212,6 +222,28 @@ def _wechat_demands(file: TemplateFile) -> Iterator[Problem]:
     if "subscription" in file.front.values:
         message = Said("subscription notices are not sent by this version yet", "当前版本还不会发送订阅通知")
         yield warning("E290", file.place(2).span(), message)
+
+
+_LINES_OF_KINDS = {
+    "msgmenu": (("[",), Said("a menu without anything to tap", "菜单里没有可以点的选项"), "[5] 很满意"),
+    "news": (
+        ("https://", "http://"),
+        Said("nothing says where it leads", "没有写点开后去哪里"),
+        "https://shop.example/tea",
+    ),
+}
+
+
+def _lines_of_the_kind(file: TemplateFile, kind: str) -> Iterator[Problem]:
+    """The line without which WeChat takes no message of this kind. What a variable prints may be one."""
+    starts, message, example = _LINES_OF_KINDS.get(kind, ((), None, ""))
+    if message is not None and not any(_may_become(line.strip(), *starts) for line in file.body.splitlines()):
+        help_ = Said(f"write a line like  {example}", f"请写一行，例如  {example}")
+        yield Problem("E408", file.place(file.front.lines[("kind",)]).span(kind), message, help=(help_,))
+
+
+def _may_become(text: str, *starts: str) -> bool:
+    return text.startswith((*starts, "{"))
 
 
 def _as_html(text: str) -> str:

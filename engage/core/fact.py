@@ -55,7 +55,6 @@ class Typed:
     at: datetime
     act: Act = Act.MESSAGE
     menu_id: str | None = None
-    extension: str | None = None  # SMS: the extension code that was answered
 
 
 @dataclass(frozen=True, slots=True)

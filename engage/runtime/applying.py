@@ -169,9 +169,11 @@ def differs(database: Database, files: Mapping[str, str]) -> list[str]:
 def carry_out(connection: Connection, planned: Planned, now: datetime) -> None:
     made, project = planned.plan, planned.project
     journeys.put_files(connection, running_files(project), now)
-    names = {work.plan.id: work.names for work in planned.works}
+    works = {work.plan.id: work for work in planned.works}
     for journey_id, journey in planned.running.items():
-        version = Version(journey_id, journey.title, project.sources[path_of(journey_id)], names.get(journey_id))
+        version = Version(journey_id, journey.title, project.sources[path_of(journey_id)])
+        if journey_id in works:
+            version = replace(version, names=works[journey_id].names, record=works[journey_id].record)
         journeys.put_version(connection, version, made.id, now)
     journeys.drain(connection, list(made.those(Change.DRAINED, Change.STOPPED)))
     for work in planned.works:
@@ -188,8 +190,8 @@ def _move_members(connection: Connection, plan_id: str, work: Work, now: datetim
         _pin(connection, plan_id, work, work.plan.before, now)
     if work.stopped:
         _stop(connection, plan_id, work, now)
+    renaming.rename_steps(connection, work.plan.id, work.record, now)
     if work.mover is not None:
-        renaming.rename_steps(connection, work.plan.id, work.record, now)
         work.mover.carry_out(plan_id, work.renamed, work.moved, events.last_id(connection))
 
 

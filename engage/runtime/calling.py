@@ -46,7 +46,11 @@ class Calling:
         caller = self._context.webhooks.get(call.webhook)
         if caller is None:
             return Unsettled("config.yaml has no webhook of this name")
-        return caller.call(call.body, call.key, CALL_TIMEOUT.total_seconds())
+        try:
+            return caller.call(call.body, call.key, CALL_TIMEOUT.total_seconds())
+        except Exception as error:  # must not be; but what the others of the batch came to has to be recorded
+            log.exception("webhook_raised", webhook=call.webhook)
+            return Unsettled(f"{type(error).__name__} while calling")
 
     def _settled(self, call: DueCall, outcome: CallOutcome) -> Settled:
         now = self._context.clock.now()

@@ -18,7 +18,6 @@ from engage.store.events import FreshEvent, NewEvent
 from engage.store.segments import Crossing
 
 RANKED_FROM = 3  # o'clock, by the business's own time: the day before is complete, and few people write
-_SWEPT = "segments_swept"  # up to when the passing of time has been applied to segments
 
 
 def cross_by_events(
@@ -33,14 +32,13 @@ def cross_by_events(
 
 def cross_by_time(connection: Connection, applied: Applied, now: datetime) -> int:
     """At most once an hour. Returns how many crossed."""
-    swept_at = state.get(connection, _SWEPT)
-    swept = datetime.fromisoformat(swept_at) if swept_at else now
+    swept = state.moment(connection, state.SEGMENTS_SWEPT) or now
     if swept != now and hour_of(swept) == hour_of(now):
         return 0
     crossings = segments.refresh_by_time(connection, applied.catalog, swept, now)
     crossings += _cross_by_rank(connection, applied, now)
     _record(connection, applied, crossings, now)
-    state.put(connection, _SWEPT, now.isoformat(), now)
+    state.put_moment(connection, state.SEGMENTS_SWEPT, now)
     return len(crossings)
 
 

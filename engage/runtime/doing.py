@@ -237,8 +237,9 @@ def _call(run: RunRow, effect: CallWebhook, profile: Profile, context: Mapping[s
         "data": {name: render_words(words.source, context) for name, words in step.values.items()},
         "at": now.isoformat(),
     }
-    visit = f"{run.journey_id}:{run.id}:{step.id}:{run.visit}"
-    key = hashlib.sha256(visit.encode()).hexdigest()[:32]  # a header carries ASCII only, and ids may be Chinese
+    # Of this visit, and of no step that will ever be called so. A header carries ASCII only, and ids may be Chinese.
+    visit = f"{run.journey_id}:{run.id}:{step.id}:{run.visit}:{now.isoformat()}"
+    key = hashlib.sha256(visit.encode()).hexdigest()[:32]
     return NewCall(run, step.id, step.name, key, json.dumps(told, ensure_ascii=False), effect.give_up_at)
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any
 
 import structlog
 from sqlalchemy import Connection
@@ -28,8 +27,6 @@ from engage.store.members import MemberRef
 
 BATCH = 500
 log = structlog.get_logger("engage.enrol")
-
-_STARTS_SEEN = "starts_seen"  # up to when starts at a moment have been looked for
 
 
 class Enrol:
@@ -65,7 +62,7 @@ class Enrol:
 
     def next_due(self, connection: Connection, now: datetime) -> datetime:
         """The next start at a moment, or the next look at the passing of time; `now` if that was never done."""
-        seen = _moment(state.get(connection, _STARTS_SEEN))
+        seen = state.moment(connection, state.STARTS_SEEN)
         if seen is None:
             return now
         applied = self._context.applied.current()
@@ -78,7 +75,7 @@ class Enrol:
 
     def _start_by_time(self, now: datetime) -> int:
         with self._context.database.write() as connection:
-            seen = _moment(state.get(connection, _STARTS_SEEN)) or now
+            seen = state.moment(connection, state.STARTS_SEEN) or now
             return _start_by_time(self._calendars(connection, members.timezones(connection), seen, now))
 
     def _calendars(
@@ -94,7 +91,7 @@ def _start_by_time(calendars: Calendars) -> int:
     for active in applied.journeys.values():
         if not active.draining:
             done += sum(len(admit(connection, applied, active, group, now)) for group in calendars.brought(active))
-    state.put(connection, _STARTS_SEEN, now.isoformat(), now)
+    state.put_moment(connection, state.STARTS_SEEN, now)
     return done + cross_by_time(connection, applied, now)
 
 
@@ -189,7 +186,3 @@ def admit(
     group = [(e, is_held_out(e.member.id, journey.id, journey.holdout)) for e in entering.values()]
     enrolling.enter(connection, journey, active.version, active.program.first, group, now)
     return result
-
-
-def _moment(value: Any) -> datetime | None:
-    return datetime.fromisoformat(value) if value else None

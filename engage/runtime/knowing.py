@@ -130,7 +130,7 @@ class Knowing:
         if not isinstance(step, Split):
             return {}
         kept = splits.ways_of(self.connection, group, step.id)
-        winner = splits.winner(self.connection, group[0].journey_id, step.id)
+        winner = splits.winner(self.connection, group[0].journey_id, group[0].pinned_version, step.id)
         there = {way.name for way in step.ways}
         return {
             run.id: Taken(kept[run.id], Because.EARLIER)

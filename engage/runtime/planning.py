@@ -185,7 +185,8 @@ class _Planning:
         if journey.on_edit is OnEdit.PIN and not self._undoes:
             runs = moving.everyone_in(self._connection, journey.id, pinned=False)
             steps = tuple(StepPlan(fate, 0, {}) for fate in edit.fates.values() if fate.is_news)
-            return Work(replace(plan, pins=len(runs), who=who(runs), steps=steps), edit.names, pinned=runs)
+            plan = replace(plan, pins=len(runs), who=who(runs), steps=steps)
+            return Work(plan, edit.names, self._record(edit, old, version), pinned=runs)
         fates = self._fates_of_all(edit, journey)
         mover = self._mover(journey.id)
         renamed = mover.renamed(fates.values())
@@ -196,17 +197,15 @@ class _Planning:
             next_messages=messages_ahead(Program(journey), moved),
             who=who(one.key for one in moved),
         )
-        return Work(plan, edit.names, self._record(edit, old, journey, version), mover, renamed, moved)
+        return Work(plan, edit.names, self._record(edit, old, version), mover, renamed, moved)
 
-    def _record(self, edit: JourneyDiff, old: Journey, journey: Journey, version: int) -> dict[str, str]:
-        """A name that stands for another step now is not what was done under it before: on record, that becomes the
-        step of its version, `gift@7`. An undo gives it its name back. Of a nameless wait nothing is on record."""
+    def _record(self, edit: JourneyDiff, old: Journey, version: int) -> dict[str, str]:
+        """On record, a step that is gone becomes the step of its last version, `gift@7`: its name may stand for another
+        step, now or in years. An undo gives it its name back. Of a nameless wait nothing is on record."""
         before = Program(old)
-        kept = {name: new for name, new in edit.names.items() if not is_anonymous_wait(before.step(name))}
-        here = set(Program(journey).ids)
-        set_aside = {old: f"{old}@{version}" for old in edit.fates if old not in edit.names and old in here}
+        names = {step: edit.names.get(step, f"{step}@{version}") for step in edit.fates}
         given_back = {f"{new}@{version - 1}": new for new in edit.added} if self._undoes else {}
-        return {**kept, **set_aside, **given_back}
+        return {step: name for step, name in names.items() if not is_anonymous_wait(before.step(step))} | given_back
 
     def _mover(self, journey_id: str) -> Mover:
         catalog = self._project.catalog

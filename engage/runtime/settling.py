@@ -26,6 +26,7 @@ def settle(connection: Connection, catalog: Catalog, running: Mapping[str, Journ
     _recount_changed_fields(connection, catalog, now)
     ranks.work_out_new(connection, catalog, shares_in((catalog.segments, running)), now)
     segments.settle_changed(connection, catalog, now)
+    state.let_time_count(connection, now)
 
 
 def would_enter(connection: Connection, project: Project, journey: Journey, now: datetime) -> int | None:

@@ -8,7 +8,7 @@ from typing import Any
 import structlog
 
 from engage.core.delivery import CALL_TIMEOUT
-from engage.core.outcome import Accepted, SendOutcome
+from engage.core.outcome import Accepted, SendOutcome, Unknown
 from engage.core.quiet import zone_of
 from engage.runtime.applied import Applied
 from engage.runtime.context import Context
@@ -38,7 +38,11 @@ class Staff:
         return len(due)
 
     def _tell(self, applied: Applied, notice: DueNotice) -> dict[str, Any]:
-        outcome = self._send(applied, notice)
+        try:
+            outcome = self._send(applied, notice)
+        except Exception as error:  # must not be; but what the others of the batch came to has to be recorded
+            log.exception("notice_raised", task_id=notice.task.id, team=notice.team)
+            outcome = Unknown(f"{type(error).__name__} while telling")
         attempts = notice.attempts + 1
         if outcome is None:
             return {"status": "failed", "attempts": attempts, "reason": "no webhook or email is set up for this team"}

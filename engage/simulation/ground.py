@@ -31,7 +31,7 @@ from engage.runtime.plan import Rules
 from engage.simulation.channels import Fate, taken
 from engage.simulation.settings import USUAL
 from engage.simulation.world import SWEEP_EVERY, World, close_channels
-from engage.store import forecasting
+from engage.store import forecasting, state
 from engage.store.backup import copy_unchanged
 from engage.store.database import Database
 from engage.store.migrating import require_current
@@ -59,6 +59,9 @@ class Ground:
         self.now = _made_ready(empty, over is not None)
         done = apply(empty, project, self.now, rules=Rules.of(config.policy))
         self.refused = done if isinstance(done, Refused) else None
+        if over is None:
+            with empty.write() as connection:
+                state.forget_time(connection)  # it begins with each world
         with empty.read() as connection:
             self.applied = load_applied(connection, project)
         self._wired = build_context(config, VirtualClock(_APPLIED_AT), empty)

@@ -1,7 +1,7 @@
 """Holding a timeline against what a test expects. Pure.
 
 `expect` is a subsequence: each line is met by a happening no earlier than the one before it. Happenings of the same
-instant have no order among themselves. `never` looks at the whole timeline.
+instant have no order among themselves. `never` looks at the whole timeline. What was withheld has not happened.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def _first(timeline: Sequence[Happening], line: Expected, used: set[int], start:
 
 
 def _meets(happening: Happening, line: Expected) -> bool:
-    return happening.verb == line.verb and all(_checks(happening, line))
+    return happening.verb == line.verb and not happening.withheld and all(_checks(happening, line))
 
 
 def _checks(happening: Happening, line: Expected) -> list[bool]:

@@ -44,6 +44,7 @@ class Happening:
     run_id: int = 0
     step_id: str | None = None
     detail: str | None = None  # of the trail: which arm, which case, which event
+    withheld: bool = False  # from the control group: it came to this, and nothing was done
 
     @property
     def name(self) -> str | None:
@@ -109,6 +110,7 @@ class _Teller:
     def _step(self, run: PastRun, line: Decided, task: PastTask | None) -> Happening:
         verb, names, more = self._words(run, line.what, line.step_id or "", line.detail, task)
         more |= {"journey": run.journey_id, "run_id": run.id, "step_id": line.step_id}
+        more["withheld"] = bool(line.detail.get("withheld"))
         return Happening(line.at, self.moment(line.at), verb, names, **more)
 
     def _words(

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from functools import partial
 from typing import Any as Anything
@@ -66,6 +66,7 @@ from engage.store.dialects import contains, day_in, flag_in, number_in, text_in
 from engage.store.tables import anniversary, answer, event, member, member_value, rank_threshold, tag
 
 Predicate = ColumnElement[bool]
+_DAY = timedelta(days=1)
 # Where a value of each type is kept in `member_value`.
 VALUE_COLUMN = {
     ValueType.TEXT: member_value.c.text_value,
@@ -323,5 +324,11 @@ def _plain(value: Anything) -> Anything:
 
 def _moment(kind: ValueType, scope: Scope, shift: timedelta = timedelta(0)) -> Anything:
     """An instant, or for calendar days the business's own date."""
-    moment = scope.now + shift
-    return moment.astimezone(ZoneInfo(scope.catalog.timezone)).date() if kind is ValueType.DATE else moment
+    return day_of(scope.catalog, scope.now, shift) if kind is ValueType.DATE else scope.now + shift
+
+
+def day_of(catalog: Catalog, moment: datetime, shift: timedelta) -> date:
+    """The business's own date so far from the moment. Days are counted on the calendar, where one may have 23 hours or
+    25; only what is less than a day passes by the clock."""
+    days = timedelta(days=int(shift / _DAY))
+    return (moment + (shift - days)).astimezone(ZoneInfo(catalog.timezone)).date() + days

@@ -151,12 +151,12 @@ def due(connection: Connection, now: datetime, limit: int, full: Collection[str]
     """What `claim` would take, the most important first, as it would be held. Nothing is written. What was put back
     for a channel that is still `full` stays where it is: a slow provider must not starve the others."""
     fits = or_(D.channel.is_(None), D.channel.not_in(full)) if full else true()
-    waiting = and_(D.status == Status.PENDING, D.due_at <= now, fits)
+    waiting = and_(D.status == Status.PENDING, fits)
     again = or_(D.repeat_until > now, D.repeats_left > 0)
-    repeatable = and_(D.status == Status.AMBIGUOUS, D.due_at <= now, again)
+    repeatable = and_(D.status == Status.AMBIGUOUS, again)
     query = (
         select(delivery)
-        .where(IS_UNSETTLED, or_(waiting, repeatable))
+        .where(IS_UNSETTLED, D.due_at <= now, or_(waiting, repeatable))
         .order_by(D.priority.desc(), D.due_at, D.id)
         .limit(limit)
         .with_for_update(skip_locked=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from sqlalchemy import Connection, delete, func, insert, select, update
@@ -67,12 +67,14 @@ def put_files(connection: Connection, files: Mapping[str, str], now: datetime) -
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """`names`: of the steps of the version before that live on in this one, the ids they have here."""
+    """`names`: of the steps of the version before that live on in this one, the ids they have here; `record`: the names
+    under which what is on record about steps went on with this version."""
 
     journey_id: str
     title: str
     source: str
     names: Mapping[str, str] | None = None
+    record: Mapping[str, str] = field(default_factory=dict)
 
 
 def put_version(connection: Connection, new: Version, plan_id: str | None, now: datetime) -> int:
@@ -86,7 +88,8 @@ def put_version(connection: Connection, new: Version, plan_id: str | None, now: 
     version = 1 if row is None else row.version + 1
     names = None if new.names is None else dict(new.names)
     stored = {"journey_id": new.journey_id, "version": version, "source": new.source, "hash": digest(new.source)}
-    connection.execute(insert(journey_version).values(**stored, names=names, plan_id=plan_id, applied_at=now))
+    stored |= {"names": names, "record": dict(new.record)}
+    connection.execute(insert(journey_version).values(**stored, plan_id=plan_id, applied_at=now))
     if row is None:
         connection.execute(insert(journey).values(id=new.journey_id, title=new.title, version=version, status="active"))
     else:
@@ -122,3 +125,23 @@ def pinned_versions(connection: Connection) -> list[tuple[str, int, str]]:
 def set_pinned(connection: Connection, journey_id: str, version: int, pinned: bool) -> None:
     here = (V.journey_id == journey_id) & (V.version == version)
     connection.execute(update(journey_version).where(here).values(pinned=pinned))
+
+
+def name_now(connection: Connection, journey_id: str, version: int, step_id: str) -> str:
+    """Under which name things are on record today of a step of that version."""
+    later = (V.journey_id == journey_id) & (V.version > version)
+    for record in connection.scalars(select(V.record).where(later).order_by(V.version)):
+        step_id = record.get(step_id, step_id)
+    return step_id
+
+
+def names_before(connection: Connection, journey_id: str, step_id: str) -> dict[int, str]:
+    """By earlier version, what a step of today was called there."""
+    found: dict[int, str] = {}
+    versions = select(V.version, V.record).where(V.journey_id == journey_id).order_by(V.version.desc())
+    for version, record in connection.execute(versions):
+        earlier = next((old for old, new in record.items() if new == step_id), None)
+        if earlier is None:
+            break
+        found[version - 1] = step_id = earlier
+    return found

@@ -14,6 +14,7 @@ from sqlalchemy import Connection, and_, func, insert, or_, select, update
 from engage.core.reply import CORRECTION_WINDOW, Offer
 from engage.core.turn import Purpose
 from engage.store.database import take_ids
+from engage.store.dialects import beside_index
 from engage.store.keys import in_keys
 from engage.store.members import MemberRef, in_refs
 from engage.store.receiving import COLUMNS, MAY_HAVE_ARRIVED, DeliveryRow, delivery_row
@@ -38,7 +39,8 @@ class Wrote:
 
 def _reached(wrote: Sequence[Wrote]) -> Any:
     """Messages to these members on the channels they wrote on: more than each may have meant."""
-    return in_refs(delivery, {each.member for each in wrote}) & D.channel.in_({each.channel for each in wrote}) & _WENT
+    of_channels = beside_index(D.channel).in_({each.channel for each in wrote})  # which have millions
+    return in_refs(delivery, {each.member for each in wrote}) & of_channels & _WENT
 
 
 def _earliest(wrote: Sequence[Wrote]) -> datetime:

@@ -23,11 +23,6 @@ def contact_points(connection: Connection, refs: Sequence[MemberRef]) -> dict[tu
     return {(row["member_id"], row["channel"]): dict(row) for row in rows}
 
 
-def put_contact_point(connection: Connection, ref: MemberRef, channel: str, address: str, at: datetime) -> bool:
-    """Give a member an address on a channel. False, and nothing done, if it is somebody else's."""
-    return not put_contact_points(connection, [(ref, channel, address, at)])
-
-
 NewPoint = tuple[MemberRef, str, str, datetime]
 """Whose, the channel, the address, and since when."""
 

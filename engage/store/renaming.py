@@ -1,4 +1,5 @@
-"""A step has another name now: what is on record about it follows.
+"""A step has another name now: what is on record about it follows. What is on record about a step that is gone goes
+under a name that no file can say: a step that is called so later is another one.
 
 Answers, messages, tasks, calls and ways of runs that can still act on them are told by step id, and by it what happened
 once does not happen twice. The trail is history: it keeps the names of its day.
@@ -10,7 +11,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, String, Table, and_, case, cast, func, or_, select, tuple_, update
+from sqlalchemy import Connection, String, Table, and_, bindparam, case, cast, func, or_, select, tuple_, update
 
 from engage.store.advancing import save
 from engage.store.tables import (
@@ -29,6 +30,8 @@ E = enrolment.c
 # Longer than any follow-up or correction of a run that has ended.
 _STILL_ACTS_FOR = timedelta(days=30)
 _MEANWHILE = "»"  # no id begins like this
+# Events that are recorded once for each run, step and visit: `name:run:step:visit`.
+_TOLD_ONCE = ("member_updated", "answered", "nps_answered", "csat_answered")
 
 
 def rename_steps(connection: Connection, journey_id: str, names: Mapping[str, str], now: datetime) -> None:
@@ -43,21 +46,19 @@ def rename_steps(connection: Connection, journey_id: str, names: Mapping[str, st
 def _rename(connection: Connection, journey_id: str, names: Mapping[str, str], now: datetime) -> None:
     if not names:
         return
-    runs = _runs(journey_id, now)
+    following = and_(E.journey_id == journey_id, E.pinned_version.is_(None))
+    acting = following & or_(IS_LIVE, E.ended_at > now - _STILL_ACTS_FOR)
     for table, key in ((answer, None), (webhook_call, None), (task, task.c.key), (delivery, delivery.c.message_key)):
-        _rename_in(connection, table, table.c.step_id, key, names, runs)
-    _rename_in(connection, arm, arm.c.split_id, None, names, runs)
-    _rename_in(connection, event, event.c.step_id, None, names, runs)
-    _rename_what_was_told(connection, names, runs)
+        _rename_in(connection, table, table.c.step_id, key, names, acting)
+    _rename_in(connection, event, event.c.step_id, None, names, acting)
+    _rename_in(connection, arm, arm.c.split_id, None, names, following)  # a split's tally knows no end
+    told = event.c.name.in_(_TOLD_ONCE)
+    _rename_once(connection, event, event.c.dedupe_key, told, names, acting)
+    entered = E.occurrence.startswith("enroll:")
+    _rename_once(connection, enrolment, E.occurrence, entered, names, acting)
     _rename_jumps(connection, journey_id, names)
     here = (split_decision.c.journey_id == journey_id) & split_decision.c.split_id.in_(list(names))
     connection.execute(update(split_decision).where(here).values(split_id=_new(split_decision.c.split_id, names)))
-
-
-def _runs(journey_id: str, now: datetime) -> Any:
-    of_journey = and_(E.journey_id == journey_id, E.pinned_version.is_(None))
-    acting = or_(IS_LIVE, E.ended_at > now - _STILL_ACTS_FOR)
-    return select(E.bucket, E.id).where(of_journey, acting)
 
 
 def _rename_in(
@@ -69,17 +70,31 @@ def _rename_in(
         start = cast(table.c.enrolment_id, String) + ":"
         rest = func.substr(key, func.length(start + column) + 1)
         values[key.name] = start + _new(column, names) + rest
-    connection.execute(update(table).where(_of_runs(table, runs), column.in_(list(names))).values(values))
+    of_runs = tuple_(table.c.bucket, table.c.enrolment_id).in_(select(E.bucket, E.id).where(runs))
+    connection.execute(update(table).where(of_runs, column.in_(list(names))).values(values))
 
 
-def _rename_what_was_told(connection: Connection, names: Mapping[str, str], runs: Any) -> None:
-    """An `update` is told once: by run, step and visit."""
-    run = cast(event.c.enrolment_id, String)
-    for old, new in names.items():
-        ours, theirs = (":" + run + f":{name}:" for name in (old, new))
-        here = and_(_of_runs(event, runs), event.c.name == "member_updated", event.c.dedupe_key.contains(ours))
-        replaced = func.replace(event.c.dedupe_key, ours, theirs)
-        connection.execute(update(event).where(here).values(dedupe_key=replaced))
+def _new(column: Any, names: Mapping[str, str]) -> Any:
+    return case(names, value=column)
+
+
+def _rename_once(
+    connection: Connection, table: Table, key: Any, some: Any, names: Mapping[str, str], runs: Any
+) -> None:
+    """What happens to the member once for each run, step and visit, by a key of `word:run:step:visit`."""
+    run = select(E.bucket, E.id, E.member_id).where(runs).subquery()
+    of_member = (table.c.bucket == run.c.bucket) & (table.c.member_id == run.c.member_id)
+    of_run = key.contains(":" + cast(run.c.id, String) + ":")
+    query = select(table.c.bucket, table.c.id, key, run.c.id).join_from(run, table, of_member).where(some, of_run)
+    rows = []
+    for bucket, row_id, before, of in connection.execute(query.order_by(table.c.bucket, table.c.id)):
+        word, run_id, step_and_visit = before.split(":", 2)
+        step, _, visit = step_and_visit.rpartition(":")
+        if run_id == str(of) and step in names:
+            rows.append({"b_bucket": bucket, "b_id": row_id, "new": f"{word}:{run_id}:{names[step]}:{visit}"})
+    if rows:
+        here = (table.c.bucket == bindparam("b_bucket")) & (table.c.id == bindparam("b_id"))
+        connection.execute(update(table).where(here).values({key.name: bindparam("new")}), rows)
 
 
 def _rename_jumps(connection: Connection, journey_id: str, names: Mapping[str, str]) -> None:
@@ -91,11 +106,3 @@ def _rename_jumps(connection: Connection, journey_id: str, names: Mapping[str, s
         if row.jumps
     ]
     save(connection, counted)
-
-
-def _of_runs(table: Table, runs: Any) -> Any:
-    return tuple_(table.c.bucket, table.c.enrolment_id).in_(runs)
-
-
-def _new(column: Any, names: Mapping[str, str]) -> Any:
-    return case(names, value=column)

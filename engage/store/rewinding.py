@@ -17,6 +17,7 @@ from engage.core.catalog import MEMBER_EVENTS, RESPONSE_EVENTS, Catalog
 from engage.store import events, segments
 from engage.store.events import NewEvent
 from engage.store.members import MemberRef
+from engage.store.state import forget_time
 from engage.store.tables import (
     answer,
     arm,
@@ -46,7 +47,7 @@ def rewind(connection: Connection, catalog: Catalog, since: datetime) -> None:
         connection.execute(delete(table).where(_everywhere(table)))
     connection.execute(delete(split_decision))
     connection.execute(delete(event).where(_everywhere(event), event.c.at >= since))
-    connection.execute(delete(state).where(state.c.key.in_(["starts_seen", "segments_swept"])))
+    forget_time(connection)
     connection.execute(delete(state).where(state.c.key.startswith("resting:", autoescape=True)))
     _close_windows(connection, since)
     events.recount_all(connection, catalog)

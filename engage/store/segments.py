@@ -12,7 +12,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from sqlalchemy import ColumnElement, Connection, Select, delete, exists, literal, select, union
 
@@ -31,7 +30,7 @@ from engage.core.condition import (
 )
 from engage.core.dependence import meaning, shares_in, stirring_events
 from engage.store import state
-from engage.store.conditions import VALUE_COLUMN, Scope, compile_condition
+from engage.store.conditions import VALUE_COLUMN, Scope, compile_condition, day_of
 from engage.store.database import upsert
 from engage.store.members import MemberRef, in_refs
 from engage.store.ranks import Moved, on_another_side
@@ -152,20 +151,30 @@ def _refresh_one(
         MemberRef(*row) for row in connection.execute(select(*columns).where(in_refs(member, refs, "id"), belongs))
     }
     here = in_refs(segment_member, refs) & (segment_member.c.segment == name)
-    known = (segment_member.c.bucket, segment_member.c.member_id)
-    before = {MemberRef(*row) for row in connection.execute(select(*known).where(here))}
-    entered, left = sorted(inside - before), sorted(before - inside)
-    _put(connection, name, entered, now)
-    if left:
-        gone = in_refs(segment_member, left) & (segment_member.c.segment == name)
-        connection.execute(delete(segment_member).where(gone))
+    before = {MemberRef(*row) for row in connection.execute(select(*_OF_ROW).where(here))}
+    entered = _put(connection, name, sorted(inside - before), now)
+    left = _take_out(connection, name, sorted(before - inside))
     return [Crossing(ref, name, True) for ref in entered] + [Crossing(ref, name, False) for ref in left]
 
 
-def _put(connection: Connection, name: str, refs: Iterable[MemberRef], now: datetime) -> None:
+# Two processes may look at the same member at the same time. Who writes it down has seen them cross; the other has not.
+_OF_ROW = (segment_member.c.bucket, segment_member.c.member_id)
+
+
+def _put(connection: Connection, name: str, refs: Sequence[MemberRef], now: datetime) -> list[MemberRef]:
     rows = [{"bucket": ref.bucket, "member_id": ref.id, "segment": name, "entered_at": now} for ref in refs]
-    if rows:
-        connection.execute(upsert(segment_member).on_conflict_do_nothing(), rows)
+    if not rows:
+        return []
+    put = upsert(segment_member).on_conflict_do_nothing().returning(*_OF_ROW)
+    return sorted(MemberRef(*row) for row in connection.execute(put, rows))
+
+
+def _take_out(connection: Connection, name: str, refs: Sequence[MemberRef]) -> list[MemberRef]:
+    if not refs:
+        return []
+    gone = in_refs(segment_member, refs) & (segment_member.c.segment == name)
+    taken_out = delete(segment_member).where(gone).returning(*_OF_ROW)
+    return sorted(MemberRef(*row) for row in connection.execute(taken_out))
 
 
 # --- the passing of time ----------------------------------------------------------------------------------------
@@ -222,8 +231,7 @@ def _dates_crossing(
     low: Any = since - shift
     high: Any = now - shift
     if subject.type is ValueType.DATE:
-        zone = ZoneInfo(catalog.timezone)
-        low, high = low.astimezone(zone).date(), high.astimezone(zone).date()
+        low, high = day_of(catalog, since, -shift), day_of(catalog, now, -shift)
     crossed = (member_value.c.field == subject.name) & column.between(low, high)
     return select(member_value.c.bucket, member_value.c.member_id).where(crossed)
 

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, and_, case, distinct, exists, func, select, update
+from sqlalchemy import Connection, and_, case, distinct, exists, func, or_, select, tuple_, update
 
 from engage.core.journey.model import WinBy
 from engage.core.split import Tally
 from engage.store.advancing import RunRow, in_runs
 from engage.store.database import upsert
+from engage.store.journeys import name_now, names_before
 from engage.store.reporting import Period
 from engage.store.tables import arm, enrolment, event, split_decision
 
@@ -50,21 +51,32 @@ def keep_ways(connection: Connection, taken: Sequence[tuple[RunRow, str, str]], 
     changes = {name: statement.excluded[name] for name in ("way", "taken_at")}
     key = ["bucket", "enrolment_id", "split_id"]
     connection.execute(statement.on_conflict_do_update(index_elements=key, set_=changes), rows)
-    for journey_id, split_id in sorted({(run.journey_id, split_id) for run, split_id, _ in taken if not run.holdout}):
+    passed = {(run.journey_id, run.pinned_version, split_id) for run, split_id, _ in taken if not run.holdout}
+    for journey_id, split_id in sorted({(split[0], _name_now(connection, *split)) for split in passed}):
         begun = upsert(split_decision).values(journey_id=journey_id, split_id=split_id, first_at=now)
         connection.execute(begun.on_conflict_do_nothing())
+
+
+def _name_now(connection: Connection, journey_id: str, pinned_version: int | None, split_id: str) -> str:
+    """Whoever finishes in an earlier version calls the split as it was called there."""
+    return split_id if pinned_version is None else name_now(connection, journey_id, pinned_version, split_id)
 
 
 # --- how the ways do --------------------------------------------------------------------------------------------
 
 
 def tallies(connection: Connection, journey_id: str, split_id: str, by: WinBy) -> dict[str, Tally]:
-    """By way. Members are counted, not runs: several runs of one member are no independent cases."""
+    """By way. Members are counted, not runs: several runs of one member are no independent cases. Those who finish in
+    an earlier version are, too, under the name that the split had there."""
+    earlier = list(names_before(connection, journey_id, split_id).items())
+    passed = or_(
+        E.pinned_version.is_(None) & (A.split_id == split_id), tuple_(E.pinned_version, A.split_id).in_(earlier)
+    )
     succeeded = case((_success(by), E.member_id))
     query = (
         select(A.way, func.count(distinct(E.member_id)), func.count(distinct(succeeded)))
         .join_from(arm, enrolment, _OF_RUN)
-        .where(A.journey_id == journey_id, A.split_id == split_id, E.holdout.is_(False))
+        .where(A.journey_id == journey_id, passed, E.holdout.is_(False))
         .group_by(A.way)
     )
     return {way: Tally(members, successes) for way, members, successes in connection.execute(query)}
@@ -128,8 +140,9 @@ def known(connection: Connection, *, undecided: bool = False) -> list[SplitState
     return [SplitState(*row) for row in connection.execute(_UNDECIDED if undecided else _KNOWN)]
 
 
-def winner(connection: Connection, journey_id: str, split_id: str) -> str | None:
-    decided = (S.journey_id == journey_id) & (S.split_id == split_id)
+def winner(connection: Connection, journey_id: str, pinned_version: int | None, split_id: str) -> str | None:
+    """As runs ask for it that follow the journey, or finish in an earlier version."""
+    decided = (S.journey_id == journey_id) & (S.split_id == _name_now(connection, journey_id, pinned_version, split_id))
     return connection.scalar(select(S.winner).where(decided))
 
 

@@ -12,6 +12,8 @@ from engage.store.database import upsert
 from engage.store.tables import job_slot, pause, state
 
 VIRTUAL_NOW = "virtual_now"  # where the clock of a demo stands
+STARTS_SEEN = "starts_seen"  # up to when starts at a moment have been looked for
+SEGMENTS_SWEPT = "segments_swept"  # up to when the passing of time has been applied to segments
 ALL = "all"  # the pause scope that stops everything
 
 
@@ -29,13 +31,32 @@ def put(connection: Connection, key: str, value: Any, now: datetime) -> None:
     connection.execute(statement.on_conflict_do_update(index_elements=["key"], set_=changes))
 
 
+def moment(connection: Connection, key: str) -> datetime | None:
+    """What was put as a moment."""
+    value = get(connection, key)
+    return datetime.fromisoformat(value) if value is not None else None
+
+
+def put_moment(connection: Connection, key: str, now: datetime) -> None:
+    put(connection, key, now.isoformat(), now)
+
+
+def let_time_count(connection: Connection, now: datetime) -> None:
+    """What comes due from now on is looked for, also if the first to look is a daemon that is started days later."""
+    for key in (STARTS_SEEN, SEGMENTS_SWEPT):
+        if get(connection, key) is None:
+            put_moment(connection, key, now)
+
+
+def forget_time(connection: Connection) -> None:
+    """Time counts anew from whoever looks next."""
+    connection.execute(delete(state).where(state.c.key.in_([STARTS_SEEN, SEGMENTS_SWEPT])))
+
+
 def take_slot(connection: Connection, job: str, slot: str, now: datetime) -> bool:
     """True for whoever is first; the row stays, so that a late process cannot do it again."""
-    done = connection.scalar(select(job_slot.c.done_at).where(job_slot.c.job == job, job_slot.c.slot == slot))
-    if done is not None:
-        return False
-    connection.execute(upsert(job_slot).values(job=job, slot=slot, done_at=now).on_conflict_do_nothing())
-    return True
+    taken = upsert(job_slot).values(job=job, slot=slot, done_at=now).on_conflict_do_nothing()
+    return connection.scalar(taken.returning(job_slot.c.slot)) is not None
 
 
 _PAUSED = select(pause.c.scope)

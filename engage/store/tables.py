@@ -337,6 +337,7 @@ journey_version = Table(
     Column("applied_at", Instant, nullable=False),
     Column("plan_id", String(40)),  # what brought it
     Column("names", JSON),  # of each step of the version before that lives on in this one, the id it has here
+    Column("record", JSON, nullable=False),  # the names under which what is on record about steps went on with it
     Column("pinned", Boolean, nullable=False, server_default=text("false")),  # runs are to finish in it
     PrimaryKeyConstraint("journey_id", "version"),
 )

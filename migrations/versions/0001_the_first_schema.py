@@ -348,6 +348,7 @@ def upgrade() -> None:
         sa.Column("applied_at", tables.Instant(timezone=True), nullable=False),
         sa.Column("plan_id", sa.String(length=40), nullable=True),
         sa.Column("names", sa.JSON(), nullable=True),
+        sa.Column("record", sa.JSON(), nullable=False),
         sa.Column("pinned", sa.Boolean(), server_default=sa.text("(false)"), nullable=False),
         sa.PrimaryKeyConstraint("journey_id", "version", name=op.f("pk_journey_version")),
     )

@@ -40,7 +40,7 @@ def edit(folder: Path, file: str, old: str, new: str) -> None:
 
 def test_tests_pass_without_config_database_or_secrets(shop: Path) -> None:
     said = engage(shop, "test", "welcome", "birthday")
-    assert "12 passed" in said
+    assert "13 passed" in said
     assert "✓ 首单后不再发首单券" in said
     assert sorted(path.name for path in shop.iterdir()) == ["journeys", "templates"]
 
@@ -73,10 +73,62 @@ def test_a_failure_shows_the_timeline_beside_what_was_expected(shop: Path) -> No
     assert "没通过" in engage(shop, "--lang", "zh", "test", "welcome", code=1)
 
 
+HELD = """
+journey: held
+start: { event: store_visited }
+holdout: 50%
+topic: service
+steps:
+  - update: { add: { tag: 来过 } }
+  - notify: 客服一组
+    task: 请致电
+  - webhook: crm_sync
+    on_fail: continue
+  - enroll: nps
+  - if: { tag: 来过 }
+    then: [ { exit: 标签加了 } ]
+    else: [ { exit: 标签没加 } ]
+"""
+HELD_TESTS = """
+journey: held
+clock: 2026-11-23 10:00
+members: { 王芳: { sms: yes, lifecycle: 活跃 } }
+tests:
+  - name: 对照组什么也不做
+    member: 王芳
+    start_event: { store: 湖滨店 }
+    holdout: yes
+    expect:
+      - { enter: held }
+      - never: { update: { add: { tag: 来过 } } }
+      - never: { notify: 客服一组 }
+      - never: { webhook: crm_sync }
+      - never: { enroll: nps }
+      - { exit: 标签没加 }
+  - name: 误以为照常做
+    member: 王芳
+    start_event: { store: 湖滨店 }
+    holdout: yes
+    expect: [ { notify: 客服一组 } ]
+"""
+
+
+def test_what_is_withheld_from_the_control_group_has_not_happened(shop: Path) -> None:
+    (shop / "journeys/held.yaml").write_text(HELD, encoding="utf-8")
+    (shop / "journeys/held.test.yaml").write_text(HELD_TESTS, encoding="utf-8")
+    said = engage(shop, "--lang", "en", "test", "held", code=1)
+    assert "1 failed, 1 passed" in said
+    assert "✓ 对照组什么也不做" in said
+    assert "notify 客服一组: instead, day 0 10:00 notify 客服一组 (withheld: holdout)" in said
+    assert "day 0 10:00 notify 客服一组（对照组：不执行）" in engage(shop, "--lang", "zh", "test", "held", code=1)
+    told = json.loads(engage(shop, "test", "held", "--json", code=1))["tests"][1]["timeline"]
+    assert {line["verb"] for line in told if line["withheld"]} == {"update", "notify", "webhook"}
+
+
 def test_as_data_every_expectation_and_the_timeline(shop: Path) -> None:
     edit(shop, "welcome.test.yaml", "send: welcome, via: wechat", "send: welcome, via: sms")
     told = json.loads(engage(shop, "test", "welcome", "--json", "--coverage", code=1))
-    assert (told["passed"], told["failed"]) == (3, 1)
+    assert (told["passed"], told["failed"]) == (4, 1)
     case = told["tests"][0]
     first = case["expected"][0]
     assert (first["met"], case["timeline"][first["nearest"]]["via"]) == (False, "wechat")

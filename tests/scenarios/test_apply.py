@@ -103,6 +103,18 @@ def test_an_imported_member_falls_asleep_like_any_other(stage: Stage) -> None:
     assert len(stage.runs("王芳", "winback")) == 1
 
 
+def test_who_falls_asleep_before_the_daemon_is_first_started_is_missed_by_nobody(stage: Stage) -> None:
+    """Applied and imported on Monday; the daemon is started on Wednesday."""
+    stage.member("王芳", sms=True)
+    stage.history("王芳", "order_paid", "89d", order_id="A1", amount=100)
+    with stage.daemon_down():
+        stage.apply(WINBACK)
+        while stage.engine.receive.tick():  # as `engage import` does itself
+            pass
+        stage.run_until(day=2)
+    assert len(stage.runs("王芳", "winback")) == 1
+
+
 def test_a_second_import_of_the_same_list_changes_nothing(stage: Stage) -> None:
     stage.member("王芳", sms=True)
     stage.apply({"note": WAITS})

@@ -108,6 +108,15 @@ def test_a_schedule_missed_by_more_than_twelve_hours_is_not_made_up_for(
     assert entered(stage, "王芳") == (["slot:2026-11-23"] if started else [])
 
 
+def test_a_start_before_the_daemon_is_first_started_is_made_up_for_as_well(open_stage: OpenStage) -> None:
+    stage = open_stage("2026-11-23 08:00")
+    stage.member("王芳", sms=True)
+    with stage.daemon_down():
+        play(stage, journey("start: { every: day, at: 10:00 }"))
+        stage.run_until(at="12:00")
+    assert entered(stage, "王芳") == ["slot:2026-11-23"]
+
+
 def test_catch_up_is_the_journeys_own_and_counts_for_each_members_own_slot(open_stage: OpenStage) -> None:
     """Down from 08:00 to 20:00 in Shanghai: ten o'clock there is ten hours ago, in Paris (17:00) three."""
     stage = open_stage("2026-11-23 08:00")

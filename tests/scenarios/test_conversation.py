@@ -237,7 +237,7 @@ def _has_had_messages(connection: Connection, ground: Ground, number: int) -> No
     ref = members.create(connection, NOW, f"A{number}", None)
     members.set_values(connection, ground.applied.catalog, {ref: {"name": f"李雷{number}"}}, NOW)
     for channel in ("sms", "wechat", "email"):
-        reaching.put_contact_point(connection, ref, channel, f"a{number}", NOW - HOUR)
+        reaching.put_contact_points(connection, [(ref, channel, f"a{number}", NOW - HOUR)])
     for step, channel, call in MESSAGES:
         _sent(connection, ground, ref, step, channel, call)
 

@@ -114,7 +114,7 @@ def _send_messages(connection: Connection) -> None:
     for message in MESSAGES:
         if message % 2:
             ref = members.create(connection, NOW, f"M{message}", None)
-        reaching.put_contact_point(connection, ref, channel_of(message), f"a{message}", NOW - timedelta(days=1))
+        reaching.put_contact_points(connection, [(ref, channel_of(message), f"a{message}", NOW - timedelta(days=1))])
         step = {"journey_id": "winback", "step_id": "winback_story", "visit": 0, "enrolment_id": message}
         new = NewMessage(ref, f"m{message}", Purpose.SEND, "marketing", 50, "winback_story", NOW, **step)
         dispatching.queue(connection, [new], NOW)

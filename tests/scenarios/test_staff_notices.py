@@ -7,6 +7,7 @@ import json
 from small_journeys import journey
 from stage import OpenStage, Stage
 
+from engage.core.outcome import SendOutcome
 from engage.sandbox.loopback import Answer, HangUp, LoopbackServer, Request, json_answer
 from engage.store.tables import notice
 
@@ -103,6 +104,28 @@ def test_a_team_nobody_has_set_up_is_said_so_and_holds_up_nothing(stage: Stage) 
     (row,) = stage.rows(notice)
     assert (row.status, row.reason) == ("failed", "no webhook or email is set up for this team")
     assert len(stage.phone("王芳")) == 1
+
+
+class Raises:
+    """What no robot is allowed to be."""
+
+    def send(self, text: str, timeout: float) -> SendOutcome:
+        raise UnicodeError("label empty or too long")
+
+
+def test_a_robot_that_raises_is_a_failure_of_its_own_and_the_other_teams_are_told_once(open_stage: OpenStage) -> None:
+    robot = Robot(OK)
+    robot.server.start()
+    stage = open_stage(webhooks={"wecom_cs": {"url": robot.server.url}})
+    stage.owns(robot.server)
+    stage.member("王芳", sms=True)
+    stage.apply({"call": journey("store_visited", TASK + "\ncopy_to: 店长群", topic="service")})
+    stage.house.app.context.staff_robots["wecom_stores"] = Raises()  # type: ignore[index]
+    stage.happens("王芳", "store_visited", store="湖滨店")
+    stage.run_until(day=1)
+    assert len(robot.told) == 1
+    told = {row.team: (row.status, row.attempts, row.reason) for row in stage.rows(notice)}
+    assert told == {"客服一组": ("sent", 1, None), "店长群": ("failed", 8, "UnicodeError while telling")}
 
 
 def test_copies_go_to_every_team_once(open_stage: OpenStage) -> None:

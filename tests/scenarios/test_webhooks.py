@@ -10,6 +10,7 @@ from small_journeys import SERVICE, journey
 from stage import OpenStage, Stage
 from stage_wiring import Setup
 
+from engage.core.webhook_call import CallOutcome
 from engage.sandbox.loopback import HangUp, json_answer
 from engage.store import webhook_calls
 from engage.store.tables import webhook_call
@@ -147,6 +148,32 @@ def test_a_daemon_that_was_down_for_days_still_tries_before_it_gives_up(open_sta
         stage.run_until(day=3)
     assert len(receiver.requests) == 2
     assert len(stage.phone("王芳")) == 1
+
+
+class Raises:
+    """What no receiver is allowed to be."""
+
+    def call(self, body: str, key: str, timeout: float) -> CallOutcome:
+        raise UnicodeError("label empty or too long")
+
+
+def test_a_call_that_raises_is_a_failure_of_its_own_and_the_others_are_recorded(open_stage: OpenStage) -> None:
+    receiver = Receiver()
+    stage = open_stage(webhooks={"coupon_issue": receiver.config})
+    stage.owns(receiver.server)
+    stage.member("王芳", sms=True)
+    good = journey("store_visited", CALL, SERVICE, topic="service")
+    bad = journey("store_visited", "webhook: crm_sync\non_fail: continue", topic="service")
+    stage.apply({"good": good, "bad": bad})
+    stage.house.app.context.webhooks["crm_sync"] = Raises()  # type: ignore[index]
+    stage.happens("王芳", "store_visited", store="湖滨店")
+    stage.passes("20m")
+    assert len(receiver.requests) == len(stage.phone("王芳")) == 1
+    assert {row.webhook: (row.status, row.reason) for row in stage.rows(webhook_call)} == {
+        "coupon_issue": ("done", None),
+        "crm_sync": ("failed", "UnicodeError while calling"),
+    }
+    assert stage.run("王芳", "bad").end_reason == "end"
 
 
 def test_a_process_that_died_over_a_call_leaves_it_to_the_next_under_the_same_key(open_stage: OpenStage) -> None:

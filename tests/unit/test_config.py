@@ -19,6 +19,7 @@ AES = "abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG"
 WEB = f"web: {{ signing_key: {SIGNING} }}\n"
 WECHAT = f"{{ app_id: wx1, app_secret: s, account: gh_1, callback_token: t, encoding_aes_key: {AES} }}"
 SMS = "{ access_key_id: a, access_key_secret: b, sign_name: 山野茶事, callback_secret: c }"
+MAIL = "{ host: h, sender: 山野茶事 <hello@example.com>, bounce_domain: bounce.example.com, callback_secret: c }"
 
 Read = Callable[[str], Config]
 Told = Callable[[str], str]
@@ -73,14 +74,14 @@ def test_values_are_what_they_look_like_in_the_file(read: Read) -> None:
         WEB
         + f"channels: {{ wechat: {WECHAT}, sms: {SMS[:-1]}, price: 0.05, concurrency: 3 }} }}\n"
         + "policy: { caps: { marketing: [ { count: 2, within: 1d12h } ] } }\n"
-        + "test_recipients: [13800138000, no]\n"
+        + "test_recipients: [13800138000, me@example.com, oA1b2C3d4E5f6]\n"
         + "lang:\n"
     )
     assert config.channels.wechat is not None
     assert config.channels.sms is not None
     assert (config.channels.sms.price, config.channels.sms.concurrency) == (Decimal("0.05"), 3)
     assert config.policy.caps["marketing"][0].within == timedelta(hours=36)
-    assert (config.test_recipients, config.lang) == (["13800138000", "no"], None)
+    assert (config.test_recipients, config.lang) == (["13800138000", "me@example.com", "oA1b2C3d4E5f6"], None)
 
 
 def test_a_trailing_slash_is_no_part_of_an_address(read: Read) -> None:
@@ -202,6 +203,32 @@ def test_no_mistake_shows_a_secret(mistakes: Told, text: str) -> None:
             "policy: { workdays: { 2028: { holidays: [2028-01-22], make_up_days: [2028-01-22] } } }",
             "policy.workdays.2028: 2028-01-22 is both a holiday and a make-up day",
         ),
+        (
+            f"channels: {{ email: {MAIL.replace('hello@example.com', '')} }}",
+            "channels.email.sender: has no",
+        ),
+        (f"channels: {{ email: {MAIL.replace('bounce.', 'http://')} }}", "channels.email.bounce_domain: “http://"),
+        (
+            "webhooks: { crm: { url: crm.example/x } }",
+            "webhooks.crm.url: is not a web address; it starts with https://",
+        ),
+        ("webhooks: { crm: { url: https://crm..example/x } }", "webhooks.crm.url: has a host that cannot be; look for two"),
+        (f"webhooks: {{ crm: {{ url: https://{'a' * 64}.example/x }} }}", "webhooks.crm.url: has a host that cannot be"),
+        ("webhooks: { crm: { url: https:///x } }", "webhooks.crm.url: has a host that cannot be"),
+        (
+            f"channels: {{ email: {MAIL.replace('host: ', 'host: .')} }}",
+            "channels.email.host: “.",
+        ),
+        (
+            f"channels: {{ sms: {SMS.replace(' }', ', base_url: https://sms..example }')} }}",
+            "channels.sms.base_url: “https://sms..example” has a host that cannot be",
+        ),
+        (
+            "test_recipients: [12345678901234567890]",
+            "test_recipients.0: “12345678901234567890” is no address",
+        ),
+        ("test_recipients: [138001380]", "test_recipients.0: “138001380” is no address; write +86"),
+        ("test_recipients: [me@shop]", "test_recipients.0: “me@shop” is no address"),
         ("lang: fr", "lang: Input should be 'en' or 'zh'"),
     ],
 )

@@ -176,7 +176,7 @@ def test_every_example_of_a_test_passes(example: Example) -> None:
 @pytest.mark.parametrize("example", examples_of("config"))
 def test_every_config_example_is_read(example: Example, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in re.findall(r"env:(\w+)", example.text):
-        monkeypatch.setenv(name, "x" * 40)
+        monkeypatch.setenv(name, f"https://{'x' * 40}")
     assert Config.model_validate({"web": {"signing_key": "k" * 40}, **yaml.safe_load(example.text)})
 
 

@@ -32,7 +32,7 @@ FACTS: tuple[Fact, ...] = (
     Receipt("sms", Arrival.BOUNCED, AT, delivery_id=7, address="+86", failure=Failure.INVALID_ADDRESS, code="E1"),
     Receipt("email", Arrival.DEFERRED, AT, provider_id="<a@b>"),
     Typed("wechat", "oABC", "３ 包装破了\n“真的”😀", AT, Act.MENU, menu_id="m1"),
-    Typed("sms", "+8613800138000", "10", AT, extension="01"),
+    Typed("sms", "+8613800138000", "10", AT),
     Followed("wechat", "oABC", AT, scene="qr_7", act=Act.SCAN),
     Unfollowed("wechat", "oABC", AT),
     Clicked(7, "shop", AT, machine=True),

@@ -99,8 +99,7 @@ def _reply(item: Mapping[str, Any]) -> Typed:
     address = from_provider(str(item["phone_number"]))
     if address is None:
         raise ValueError("a reply from something that is not a phone number")
-    extension = str(item.get("dest_code") or "") or None
-    return Typed("sms", address, str(item["content"]), _moment(item.get("send_time")), extension=extension)
+    return Typed("sms", address, str(item["content"]), _moment(item.get("send_time")))
 
 
 def _moment(text: object) -> datetime:

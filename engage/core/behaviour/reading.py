@@ -18,15 +18,17 @@ from engage.core.behaviour.model import (
     OneOf,
     People,
     Rates,
+    Same,
     Staff,
 )
 from engage.core.catalog import MEMBER_EVENTS, RESPONSE_EVENTS, Catalog
 from engage.core.condition import ValueType
+from engage.core.duration import format_duration
 from engage.core.journey import misfits, mistakes, scalars
 from engage.core.journey.nodes import Entry, Node, Scalar, Table, read_nodes
 from engage.core.journey.options import Options, is_empty, read_table
 from engage.core.journey.vocabulary import CHANNELS
-from engage.core.problem import Problem, Said
+from engage.core.problem import Problem, Said, Span
 
 T = TypeVar("T")
 
@@ -138,17 +140,23 @@ class _Reading:
         options = _options(entry.value, entry.key.text, HABIT_KEYS, problems)
         if options is None:
             return None
+        if "every" not in options and "after" not in options:
+            options.require("every", entry.key.span, _SAY_WHEN)
         causes = (*_RESPONSES, *self._told_by_the_shop)
         members = options.read("members", read_share)
+        after = options.read("after", _named("event", causes, _cause)) or {}
+        followed = None if "after" in options and not after else tuple(after)  # None: that has been reported
         return Habit(
             every=options.read("every", scalars.duration),
             members=1.0 if members is None else members,
-            after=options.read("after", _named("event", causes, _cause)) or {},
-            values=options.read("with", lambda node, found: self._values(entry.key.text, node, found)) or {},
+            after=after,
+            values=options.read("with", lambda node, found: self._values(entry.key.text, followed, node, found)) or {},
             once=options.read("once", scalars.yes_no) or False,
         )
 
-    def _values(self, event: str, node: Node, problems: list[Problem]) -> Mapping[str, Any]:
+    def _values(
+        self, event: str, followed: tuple[str, ...] | None, node: Node, problems: list[Problem]
+    ) -> Mapping[str, Any]:
         table = read_table(node, mistakes.word("with"), problems, "with: { order_id: new, amount: 60..800 }")
         keys = self._catalog.events[event].payload
         values = {}
@@ -159,7 +167,33 @@ class _Reading:
                 problems.append(misfits.unknown_key(entry.key.span, entry.key.text, said, keys, origin=""))
             elif (draw := read_draw(entry.value, entry.key.text, kind, self._catalog, problems)) is not None:
                 values[entry.key.text] = draw
+                if isinstance(draw, Same) and followed is not None and not self._carried(entry.key.text, followed):
+                    problems.append(_same_as_nothing(entry.value.span, entry.key.text))
         return values
+
+    def _carried(self, key: str, causes: tuple[str, ...]) -> bool:
+        """Whether an event that this one follows has such a key."""
+        return any(key in event.payload for cause in causes if (event := self._catalog.events.get(cause)) is not None)
+
+
+_SAY_WHEN = Said(
+    "nothing brings it about: say how often members do it (`every: 60d`), or what it follows (`after`)",
+    "没有说明它怎么发生：请写会员多久做一次（`every: 60d`），或者它跟在什么之后（`after`）",
+)
+
+
+def _same_as_nothing(span: Span, key: str) -> Problem:
+    return mistakes.contradiction(
+        span,
+        Said(
+            f"`same` is what the event before it has, and none under `after` has `{key}`",
+            f"`same` 取自它所跟随的事件，而 `after` 里没有哪个事件带有 `{key}`",
+        ),
+        Said(
+            "write `new`, a value, or an event with that key under `after`",
+            "请写 `new`、一个值，或在 `after` 里写带有这个键的事件",
+        ),
+    )
 
 
 # --- tables whose keys are names --------------------------------------------------------------------------------
@@ -213,7 +247,16 @@ def _delay(node: Node, problems: list[Problem]) -> Delay | None:
     if options is None:
         return None
     median, longest = options.read("median", scalars.duration), options.read("longest", scalars.duration)
-    return Delay(median or Delay().median, longest or Delay().longest)
+    delay = Delay(median or Delay().median, longest or Delay().longest)
+    if delay.median > delay.longest:
+        usual = format_duration(Delay().median), format_duration(Delay().longest)
+        said = Said("the median is longer than the longest delay", "中位数比最长的延迟还长")
+        help = Said(
+            f"half are sooner than `median`, nobody is later than `longest`; usual are {usual[0]} and {usual[1]}",
+            f"一半人比 `median` 快，没有人比 `longest` 慢；通常是 {usual[0]} 和 {usual[1]}",
+        )
+        problems.append(mistakes.contradiction(node.span, said, help))
+    return delay
 
 
 def _answers(node: Node, problems: list[Problem]) -> Answers | None:

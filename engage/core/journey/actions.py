@@ -200,6 +200,11 @@ def read_update(here: Here) -> Step | None:
     if not table.entries:
         here.problems.append(mistakes.required(here.verb_span, " / ".join(_CHANGES)))
     parts = {word: _part(options, word, here) for word in _CHANGES}
+    added, removed = _tags(parts["add"], here), _removed_tags(parts["remove"], here)
+    for tag in set(added) & set(removed):
+        said = Said(f"the tag `{tag}` is added and removed by the same step", f"同一步里既加上又去掉标签 `{tag}`")
+        help = Said("keep one of the two, or make it two steps", "请只留一个，或分成两步")
+        here.problems.append(mistakes.contradiction(options.key_span("remove"), said, help))
     return Update(
         **here.common,
         set={entry.key.text: value for entry in parts["set"] if (value := _set_value(entry, here)) is not None},
@@ -208,8 +213,8 @@ def read_update(here: Here) -> Step | None:
             for entry in parts["add"]
             if entry.key.text != "tag" and (number := _added_number(entry, here)) is not None
         },
-        add_tags=_tags(parts["add"], here),
-        remove_tags=_removed_tags(parts["remove"], here),
+        add_tags=added,
+        remove_tags=removed,
     )
 
 

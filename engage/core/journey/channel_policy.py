@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 from engage.core.journey import misfits, mistakes, scalars
 from engage.core.journey.model import ChannelPolicy, Fallback, Unless
 from engage.core.journey.nodes import Node, Scalar, Table
 from engage.core.journey.options import Options
 from engage.core.journey.vocabulary import CHANNELS
-from engage.core.problem import Mend, Problem, Said
+from engage.core.problem import Mend, Problem, Said, Severity
 
 _PLACE = Said("`channels`", "`channels` 里")
 _WANTED = Said("`auto`, a list of channels, or { try, fallback }", " `auto`、一列渠道，或 { try, fallback }")
@@ -20,8 +21,16 @@ def read_channels(node: Node, problems: list[Problem]) -> ChannelPolicy | None:
         found = _order(node, problems)
         return None if found is None else ChannelPolicy(found or None)
     options = Options(node, ("try", "fallback"), _PLACE, problems)
-    order = options.read("try", _order)
-    return ChannelPolicy(order or None, options.read("fallback", _fallback))
+    order, fallback = options.read("try", _order), options.read("fallback", _fallback)
+    if fallback is not None and order is not None and len(order) == 1:
+        said = Said(f"there is no channel after `{order[0]}` to fall back to", f"`{order[0]}` 之后没有别的渠道可换")
+        help = Said(
+            "list another channel, write `try: auto`, or leave `fallback` out",
+            "请再写一个渠道，或写 `try: auto`，或去掉 `fallback`",
+        )
+        told = mistakes.contradiction(options.key_span("fallback"), said, help)
+        problems.append(replace(told, severity=Severity.WARNING))
+    return ChannelPolicy(order or None, fallback)
 
 
 def _order(node: Node, problems: list[Problem]) -> tuple[str, ...] | None:

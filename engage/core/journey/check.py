@@ -15,6 +15,7 @@ from engage.core.journey.model import (
     Ask,
     ChannelPolicy,
     Enroll,
+    Goto,
     Journey,
     Notify,
     OnAmbiguous,
@@ -25,7 +26,9 @@ from engage.core.journey.model import (
     WinBy,
     blocks_of,
 )
+from engage.core.journey.never_comes import waits_for_nothing, waits_for_the_past
 from engage.core.journey.paths import path_problems
+from engage.core.journey.program import Program
 from engage.core.journey.vocabulary import CHANNELS
 from engage.core.problem import Problem
 
@@ -59,7 +62,11 @@ def check_journeys(
         found = [problem for step in every_step(journey.steps) for problem in _step(step, journey, catalog, templates)]
         found += _enrolments(journey, known, faulty)
         found += was_twice(every_step(journey.steps))
-        found += path_problems(journey)
+        program = Program(journey)
+        found += path_problems(program)
+        jumps = any(isinstance(step, Goto) for step in every_step(journey.steps))
+        found += waits_for_the_past(journey.steps) if not jumps else ()  # a jump may lead past a wait
+        found += waits_for_nothing(program) if journey.id not in faulty else ()
         problems += sorted(found, key=lambda problem: (problem.span, problem.code))
     return problems
 

@@ -120,7 +120,7 @@ def _no_such_text(item: Scalar, target: Target) -> Problem | None:
     if ", " in text:
         several = f"[{text}]"
         return misfits.wrong_type(item.span, target.name, target.type, guess=several)
-    return slips.in_word(text, item.span, several=True)
+    return misfits.words_around_values(item.span, target.name, text) or slips.in_word(text, item.span, several=True)
 
 
 def _looks_otherwise(text: str) -> bool:

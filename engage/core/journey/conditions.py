@@ -140,7 +140,7 @@ def _combined(word: str, node: Node, scope: Scope, problems: list[Problem]) -> C
 def _membership(word: str, entry: Entry, scope: Scope, problems: list[Problem]) -> Condition:
     match word:
         case "tag":
-            tags = read_tags(entry.value, problems)
+            tags = read_tags(entry.value, problems, tested=True)
             return HasTag(tags) if tags else NOBODY
         case "segment":
             return _segment(entry.value, scope, problems)
@@ -148,11 +148,15 @@ def _membership(word: str, entry: Entry, scope: Scope, problems: list[Problem]) 
             return _did(entry.value, scope, problems)
 
 
-def read_tags(node: Node, problems: list[Problem]) -> tuple[str, ...]:
+def read_tags(node: Node, problems: list[Problem], *, tested: bool = False) -> tuple[str, ...]:
+    """`tested`: by a condition, which may have words of logic around them."""
     wanted = Said("a tag, or a list of tags", "一个标签或一列标签")
     found = scalars.scalars(node, mistakes.word("tag"), wanted, problems) or ()
     for item in found:
-        if len(item.text) > MAX_TAG:
+        around = misfits.words_around_values(item.span, "tag", item.text) if tested and not item.style else None
+        if around is not None:
+            problems.append(around)
+        elif len(item.text) > MAX_TAG:
             problems.append(mistakes.too_long(item.span, Said("this tag", "这个标签"), MAX_TAG))
     return tuple(item.text.strip() for item in found)
 

@@ -192,6 +192,22 @@ def number_range(text: str) -> str | None:
     return spelt if "," in text and re.fullmatch(r"-?[0-9]+(?:\.\.(?:[0-9]+)?)?", spelt) else None
 
 
+_OTHER_THAN = re.compile(r"(?:not(?:\s+in)?\s+|(?:不是|不等于|不在|除了)\s*)(\S.*)", re.IGNORECASE)
+_OR = re.compile(r"\s+or\s+|\s*(?:或者|或|\|{1,2})\s*", re.IGNORECASE)
+
+
+def other_than(text: str) -> str | None:
+    """`not 上海`, `不是上海`: what it is not, as it is written."""
+    found = _OTHER_THAN.fullmatch(text.strip())
+    return (either(found[1]) or found[1]) if found else None
+
+
+def either(text: str) -> str | None:
+    """`上海 or 北京`, `上海或北京`: as a list."""
+    parts = [part.strip() for part in _OR.split(text.strip(" []"))]
+    return f"[{', '.join(parts)}]" if len(parts) > 1 and all(parts) else None
+
+
 _DATE_TESTS = (
     (re.compile(r"(?:over|more than|超过|超)\s*(?P<period>.+?)(?:\s*ago|前|以前)?"), "over {} ago"),
     (re.compile(r"(?P<period>.+?)(?:\s*ago|前|以前)"), "over {} ago"),

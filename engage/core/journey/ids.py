@@ -13,8 +13,8 @@ from engage.core.journey.nodes import Entry, Listing, Node, Scalar, Table
 from engage.core.journey.vocabulary import VERBS
 from engage.core.problem import Problem, Said, Span
 
-_LONGEST = 110  # the database keeps 120 characters; room for `~2`
-WRITTEN = re.compile(r"[\w>~/-]{1,120}")  # a name, or what a step was called before its id was written down
+_LONGEST = 110  # the database keeps 120 characters; room for `~2`, and for `@7` once the step is gone
+WRITTEN = re.compile(r"[\w>~/-]{1,112}")  # a name, or what a step was called before its id was written down
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ _WIDE_SPACES = re.compile("[\u3000\u00a0]+")  # of the Chinese keyboard, and of 
 _BULLET = re.compile(rf"([{BULLETS}]+)\s*(?=\S)")
 _GLUED_DASH = re.compile(r"-(?=[^\W\d])")
 _WIDE_COLON = re.compile(r"([^\s：{}\[\]]{1,60})\s*：\s*")
-_GLUED_COLON = re.compile(r"([^\W\d][\w.]{0,59}):(?=[^\s/])")
+_GLUED_COLON = re.compile("([^\\W\\d][\\w.]{0,59}):(?:[\u3000\u00a0]+|(?=[^\\s/]))")  # a wide space is none to YAML
 _WIDE_BRACKETS = re.compile(r"［.*］|｛.*｝|【[\x20-\x7e，、]*】")
 _CURLY = re.compile("[“”‟„](?P<double>[^“”\"]*)[“”]|[‘’](?P<single>[^‘’']*)[‘’]")
 

@@ -105,6 +105,23 @@ def wrong_type(span: Span, name: str, type: ValueType, tests: str | None = None,
     )
 
 
+def words_around_values(span: Span, name: str, text: str) -> Problem | None:
+    """`not 上海`, `上海 or 北京`: logic where only values stand."""
+    if (other := guesses.other_than(text)) is not None:
+        said = Said("`not` stands before the condition, not before a value", "`not` 要写在条件前面，不写在值前面")
+        return _taken_as_text(span, said, f"not: {{ {name}: {other} }}", None)
+    if (several := guesses.either(text)) is not None:
+        said = Said("several values are written as a list", "几个值要写成一列")
+        return _taken_as_text(span, said, f"{name}: {several}", several)
+    return None
+
+
+def _taken_as_text(span: Span, said: Said, line: str, value: str | None) -> Problem:
+    quoted = Said("if these are the very words, put them in quotation marks", "如果这就是原文，请加引号")
+    mend = Mend(span, value, sure=False) if value else None
+    return Problem("E305", span, said, notes=(quoted,), help=write(line), mend=mend)
+
+
 def not_a_share(span: Span, name: str) -> Problem:
     return Problem(
         "E305",
@@ -159,6 +176,8 @@ def cannot_be_set(span: Span, name: str, why: Said) -> Problem:
 
 def never_this_value(span: Span, name: str, value: str, values: tuple[str, ...]) -> Problem:
     meant = nearest(value, values)
+    if (told := words_around_values(span, name, value)) is not None:
+        return told
     return slips.in_word(value, span, values.__contains__, several=True) or Problem(
         "E312",
         span,

@@ -6,6 +6,7 @@ One function for each mistake, so that every place that can make it says the sam
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import replace
 
@@ -72,6 +73,8 @@ def step_needs_a_verb(span: Span, text: str) -> Problem:
     verb, _, value = shown.partition(" ")
     if verb in VERBS:
         help = Said(f"write  - {verb}: {value or '…'}", f"请写  - {verb}: {value or '…'}")
+    elif (period := guesses.duration(re.sub(r"^(?:等待?|wait)\s*", "", shown))) is not None:
+        help = Said(f"write  - wait: {period}", f"请写  - wait: {period}")
     elif shown:
         help = Said(f"did you mean  - send: {shown}  ?", f"您想写的是  - send: {shown}  吗？")
     else:

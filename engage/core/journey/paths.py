@@ -15,7 +15,6 @@ from engage.core.journey.model import (
     Branch,
     Exit,
     Goto,
-    Journey,
     OptionCase,
     ScoreCase,
     Split,
@@ -29,13 +28,12 @@ from engage.core.journey.program import Program
 from engage.core.problem import Problem
 
 
-def path_problems(journey: Journey) -> Iterator[Problem]:
-    program = Program(journey)
+def path_problems(program: Program) -> Iterator[Problem]:
     steps = {step_id: program.step(step_id) for step_id in program.ids}
     jumps = [step for step in steps.values() if isinstance(step, Goto)]
     for jump in jumps:
         yield from _jump(jump, program, steps)
-    yield from _unreachable(journey.steps, frozenset(jump.target for jump in jumps))
+    yield from _unreachable(program.journey.steps, frozenset(jump.target for jump in jumps))
 
 
 # --- goto -------------------------------------------------------------------------------------------------------

@@ -161,9 +161,10 @@ def _bounded_whole(
     if found is None:
         return None
     number = _read(found, parse, problems)
-    if number is None:
+    below = found.text.startswith("-") and parse(found.text[1:]) is not None
+    if number is None and not below:
         problems.append(mistakes.not_a_number(found.span, found.text, kind, guess(found.text), example))
-    elif not low <= number <= high:
+    elif number is None or not low <= number <= high:
         sign = "%" if example.endswith("%") else ""
         problems.append(mistakes.out_of_range(found.span, found.text, f"{low}{sign}", f"{high}{sign}"))
         return None

@@ -26,17 +26,21 @@ def write(text: str) -> tuple[Said, ...]:
 _SEPARATOR = re.compile("[，、；]")
 _SINGLE_WORD = re.compile(r"[\w.:%-]+")
 _GLUED_COMMENT = re.compile(r"(?<=\S)#")
+_WIDE_COMMENT = re.compile(r"(?<=\S)\s*(＃)")
 
 
 def in_word(
     text: str, span: Span, fits: Callable[[str], bool] = lambda _: False, *, several: bool = False
 ) -> Problem | None:
-    """What makes a word that is not understood: a comment glued to it, its wide letters, if it `fits` without them;
-    where `several` may stand, their separators. None: it is simply another word."""
+    """What makes a word that is not understood: a comment glued to it, or behind a wide sign; its wide letters, if it
+    `fits` without them; where `several` may stand, their separators. None: it is simply another word."""
     if not as_written(text, span):
         return None  # typed on purpose
     if comment := _GLUED_COMMENT.search(text):
         return glued_comment(span_of(span, *comment.span()))
+    if comment := _WIDE_COMMENT.search(text):
+        told = full_width_punctuation(span_of(span, *comment.span(1)), comment[1], "#")
+        return replace(told, mend=Mend(span_of(span, *comment.span()), " #"))
     if several and (separator := _SEPARATOR.search(text)):
         told = full_width_punctuation(span_of(span, *separator.span()), separator[0], ",")
         return replace(told, mend=None)  # the words may want brackets around them

@@ -12,7 +12,7 @@ from typing import TypedDict
 
 from engage.core.catalog import Catalog
 from engage.core.condition import Condition, ValueType
-from engage.core.journey import keyboard, misfits, mistakes, scalars
+from engage.core.journey import keyboard, misfits, mistakes, never_comes, scalars
 from engage.core.journey.conditions import NOBODY, Asked, Scope, condition_option, read_event_name
 from engage.core.journey.editing import read_was
 from engage.core.journey.ids import StepIds, verb_of
@@ -137,11 +137,14 @@ class StepReader:
         )
 
 
+_ELSE_IF = ("elif", "elseif", "else if")
+
+
 def _belongs_to_another(word: str) -> Said | None:
     """An option of other verbs than the one it stands beside."""
     if word == "fallback":
         return Said("write channels: { try: auto, fallback: 1d }", "请写 channels: { try: auto, fallback: 1d }")
-    if word in ("elif", "elseif", "else if"):
+    if word in _ELSE_IF:
         return Said("for more than two ways write a `branch`", "两路以上请用 `branch`")
     verbs = mistakes.listed(f"`{verb}`" for verb, own in VERBS.items() if word in own)
     return Said(f"`{word}` is an option of {verbs}", f"`{word}` 是 {verbs} 的选项") if verbs else None
@@ -157,7 +160,7 @@ def _without_verb(node: Node) -> Problem:
         case Table(entries) if entries:
             known = {*STEP_OPTIONS, *(option for own in VERBS.values() for option in own)}
             strange = next((entry.key for entry in entries if entry.key.text not in known), None)
-            if entries[0].key.text in ("then", "else"):
+            if entries[0].key.text in ("then", "else", *_ELSE_IF):
                 return mistakes.way_without_its_step(entries[0].key.span, entries[0].key.text)
             if strange:
                 return mistakes.unknown_verb(strange.span, strange.text, verbs)
@@ -216,6 +219,9 @@ def read_wait_for(here: Here) -> Step | None:
     events = _events(here)
     up_to = options.read("up_to", scalars.duration)
     where = read_where(options, events, here.scope)
+    if where is not None and len(events) > 1:
+        carried = {event: here.scope.events[event] for event in events}
+        here.problems.extend(never_comes.lacks_what_is_asked(options.key_span("where"), where, carried))
     since = options.read(
         "since",
         lambda node, problems: scalars.choice(node, Since, Said("a value of `since`", "`since` 的值"), problems),
@@ -276,6 +282,11 @@ def _arm(node: Node, number: int, count: int, here: Here) -> Arm | None:
             help = Said("what stands below it is never reached", "它后面的内容永远不会走到")
             here.problems.append(mistakes.contradiction(otherwise.key.span, said, help))
         return Arm("else", None, here.block(options.node("else")))
+    if node.entries[0].key.text in _ELSE_IF:
+        help = Said("each way but the last begins with  - if: { … }", "除了最后一路，每一路都写成  - if: { … }")
+        key = node.entries[0].key
+        here.problems.append(mistakes.unknown_option(key.span, key.text, place, ("if", "then"), help))
+        return None
     options = Options(node, ("if", "then"), place, here.problems)
     options.require("if", node.entries[0].key.span)
     options.require("then", node.entries[0].key.span)

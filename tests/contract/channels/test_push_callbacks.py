@@ -153,7 +153,7 @@ def test_what_no_database_can_store_is_left_out() -> None:
 
 def test_a_reply_is_words_typed() -> None:
     at = datetime(2026, 11, 23, 2, 5, tzinfo=UTC)
-    assert told(REPLY) == (Typed("sms", "+8613800138000", "R", at, extension="106900001234"),)
+    assert told(REPLY) == (Typed("sms", "+8613800138000", "R", at),)
 
 
 def test_an_item_of_another_kind_is_kept_and_says_nothing() -> None:

@@ -12,6 +12,8 @@ import pytest
 from channel_rigs import EMAIL, NOW
 from channel_servers import Answer, Behaviour, HangUp, HttpProvider, MailServer, Stall, closed_port, said
 
+from pydantic import SecretStr
+
 from engage.channels.staff import StaffMail, StaffRobot
 from engage.clock import VirtualClock
 from engage.config import Email, Webhook
@@ -106,12 +108,12 @@ def test_a_robot_without_an_answer_is_unknown(behaviour: Behaviour) -> None:
     ("url", "failure"),
     [
         ("http://127.0.0.1:{port}/?key=canary", Failure.PROVIDER_ERROR),
-        ("ftp://x/?key=canary", Failure.CONFIGURATION),
-        ("canary", Failure.CONFIGURATION),
+        ("https://?key=canary", Failure.CONFIGURATION),
+        ("https://qyapi..weixin.example/?key=canary", Failure.CONFIGURATION),
     ],
 )
 def test_a_robot_that_cannot_be_reached(url: str, failure: Failure) -> None:
-    webhook = Webhook.model_validate({"url": url.format(port=closed_port()), "format": "json"})
+    webhook = Webhook.model_construct(url=SecretStr(url.format(port=closed_port())), format="json", secret=None)
     outcome = StaffRobot(webhook, VirtualClock(NOW)).send(TASK, 5.0)
     assert isinstance(outcome, Rejected)
     assert outcome.failure is failure

@@ -18,6 +18,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from pydantic import SecretStr
+
 from engage.channels.destination import Destination, Forbidden, destination
 from engage.channels.webhook import WebhookCaller
 from engage.config import Webhook
@@ -104,6 +106,41 @@ def test_a_name_that_nobody_knows_may_be_known_later() -> None:
     caller.close()
 
 
+@pytest.mark.parametrize("host", ["crm..example", f"{'a' * 64}.example", "例子..测试"])
+def test_a_host_that_cannot_be_is_a_failure_not_an_accident(host: str) -> None:
+    caller = WebhookCaller(Webhook.model_construct(url=SecretStr(f"https://{host}/x")))
+    assert caller.call(BODY, "k", 2.0) == Unsettled("the url is not a web address")
+    caller.close()
+
+
+def test_where_the_first_address_is_dead_the_next_is_called_and_once() -> None:
+    with HttpProvider(lambda seen: OK) as server:
+        port = server._server.server_port
+        webhook = Webhook.model_validate({"url": f"http://crm.intranet:{port}/", "allow_private": True})
+        caller = WebhookCaller(webhook, lambda host, port: ["127.0.0.2", "127.0.0.1", "127.0.0.1"])
+        assert caller.call(BODY, "k", 5.0) == Done()
+        caller.close()
+        assert len(server.seen) == 1
+
+
+def test_once_it_was_posted_no_other_address_is_tried() -> None:
+    with HttpProvider(lambda seen: HangUp()) as server:
+        port = server._server.server_port
+        webhook = Webhook.model_validate({"url": f"http://crm.intranet:{port}/", "allow_private": True})
+        caller = WebhookCaller(webhook, lambda host, port: ["127.0.0.1", "::1"])
+        outcome = caller.call(BODY, "k", 5.0)
+        caller.close()
+        assert isinstance(outcome, Unsettled)
+        assert "ConnectError" not in outcome.why
+        assert len(server.seen) == 1
+
+
+def test_when_looking_up_the_name_took_all_the_time_nobody_is_called() -> None:
+    with receiver() as (caller, server):
+        assert caller.call(BODY, "k", 0.0) == Unsettled("no answer (looking up its name took too long)")
+        assert server.connections == 0
+
+
 def test_a_huge_answer_is_not_read() -> None:
     with receiver(Answer(200, b"x" * 10, cut=True)) as (caller, _):  # announces more than it sends: nobody waits for it
         assert caller.call(BODY, "k", 5.0) == Done()
@@ -119,7 +156,7 @@ def to(url: str, *addresses: str, allow_private: bool = False) -> Destination | 
 def test_the_name_is_resolved_once_and_the_address_is_called() -> None:
     found = to("https://crm.example:8443/a?b=c", "93.184.216.34")
     assert isinstance(found, Destination)
-    assert str(found.url) == "https://93.184.216.34:8443/a?b=c"
+    assert [str(url) for url in found.urls] == ["https://93.184.216.34:8443/a?b=c"]
     assert (found.host_header, found.extensions) == ("crm.example:8443", {"sni_hostname": "crm.example"})
 
 
@@ -138,6 +175,8 @@ PRIVATE = ["10.0.0.1", "172.16.3.4", "192.168.1.1", "127.0.0.1", "100.64.0.1", "
 NEVER = [
     "169.254.169.254",
     "100.100.100.200",
+    "168.63.129.16",
+    "192.0.0.192",
     "fd00:ec2::254",
     "fe80::1",
     "0.0.0.0",

@@ -179,21 +179,34 @@ class Reader:
             case Between(low, high):
                 number = Decimal(str(value))
                 return (low is None or low <= number) and (high is None or number <= high)
+            case WithinLast() | OverAgo() | WithinNext() if type is ValueType.DATE:
+                return self._fits_day(value, test)
             case WithinLast(period):
-                return bool(self._moment(type, -period) < value <= self._moment(type))
+                return bool(self.now - period < value <= self.now)
             case OverAgo(period):
-                return bool(value <= self._moment(type, -period))
+                return bool(value <= self.now - period)
             case WithinNext(period):
-                return bool(self._moment(type) <= value < self._moment(type, period))
+                return bool(self.now <= value < self.now + period)
             case Unknown() | InShare():
                 return False
             case _:
                 assert_never(test)
 
-    def _moment(self, type: ValueType, shift: timedelta = timedelta(0)) -> Anything:
-        """Dates are the business's own calendar days."""
-        moment = self.now + shift
-        return moment if type is ValueType.INSTANT else moment.astimezone(ZoneInfo(self.catalog.timezone)).date()
+    def _fits_day(self, day: date, test: WithinLast | OverAgo | WithinNext) -> bool:
+        """Days are leaves of the business's own calendar, however many hours each has: with `30d` the 30th leaf before
+        today's is over 30 days ago. With hours, `1d12h`, today is what it was, or will be, so many hours from now."""
+        days, hours = test.period // timedelta(days=1), test.period % timedelta(days=1)
+        today = self._today(self.now)
+        match test:
+            case WithinLast():
+                return (self._today(self.now - hours) - day).days < days and day <= today
+            case OverAgo():
+                return (self._today(self.now - hours) - day).days >= days
+            case WithinNext():
+                return today <= day and (day - self._today(self.now + hours)).days < days
+
+    def _today(self, moment: datetime) -> date:
+        return moment.astimezone(ZoneInfo(self.catalog.timezone)).date()
 
 
 def _from_json(value: Anything, type: ValueType) -> Anything:

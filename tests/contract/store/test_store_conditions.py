@@ -8,7 +8,8 @@ edges of every span.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from itertools import product
 from typing import Any as Anything
@@ -21,6 +22,7 @@ from sqlalchemy import Connection, insert, select
 from store_bench import CATALOG, DAY, HOUR, NOW, Bench, a_journey
 from store_oracle import Happening, Person, Reader
 
+from engage.core.catalog import Catalog
 from engage.core.condition import (
     All,
     AnswerValue,
@@ -55,6 +57,7 @@ from engage.store.members import MemberRef
 from engage.store.tables import answer, member
 
 STEP = 12 * HOUR
+NEW_YORK = ZoneInfo("America/New_York")
 TODAY = NOW.astimezone(ZoneInfo("Asia/Shanghai")).date()
 BIRTHDAY = {"calendar": "lunar", "month": 8, "day": 15, "leap": False, "year": None}
 TAGS = ("VIP", "新客", "a%")
@@ -226,8 +229,8 @@ def _work_out_ranks(connection: Connection) -> None:
     ranks.recompute(connection, CATALOG, product(_RANKED, PERCENTS), NOW)
 
 
-def matching(connection: Connection, condition: Condition, now: datetime = NOW) -> set[int]:
-    query = select(member.c.id).where(compile_condition(condition, Scope(CATALOG, now)))
+def matching(connection: Connection, condition: Condition, now: datetime = NOW, catalog: Catalog = CATALOG) -> set[int]:
+    query = select(member.c.id).where(compile_condition(condition, Scope(catalog, now)))
     return set(connection.scalars(query))
 
 
@@ -400,6 +403,31 @@ def test_where_reads_the_payload_of_the_event_that_came(
         transaction.rollback()
 
 
+# Zones in which some days have 23 hours, or 25; or 23 and a half; or turn at midnight.
+_ZONES = ("America/New_York", "Europe/London", "Australia/Lord_Howe", "America/Santiago", "Asia/Shanghai")
+_hours_of_a_year = st.integers(0, 2 * 365 * 24).map(lambda halves: NOW + halves * HOUR / 2)
+_few_days = st.integers(1, 9).map(lambda days: days * DAY) | _periods
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.sampled_from(_ZONES), _hours_of_a_year, _few_days)
+def test_days_are_those_of_the_calendar_where_the_clocks_change(
+    database_of_module: Database, zone: str, now: datetime, period: timedelta
+) -> None:
+    catalog = replace(CATALOG, timezone=zone)
+    today = now.astimezone(ZoneInfo(zone)).date()
+    reader = Reader(catalog, now)
+    with database_of_module.engine.connect() as connection, connection.begin() as transaction:
+        bench = Bench(connection, catalog)
+        people = [Person({"contract_end": today + timedelta(days=days)}) for days in range(-11, 12)]
+        refs = _settle(bench, people)
+        for test in (WithinLast(period), OverAgo(period), WithinNext(period)):
+            line = a_field("contract_end", test)
+            expected = {ref.id for ref, person in zip(refs, people, strict=True) if reader.holds(line, person)}
+            assert matching(connection, line, now, catalog) == expected
+        transaction.rollback()
+
+
 # --- worth a name of their own ----------------------------------------------------------------------------------
 
 
@@ -450,6 +478,29 @@ def test_of_somebody_nothing_is_known_nothing_holds_and_every_not_does(bench: Be
 def test_only_unknown_and_never_hold_for_what_is_not_on_file(bench: Bench, condition: Condition) -> None:
     ref = bench.member()
     assert matching(bench.connection, condition) == {ref.id}
+
+
+@pytest.mark.parametrize(
+    ("at", "test", "day", "holds"),
+    [
+        # Clocks go forward on 14 March 2027, and back on 7 November.
+        (datetime(2027, 3, 9, 23, 30, tzinfo=NEW_YORK), WithinNext(7 * DAY), date(2027, 3, 15), True),
+        (datetime(2027, 3, 9, 23, 30, tzinfo=NEW_YORK), WithinNext(7 * DAY), date(2027, 3, 16), False),
+        (datetime(2027, 3, 20, 0, 30, tzinfo=NEW_YORK), WithinLast(30 * DAY), date(2027, 2, 19), True),
+        (datetime(2027, 3, 20, 0, 30, tzinfo=NEW_YORK), WithinLast(30 * DAY), date(2027, 2, 18), False),
+        (datetime(2027, 3, 20, 0, 30, tzinfo=NEW_YORK), OverAgo(30 * DAY), date(2027, 2, 18), True),
+        (datetime(2027, 11, 10, 23, 30, tzinfo=NEW_YORK), OverAgo(30 * DAY), date(2027, 10, 12), False),
+        (datetime(2027, 11, 10, 23, 30, tzinfo=NEW_YORK), OverAgo(30 * DAY), date(2027, 10, 11), True),
+    ],
+)
+def test_the_thirtieth_day_is_counted_on_the_calendar(
+    bench: Bench, at: datetime, test: Test, day: date, holds: bool
+) -> None:
+    """An hour before or after midnight as well, near a day that has 23 hours or 25."""
+    catalog = replace(CATALOG, timezone=NEW_YORK.key)
+    bench.member(contract_end=day)
+    now = at.astimezone(UTC)
+    assert bool(matching(bench.connection, a_field("contract_end", test), now, catalog)) is holds
 
 
 def test_a_value_in_quotes_and_percent_signs_is_only_text(bench: Bench) -> None:

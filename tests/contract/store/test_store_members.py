@@ -37,7 +37,7 @@ def test_buckets_are_fixed_for_ever() -> None:
 
 def test_a_member_is_found_by_every_name(bench: Bench) -> None:
     ref = members.create(bench.connection, NOW, "C001", "Asia/Urumqi")
-    assert reaching.put_contact_point(bench.connection, ref, "sms", "+8613800138000", NOW)
+    assert not reaching.put_contact_points(bench.connection, [(ref, "sms", "+8613800138000", NOW)])
     set_values(bench, ref, name="王芳")
     assert members.find(bench.connection, "member", ["C001", "C002"]) == {"C001": ref}
     assert members.find(bench.connection, "sms", ["+8613800138000"]) == {"+8613800138000": ref}
@@ -56,7 +56,7 @@ def test_a_name_leads_to_one_member_only(bench: Bench) -> None:
     assert not members.claim_identities(bench.connection, "sms", {"+86": one})
     assert not members.claim_identities(bench.connection, "sms", {"+86": one})
     assert members.claim_identities(bench.connection, "sms", {"+86": other, "+87": other}) == {"+86"}
-    assert not reaching.put_contact_point(bench.connection, other, "sms", "+86", NOW)
+    assert reaching.put_contact_points(bench.connection, [(other, "sms", "+86", NOW)])
     assert reaching.contact_points(bench.connection, [other]) == {}
 
 
@@ -121,13 +121,13 @@ def test_a_value_of_the_wrong_kind_is_a_fault_not_a_wrong_row(bench: Bench) -> N
 
 def test_a_new_address_starts_afresh_and_the_same_one_keeps_its_state(bench: Bench) -> None:
     ref = bench.member()
-    reaching.put_contact_point(bench.connection, ref, "sms", "+861", NOW)
+    reaching.put_contact_points(bench.connection, [(ref, "sms", "+861", NOW)])
     window = {"window_act": "message", "window_opened_at": NOW, "window_used": 3}
     reaching.change_contact_point(bench.connection, ref, "sms", status="invalid", last_inbound_at=NOW, **window)
-    reaching.put_contact_point(bench.connection, ref, "sms", "+861", NOW + HOUR)
+    reaching.put_contact_points(bench.connection, [(ref, "sms", "+861", NOW + HOUR)])
     kept = reaching.contact_points(bench.connection, [ref])[ref.id, "sms"]
     assert (kept["status"], kept["window_used"], kept["last_inbound_at"]) == ("invalid", 3, NOW)
-    reaching.put_contact_point(bench.connection, ref, "sms", "+862", NOW + HOUR)
+    reaching.put_contact_points(bench.connection, [(ref, "sms", "+862", NOW + HOUR)])
     fresh = reaching.contact_points(bench.connection, [ref])[ref.id, "sms"]
     assert (fresh["address"], fresh["status"], fresh["window_used"], fresh["last_inbound_at"]) == (
         "+862",
@@ -139,7 +139,7 @@ def test_a_new_address_starts_afresh_and_the_same_one_keeps_its_state(bench: Ben
 
 def test_an_address_that_is_somebody_elses_stays_theirs_and_the_others_are_taken(bench: Bench) -> None:
     owner, ref = bench.member(), bench.member()
-    reaching.put_contact_point(bench.connection, owner, "sms", "+861", NOW)
+    reaching.put_contact_points(bench.connection, [(owner, "sms", "+861", NOW)])
     his, own = (ref, "sms", "+861", NOW), (ref, "email", "a@example.com", NOW)
     assert reaching.put_contact_points(bench.connection, [his, own]) == [his]
     assert {channel for _, channel in reaching.contact_points(bench.connection, [ref])} == {"email"}
@@ -148,7 +148,7 @@ def test_an_address_that_is_somebody_elses_stays_theirs_and_the_others_are_taken
 
 def test_what_is_known_of_an_address_is_not_replaced_by_what_was_true_before(bench: Bench) -> None:
     ref = bench.member()
-    reaching.put_contact_point(bench.connection, ref, "wechat", "oABC", NOW)
+    reaching.put_contact_points(bench.connection, [(ref, "wechat", "oABC", NOW)])
     assert reaching.change_status(bench.connection, ref, "wechat", "unfollowed", NOW + HOUR)
     assert not reaching.change_status(bench.connection, ref, "wechat", "active", NOW + HOUR - timedelta(seconds=1))
     assert bench.row("contact_point")["status"] == "unfollowed"
@@ -159,7 +159,7 @@ def test_what_is_known_of_an_address_is_not_replaced_by_what_was_true_before(ben
 
 def test_the_last_act_is_the_newest_however_late_an_older_one_is_told(bench: Bench) -> None:
     ref = bench.member()
-    reaching.put_contact_point(bench.connection, ref, "sms", "+861", NOW)
+    reaching.put_contact_points(bench.connection, [(ref, "sms", "+861", NOW)])
     for at in (NOW + HOUR, NOW, NOW + MINUTE):
         reaching.note_inbound(bench.connection, [(ref, "sms", at)])
     assert bench.row("contact_point")["last_inbound_at"] == NOW + HOUR
@@ -168,7 +168,7 @@ def test_the_last_act_is_the_newest_however_late_an_older_one_is_told(bench: Ben
 def test_each_window_is_put_where_it_belongs(bench: Bench) -> None:
     one, other = bench.member(), bench.member()
     for ref, channel in ((one, "wechat"), (one, "sms"), (other, "wechat")):
-        reaching.put_contact_point(bench.connection, ref, channel, f"{channel}{ref.id}", NOW)
+        reaching.put_contact_points(bench.connection, [(ref, channel, f"{channel}{ref.id}", NOW)])
     windows = [(other, "wechat", "message", NOW + HOUR, 0), (one, "wechat", "menu", NOW, 2)]
     reaching.put_windows(bench.connection, windows)
     found = {(row["member_id"], row["channel"]): row for row in bench.rows("contact_point")}
@@ -182,7 +182,7 @@ def test_each_window_is_put_where_it_belongs(bench: Bench) -> None:
 
 def test_a_window_is_closed_unless_it_was_opened_later(bench: Bench) -> None:
     ref = bench.member()
-    reaching.put_contact_point(bench.connection, ref, "wechat", "oABC", NOW)
+    reaching.put_contact_points(bench.connection, [(ref, "wechat", "oABC", NOW)])
     window = {"window_act": "message", "window_opened_at": NOW + HOUR, "window_used": 3}
     reaching.change_contact_point(bench.connection, ref, "wechat", **window)
     reaching.close_window(bench.connection, ref, "wechat", NOW)
@@ -193,7 +193,7 @@ def test_a_window_is_closed_unless_it_was_opened_later(bench: Bench) -> None:
 
 def test_messages_taken_from_a_window_can_be_given_back_but_never_below_none(bench: Bench) -> None:
     ref = bench.member()
-    reaching.put_contact_point(bench.connection, ref, "wechat", "oABC", NOW)
+    reaching.put_contact_points(bench.connection, [(ref, "wechat", "oABC", NOW)])
     for count, used in ((1, 1), (1, 2), (-1, 1), (-5, 0)):
         reaching.use_window(bench.connection, ref, "wechat", count)
         assert bench.row("contact_point")["window_used"] == used

@@ -446,6 +446,7 @@ def test_what_was_asked_and_answered_is_found_by_index(bench: Bench, question: C
         receiving.owners(bench.connection, [question.id])
     assert len(plans.steps) == 7
     assert plans.walked == []
+    assert "ix_delivery_channel_provider_id" not in plans.indexes  # of one channel there are millions
 
 
 # --- responses as events ----------------------------------------------------------------------------------------

@@ -119,9 +119,9 @@ def test_tasks_are_listed_urgent_first_then_by_when_they_are_due(bench: Bench) -
 def test_the_member_of_a_task_is_found_where_they_wrote_from_last(bench: Bench) -> None:
     ref, silent = bench.member(), bench.member()
     for channel, address in (("sms", "+8613800138000"), ("email", "a@example.com")):
-        reaching.put_contact_point(bench.connection, ref, channel, address, NOW)
+        reaching.put_contact_points(bench.connection, [(ref, channel, address, NOW)])
     reaching.note_inbound(bench.connection, [(ref, "email", NOW)])
-    reaching.put_contact_point(bench.connection, silent, "sms", "+8613900139000", NOW)
+    reaching.put_contact_points(bench.connection, [(silent, "sms", "+8613900139000", NOW)])
     new = [NewTask(each, "k", "inbox", None, "在吗") for each in (ref, silent, bench.member())]
     tasks.open_all(bench.connection, new, NOW)
     found = tasks.addresses(bench.connection, tasks.open_tasks(bench.connection))
@@ -179,6 +179,16 @@ def test_small_facts_are_replaced(bench: Bench) -> None:
     for value in ("a", {"b": [1]}):
         state.put(bench.connection, "starts_seen", value, NOW)
         assert state.get(bench.connection, "starts_seen") == value
+
+
+def test_time_counts_from_when_it_was_first_let(bench: Bench) -> None:
+    moments = (state.STARTS_SEEN, state.SEGMENTS_SWEPT)
+    state.let_time_count(bench.connection, NOW)
+    state.put_moment(bench.connection, state.STARTS_SEEN, NOW + HOUR)
+    state.let_time_count(bench.connection, NOW + DAY)
+    assert [state.moment(bench.connection, key) for key in moments] == [NOW + HOUR, NOW]
+    state.forget_time(bench.connection)
+    assert [state.moment(bench.connection, key) for key in moments] == [None, None]
 
 
 def test_what_is_paused_stays_paused_until_it_is_resumed(bench: Bench) -> None:

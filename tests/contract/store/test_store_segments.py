@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any as Anything
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import delete
@@ -98,12 +99,12 @@ _steps = st.lists(
 class History:
     """Two people, kept twice: in the database, and as facts for the oracle."""
 
-    def __init__(self, bench: Bench, catalog: Catalog) -> None:
+    def __init__(self, bench: Bench, catalog: Catalog, now: datetime = NOW) -> None:
         self.bench = bench
         self.catalog = catalog
         self.refs = [bench.member(), bench.member()]
         self.people = [Person(), Person()]
-        self.now = NOW
+        self.now = now
         self.members_of: dict[str, set[MemberRef]] = {name: set() for name in catalog.segments}
 
     def begin(self) -> None:
@@ -157,13 +158,25 @@ class History:
             assert self.inside(name) == self.members_of[name] == expected, name
 
 
-@settings(max_examples=15, deadline=None)
-@given(_steps)
+# Where a day has 24 hours, and where clocks go forward or back in the days that follow.
+_WHERE_AND_WHEN = [
+    ("Asia/Shanghai", NOW),
+    ("America/New_York", datetime(2027, 3, 12, 14, tzinfo=UTC)),
+    ("America/New_York", datetime(2027, 11, 5, 14, tzinfo=UTC)),
+]
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.sampled_from(_WHERE_AND_WHEN), _steps)
 def test_everybody_is_where_a_full_look_would_put_them(
-    database_of_module: Database, steps: list[tuple[timedelta, list[tuple[int, tuple[Anything, ...]]]]]
+    database_of_module: Database,
+    begins: tuple[str, datetime],
+    steps: list[tuple[timedelta, list[tuple[int, tuple[Anything, ...]]]]],
 ) -> None:
+    zone, begin = begins
+    catalog = replace(CATALOG, timezone=zone)
     with database_of_module.engine.connect() as connection, connection.begin() as transaction:
-        history = History(Bench(connection, CATALOG), CATALOG)
+        history = History(Bench(connection, catalog), catalog, begin)
         history.begin()
         for period, told in steps:
             history.passes(period)
@@ -174,10 +187,11 @@ def test_everybody_is_where_a_full_look_would_put_them(
         transaction.rollback()
 
 
-def test_hour_by_hour_nobody_is_missed(bench: Bench) -> None:
+@pytest.mark.parametrize(("zone", "begin"), _WHERE_AND_WHEN)
+def test_hour_by_hour_nobody_is_missed(bench: Bench, zone: str, begin: datetime) -> None:
     """One order and one visit, watched for four days: every segment is entered and left at the very hour."""
-    bench.catalog = CATALOG
-    history = History(bench, CATALOG)
+    bench.catalog = replace(CATALOG, timezone=zone)
+    history = History(bench, bench.catalog, begin)
     history.begin()
     history.is_told(0, ("event", "order_paid", -1, 150))
     history.is_told(1, ("event", "store_visited", 0, 10))

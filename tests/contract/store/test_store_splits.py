@@ -122,10 +122,10 @@ def test_a_report_counts_those_who_passed_in_its_period(bench: Bench) -> None:
 def test_a_decision_is_made_once(bench: Bench) -> None:
     takes(bench, "A")
     (known,) = splits.known(bench.connection, undecided=True)
-    assert splits.winner(bench.connection, J, S) is None
+    assert splits.winner(bench.connection, J, None, S) is None
     assert splits.record_decision(bench.connection, known, "won", "A", {"by": "goal"}, NOW)
     assert not splits.record_decision(bench.connection, known, "won", "B", {}, NOW)
-    assert splits.winner(bench.connection, J, S) == "A"
+    assert splits.winner(bench.connection, J, None, S) == "A"
     assert splits.known(bench.connection, undecided=True) == []
     (decided,) = splits.known(bench.connection)
     assert (decided.ruling, decided.decided_at, decided.figures) == ("won", NOW, {"by": "goal"})

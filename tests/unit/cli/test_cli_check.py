@@ -101,3 +101,50 @@ def test_no_content_makes_a_traceback(engage, tmp_path, content):
 def test_a_path_that_does_not_exist_is_wrong_usage(engage):
     code, _, err = engage("check", "no/such.yaml")
     assert (code, err) == (2, "engage: no/such.yaml does not exist\n")
+
+
+@pytest.fixture
+def project(tmp_path):
+    for name in ("journeys", "templates"):
+        shutil.copytree(ROOT / name, tmp_path / name)
+    shutil.copy(ROOT / "config.example.yaml", tmp_path / "config.yaml")
+    return tmp_path
+
+
+def found_in(engage, *args):
+    _, out, _ = engage("check", *args, "--json")
+    return [(p["file"], p["code"], p["line"], p["message"]) for p in json.loads(out)["problems"]]
+
+
+def test_the_config_of_a_project_is_checked_at_the_place_of_each_key(engage, project):
+    path = project / "config.yaml"
+    text = (
+        path.read_text("utf-8").replace("bounce_domain: bounce.", "bounce_domain: http://").replace("price:", "prise:")
+    )
+    path.write_text(text, "utf-8")
+    lines = [number for number, line in enumerate(text.splitlines(), 1) if line.strip().startswith(("bounce", "prise"))]
+    found = found_in(engage, project)
+    assert {(code, line) for _, code, line, _ in found} == {("E420", line) for line in lines}
+    assert found_in(engage, path) == [("config.yaml", *rest) for _, *rest in found]
+
+
+def test_a_cap_of_a_topic_that_is_unknown_is_told(engage, project):
+    path = project / "config.yaml"
+    path.write_text(path.read_text("utf-8").replace("    survey: [{", "    servey: [{"), "utf-8")
+    ((file, code, _, message),) = found_in(engage, path)
+    assert (file, code) == ("config.yaml", "E306")
+    assert "servey" in message
+
+
+def test_secrets_that_are_not_here_are_no_mistake(engage, project):
+    path = project / "config.yaml"
+    path.write_text(path.read_text("utf-8").replace("example-wechat-secret", "env:NOWHERE_TO_BE_FOUND"), "utf-8")
+    assert found_in(engage, path) == []
+
+
+def test_a_behaviour_file_is_checked_as_one(engage, project):
+    path = project / "simulate.yaml"
+    path.write_text("people: { new_per_dya: 1% }\n", "utf-8")
+    assert [found[:3] for found in found_in(engage, path)] == [("simulate.yaml", "E210", 1)]
+    code, out, _ = engage("check", project / "config.yaml", project / "templates" / "welcome.sms.j2")
+    assert (code, out.strip()) == (0, "✓ 2 files, no problems")

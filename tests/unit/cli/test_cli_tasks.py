@@ -30,10 +30,10 @@ def shop(tmp_path, monkeypatch, capsys):
     database = Database("sqlite:///engage.db")
     with database.write() as connection:
         stranger = members.create(connection, NOW, None, None)
-        reaching.put_contact_point(connection, stranger, "sms", "+8613800138000", NOW)
+        reaching.put_contact_points(connection, [(stranger, "sms", "+8613800138000", NOW)])
         known = members.create(connection, NOW, "M1", None)
-        for ref, words in ((stranger, LONG), (known, "请回电")):
-            tasks.open_task(connection, NewTask(ref, "k", "inbox", None, words), NOW)
+        wanted = [NewTask(ref, "k", "inbox", None, words) for ref, words in ((stranger, LONG), (known, "请回电"))]
+        tasks.open_all(connection, wanted, NOW)
     database.close()
     capsys.readouterr()
 

@@ -23,6 +23,16 @@ WRONG = [
     (["report", "--days"], "option '--days' requires an argument", "选项 --days 后面要写一个值"),
     (["check", "--json=3"], "option '--json' does not take a value", "选项 --json 后面不写值"),
     (
+        ["simulate", "--from", "2026/1/1"],
+        "invalid value for '--from': Value error, '2026/1/1' does not match the formats '%Y-%m-%d'",
+        "--from 看不懂“2026/1/1”；日期请写成 2026-11-24 这样",
+    ),
+    (
+        ["simulate", "--days", "0"],
+        "invalid value for '--days': Input should be greater than or equal to 1",
+        "--days 不能小于 1",
+    ),
+    (
         ["--lang", "fr", "check"],
         "invalid value for '--lang': Value error, 'fr' is not one of 'en', 'zh'",
         "--lang 不能是 fr，可以是 'en', 'zh'",

@@ -54,8 +54,8 @@ def wang(database: Database) -> MemberRef:
             "birthday": {"calendar": "lunar", "month": 8, "day": 15, "leap": False, "year": 1990},
         }
         store.set_values(connection, CATALOG, {ref: values}, NOW)
-        reaching.put_contact_point(connection, ref, "sms", "+8613800138000", NOW)
-        reaching.put_contact_point(connection, ref, "wechat", OPENID, NOW)
+        reaching.put_contact_points(connection, [(ref, "sms", "+8613800138000", NOW)])
+        reaching.put_contact_points(connection, [(ref, "wechat", OPENID, NOW)])
         reaching.change_contact_point(connection, ref, "wechat", status="unfollowed")
         reaching.put_consent(connection, ref, ["marketing", "survey"], "sms", True, "表单", NOW, own_word=False)
         reaching.put_consent(connection, ref, ["marketing"], "wechat", False, "退订", NOW, own_word=False)

@@ -69,7 +69,7 @@ def test_only_a_service_message_may_be_repeated() -> None:
 
 def test_unknown_templates_are_found_in_every_block() -> None:
     steps = """
-  - wait_for: clicked
+  - wait_for: order_paid
     up_to: 1d
     then:
       - if: { tag: a }
@@ -134,8 +134,8 @@ LEAVE = "[ { exit: x } ]"
         (f"  - if: {{ tag: a }}\n    then: {LEAVE}\n    else: []", False),
         (f"  - branch:\n      - if: {{ tag: a }}\n        then: {LEAVE}\n      - else: {LEAVE}", True),
         (f"  - branch:\n      - if: {{ tag: a }}\n        then: {LEAVE}", False),
-        (f"  - wait_for: clicked\n    up_to: 1d\n    then: {LEAVE}\n    else: {LEAVE}", True),
-        (f"  - wait_for: clicked\n    up_to: 1d\n    then: {LEAVE}", False),
+        (f"  - wait_for: order_paid\n    up_to: 1d\n    then: {LEAVE}\n    else: {LEAVE}", True),
+        (f"  - wait_for: order_paid\n    up_to: 1d\n    then: {LEAVE}", False),
         (f"{NPS}  - switch: nps\n    cases: {{ 0..6: {LEAVE}, 7..10: {LEAVE}, no_answer: {LEAVE} }}", True),
         (f"{NPS}  - switch: nps\n    cases: {{ 0..6: {LEAVE}, else: {LEAVE}, no_answer: {LEAVE} }}", True),
         (f"{NPS}  - switch: nps\n    cases: {{ 0..6: {LEAVE}, else: [], no_answer: {LEAVE} }}", False),

@@ -209,12 +209,14 @@ def test_where_looks_at_the_event_only() -> None:
 
 
 def test_where_of_several_events_knows_the_keys_of_all() -> None:
+    either = "any: [ { event.store: 一店 }, { event.store: unknown } ]"
     journey = good(
-        text_of(steps="  - wait_for: [order_paid, store_visited]\n    up_to: 1d\n    where: { event.store: 一店 }")
+        text_of(steps=f"  - wait_for: [order_paid, store_visited]\n    up_to: 1d\n    where: {{ {either} }}")
     )
     step = journey.steps[0]
     assert isinstance(step, WaitFor)
-    assert step.where == Compare(ContextValue("event", "store", ValueType.TEXT), OneOf(("一店",)))
+    store = ContextValue("event", "store", ValueType.TEXT)
+    assert step.where == Any((Compare(store, OneOf(("一店",))), Compare(store, Unknown())))
 
 
 ASKS = """

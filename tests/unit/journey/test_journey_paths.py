@@ -6,6 +6,7 @@ import pytest
 from journey_desk import found_in_steps, good, text_of, underlined
 
 from engage.core.journey.paths import path_problems
+from engage.core.journey.program import Program
 
 NPS = "  - ask: nps\n    question: 几分？"
 BACK = "  - goto: welcome\n    at_most: 1"
@@ -18,7 +19,7 @@ def two_ways(first: str, second: str) -> str:
 
 def paths(steps: str) -> list[tuple[str, str]]:
     source = text_of(steps=steps)
-    return [(problem.code, underlined(source, problem)) for problem in path_problems(good(source))]
+    return [(problem.code, underlined(source, problem)) for problem in path_problems(Program(good(source)))]
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import pytest
 from journey_desk import catalog, found_in_steps, good, good_step, read, text_of
 
 from engage.core.catalog import Catalog
-from engage.core.condition import Compare, HasTag
+from engage.core.condition import Any, HasTag
 from engage.core.journey.model import (
     Arm,
     Ask,
@@ -135,7 +135,7 @@ def test_wait_for() -> None:
   - wait_for: [order_paid, clicked, order_paid]
     up_to: 7d
     since: start
-    where: { event.amount: 10.. }
+    where: { any: [ { event.amount: 10.. }, { event.link: shop } ] }
     then:
       - send: thanks
     else:
@@ -143,7 +143,7 @@ def test_wait_for() -> None:
 """)
     assert isinstance(step, WaitFor)
     assert (step.events, step.up_to, step.since) == (("order_paid", "clicked"), timedelta(days=7), Since.START)
-    assert isinstance(step.where, Compare)
+    assert isinstance(step.where, Any)
     assert [type(each) for each in (*step.then, *step.otherwise)] == [Send, Exit]
 
 

@@ -209,8 +209,8 @@ def test_per() -> None:
         ("[wechat, email]", ChannelPolicy(("wechat", "email"))),
         ("{ try: auto, fallback: 2d }", ChannelPolicy(None, Fallback(timedelta(days=2)))),
         (
-            "{ try: [sms], fallback: { after: 6h, unless: delivered } }",
-            ChannelPolicy(("sms",), Fallback(timedelta(hours=6), Unless.DELIVERED)),
+            "{ try: [sms, email], fallback: { after: 6h, unless: delivered } }",
+            ChannelPolicy(("sms", "email"), Fallback(timedelta(hours=6), Unless.DELIVERED)),
         ),
         ("{ fallback: { after: 6h, unless: responded } }", ChannelPolicy(None, Fallback(timedelta(hours=6)))),
     ],

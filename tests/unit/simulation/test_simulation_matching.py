@@ -52,6 +52,13 @@ def test_only_what_is_written_is_compared() -> None:
     assert met(wanted(Verb.SEND, "winback_gift", at=at(5, 11))) == [False]
 
 
+def test_what_was_withheld_has_not_happened_and_comes_nearest() -> None:
+    timeline = [came(0, Verb.NOTIFY, "客服一组", withheld=True)]
+    found = hold_against(timeline, [wanted(Verb.NOTIFY, "客服一组"), wanted(Verb.NOTIFY, never=True)])
+    assert [line.met for line in found] == [False, True]
+    assert (found[0].nearest, found[0].late) == (0, False)
+
+
 def test_the_order_counts() -> None:
     found = hold_against(TIMELINE, [wanted(Verb.SEND, "winback_gift"), wanted(Verb.SEND, "winback_story")])
     assert [line.met for line in found] == [True, False]
