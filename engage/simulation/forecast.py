@@ -27,10 +27,10 @@ from engage.store.forecasting import Unreached
 from engage.store.reporting import Enrolments, Goals, Messages, Period, Skipped, Tasks
 from engage.store.splits import SplitState, WayTaken
 
-# Where few live everything happens to the second; the more there are, the more moments are looked at together: up to so
-# many members, on a grid of so much. Lawful hours begin and end at full and half hours.
-_GRIDS = ((50, timedelta(seconds=1)), (20_000, timedelta(minutes=15)))
-_COARSEST = timedelta(minutes=30)
+# Where few live everything happens to the second; where many do, moments are looked at together. Lawful hours begin and
+# end at full and half hours.
+_FEW = 50
+_TO_THE_SECOND, _TOGETHER = timedelta(seconds=1), timedelta(minutes=30)
 _BATCH = 5_000  # people who are brought in together
 _UNREACHED = ("no channel can be used", "no channel left to fall back to")
 OUTSIDE_HOURS = "outside sending hours"
@@ -98,7 +98,7 @@ def forecast_real(ground: Ground, scenario: Scenario, on_day: OnDay | None = Non
 
 
 def live(world: World, scenario: Scenario, population: Population, on_day: OnDay | None = None) -> Forecast:
-    grid = next((grid for most, grid in _GRIDS if population.size <= most), _COARSEST)
+    grid = _TO_THE_SECOND if population.size <= _FEW else _TOGETHER
     if scenario.journeys is not None:
         world.in_force.change(_only(world.applied, scenario.journeys))
     tally = Tally(ZoneInfo(world.applied.catalog.timezone))
