@@ -113,7 +113,7 @@ _MISSPELT_HOST = Said(
 
 
 def _can_be_looked_up(host: str) -> bool:
-    """Of any other name Python's resolver does not say that it is unknown: it raises, as over a mistake of its caller."""
+    """Of any other name Python's resolver does not say that it is unknown: it raises, as over a caller's mistake."""
     try:
         return bool(host.encode("idna"))
     except UnicodeError:

@@ -44,7 +44,7 @@ class StaffRobot:
         self._http = httpx.Client(follow_redirects=False, trust_env=False)
 
     def send(self, text: str, timeout: float) -> SendOutcome:
-        """Post once. Never retries; never raises for what the network or the robot does, or for how the url is spelt."""
+        """Post once. Never retries; never raises for what the network or the robot does, or for how a url is spelt."""
         post = self._wording(text)
         connect, read = Deadline(timeout).phases()
         try:

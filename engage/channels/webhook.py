@@ -29,8 +29,8 @@ class WebhookCaller:
     def call(self, body: str, key: str, timeout: float) -> CallOutcome:
         """Post once. Never raises for what the network or the receiver does, or for how the url is spelt.
 
-        Looking the name up is part of the time, but nothing can cut it short: the system's resolver may take longer than
-        all of it. Then nobody is called.
+        Looking the name up is part of the time, but nothing can cut it short: the system's resolver may take longer
+        than all of it. Then nobody is called.
         """
         deadline = Deadline(timeout)
         try:
@@ -47,7 +47,7 @@ class WebhookCaller:
             return Unsettled(f"no answer ({type(error).__name__})")
 
     def _post(self, to: Destination, body: str, key: str, deadline: Deadline) -> int:
-        """To the first address that takes the connection: where none was made, nothing was posted. Returns the status."""
+        """To the first address that takes the connection; before that, nothing was posted. Returns the status."""
         *before, last = to.urls
         for url in before:
             try:

@@ -14,7 +14,6 @@ from engage.runtime.explaining import Line, Story
 from engage.runtime.foresight import Ahead
 from engage.store.history import PastRun
 
-
 WITHHELD = Said(" (withheld: holdout)", "（对照组：不执行）")
 
 

@@ -66,6 +66,17 @@ def replay_journey(
 
 
 def _show(screen: Screen, told: Replay, zone: ZoneInfo) -> None:
+    _show_counts(screen, told, zone)
+    screen.line()
+    _show_messages(screen, told, zone)
+    screen.say(
+        "Fields, tags and consents are today's: their past is not on file. Nobody has responded to these messages.",
+        "字段、标签和授权是今天的：过去的没有记录。没有人对这些消息作出反应。",
+        "dim",
+    )
+
+
+def _show_counts(screen: Screen, told: Replay, zone: ZoneInfo) -> None:
     start, end = local(told.period.since, zone), local(told.period.until, zone)
     screen.say(
         f"{told.journey_id}, {start} – {end}: {told.events:,} events told again",
@@ -90,7 +101,9 @@ def _show(screen: Screen, told: Replay, zone: ZoneInfo) -> None:
     for skipped in told.skipped:
         reason = reason_in(skipped.reason, screen.lang)
         screen.say(f"  not sent: {reason} {skipped.count:,}", f"  没有发出：{reason} {skipped.count:,}")
-    screen.line()
+
+
+def _show_messages(screen: Screen, told: Replay, zone: ZoneInfo) -> None:
     headings = (
         screen.word("when", "时间"),
         screen.word("to", "会员"),
@@ -106,8 +119,3 @@ def _show(screen: Screen, told: Replay, zone: ZoneInfo) -> None:
     if len(told.sent) > _MOST:
         more = len(told.sent) - _MOST
         screen.say(f"and {more:,} more (--json has all)", f"另有 {more:,} 条（--json 列出全部）", "dim")
-    screen.say(
-        "Fields, tags and consents are today's: their past is not on file. Nobody has responded to these messages.",
-        "字段、标签和授权是今天的：过去的没有记录。没有人对这些消息作出反应。",
-        "dim",
-    )

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import getpass
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Annotated, Any
+from zoneinfo import ZoneInfo
 
 import typer
 from rich.text import Text
@@ -11,7 +14,7 @@ from rich.text import Text
 from engage.bootstrap import clock_of
 from engage.cli.ending import Ending, Refusal
 from engage.cli.invocation import Invocation
-from engage.cli.screen import Cell, local, print_json
+from engage.cli.screen import Cell, Screen, local, print_json
 from engage.cli.who import masked
 from engage.core.quiet import zone_of
 from engage.runtime.closing import close_task
@@ -94,50 +97,49 @@ def _list(inv: Invocation, team: str | None, as_json: bool) -> None:
         zone = zone_of(None, AppliedHolder(database).current().catalog.timezone)
     if as_json:
         print_json([_data(row) for row in rows])
-        return
-    word = inv.screen.word
-    if not rows:
+    elif not rows:
         inv.screen.say("No open tasks.", "没有待办任务。")
-        return
+    else:
+        headings = (
+            ("id", "编号"),
+            ("team", "团队"),
+            ("member", "会员"),
+            ("opened", "创建"),
+            ("due", "期限"),
+            ("task", "任务"),
+        )
+        told = _Told(inv.screen, zone, now)
+        cells = [told.cells(row, addresses.get(row.member)) for row in rows]
+        inv.screen.table([inv.screen.word(*heading) for heading in headings], cells, right=(0,))
 
-    def due(row: TaskRow) -> Cell:
-        if row.due_at is None:
-            return ""
-        return Text(local(row.due_at, zone), "bold red" if row.due_at < now else "")
 
-    def words(row: TaskRow) -> Cell:
-        urgent = Text(word("urgent ", "紧急 "), "bold red") if row.urgent else Text()
-        return urgent.append(_short(row.words), "default")
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """How a task is told in the list."""
 
-    def who(row: TaskRow) -> str:
+    screen: Screen
+    zone: ZoneInfo
+    now: datetime
+
+    def cells(self, row: TaskRow, reached: tuple[str, str] | None) -> tuple[Cell, ...]:
+        team = row.team or self.screen.word("inbox", "收件箱")
+        opened = local(row.opened_at, self.zone)
+        return str(row.id), team, self._who(row, reached), opened, self._due(row), self._words(row)
+
+    def _who(self, row: TaskRow, reached: tuple[str, str] | None) -> str:
         if row.external_id is not None:
             return " ".join(filter(None, [row.external_id, row.name]))
-        ours = word(f"member {row.member.id}", f"会员 {row.member.id}")
-        return " · ".join(filter(None, [ours, row.name, _seen_at(addresses.get(row.member))]))
+        ours = self.screen.word(f"member {row.member.id}", f"会员 {row.member.id}")
+        return " · ".join(filter(None, [ours, row.name, _seen_at(reached)]))
 
-    headings = (
-        word("id", "编号"),
-        word("team", "团队"),
-        word("member", "会员"),
-        word("opened", "创建"),
-        word("due", "期限"),
-        word("task", "任务"),
-    )
-    inv.screen.table(
-        headings,
-        [
-            (
-                str(row.id),
-                row.team or word("inbox", "收件箱"),
-                who(row),
-                local(row.opened_at, zone),
-                due(row),
-                words(row),
-            )
-            for row in rows
-        ],
-        right=(0,),
-    )
+    def _due(self, row: TaskRow) -> Cell:
+        if row.due_at is None:
+            return ""
+        return Text(local(row.due_at, self.zone), "bold red" if row.due_at < self.now else "")
+
+    def _words(self, row: TaskRow) -> Cell:
+        urgent = Text(self.screen.word("urgent ", "紧急 "), "bold red") if row.urgent else Text()
+        return urgent.append(_short(row.words), "default")
 
 
 def _short(words: str) -> str:

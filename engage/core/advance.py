@@ -84,6 +84,9 @@ def _arrive(program: Program, step: Step, run: Run, known: Known, now: datetime)
     match step:
         case Send():
             return _queue(step, onward, run, known, now)
+        case Ask() if known.answer is not None:
+            # An edit has led the run to a question that it has answered.
+            return _look_at_answer(program, step, Phase.WAITING, known, now, now)
         case Ask():
             return _put_question(step, now)
         case Wait():

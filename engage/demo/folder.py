@@ -124,31 +124,7 @@ def write_config(folder: Path, settings: Settings, shared: SandboxSettings, worl
             "signing_key": settings.secret,
             "api_keys": {"shop": shared.api_key},
         },
-        "channels": {
-            "wechat": {
-                "app_id": shared.app_id,
-                "app_secret": shared.app_secret,
-                "account": shared.account,
-                "callback_token": shared.callback_token,
-                "encoding_aes_key": shared.encoding_aes_key,
-                "base_url": world.wechat_url,
-            },
-            "sms": {
-                "access_key_id": shared.sms_access_key_id,
-                "access_key_secret": shared.sms_access_key_secret,
-                "sign_name": "山野茶事",
-                "callback_secret": shared.sms_callback_secret,
-                "base_url": world.sms_url,
-            },
-            "email": {
-                "host": world.smtp_host,
-                "port": world.smtp_port,
-                "security": "none",
-                "sender": _BRAND_MAIL,
-                "bounce_domain": "bounce.shanye.example",
-                "callback_secret": shared.email_callback_secret,
-            },
-        },
+        "channels": _channels(shared, world),
         "webhooks": {
             **{name: {"url": f"{world.staff_url}/{name}", "format": "wecom"} for name in _ROBOTS},
             **{name: {"url": f"{world.staff_url}/calls/{name}", "secret": settings.secret} for name in _CALLED},
@@ -159,6 +135,34 @@ def write_config(folder: Path, settings: Settings, shared: SandboxSettings, worl
     header = "# Written by `engage demo` at every start: the simulators' ports change.\n"
     path.write_text(header + yaml.safe_dump(data, allow_unicode=True, sort_keys=False), encoding="utf-8")
     return path
+
+
+def _channels(shared: SandboxSettings, world: World) -> dict[str, Any]:
+    return {
+        "wechat": {
+            "app_id": shared.app_id,
+            "app_secret": shared.app_secret,
+            "account": shared.account,
+            "callback_token": shared.callback_token,
+            "encoding_aes_key": shared.encoding_aes_key,
+            "base_url": world.wechat_url,
+        },
+        "sms": {
+            "access_key_id": shared.sms_access_key_id,
+            "access_key_secret": shared.sms_access_key_secret,
+            "sign_name": "山野茶事",
+            "callback_secret": shared.sms_callback_secret,
+            "base_url": world.sms_url,
+        },
+        "email": {
+            "host": world.smtp_host,
+            "port": world.smtp_port,
+            "security": "none",
+            "sender": _BRAND_MAIL,
+            "bounce_domain": "bounce.shanye.example",
+            "callback_secret": shared.email_callback_secret,
+        },
+    }
 
 
 def _free_port() -> int:

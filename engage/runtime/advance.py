@@ -48,7 +48,7 @@ from engage.runtime.context import Context
 from engage.runtime.doing import Doing
 from engage.runtime.knowing import Knowing
 from engage.runtime.quarantine import together_or_singly
-from engage.store import advancing, events, splits, trail
+from engage.store import advancing, events, journeys, splits, trail
 from engage.store.advancing import RunRow
 
 BATCH = 500
@@ -75,7 +75,8 @@ class Advance:
     def _move(self, due: Sequence[RunRow]) -> None:
         now = self._context.clock.now()
         with self._context.database.write() as connection:
-            applied = self._context.applied.current()  # while nobody can apply another one: the runs stand in it
+            journeys.hold(connection)  # the runs stand in what is applied
+            applied = self._context.applied.current()
             runs = advancing.still_due(connection, due, now)
             knowing = Knowing(connection, applied, self._context.policy.work_calendar(), now)
             _Batch(connection, applied, now, knowing, Doing(connection, applied, now)).move(runs)

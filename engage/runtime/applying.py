@@ -101,6 +101,7 @@ def apply(
     """Make the project what runs. Journeys marked `draft` stay out; journeys whose file is gone drain. `unseen`: also
     if members on their way notice, and nobody has looked at the plan."""
     with database.write() as connection:
+        journeys.hold_alone(connection)
         planned = make_plan(connection, project, now, terms or Terms(), rules or Rules())
         made = planned.plan
         if made.refusals:
@@ -117,6 +118,7 @@ def apply(
 def apply_plan(database: Database, plan_id: str, now: datetime, rules: Rules) -> Outcome:
     """Exactly this plan, or nothing."""
     with database.write() as connection:
+        journeys.hold_alone(connection)
         known = plans.get(connection, plan_id)
         if known is None or known.applied_at is not None:
             return NoSuchPlan(done=known is not None)

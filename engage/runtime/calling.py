@@ -17,7 +17,9 @@ from engage.store import state, webhook_calls
 from engage.store.webhook_calls import DueCall
 
 BATCH = 50
-_AT_ONCE = 8  # with BATCH: seven rounds of CALL_TIMEOUT, well inside the lease
+# With BATCH: seven rounds of CALL_TIMEOUT, well inside the lease. Where names are looked up so slowly that it runs out,
+# the call is made again, under its key.
+_AT_ONCE = 8
 log = structlog.get_logger("engage.calling")
 
 

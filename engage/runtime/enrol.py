@@ -20,7 +20,7 @@ from engage.runtime.context import Context
 from engage.runtime.crossings import cross_by_events, cross_by_time, hour_of
 from engage.runtime.goals import note_goals
 from engage.runtime.quarantine import together_or_singly
-from engage.store import advancing, enrolling, events, members, state
+from engage.store import advancing, enrolling, events, journeys, members, state
 from engage.store.enrolling import Entrant
 from engage.store.events import FreshEvent
 from engage.store.members import MemberRef
@@ -51,7 +51,8 @@ class Enrol:
     def _look_at(self, fresh: Sequence[FreshEvent]) -> None:
         now = self._context.clock.now()
         with self._context.database.write() as connection:
-            applied = self._context.applied.current()  # while nobody can apply another one: runs enter it
+            journeys.hold(connection)  # runs enter what is applied
+            applied = self._context.applied.current()
             fresh = events.still_fresh(connection, fresh)
             _look_at_events(connection, applied, fresh, now)
 
@@ -75,6 +76,7 @@ class Enrol:
 
     def _start_by_time(self, now: datetime) -> int:
         with self._context.database.write() as connection:
+            journeys.hold(connection)
             seen = state.moment(connection, state.STARTS_SEEN) or now
             return _start_by_time(self._calendars(connection, members.timezones(connection), seen, now))
 

@@ -68,6 +68,7 @@ Undoing = Undone | NeverApplied | UndoneBefore | NotTheLast | NothingBefore | Ca
 
 def undo(database: Database, plan_id: str, now: datetime, terms: Terms, rules: Rules) -> Undoing:
     with database.write() as connection:
+        journeys.hold_alone(connection)
         known = plans.get(connection, plan_id)
         if known is None or known.applied_at is None:
             return NeverApplied()

@@ -20,7 +20,6 @@ from engage.store.keys import in_keys
 from engage.store.members import MemberRef, in_refs
 from engage.store.tables import anniversary, enrolment, event, member
 
-
 _OF_MEMBER = (enrolment.c.bucket == member.c.bucket) & (enrolment.c.member_id == member.c.id)
 
 
@@ -74,8 +73,8 @@ def in_zone(zone: Zone) -> Predicate:
 
 
 def everyone(connection: Connection, catalog: Catalog, journey: Journey, zone: Zone, now: datetime) -> list[MemberRef]:
-    """All members of a zone whom the audience lets in and re-entry does not bar. For `every` starts, which have no other
-    source of members; most of whom they would bring have been here not long ago."""
+    """All members of a zone whom the audience lets in and re-entry does not bar. For `every` starts, which have no
+    other source of members; most of whom they would bring have been here not long ago."""
     few = candidates(journey.audience, Scope(catalog, now)) if journey.audience is not None else None
     query = select(member.c.bucket, member.c.id)
     if few is not None:
@@ -200,29 +199,11 @@ def enter(
     if not entrants:
         return []
     ids = list(take_ids(connection, "enrolment", len(entrants)))
-    rows = []
-    for (entrant, held_out), enrolment_id in zip(entrants, ids, strict=True):
-        rows.append(
-            {
-                "bucket": entrant.member.bucket,
-                "id": enrolment_id,
-                "member_id": entrant.member.id,
-                "journey_id": journey.id,
-                "version": version,
-                "occurrence": entrant.occurrence,
-                "per_value": entrant.per_value,
-                "holdout": held_out,
-                "status": "live",
-                "entered_at": now,
-                "context": dict(entrant.context),
-                "after_event_id": entrant.after_event_id,
-                "step_id": first_step,
-                "step_started_at": now,
-                "step_after_event_id": entrant.after_event_id,
-                "phase": "arriving",
-                "due_at": entrant.due_at or now,
-            }
-        )
+    of_all = {"journey_id": journey.id, "version": version, "step_id": first_step}
+    rows = [
+        _new_run(entrant, now) | of_all | {"id": enrolment_id, "holdout": held_out}
+        for (entrant, held_out), enrolment_id in zip(entrants, ids, strict=True)
+    ]
     connection.execute(insert(enrolment), rows)
     trail.note(
         connection,
@@ -233,6 +214,23 @@ def enter(
         now,
     )
     return ids
+
+
+def _new_run(entrant: Entrant, now: datetime) -> dict[str, Any]:
+    return {
+        "bucket": entrant.member.bucket,
+        "member_id": entrant.member.id,
+        "occurrence": entrant.occurrence,
+        "per_value": entrant.per_value,
+        "status": "live",
+        "entered_at": now,
+        "context": dict(entrant.context),
+        "after_event_id": entrant.after_event_id,
+        "step_started_at": now,
+        "step_after_event_id": entrant.after_event_id,
+        "phase": "arriving",
+        "due_at": entrant.due_at or now,
+    }
 
 
 def wake(connection: Connection, pairs: Iterable[tuple[MemberRef, frozenset[str]]], now: datetime) -> None:

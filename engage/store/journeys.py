@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import Connection, delete, func, insert, select, update
 
@@ -17,6 +18,8 @@ V = journey_version.c
 
 _MARK = "applied"  # counts every apply: moments would not do, since the clock of a demo is not that of the command line
 
+
+_APPLYING = 1  # the only lock in Engage that is no row's
 
 NEVER = "0"  # the mark before the first apply
 
@@ -53,6 +56,22 @@ def mark(connection: Connection) -> str:
 def follows(earlier: str, later: str) -> bool:
     """Whether exactly one apply lies between the two marks."""
     return int(later) == int(earlier) + 1
+
+
+def hold(connection: Connection) -> None:
+    """What is applied stays so until this transaction ends: runs may be moved by it. Many may hold it."""
+    _lock(connection, func.pg_advisory_xact_lock_shared(_APPLYING))
+
+
+def hold_alone(connection: Connection) -> None:
+    """Nobody else holds what is applied until this transaction ends: it may change, and with it where runs stand."""
+    _lock(connection, func.pg_advisory_xact_lock(_APPLYING))
+
+
+def _lock(connection: Connection, lock: Any) -> None:
+    """On SQLite whoever writes is alone as it is."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(select(lock))
 
 
 def put_files(connection: Connection, files: Mapping[str, str], now: datetime) -> None:

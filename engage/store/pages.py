@@ -7,10 +7,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, and_, func, select
+from sqlalchemy import Connection, Select, and_, func, select
 
 from engage.store.members import MemberRef
 from engage.store.tables import answer, delivery, enrolment
+
+A = answer.c
+D = delivery.c
+E = enrolment.c
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,36 +52,7 @@ class SentOn:
 
 def survey_for(connection: Connection, delivery_id: int) -> SurveyPage | None:
     """None for a delivery that is not on file, or that belongs to no journey step."""
-    row = connection.execute(
-        select(
-            delivery.c.bucket,
-            delivery.c.member_id,
-            delivery.c.journey_id,
-            delivery.c.step_id,
-            delivery.c.pinned_version,
-            delivery.c.enrolment_id,
-            enrolment.c.context,
-            func.coalesce(delivery.c.sent_at, delivery.c.queued_at).label("asked_at"),
-            (and_(enrolment.c.status == "live", enrolment.c.step_id == delivery.c.step_id)).label("at_step"),
-            (enrolment.c.visit == delivery.c.visit).label("same_visit"),
-            enrolment.c.deadline_at,
-            answer.c.score,
-            answer.c.choice,
-            answer.c.comment,
-            answer.c.answered_at,
-        )
-        .join(enrolment, and_(enrolment.c.bucket == delivery.c.bucket, enrolment.c.id == delivery.c.enrolment_id))
-        .outerjoin(
-            answer,
-            and_(
-                answer.c.bucket == delivery.c.bucket,
-                answer.c.enrolment_id == delivery.c.enrolment_id,
-                answer.c.step_id == delivery.c.step_id,
-                answer.c.visit == delivery.c.visit,
-            ),
-        )
-        .where(delivery.c.id == delivery_id, delivery.c.step_id.is_not(None))
-    ).one_or_none()
+    row = connection.execute(_asked(delivery_id)).one_or_none()
     if row is None:
         return None
     given = Given(row.score, row.choice, row.comment, row.answered_at) if row.answered_at else None
@@ -89,18 +64,32 @@ def survey_for(connection: Connection, delivery_id: int) -> SurveyPage | None:
         enrolment_id=row.enrolment_id,
         run_context=row.context,
         asked_at=row.asked_at,
-        waiting=bool(row.at_step and row.same_visit),
+        waiting=bool(row.waiting),
         waiting_until=row.deadline_at,
         given=given,
+    )
+
+
+def _asked(delivery_id: int) -> Select[Any]:
+    """The question, its run, and what has been answered to it."""
+    of_run = and_(E.bucket == D.bucket, E.id == D.enrolment_id)
+    given = and_(A.bucket == D.bucket, A.enrolment_id == D.enrolment_id, A.step_id == D.step_id, A.visit == D.visit)
+    waiting = and_(E.status == "live", E.step_id == D.step_id, E.visit == D.visit)
+    of_delivery = (D.bucket, D.member_id, D.journey_id, D.step_id, D.pinned_version, D.enrolment_id)
+    asked_at = func.coalesce(D.sent_at, D.queued_at)
+    of_run_now = (E.context, E.deadline_at, waiting.label("waiting"))
+    return (
+        select(*of_delivery, asked_at.label("asked_at"), *of_run_now, A.score, A.choice, A.comment, A.answered_at)
+        .join_from(delivery, enrolment, of_run)
+        .outerjoin(answer, given)
+        .where(D.id == delivery_id, D.step_id.is_not(None))
     )
 
 
 def sent_on(connection: Connection, delivery_id: int) -> SentOn | None:
     """Which channel and topic an unsubscribe link speaks of. None before a channel was chosen."""
     row = connection.execute(
-        select(delivery.c.channel, delivery.c.topic).where(
-            delivery.c.id == delivery_id, delivery.c.channel.is_not(None)
-        )
+        select(D.channel, D.topic).where(D.id == delivery_id, D.channel.is_not(None))
     ).one_or_none()
     return SentOn(row.channel, row.topic) if row else None
 

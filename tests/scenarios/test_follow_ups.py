@@ -139,7 +139,9 @@ def test_a_message_worded_for_an_old_address_is_not_sent_there(stage: Stage) -> 
         hand.claim()
         hand.draft()
         with stage.database.write() as connection:
-            reaching.put_contact_points(connection, [(stage.ref("王芳"), "email", "new@example.com", stage.clock.now())])
+            reaching.put_contact_points(
+                connection, [(stage.ref("王芳"), "email", "new@example.com", stage.clock.now())]
+            )
         hand.intend()
         hand.hand_over()
     assert stage.got("王芳") == []

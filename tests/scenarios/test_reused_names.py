@@ -156,23 +156,28 @@ def test_a_step_renamed_to_the_name_of_a_removed_one_keeps_what_it_did(open_stag
     assert stage.run("王芳", "note").status == "ended"
 
 
-def test_a_removal_taken_back_gives_the_step_what_it_did(open_stage: OpenStage) -> None:
-    """Also when another step has borne its name meanwhile."""
+def test_what_is_taken_back_gives_the_names_back(open_stage: OpenStage) -> None:
+    """Also when another step has borne the name meanwhile, and has been done."""
     stage, _ = opened(open_stage)
-    one = "send: sorry_personal\nid: name"
-    stage.apply(story(one, REST))
+    rest = "wait: 3d\nid: rest"
+    stage.apply(story("send: sorry_personal\nid: name", rest, LATER))
     stage.happens("王芳", START, store="湖滨店")
     stage.run_until(day=1)
-    before = [stage.rows(table) for table in ON_RECORD]
-    made = stage.plans(story("wait: 1h\nid: gap", "send: tips60\nid: name", REST))
+    (before,) = stage.deliveries("王芳")
+    removed = story(rest, LATER)
+    made = stage.plans(removed)
     assert isinstance(stage.applies(made), Done)
-    stage.happens("王芳", START, store="湖滨店")
-    stage.passes("2h")
+    assert stage.delivery("王芳").step_id == "name@1"
+    assert isinstance(stage.undoes(made), Undone)
+    assert stage.delivery("王芳") == before
+    stage.apply(removed)
+    made = stage.plans(story(rest, "send: tips60\nid: name", LATER))
+    assert isinstance(stage.applies(made), Done)
+    stage.run_until(day=4)
     assert sent(stage, "王芳") == ["sorry_personal", "tips60"]
     assert isinstance(stage.undoes(made), Undone)
-    (first, *_) = stage.deliveries("王芳")
-    assert first == before[1][0]
-    assert len(stage.deliveries("王芳", step_id="name")) == 1
+    assert [row.step_id for row in stage.deliveries("王芳")] == ["name@3", "name@5"]
+    nobody_is_stranded(stage)
 
 
 def experiment(name: str, after: str, more: str = "") -> dict[str, str]:
@@ -190,7 +195,7 @@ def test_who_finishes_in_an_earlier_version_hears_of_the_winner_under_its_new_na
     open_stage: OpenStage, after: str
 ) -> None:
     stage = open_stage(policy={"caps": {}})
-    early, late = [f"会员{number}" for number in range(20)], [f"迟到{number}" for number in range(6)]
+    early, late = [f"会员{number}" for number in range(30)], [f"迟到{number}" for number in range(6)]
     for name in early + late:
         stage.member(name, email=True)
     stage.apply(experiment("旧名", after))

@@ -212,8 +212,14 @@ def test_no_mistake_shows_a_secret(mistakes: Told, text: str) -> None:
             "webhooks: { crm: { url: crm.example/x } }",
             "webhooks.crm.url: is not a web address; it starts with https://",
         ),
-        ("webhooks: { crm: { url: https://crm..example/x } }", "webhooks.crm.url: has a host that cannot be; look for two"),
-        (f"webhooks: {{ crm: {{ url: https://{'a' * 64}.example/x }} }}", "webhooks.crm.url: has a host that cannot be"),
+        (
+            "webhooks: { crm: { url: https://crm..example/x } }",
+            "webhooks.crm.url: has a host that cannot be; look for two",
+        ),
+        (
+            f"webhooks: {{ crm: {{ url: https://{'a' * 64}.example/x }} }}",
+            "webhooks.crm.url: has a host that cannot be",
+        ),
         ("webhooks: { crm: { url: https:///x } }", "webhooks.crm.url: has a host that cannot be"),
         (
             f"channels: {{ email: {MAIL.replace('host: ', 'host: .')} }}",

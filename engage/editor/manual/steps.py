@@ -130,8 +130,10 @@ OPTIONS: Manual = {
     "up_to": told("Required: nobody waits for ever.", "必须写：没有人会一直等下去。", "up_to: 7d"),
     "where": told("A condition on the event, as `event.<key>`.", "对事件的条件，写作 `event.<键>`。"),
     "since": told(
-        "From when an event counts: `last_message` · `here` · `start`.",
-        "从什么时候起的事件才算：`last_message` · `here` · `start`。",
+        "From when an event counts: `last_message` (this run's latest message, or its start if there was none) · "
+        "`here` (this step) · `start`.",
+        "从什么时候起的事件才算：`last_message`（本次旅程最近一条消息；还没有消息，就从进入旅程算）· `here`（这一步）· "
+        "`start`（进入旅程）。",
     ),
     "then": told("Steps, if it happened.", "发生了，走这些步骤。"),
     "else": told("Steps, if it did not.", "没有发生，走这些步骤。"),

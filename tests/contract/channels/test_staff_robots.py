@@ -11,7 +11,6 @@ from contextlib import contextmanager
 import pytest
 from channel_rigs import EMAIL, NOW
 from channel_servers import Answer, Behaviour, HangUp, HttpProvider, MailServer, Stall, closed_port, said
-
 from pydantic import SecretStr
 
 from engage.channels.staff import StaffMail, StaffRobot

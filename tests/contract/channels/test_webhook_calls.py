@@ -17,7 +17,6 @@ from channel_servers import Answer, Behaviour, HangUp, HttpProvider, Stall, clos
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-
 from pydantic import SecretStr
 
 from engage.channels.destination import Destination, Forbidden, destination

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from itertools import product
 from typing import Any as Anything
@@ -48,6 +48,7 @@ from engage.core.condition import (
     WithinLast,
     WithinNext,
 )
+from engage.core.timing import local_moment
 from engage.store import advancing, enrolling, events, members, ranks
 from engage.store.conditions import Scope, compile_condition
 from engage.store.database import Database
@@ -403,23 +404,31 @@ def test_where_reads_the_payload_of_the_event_that_came(
         transaction.rollback()
 
 
-# Zones in which some days have 23 hours, or 25; or 23 and a half; or turn at midnight.
-_ZONES = ("America/New_York", "Europe/London", "Australia/Lord_Howe", "America/Santiago", "Asia/Shanghai")
-_hours_of_a_year = st.integers(0, 2 * 365 * 24).map(lambda halves: NOW + halves * HOUR / 2)
+# Days of 2027 that have 23 hours, or 25; or 23 and a half; or that begin at one o'clock.
+_ODD_DAYS = [
+    ("America/New_York", date(2027, 3, 14)),
+    ("America/New_York", date(2027, 11, 7)),
+    ("Europe/London", date(2027, 10, 31)),
+    ("Australia/Lord_Howe", date(2027, 10, 3)),
+    ("America/Santiago", date(2027, 9, 5)),
+]
+_near_midnight = st.integers(-6, 6).map(lambda halves: halves * HOUR / 2)
 _few_days = st.integers(1, 9).map(lambda days: days * DAY) | _periods
 
 
 @settings(max_examples=150, deadline=None)
-@given(st.sampled_from(_ZONES), _hours_of_a_year, _few_days)
+@given(st.sampled_from(_ODD_DAYS), st.integers(-10, 10), _near_midnight, _few_days)
 def test_days_are_those_of_the_calendar_where_the_clocks_change(
-    database_of_module: Database, zone: str, now: datetime, period: timedelta
+    database_of_module: Database, odd: tuple[str, date], days: int, from_midnight: timedelta, period: timedelta
 ) -> None:
+    zone, change = odd
     catalog = replace(CATALOG, timezone=zone)
+    now = local_moment(change + timedelta(days=days), time(0), ZoneInfo(zone)) + from_midnight
     today = now.astimezone(ZoneInfo(zone)).date()
     reader = Reader(catalog, now)
     with database_of_module.engine.connect() as connection, connection.begin() as transaction:
         bench = Bench(connection, catalog)
-        people = [Person({"contract_end": today + timedelta(days=days)}) for days in range(-11, 12)]
+        people = [Person({"contract_end": today + timedelta(days=n)}) for n in range(-11, 12)]
         refs = _settle(bench, people)
         for test in (WithinLast(period), OverAgo(period), WithinNext(period)):
             line = a_field("contract_end", test)
