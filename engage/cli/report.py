@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import datetime, time, timedelta
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo
@@ -14,35 +14,14 @@ from engage.cli.ending import Ending, Refusal
 from engage.cli.invocation import Invocation
 from engage.cli.report_pages import show_report
 from engage.cli.screen import print_json
-from engage.core.measure import Csat, Nps
 from engage.core.quiet import zone_of
 from engage.core.timing import local_moment
-from engage.runtime.applied import Applied
 from engage.runtime.context import AppliedHolder
-from engage.store import reporting, splits
-from engage.store.database import Database
-from engage.store.reporting import Enrolments, Goals, Messages, Period, Skipped, Tasks
-from engage.store.splits import SplitState, WayTaken
+from engage.runtime.report import Report, make_report
+from engage.store import reporting
+from engage.store.reporting import Period
 
 _DAY = "%Y-%m-%d"
-
-
-@dataclass(frozen=True, slots=True)
-class Report:
-    """Everything that is told of one period. NPS and CSAT by journey; None is over all answers."""
-
-    period: Period
-    zone: ZoneInfo
-    messages: list[Messages]
-    skipped: list[Skipped]
-    enrolments: list[Enrolments]
-    goals: list[Goals]
-    ways: list[WayTaken]
-    decisions: list[SplitState]  # of splits that were decided, at any time
-    nps: dict[str | None, Nps]
-    csat: dict[str | None, Csat]
-    opt_outs: dict[str, int]
-    tasks: list[Tasks]
 
 
 def report(
@@ -84,26 +63,6 @@ def report(
         print_json(_data(told))
     else:
         show_report(inv.screen, told)
-
-
-def make_report(database: Database, applied: Applied, period: Period, now: datetime) -> Report:
-    """One snapshot of everything."""
-    with_goal = [i for i, active in applied.journeys.items() if active.journey.goal is not None]
-    with database.read() as connection:
-        return Report(
-            period=period,
-            zone=zone_of(None, applied.catalog.timezone),
-            messages=reporting.messages(connection, period),
-            skipped=reporting.skipped(connection, period),
-            enrolments=reporting.enrolments(connection, period),
-            goals=reporting.goals(connection, period, with_goal),
-            ways=splits.ways_taken(connection, period),
-            decisions=[known for known in splits.known(connection) if known.decided_at is not None],
-            nps=reporting.nps_by_journey(connection, period),
-            csat=reporting.csat_by_journey(connection, period),
-            opt_outs=reporting.opt_outs(connection, period),
-            tasks=reporting.tasks(connection, period, now),
-        )
 
 
 def _period(

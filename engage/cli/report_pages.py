@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from decimal import Decimal
-from typing import TYPE_CHECKING
 
 from engage.cli.reasons import reason_in
 from engage.cli.screen import Screen, local
 from engage.core.measure import Csat, Interval, Nps
 from engage.core.split import Ruling
+from engage.runtime.report import Report
 from engage.store.splits import SplitState
-
-if TYPE_CHECKING:
-    from engage.cli.report import Report
 
 _MOST_REASONS = 12
 _NONE = "–"

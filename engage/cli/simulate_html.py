@@ -22,7 +22,7 @@ _FOLDER = Path(__file__).parent / "pages"
 
 def page(told: Forecast, source: Source, lang: Lang) -> str:
     templates = Environment(loader=FileSystemLoader(_FOLDER), autoescape=True, undefined=StrictUndefined)
-    period, nps = told.scenario.period, told.nps[None]
+    period, nps = told.scenario.period, told.report.nps[None]
 
     def word(en: str, zh: str) -> str:
         return Said(en, zh).in_(lang)
@@ -37,8 +37,8 @@ def page(told: Forecast, source: Source, lang: Lang) -> str:
     return templates.get_template("forecast.html").render(
         word=word,
         lang="zh-CN" if lang is Lang.ZH else "en",
-        start=period.since.astimezone(told.zone).date(),
-        end=period.until.astimezone(told.zone).date(),
+        start=period.since.astimezone(told.report.zone).date(),
+        end=period.until.astimezone(told.report.zone).date(),
         told=told,
         source=source,
         nps=nps,
@@ -47,7 +47,7 @@ def page(told: Forecast, source: Source, lang: Lang) -> str:
         channels=channels(told),
         messages=sum(row.messages for row in found),
         cost=sum(row.cost for row in found),
-        opened=sum(tasks.opened for tasks in told.tasks),
+        opened=sum(tasks.opened for tasks in told.report.tasks),
         volume=_calendar(told.tally.volume, channels(told)),
         hours=_columns(told.tally.hours),
         not_sent=_bars(not_sent),

@@ -19,7 +19,7 @@ def show_forecast(screen: Screen, told: Forecast, source: Source, seconds: float
     _journeys(screen, told)
     screen.line()
     _splits(screen, told)
-    _nps(screen, told.nps[None])
+    _nps(screen, told.report.nps[None])
     _not_sent(screen, told)
     _unreached(screen, told)
     _load(screen, told)
@@ -27,7 +27,7 @@ def show_forecast(screen: Screen, told: Forecast, source: Source, seconds: float
 
 def _headline(screen: Screen, told: Forecast, source: Source, seconds: float) -> None:
     period = told.scenario.period
-    start, end = period.since.astimezone(told.zone).date(), period.until.astimezone(told.zone).date()
+    start, end = period.since.astimezone(told.report.zone).date(), period.until.astimezone(told.report.zone).date()
     people = screen.word("real", "真实会员") if source.real else screen.word("synthetic", "虚拟会员")
     screen.say(
         f"  virtual {start} → {end} · {told.happenings:,} journey events · {seconds:.2f}s   "
@@ -76,14 +76,14 @@ def _share(value: float | None) -> str:
 
 
 def _splits(screen: Screen, told: Forecast) -> None:
-    for way in told.ways:
+    for way in told.report.ways:
         screen.say(
             f"  {way.journey_id} / {way.split_id}: {way.way} {way.members:,} members, goal {way.goal:,}, "
             f"clicked {way.clicked:,}, replied {way.replied:,}",
             f"  {way.journey_id} / {way.split_id}：{way.way} {way.members:,} 人，达成 {way.goal:,}，"
             f"点击 {way.clicked:,}，回复 {way.replied:,}",
         )
-    for decided in told.decisions:
+    for decided in told.report.decisions:
         winner = decided.winner or screen.word("no winner", "没有胜出")
         screen.line(f"  {decided.journey_id} / {decided.split_id} → {winner}")
 
@@ -131,9 +131,9 @@ def _load(screen: Screen, told: Forecast) -> None:
             f"  一位会员一天最多：{busiest.day} 发给 {busiest.who} {busiest.messages} 条"
             f"   · 发送时段：{hours[0]}:00–{hours[-1]}:59",
         )
-    opened = sum(t.opened for t in told.tasks)
+    opened = sum(t.opened for t in told.report.tasks)
     if opened:
-        teams = " · ".join(f"{t.team or screen.word('inbox', '收件箱')} {t.opened:,}" for t in told.tasks)
+        teams = " · ".join(f"{t.team or screen.word('inbox', '收件箱')} {t.opened:,}" for t in told.report.tasks)
         days = told.scenario.days
         screen.say(
             f"  staff load: {opened:,} tasks in {days} days ({opened / days:.1f} a day)   {teams}",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -11,9 +11,9 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Connection
 
 from engage.core.behaviour.model import Behaviour
-from engage.core.measure import Csat, Nps
 from engage.core.outcome import Failure, Rejected, SendOutcome
 from engage.runtime.applied import Applied
+from engage.runtime.report import Report, make_report
 from engage.sandbox.chance import Chance
 from engage.simulation.channels import Call, Fate, taken
 from engage.simulation.crowd import Crowd
@@ -21,11 +21,10 @@ from engage.simulation.ground import Ground
 from engage.simulation.population import CHAT, Population
 from engage.simulation.tally import Tally
 from engage.simulation.world import World
-from engage.store import events, forecasting, inbound, members, reporting, segments, splits
+from engage.store import events, forecasting, inbound, members, segments
 from engage.store.events import NewEvent
 from engage.store.forecasting import Unreached
-from engage.store.reporting import Enrolments, Goals, Messages, Period, Skipped, Tasks
-from engage.store.splits import SplitState, WayTaken
+from engage.store.reporting import Period
 
 # Where few live everything happens to the second; where many do, moments are looked at together. Lawful hours begin and
 # end at full and half hours.
@@ -54,22 +53,12 @@ class Scenario:
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
-    """What came of it. NPS and CSAT by journey; None is over all answers."""
+    """What came of it."""
 
     scenario: Scenario
-    zone: ZoneInfo
+    report: Report
     members: int  # at the end
     happenings: int
-    messages: Sequence[Messages]
-    enrolments: Sequence[Enrolments]
-    skipped: Sequence[Skipped]
-    goals: Sequence[Goals]
-    ways: Sequence[WayTaken]
-    decisions: Sequence[SplitState]
-    nps: dict[str | None, Nps]
-    csat: dict[str | None, Csat]
-    opt_outs: dict[str, int]
-    tasks: Sequence[Tasks]
     put_off: int  # messages that waited for lawful hours
     unreached: Unreached
     tally: Tally
@@ -171,23 +160,13 @@ def _nothing_starts(world: World) -> Iterator[None]:
 
 def _told(world: World, scenario: Scenario, population: Population, tally: Tally) -> Forecast:
     period = scenario.period
-    with_goal = [i for i, active in world.applied.journeys.items() if active.journey.goal is not None]
+    report = make_report(world.database, world.applied, period, world.clock.now())
     with world.database.read() as connection:
         return Forecast(
             scenario=scenario,
-            zone=tally.zone,
+            report=report,
             members=population.size,
             happenings=forecasting.happenings(connection, period.since),
-            messages=reporting.messages(connection, period),
-            enrolments=reporting.enrolments(connection, period),
-            skipped=reporting.skipped(connection, period),
-            goals=reporting.goals(connection, period, with_goal),
-            ways=splits.ways_taken(connection, period),
-            decisions=[known for known in splits.known(connection) if known.decided_at is not None],
-            nps=reporting.nps_by_journey(connection, period),
-            csat=reporting.csat_by_journey(connection, period),
-            opt_outs=reporting.opt_outs(connection, period),
-            tasks=reporting.tasks(connection, period, world.clock.now()),
             put_off=forecasting.put_off(connection, period, OUTSIDE_HOURS),
             unreached=forecasting.unreached(connection, period, _UNREACHED),
             tally=tally,

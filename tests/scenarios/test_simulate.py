@@ -108,13 +108,13 @@ def test_the_same_seed_gives_the_same_result_and_another_one_another(project: Pr
 def test_messages_are_counted_alike_by_the_tally_and_by_the_database(project: Project, behaviour: Behaviour) -> None:
     result = simulated(project, Scenario(BEGINS, 6, 70, 7, behaviour))
     by_day = sum(sum(channels.values()) for channels in result.tally.volume.values())
-    assert by_day == sum(result.tally.hours.values()) == sum(m.sent for m in result.messages) > 0
+    assert by_day == sum(result.tally.hours.values()) == sum(m.sent for m in result.report.messages) > 0
 
 
 def test_only_the_journeys_asked_for_let_members_in(project: Project, behaviour: Behaviour) -> None:
     result = simulated(project, Scenario(BEGINS, 6, 70, 7, behaviour, frozenset({"nps"})))
-    assert {runs.journey_id for runs in result.enrolments} <= {"nps", "service_recovery"}
-    assert any(runs.journey_id == "nps" and runs.entered for runs in result.enrolments)
+    assert {runs.journey_id for runs in result.report.enrolments} <= {"nps", "service_recovery"}
+    assert any(runs.journey_id == "nps" and runs.entered for runs in result.report.enrolments)
 
 
 def test_nobody_is_written_to_at_night_but_in_reply_to_their_own_act(project: Project, behaviour: Behaviour) -> None:
@@ -128,15 +128,15 @@ def test_nobody_is_written_to_at_night_but_in_reply_to_their_own_act(project: Pr
 def test_dead_addresses_bounce_and_messages_go_elsewhere_or_nowhere(project: Project, behaviour: Behaviour) -> None:
     dead = {channel: replace(rates, bounce=1.0) for channel, rates in behaviour.channels.items()}
     result = simulated(project, Scenario(BEGINS, 4, 60, 7, replace(behaviour, channels=dead)))
-    assert sum(m.sent for m in result.messages) == 0
-    assert sum(m.failed for m in result.messages) > 0
+    assert sum(m.sent for m in result.report.messages) == 0
+    assert sum(m.failed for m in result.report.messages) > 0
 
 
 def test_everybody_answers_where_the_file_says_so(project: Project, behaviour: Behaviour) -> None:
     eager = {channel: Rates(answer=1.0, bounce=0.0) for channel in behaviour.channels}
     result = simulated(project, Scenario(BEGINS, 6, 60, 7, replace(behaviour, channels=eager)))
-    asked = next(runs for runs in result.enrolments if runs.journey_id == "nps")
-    assert result.nps[None].n >= asked.completed * 0.4 > 0
+    asked = next(runs for runs in result.report.enrolments if runs.journey_id == "nps")
+    assert result.report.nps[None].n >= asked.completed * 0.4 > 0
 
 
 def test_the_page_holds_all_it_shows(project: Project, behaviour: Behaviour) -> None:
@@ -161,7 +161,7 @@ def test_real_members_go_on_from_where_they_stand_and_their_database_is_not_touc
         result = forecast_real(ground, Scenario(ground.now, 5, 0, 7, own))
     assert hashlib.sha256(shop.read_bytes()).hexdigest() == before
     assert result.members >= 120
-    assert sum(m.sent for m in result.messages) > 0
+    assert sum(m.sent for m in result.report.messages) > 0
 
 
 def test_what_is_measured_leans_on_the_usual_and_follows_the_members_own(

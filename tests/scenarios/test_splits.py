@@ -8,12 +8,12 @@ import pytest
 from small_journeys import journey
 from stage import OpenStage, Stage
 
-from engage.cli.report import make_report
 from engage.cli.report_pages import show_report
 from engage.cli.screen import Screen
 from engage.core.journey.model import Split
 from engage.core.problem import Lang
 from engage.core.split import way_of
+from engage.runtime.report import make_report
 from engage.store import splits
 from engage.store.reporting import Period
 from engage.store.splits import SplitState
