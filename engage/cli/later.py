@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import re
 from importlib import import_module
+from types import ModuleType
 from typing import Any
 
 import typer
@@ -27,12 +29,22 @@ class Later(TyperCommand):
     def real(self) -> Any:
         """The command itself, as Typer builds it."""
         module, _, name = self._target.partition(":")
-        found = getattr(import_module(module), name)
+        found = getattr(_imported(module), name)
         if isinstance(found, typer.Typer):
             return flowing(get_command(found))
         alone = typer.Typer(add_completion=False)
         alone.command(self.name)(found)
         return flowing(get_command(alone))
+
+
+def _imported(name: str) -> ModuleType:
+    """The module, with all that it brings: there to stay, so there is nothing to collect, now or later."""
+    gc.disable()
+    try:
+        return import_module(name)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def flowing(command: Any) -> Any:

@@ -7,7 +7,7 @@ from typing import Annotated
 import structlog
 import typer
 
-from engage.bootstrap import App, build, build_context, clock_of
+from engage.bootstrap import build_context, clock_of
 from engage.cli.dry_run import show_next_tick
 from engage.cli.ending import Refusal
 from engage.cli.invocation import Invocation
@@ -18,6 +18,7 @@ from engage.content.project import project_files
 from engage.runtime.applying import differs
 from engage.runtime.daemon import Daemon, only_daemon
 from engage.runtime.dry_run import next_tick
+from engage.serving import App, build
 from engage.store.database import Database
 
 log = structlog.get_logger("engage.cli")

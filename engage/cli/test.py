@@ -24,7 +24,7 @@ from engage.content.test_files import find_test_files, read_test_files
 from engage.core.testfile.model import TestFile
 from engage.simulation.coverage import coverage_of
 from engage.simulation.ground import Ground
-from engage.simulation.playing import Played, play
+from engage.simulation.playing_all import Part, play_all
 from engage.simulation.settings import USUAL
 
 
@@ -64,11 +64,9 @@ def run_tests(
     inv = Invocation.of(ctx)
     log_faults()
     readied = _ready(inv, which or [])
-    played: list[Played] = []
+    wanted = [Part(f, [case for case in f.cases if named is None or named in case.name]) for f in readied.files]
     with Ground(readied.project, readied.config) as ground:
-        for file in readied.files:
-            chosen = [case for case in file.cases if named is None or named in case.name]
-            played += play(ground, file, chosen)
+        played = play_all(ground, wanted)
     journeys = [readied.project.journeys[file.journey] for file in readied.files]
     walked = coverage_of(journeys, played) if coverage or coverage_min is not None else []
     if as_json:

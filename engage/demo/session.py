@@ -9,7 +9,6 @@ from pathlib import Path
 
 from rich.console import Console
 
-from engage.bootstrap import App, build
 from engage.clock import VirtualClock
 from engage.config import load_config
 from engage.content.project import Project, project_files, read_project
@@ -27,6 +26,7 @@ from engage.sandbox.phone.app import phone_app
 from engage.sandbox.population import events_csv, make_people, members_csv
 from engage.sandbox.shop import script
 from engage.sandbox.world import World
+from engage.serving import App, build
 from engage.store import migrating, progress, state
 from engage.store.database import Database
 from engage.web.server import Server, ServerError

@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -29,7 +29,7 @@ from engage.core.turn import Purpose
 from engage.errors import DatabaseUnavailable
 from engage.runtime.applied import Applied
 from engage.runtime.context import Context
-from engage.runtime.drafting import Draft, Drafting, Ready
+from engage.runtime.drafting import Draft, Drafted, Drafting, Ready
 from engage.runtime.follow_up import after_failing, after_sending, fallback_of
 from engage.runtime.judge import Clear, Judge, Later, Overtaken, Skip, Verdict
 from engage.runtime.lessons import learn, outcome_values
@@ -38,7 +38,7 @@ from engage.store import dispatching, reaching
 from engage.store.dispatching import Claimed, Move, Settled
 
 BATCH = 100
-_BATCH_AT_ONCE = 500  # nothing waits for a network, and no intent grows old
+_BATCH_ALONE = 500  # nothing waits for a network, and no intent grows old
 # A channel takes this many times its concurrency into flight; the rest waits in the outbox, so that a slow provider
 # neither holds up the other channels nor lets intents grow older than their deadline.
 _DEPTH = 4
@@ -71,12 +71,13 @@ def on_threads(channel: Channel) -> Executor:
 
 class Dispatch:
     def __init__(
-        self, context: Context, callers: Callable[[Channel], Executor] = on_threads, *, at_once: bool = False
+        self, context: Context, callers: Callable[[Channel], Executor] = on_threads, *, alone: bool = False
     ) -> None:
-        """`at_once`: calls take no time, as in a world whose providers are in this process; a channel's share of a
-        batch is called and recorded together. Else each on its own, so that no record waits for another call."""
+        """`alone`: as in a world of its own, where calls take no time and nobody else writes. A channel's share of a
+        batch is then called and recorded together (else each on its own, so that no record waits for another call),
+        and what was read to word a batch is still so when it is intended."""
         self._context = context
-        self._at_once = at_once
+        self._alone = alone
         self._pools = {name: callers(channel) for name, channel in context.channels.items()}
         self._in_flight: dict[str, set[Future[None]]] = {name: set() for name in context.channels}
 
@@ -90,10 +91,10 @@ class Dispatch:
         with self._context.database.write() as connection:
             expired = dispatching.expire_leases(connection, now)
             full = {name for name in self._pools if self._room(name) <= 0}
-            claimed = dispatching.claim(connection, now, _BATCH_AT_ONCE if self._at_once else BATCH, full)
+            claimed = dispatching.claim(connection, now, _BATCH_ALONE if self._alone else BATCH, full)
         if claimed:
-            drafts = Drafting(self._context, applied).draft(claimed)
-            for group in self._groups(self._intend(applied, claimed, drafts)):
+            drafted = Drafting(self._context, applied).draft(claimed)
+            for group in self._groups(self._intend(applied, claimed, drafted)):
                 self._submit(applied, group)
         return expired + len(claimed)
 
@@ -110,19 +111,20 @@ class Dispatch:
 
     # --- intend -------------------------------------------------------------------------------------------------
 
-    def _intend(self, applied: Applied, batch: Sequence[Claimed], drafts: Mapping[int, Draft]) -> list[Intended]:
+    def _intend(self, applied: Applied, batch: Sequence[Claimed], drafted: Drafted) -> list[Intended]:
         """The intent's transaction: everything is looked up and judged again, then committed before any call."""
         now = self._context.clock.now()
         ready: list[Ready] = []
         with self._context.database.write() as connection:
             held = dispatching.still_held(connection, batch)
-            judge = Judge(self._context, applied, Situation.load(self._context, connection, applied, batch))
+            situation = drafted.situation if self._alone else Situation.load(self._context, connection, applied, batch)
+            judge = Judge(self._context, applied, situation)
             room = {name: self._room(name) for name in self._pools}
             moves: list[Move] = []
             for claimed in batch:
                 if claimed.id not in held:
                     continue
-                draft = drafts[claimed.id]
+                draft = drafted.drafts[claimed.id]
                 if isinstance(draft, Ready):
                     draft = _last_word(judge, draft)
                 if isinstance(draft, Ready) and room[draft.clear.channel] <= 0:
@@ -149,7 +151,7 @@ class Dispatch:
 
     def _groups(self, intended: Sequence[Intended]) -> list[list[Intended]]:
         """What is called one after the other and recorded together: of one channel."""
-        if not self._at_once:
+        if not self._alone:
             return [[each] for each in intended]
         by_channel: dict[str, list[Intended]] = defaultdict(list)
         for each in intended:

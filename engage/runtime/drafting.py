@@ -43,18 +43,26 @@ class Ready:
 Draft = Ready | Later | Skip | Overtaken
 
 
+@dataclass(frozen=True, slots=True)
+class Drafted:
+    """By delivery id, and what was known when they were worded: nothing of it used up yet."""
+
+    drafts: Mapping[int, Draft]
+    situation: Situation
+
+
 class Drafting:
     def __init__(self, context: Context, applied: Applied) -> None:
         self._context = context
         self._applied = applied
 
-    def draft(self, batch: Sequence[Claimed]) -> dict[int, Draft]:
-        """By delivery id. Outside any write transaction: rendering is the slow part."""
+    def draft(self, batch: Sequence[Claimed]) -> Drafted:
+        """Outside any write transaction: rendering is the slow part."""
         with self._context.database.read() as connection:
             situation = Situation.load(self._context, connection, self._applied, batch)
             runs = [(claimed.member.bucket, claimed.enrolment_id) for claimed in batch if claimed.enrolment_id]
             answers = advancing.answer_words(connection, runs)
-        judge = Judge(self._context, self._applied, situation)
+        judge = Judge(self._context, self._applied, situation.copy())
         drafts: dict[int, Draft] = {}
         for claimed in batch:
             verdict = judge.judge(claimed)
@@ -63,7 +71,7 @@ class Drafting:
                 drafts[claimed.id] = self._word_safely(judge, claimed, verdict, answers)
             else:
                 drafts[claimed.id] = verdict
-        return drafts
+        return Drafted(drafts, situation)
 
     def _word_safely(
         self,

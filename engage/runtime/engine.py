@@ -41,7 +41,7 @@ class Engine:
         self.receive = Receive(context)
         self.enrol = Enrol(context)
         self.advance = Advance(context)
-        self.dispatch = Dispatch(context, callers, at_once=alone)
+        self.dispatch = Dispatch(context, callers, alone=alone)
         self.staff = Staff(context)
         self.calling = Calling(context)
         self.deciding = Deciding(context)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -36,8 +36,8 @@ class Resting:
 
 @dataclass
 class Situation:
-    """Facts by member id, by run or by message key. `spent` and `points` change as messages of the batch take their
-    share; everything else stays as it was read."""
+    """Facts by member id, by run or by message key. What messages of the batch use up changes as they take their
+    share: `points`, `spent`, `in_conversation`, `going_out`. Everything else stays as it was read."""
 
     now: datetime
     profiles: Mapping[int, Profile]
@@ -85,6 +85,16 @@ class Situation:
             passed_over=passed_over,
             spent=judging.recent_messages(connection, refs, now - longest),
             channels=frozenset(channel for _, channel in points),
+        )
+
+    def copy(self) -> Situation:
+        """The same, to be used up on its own."""
+        return replace(
+            self,
+            points=dict(self.points),
+            spent={member_id: list(spent) for member_id, spent in self.spent.items()},
+            in_conversation=set(self.in_conversation),
+            going_out=set(self.going_out),
         )
 
     def contact(self, member_id: int, channel: str) -> Contact | None:

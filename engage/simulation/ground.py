@@ -9,6 +9,7 @@ The databases are files in a temporary folder, without durability: memory does n
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -34,7 +35,6 @@ from engage.simulation.world import SWEEP_EVERY, World, close_channels
 from engage.store import forecasting, state
 from engage.store.backup import copy_unchanged
 from engage.store.database import Database
-from engage.store.migrating import require_current
 
 # Long before any world begins: every journey has been in force since then.
 _APPLIED_AT = datetime(2000, 1, 1, tzinfo=UTC)
@@ -87,7 +87,7 @@ class Ground:
         sweep_every: timedelta = SWEEP_EVERY,
     ) -> Iterator[World]:
         """A new world on this ground. Several may live at the same time."""
-        database = self._spare.pop() if self._spare else self._open(f"world-{next(self._worlds)}")
+        database = self._spare.pop() if self._spare else self._open(f"world-{os.getpid()}-{next(self._worlds)}")
         shutil.copyfile(self._file("empty"), database.file or "")
         in_force = applied or self.applied
         with World(database, in_force, begins, fate=fate, sweep_every=sweep_every, wired=self._wired) as world:
@@ -116,6 +116,8 @@ def _made_ready(database: Database, copied: bool) -> datetime:
     if not copied:
         database.create_all()
         return _APPLIED_AT
+    from engage.store.migrating import require_current  # brings Alembic along, which an empty database does without
+
     require_current(database)
     with database.write() as connection:
         forecasting.lift_pauses(connection)

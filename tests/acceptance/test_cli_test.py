@@ -23,9 +23,10 @@ def shop(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def engage(folder: Path, *args: str, code: int = 0) -> str:
+def engage(folder: Path, *args: str, code: int = 0, on_one_core: bool = False) -> str:
     environment = {**os.environ, "LC_ALL": "C.UTF-8"}
-    command = [sys.executable, "-m", "engage", *args]
+    alone = ["taskset", "--cpu-list", str(min(os.sched_getaffinity(0)))] if on_one_core else []
+    command = [*alone, sys.executable, "-m", "engage", *args]
     done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == code, done.stdout + done.stderr
     return done.stdout + done.stderr
@@ -43,6 +44,15 @@ def test_tests_pass_without_config_database_or_secrets(shop: Path) -> None:
     assert "13 passed" in said
     assert "✓ 首单后不再发首单券" in said
     assert sorted(path.name for path in shop.iterdir()) == ["journeys", "templates"]
+
+
+@pytest.mark.skipif(shutil.which("taskset") is None, reason="only Linux shares the tests out among the cores")
+def test_every_core_plays_a_part_and_what_comes_out_is_the_same(shop: Path) -> None:
+    edit(shop, "winback.yaml", "wait: 1d at 20:00", "wait: 2d at 20:00")
+    everywhere = engage(shop, "test", "--json", code=1)
+    assert everywhere == engage(shop, "test", "--json", code=1, on_one_core=True)
+    told = json.loads(everywhere)
+    assert {case["passed"] for case in told["tests"]} == {True, False}
 
 
 def test_the_projects_own_policy_holds_and_its_secrets_are_not_looked_up(shop: Path) -> None:

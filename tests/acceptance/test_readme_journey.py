@@ -23,13 +23,14 @@ from zoneinfo import ZoneInfo
 import pytest
 import yaml
 
-from engage.bootstrap import App, build, open_database
+from engage.bootstrap import open_database
 from engage.clock import VirtualClock
 from engage.config import Config, load_config
 from engage.content.project import project_files, read_project
 from engage.demo.drive import Drive
 from engage.sandbox.model import Act, Follow, Handover, Person, Phone, Planned, Reaction, SandboxSettings, Type
 from engage.sandbox.world import World
+from engage.serving import App, build
 from engage.store import export, migrating, state
 
 ROOT = Path(__file__).parents[2]

@@ -35,12 +35,12 @@ class ByHand:
 
     def draft(self) -> int:
         """How many could be worded."""
-        self._drafts = Drafting(self.engine.context, self.applied).draft(self.claimed)
-        return sum(isinstance(draft, Ready) for draft in self._drafts.values())
+        self._drafted = Drafting(self.engine.context, self.applied).draft(self.claimed)
+        return sum(isinstance(draft, Ready) for draft in self._drafted.drafts.values())
 
     def intend(self) -> int:
         """How many may go out. Their intents are committed."""
-        self.intended = self.engine.dispatch._intend(self.applied, self.claimed, self._drafts)
+        self.intended = self.engine.dispatch._intend(self.applied, self.claimed, self._drafted)
         return len(self.intended)
 
     def up_to_the_wire(self) -> None:

@@ -13,7 +13,6 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from engage.bootstrap import App, build
 from engage.clock import VirtualClock
 from engage.config import Config
 from engage.content.project import Project, project_files, read_project
@@ -21,6 +20,7 @@ from engage.sandbox.chance import Chance
 from engage.sandbox.faults import Fault, Faults
 from engage.sandbox.model import Act, ChannelName, Handover, Person, Phone, Planned, Reaction, SandboxSettings
 from engage.sandbox.world import World
+from engage.serving import App, build
 
 PROJECT = Path(__file__).parents[2]
 SEED = 7

@@ -1,0 +1,73 @@
+"""Many test files, played on every core: a part of a file each, on a copy of the ground that costs nothing to make.
+
+A copy is a fork of this process, which is safe on Linux while it has one thread; elsewhere they are played one after
+the other. What comes out is the same: cases do not touch each other (see `playing`).
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, replace
+from multiprocessing import get_context
+
+from engage.core.testfile.model import Case, TestFile
+from engage.simulation.ground import Ground
+from engage.simulation.playing import Played, play
+
+# Cases of one world share its moments: a larger part is played faster, smaller ones are shared out more evenly.
+_CASES_OF_A_PART = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Cases of one file, played in one process."""
+
+    file: TestFile
+    cases: Sequence[Case]
+
+
+def play_all(ground: Ground, wanted: Sequence[Part]) -> list[Played]:
+    """The cases that are wanted, in their order."""
+    parts = [part for whole in wanted for part in _parted(whole)]
+    workers = min(len(parts), _cores())
+    if workers < 2:
+        return [done for part in parts for done in play(ground, part.file, part.cases)]
+    with ProcessPoolExecutor(workers, get_context("fork"), _begin, (ground, parts)) as pool:
+        results = list(pool.map(_play, range(len(parts))))
+    return [
+        replace(done, file=part.file, case=case)  # as we know them, not as they were sent over
+        for part, played in zip(parts, results, strict=True)
+        for case, done in zip(part.cases, played, strict=True)
+    ]
+
+
+def _parted(whole: Part) -> Iterator[Part]:
+    for first in range(0, len(whole.cases), _CASES_OF_A_PART):
+        yield Part(whole.file, whole.cases[first : first + _CASES_OF_A_PART])
+
+
+def _cores() -> int:
+    """How many processes can play at the same time."""
+    if sys.platform != "linux" or threading.active_count() > 1:
+        return 1
+    return len(os.sched_getaffinity(0))
+
+
+# --- in a process of the pool -----------------------------------------------------------------------------------
+
+_stage: tuple[Ground, Sequence[Part]]
+
+
+def _begin(ground: Ground, parts: Sequence[Part]) -> None:
+    """What a process of the pool plays, and on what."""
+    global _stage  # the pool has no other place for what its processes begin with
+    _stage = ground, parts
+
+
+def _play(number: int) -> list[Played]:
+    ground, parts = _stage
+    return play(ground, parts[number].file, parts[number].cases)
