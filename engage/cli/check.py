@@ -14,7 +14,7 @@ from engage.cli.ending import Ending, Refusal
 from engage.cli.invocation import Invocation
 from engage.cli.lone import check_lone, is_inside_project
 from engage.cli.problems import count_errors, renamed, show_problems, show_summary
-from engage.cli.schema import keep_schemas, project_here
+from engage.cli.schema import keep_schemas
 from engage.cli.screen import Screen, print_json
 from engage.cli.settings_files import read_settings
 from engage.content.project import CATALOG, project_files, read_project
@@ -55,7 +55,7 @@ def check(
     """
     inv = Invocation.of(ctx)
     found = _check(inv, paths or [])
-    keep_schemas(paths or [project_here(inv)], inv.lang)
+    keep_schemas(paths or [inv.folder_of_journeys], inv.lang)
     if as_json:
         errors = count_errors(found.problems)
         counts = {"files": found.files, "errors": errors, "warnings": len(found.problems) - errors}
@@ -70,7 +70,7 @@ def check(
 def _check(inv: Invocation, paths: Sequence[Path]) -> _Found:
     found = _Found()
     if not paths:
-        _add_project(found, project_here(inv), "")
+        _add_project(found, inv.folder_of_journeys, "")
         return found
     own: dict[Path, list[Path]] = defaultdict(list)  # files of projects: one reading serves them all
     for path in paths:

@@ -15,7 +15,7 @@ from rich.text import Text
 from engage.cli.ending import Ending, Refusal
 from engage.cli.invocation import Invocation
 from engage.cli.problems import show_problems
-from engage.cli.schema import keep_schemas, project_here
+from engage.cli.schema import keep_schemas
 from engage.cli.screen import Screen
 from engage.cli.shipped import ROOT
 from engage.content.project import CATALOG, JOURNEYS, read_text
@@ -68,12 +68,12 @@ def fmt(
     """
     inv = Invocation.of(ctx)
     outcome = _Outcome()
-    for path in _files(paths or [project_here(inv)], inv.screen):
+    for path in _files(paths or [inv.folder_of_journeys], inv.screen):
         outcome.files += 1
         _one(path, outcome, inv.screen, check=check, diff=diff, fix=fix, ids=ids)
     _sum_up(outcome, inv.screen, check=check)
     if not check:
-        keep_schemas(paths or [project_here(inv)], inv.lang)
+        keep_schemas(paths or [inv.folder_of_journeys], inv.lang)
     if outcome.unreadable or (check and outcome.changed):
         raise typer.Exit(Ending.NO)
 

@@ -17,6 +17,7 @@ from engage.cli.logs import log_quietly
 from engage.cli.options import GlobalOptions
 from engage.cli.screen import Screen
 from engage.config import Config, load_config
+from engage.content.project import CATALOG
 from engage.core.problem import Lang
 from engage.errors import ConfigError
 
@@ -47,6 +48,13 @@ class Invocation:
     def folder(self) -> Path:
         """Of the project: where the config file is."""
         return self.config_path.parent
+
+    @property
+    def folder_of_journeys(self) -> Path:
+        """A folder with journeys is enough for what only reads files; else the config's."""
+        if self.options.config is None and (Path.cwd() / CATALOG).is_file():
+            return Path.cwd()
+        return self.folder
 
     @cached_property
     def config(self) -> Config:

@@ -47,3 +47,5 @@ def _configure(level: int) -> None:
     )
     handler.setFormatter(formatter)
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
+    # A bell that rings while its loop is still busy is no news: the loop goes on until nothing is left.
+    logging.getLogger("apscheduler").setLevel(logging.ERROR)

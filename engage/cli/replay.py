@@ -14,7 +14,6 @@ from engage.cli.invocation import Invocation
 from engage.cli.logs import log_faults
 from engage.cli.offline import must_know, real_ground, sound_project
 from engage.cli.reasons import reason_in
-from engage.cli.schema import project_here
 from engage.cli.screen import Screen, local, print_json
 from engage.core.timing import local_moment
 from engage.simulation.replaying import Replay, replay
@@ -48,7 +47,7 @@ def replay_journey(
     """
     inv = Invocation.of(ctx)
     log_faults()
-    folder = project_here(inv)
+    folder = inv.folder_of_journeys
     project = sound_project(inv, folder)
     must_know(inv, project, [journey])
     zone = ZoneInfo(project.catalog.timezone)

@@ -46,7 +46,7 @@ def schema(
     Exit codes: 0 done · 4 the catalog cannot be read
     """
     inv = Invocation.of(ctx)
-    folder = project_here(inv)
+    folder = inv.folder_of_journeys
     schemas = schemas_of(project_files(folder)[0], inv.lang)
     if schemas is None:
         raise Refusal(
@@ -58,13 +58,6 @@ def schema(
     write_schemas(folder, inv.lang)
     for name in schemas:
         inv.screen.line(f"✓ {_place(folder, name)}")
-
-
-def project_here(inv: Invocation) -> Path:
-    """A folder with journeys is enough: schemas and formatting need no config."""
-    if inv.options.config is None and (Path.cwd() / CATALOG).is_file():
-        return Path.cwd()
-    return inv.folder
 
 
 def keep_schemas(folders: Iterable[Path], lang: Lang) -> None:

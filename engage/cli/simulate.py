@@ -18,7 +18,6 @@ from engage.cli.ending import Ending, Refusal
 from engage.cli.invocation import Invocation
 from engage.cli.logs import log_faults
 from engage.cli.offline import must_know, real_ground, rules_of_world, sound_project
-from engage.cli.schema import project_here
 from engage.cli.screen import print_json
 from engage.cli.simulate_data import Source, as_data
 from engage.cli.simulate_html import page
@@ -77,7 +76,7 @@ def simulate(
             "--members 是虚拟会员的人数，不能和 --real 一起用",
         )
         raise Refusal(inv.screen.word(*words), Ending.USAGE)
-    folder = project_here(inv)
+    folder = inv.folder_of_journeys
     project = sound_project(inv, folder)
     must_know(inv, project, journey or [])
     asked = _Asked(days, members or _MEMBERS, seed, behaviour, since, frozenset(journey) if journey else None)

@@ -14,7 +14,6 @@ from engage.cli.invocation import Invocation
 from engage.cli.language import nearest_config
 from engage.cli.logs import log_faults
 from engage.cli.problems import count_errors, show_problems, show_summary
-from engage.cli.schema import project_here
 from engage.cli.screen import print_json
 from engage.cli.test_pages import show_case, show_coverage, show_totals
 from engage.cli.test_report import report
@@ -85,7 +84,7 @@ def run_tests(
 
 def _ready(inv: Invocation, which: Sequence[str]) -> _Readied:
     """The project and its test files, without a mistake; else they are shown, and that is the end."""
-    folder = project_here(inv)
+    folder = inv.folder_of_journeys
     sources, problems = project_files(folder)
     project, more = read_project(sources)
     tests, untold = find_test_files(folder)

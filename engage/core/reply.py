@@ -18,10 +18,10 @@ OPT_OUT_WORDS = frozenset({"退订", "td", "t", "r", "n"})
 # A comment or a corrected score is still kept this long after the answer; the branch taken never changes.
 CORRECTION_WINDOW = timedelta(hours=24)
 
-# A score, then perhaps words. `8.5`, `10:30`, `3-5天` and `1,280` are other numbers, not a score with words after it.
 # What a phone's keyboard adds by itself: “退订。” is 退订.
 _TRAILING = " 。.!！,，~～、"
 
+# A score, then perhaps words. `8.5`, `10:30`, `3-5天` and `1,280` are other numbers, not a score with words after it.
 _SCORE = re.compile(r"(\d{1,2})(?![.:~-]\d|,\d{3})\s*分?(?:[\s,，。.、:：;；!！~～-]+(.*))?", re.DOTALL)
 _OFFER = re.compile(r"回复\s*((?:【[^】]{1,10}】[、，,或/和\s]*)+)")
 _OFFERED_WORD = re.compile(r"【([^】]{1,10})】")

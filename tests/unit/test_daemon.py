@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import signal
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from types import FrameType
@@ -11,6 +13,7 @@ from typing import Any, cast
 
 import pytest
 
+from engage.cli.logs import log_fully
 from engage.runtime.daemon import Daemon
 from engage.runtime.engine import Engine
 
@@ -19,6 +22,19 @@ PATIENCE = 10.0  # seconds; only a test that fails waits so long
 
 class Idle:
     def tick(self) -> int:
+        return 0
+
+
+class Busy:
+    """One batch that takes as long as several bells; then the signal comes."""
+
+    batches = 0
+
+    def tick(self) -> int:
+        self.batches += 1
+        if self.batches == 1:
+            time.sleep(0.8)
+            signal.pthread_kill(cast(int, threading.main_thread().ident), signal.SIGTERM)
         return 0
 
 
@@ -70,6 +86,27 @@ def heard() -> Iterator[threading.Event]:
     yield told
     for name, handler in before.items():
         signal.signal(name, handler)
+
+
+@pytest.fixture
+def root_logger() -> Iterator[None]:
+    """As before when the test is over."""
+    root, scheduler = logging.getLogger(), logging.getLogger("apscheduler")
+    before = root.handlers[:], root.level, scheduler.level
+    yield
+    root.handlers[:], root.level = before[0], before[1]
+    scheduler.setLevel(before[2])
+
+
+@pytest.mark.usefixtures("heard", "root_logger")
+def test_a_bell_that_rings_while_its_loop_is_busy_is_no_news(capfd: pytest.CaptureFixture[str]) -> None:
+    """Four warnings a second, through every campaign, would bury the one that somebody should read."""
+    log_fully()
+    Daemon(cast(Engine, Loops(Busy()))).run()
+    lines = capfd.readouterr().err.splitlines()
+    assert len(lines) == 2, lines
+    assert "daemon_started" in lines[0]
+    assert "daemon_stopped" in lines[1]
 
 
 def test_a_signal_stops_a_backlog_after_the_batch_at_hand(heard: threading.Event) -> None:
