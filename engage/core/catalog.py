@@ -109,7 +109,7 @@ MEMBER_EVENTS: Mapping[str, Mapping[str, ValueType]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)  # one is itself: what was worked out from it is kept with it
 class Catalog:
     brand: Brand
     timezone: str

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import Connection, and_, bindparam, exists, func, or_, select, update
@@ -18,8 +19,9 @@ from engage.store import answering
 from engage.store.conditions import VALUE_COLUMN, Scope, compile_condition
 from engage.store.dialects import beside_index
 from engage.store.judging import TAKEN_UP
-from engage.store.keys import in_keys
+from engage.store.keys import STATEMENTS, given_keys, in_given_keys, in_keys
 from engage.store.members import MemberRef, in_refs
+from engage.store.moments import Prepared
 from engage.store.tables import IS_LIVE, Instant, answer, delivery, enrolment, event, member, member_value
 
 # A fact told this late is history, not news: it neither starts a run, nor ends a wait, nor reaches a goal.
@@ -127,9 +129,14 @@ def _these(runs: Sequence[RunRow]) -> Any:
     return in_runs(enrolment, runs, "id")
 
 
-def of_runs(query: Any, runs: Sequence[RunRow]) -> Any:
-    """A query of `enrolment` narrowed to these runs, with their members beside them."""
-    return query.join(member, _OF_MEMBER).where(_these(runs))
+def of_given_runs(query: Any) -> Any:
+    """A query of `enrolment`, made once and narrowed to the runs it is told (`given_runs`), with their members beside
+    them."""
+    return query.join(member, _OF_MEMBER).where(in_given_keys(enrolment))
+
+
+def given_runs(runs: Iterable[RunRow]) -> dict[str, str]:
+    return given_keys((run.member.bucket, run.id) for run in runs)
 
 
 def run_context(origin: str, key: str) -> Any:
@@ -144,17 +151,21 @@ def holding(
     now: datetime,
 ) -> dict[int, tuple[bool, ...]]:
     """For each run, whether each condition holds; None always does. One query for the whole batch."""
-    asked = [c for c in conditions if c is not None]
+    asked = tuple(c for c in conditions if c is not None)
     if not asked:
         return {run.id: (True,) * len(conditions) for run in runs}
-    scope = Scope(catalog, now, enrolment=enrolment, context=run_context)
-    columns = [compile_condition(c, scope).label(f"c{n}") for n, c in enumerate(asked)]
-    query = of_runs(select(enrolment.c.id, *columns), runs)
     found = {}
-    for run_id, *values in connection.execute(query):
+    for run_id, *values in _holding(catalog, asked).execute(connection, now, **given_runs(runs)):
         answers = iter(values)
         found[run_id] = tuple(True if c is None else bool(next(answers)) for c in conditions)
     return found
+
+
+@lru_cache(STATEMENTS)
+def _holding(catalog: Catalog, conditions: tuple[Condition, ...]) -> Prepared:
+    scope = Scope(catalog, enrolment=enrolment, context=run_context)
+    columns = [compile_condition(c, scope).label(f"c{n}") for n, c in enumerate(conditions)]
+    return scope.prepared(of_given_runs(select(enrolment.c.id, *columns)))
 
 
 def first_seen(
@@ -174,22 +185,26 @@ def first_seen(
     """
     if not runs:
         return {}
+    query = _first_seen(catalog, tuple(names), since, where, per)
+    rows = query.execute(connection, now, **given_runs(runs))
+    return {i: Seen(name, at) for i, entered_at, name, at in rows if at > entered_at - NEWS_FOR}
+
+
+@lru_cache(STATEMENTS)
+def _first_seen(
+    catalog: Catalog, names: tuple[str, ...], since: Since | None, where: Condition | None, per: str | None
+) -> Prepared:
     counted = or_(*(_counts(catalog, name, since) for name in names))
     joined = (event.c.bucket == enrolment.c.bucket) & (event.c.member_id == enrolment.c.member_id)
-    query = (
-        select(enrolment.c.id, enrolment.c.entered_at, event.c.name, event.c.at)
-        .join(event, joined)
-        .join(member, _OF_MEMBER)
-        .where(_these(runs), counted)
-        .order_by(event.c.id.desc())
-    )
+    columns = (enrolment.c.id, enrolment.c.entered_at, event.c.name, event.c.at)
+    query = of_given_runs(select(*columns).join(event, joined)).where(counted).order_by(event.c.id.desc())
+    scope = Scope(catalog, enrolment=enrolment, context=_matched_event)
     if where is not None:
-        query = query.where(compile_condition(where, Scope(catalog, now, enrolment=enrolment, context=_matched_event)))
+        query = query.where(compile_condition(where, scope))
     if per is not None:
         key = event.c.payload[per].as_string()
         query = query.where(or_(key.is_(None), key == enrolment.c.per_value))
-    rows = connection.execute(query)
-    return {i: Seen(name, at) for i, entered_at, name, at in rows if at > entered_at - NEWS_FOR}
+    return scope.prepared(query)
 
 
 def _matched_event(origin: str, key: str) -> Any:

@@ -91,7 +91,7 @@ def _of_any(starts: list[_Start | None]) -> _Start | None:
 def _of_events(did: Did, scope: Scope) -> _Start | None:
     if did.at_least < 1 or did.within is None:
         return None
-    lately = and_(event.c.at > scope.now - did.within, event.c.at <= scope.now)
+    lately = and_(event.c.at > scope.moments.instant(-did.within), event.c.at <= scope.moments.instant())
     happened = select(event.c.bucket, event.c.member_id).where(event.c.name == did.event, lately)
     return _Start(_Breadth.PERIOD, happened.distinct())
 

@@ -10,13 +10,12 @@ What the sentences mean to an author is in docs/journeys.md, “Conditions”.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import partial
 from typing import Any as Anything
 from typing import assert_never
-from zoneinfo import ZoneInfo
 
 from sqlalchemy import (
     ColumnElement,
@@ -63,10 +62,10 @@ from engage.core.condition import (
 )
 from engage.store import answering
 from engage.store.dialects import contains, day_in, flag_in, number_in, text_in
+from engage.store.moments import Moments, Prepared
 from engage.store.tables import anniversary, answer, event, member, member_value, rank_threshold, tag
 
 Predicate = ColumnElement[bool]
-_DAY = timedelta(days=1)
 # Where a value of each type is kept in `member_value`.
 VALUE_COLUMN = {
     ValueType.TEXT: member_value.c.text_value,
@@ -82,13 +81,20 @@ class Scope:
     """What a condition may look at besides the member.
 
     `enrolment` is the enrolment table (or None before entry); `context` finds `event.x` and `var.x` as a JSON element,
-    or None where there can be no such thing.
+    or None where there can be no such thing. `moments` are what the statement must be told when it is executed.
     """
 
     catalog: Catalog
-    now: datetime
     enrolment: Anything | None = None
     context: Callable[[str, str], Anything] | None = None
+    moments: Moments = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "moments", Moments(self.catalog.timezone))
+
+    def prepared(self, statement: Anything) -> Prepared:
+        """A statement with conditions that were compiled in this scope."""
+        return Prepared(statement, self.moments)
 
 
 def compile_condition(condition: Condition, scope: Scope) -> Predicate:
@@ -118,6 +124,12 @@ def compile_condition(condition: Condition, scope: Scope) -> Predicate:
             raise AssertionError(condition)
 
 
+def condition_at(condition: Condition, catalog: Catalog, now: datetime) -> Predicate:
+    """The same for a statement that is made for one moment, which is told already."""
+    scope = Scope(catalog)
+    return compile_condition(condition, scope).params(scope.moments.at(now))
+
+
 # --- subjects ---------------------------------------------------------------------------------------------------
 
 
@@ -128,7 +140,9 @@ def _owned(table: Anything) -> Predicate:
 def _field(subject: FieldValue, test: Test, scope: Scope) -> Predicate:
     computed = scope.catalog.fields[subject.name].computed
     if computed is not None and (computed.within or _is_total(computed)):
-        return _compare(aggregate_of(subject.name, computed, scope.now).scalar_subquery(), subject.type, test, scope)
+        return _compare(
+            aggregate_of(subject.name, computed, scope.moments).scalar_subquery(), subject.type, test, scope
+        )
     if subject.type is ValueType.ANNIVERSARY:
         on_file = exists().where(_owned(anniversary), anniversary.c.field == subject.name)
         return not_(on_file) if isinstance(test, Unknown) else on_file
@@ -142,7 +156,7 @@ def _is_total(computed: Computed) -> bool:
     return computed.aggregate in (Aggregate.COUNT, Aggregate.SUM)
 
 
-def aggregate_of(name: str, computed: Computed, now: datetime) -> Select[Anything]:
+def aggregate_of(name: str, computed: Computed, moments: Moments) -> Select[Anything]:
     """A computed field's value for the member in the outer query: kept in `member_value`, or read from the events of
     its window."""
     if computed.within is None:
@@ -152,13 +166,13 @@ def aggregate_of(name: str, computed: Computed, now: datetime) -> Select[Anythin
         # be tied to the outer query's member.)
         value = func.coalesce(func.max(column), 0) if column is member_value.c.number_value else column
         return select(value).where(kept)
-    return _of_events(value_of_events(computed), and_(_owned(event), in_window(computed, now)))
+    return _of_events(value_of_events(computed), and_(_owned(event), in_window(computed, moments)))
 
 
-def in_window(computed: Computed, now: datetime) -> Predicate:
+def in_window(computed: Computed, moments: Moments) -> Predicate:
     """The events that a computed field with a window counts: later than its beginning, not later than now."""
-    begin = now - computed.within if computed.within is not None else datetime.min.replace(tzinfo=UTC)
-    return and_(event.c.name.in_(computed.events), event.c.at > begin, event.c.at <= now)
+    within = [event.c.at > moments.instant(-computed.within)] if computed.within is not None else []
+    return and_(event.c.name.in_(computed.events), *within, event.c.at <= moments.instant())
 
 
 def value_of_events(computed: Computed) -> ColumnElement[Anything]:
@@ -234,7 +248,7 @@ def _rank(subject: RankValue, test: Test, scope: Scope) -> Predicate:
         if isinstance(test, Unknown):
             return not_(exists().where(here))
         return exists().where(here, fits(member_value.c.number_value))
-    counted = and_(_owned(event), in_window(computed, scope.now))
+    counted = and_(_owned(event), in_window(computed, scope.moments))
     if isinstance(test, Unknown | Known):
         any_counted = exists().where(counted).correlate_except(event)
         return not_(any_counted) if isinstance(test, Unknown) else any_counted
@@ -272,7 +286,7 @@ def times_of(atom: Did, scope: Scope) -> Anything:
 def _happened(atom: Did, scope: Scope) -> Predicate:
     happened = [_owned(event), event.c.name == atom.event]
     if atom.within is not None:
-        happened += [event.c.at > scope.now - atom.within, event.c.at <= scope.now]
+        happened += [event.c.at > scope.moments.instant(-atom.within), event.c.at <= scope.moments.instant()]
     if scope.enrolment is not None:
         if atom.since_start:
             happened.append(event.c.id > scope.enrolment.c.after_event_id)
@@ -324,11 +338,4 @@ def _plain(value: Anything) -> Anything:
 
 def _moment(kind: ValueType, scope: Scope, shift: timedelta = timedelta(0)) -> Anything:
     """An instant, or for calendar days the business's own date."""
-    return day_of(scope.catalog, scope.now, shift) if kind is ValueType.DATE else scope.now + shift
-
-
-def day_of(catalog: Catalog, moment: datetime, shift: timedelta) -> date:
-    """The business's own date so far from the moment. Days are counted on the calendar, where one may have 23 hours or
-    25; only what is less than a day passes by the clock."""
-    days = timedelta(days=int(shift / _DAY))
-    return (moment + (shift - days)).astimezone(ZoneInfo(catalog.timezone)).date() + days
+    return scope.moments.day(shift) if kind is ValueType.DATE else scope.moments.instant(shift)

@@ -216,6 +216,12 @@ def listed(texts: Iterable[str], name: str) -> Any:
     return _each_text_of(literal(json.dumps(list(texts)))).table_valued(column("value", String()), name=name)
 
 
+def pairs_in_text(pairs: Sequence[tuple[int, Any]]) -> tuple[str, str]:
+    """Pairs of a bucket and another value, and the buckets alone, as `in_bucket_with` takes them."""
+    buckets = ",".join(map(str, sorted({number for number, _ in pairs})))
+    return json.dumps(pairs), f"{{{buckets}}}"
+
+
 class in_bucket_with(_Spelt):
     """Whether a row's bucket and another column, of numbers or texts, are one of these pairs: one look-up for each, and
     one statement however many they are. (Two lists, `bucket IN … AND id IN …`, are every one with every other; a list
@@ -225,9 +231,15 @@ class in_bucket_with(_Spelt):
     type = Boolean()
     inherit_cache = True
 
-    def __init__(self, bucket: ColumnElement[int], other: ColumnElement[Any], pairs: Sequence[tuple[int, Any]]) -> None:
-        buckets = ",".join(map(str, sorted({number for number, _ in pairs})))
-        super().__init__(bucket, other, literal(json.dumps(pairs), String()), literal(f"{{{buckets}}}", String()))
+    def __init__(
+        self,
+        bucket: ColumnElement[int],
+        other: ColumnElement[Any],
+        pairs: ColumnElement[str],
+        buckets: ColumnElement[str],
+    ) -> None:
+        """The last two as `pairs_in_text` has them."""
+        super().__init__(bucket, other, pairs, buckets)
 
     def self_group(self, against: Any = None) -> Any:
         """As it is: SQLAlchemy would write `… = 1` on SQLite, which then walks through the table."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import Connection, and_, exists, false, func, insert, not_, or_, select, true, update
@@ -16,8 +17,9 @@ from engage.store import trail
 from engage.store.candidates import candidates
 from engage.store.conditions import Predicate, Scope, compile_condition
 from engage.store.database import take_ids
-from engage.store.keys import in_keys
-from engage.store.members import MemberRef, in_refs
+from engage.store.keys import STATEMENTS, given_keys, in_given_keys
+from engage.store.members import MemberRef, given_refs, in_refs
+from engage.store.moments import Prepared
 from engage.store.tables import anniversary, enrolment, event, member
 
 _OF_MEMBER = (enrolment.c.bucket == member.c.bucket) & (enrolment.c.member_id == member.c.id)
@@ -57,10 +59,15 @@ def events_where(
     """The ids of those of these events, given as (bucket, id), whose payload (and member) match."""
     if where is None:
         return {event_id for _, event_id in events}
+    return set(_events_where(catalog, where).execute(connection, now, **given_keys(events)).scalars())
+
+
+@lru_cache(STATEMENTS)
+def _events_where(catalog: Catalog, where: Condition) -> Prepared:
     joined = (member.c.bucket == event.c.bucket) & (member.c.id == event.c.member_id)
-    scope = Scope(catalog, now, context=payload)
+    scope = Scope(catalog, context=payload)
     matches = compile_condition(where, scope)
-    return set(connection.scalars(select(event.c.id).join(member, joined).where(in_keys(event, events), matches)))
+    return scope.prepared(select(event.c.id).join(member, joined).where(in_given_keys(event), matches))
 
 
 def payload(origin: str, key: str) -> Any:
@@ -75,15 +82,16 @@ def in_zone(zone: Zone) -> Predicate:
 def everyone(connection: Connection, catalog: Catalog, journey: Journey, zone: Zone, now: datetime) -> list[MemberRef]:
     """All members of a zone whom the audience lets in and re-entry does not bar. For `every` starts, which have no
     other source of members; most of whom they would bring have been here not long ago."""
-    few = candidates(journey.audience, Scope(catalog, now)) if journey.audience is not None else None
+    scope = Scope(catalog)
+    few = candidates(journey.audience, scope) if journey.audience is not None else None
     query = select(member.c.bucket, member.c.id)
     if few is not None:
         start = few.subquery()
         query = query.join(start, (member.c.bucket == start.c.bucket) & (member.c.id == start.c.member_id))
-    let_in = admission(catalog, journey, now)
+    let_in = _admission(journey.audience, journey.exclude, scope)
     free = ~exists().where(_OF_MEMBER, enrolment.c.journey_id == journey.id, _bars(journey, now))
-    rows = connection.execute(query.where(in_zone(zone), let_in, free).order_by(member.c.id))
-    return [MemberRef(*row) for row in rows]
+    brought = scope.prepared(query.where(in_zone(zone), let_in, free).order_by(member.c.id))
+    return [MemberRef(*row) for row in brought.execute(connection, now)]
 
 
 def _bars(journey: Journey, now: datetime) -> Predicate:
@@ -131,11 +139,10 @@ def celebrants(
 # --- who may come in --------------------------------------------------------------------------------------------
 
 
-def admission(catalog: Catalog, journey: Journey, now: datetime) -> Predicate:
+def _admission(audience: Condition | None, exclude: Condition | None, scope: Scope) -> Predicate:
     """Audience and not exclude, over `member`."""
-    scope = Scope(catalog, now)
-    wanted = compile_condition(journey.audience, scope) if journey.audience is not None else true()
-    unwanted = compile_condition(journey.exclude, scope) if journey.exclude is not None else false()
+    wanted = compile_condition(audience, scope) if audience is not None else true()
+    unwanted = compile_condition(exclude, scope) if exclude is not None else false()
     return and_(wanted, not_(unwanted))
 
 
@@ -145,8 +152,15 @@ def admitted(
     """Of these members, the ids of those whom audience and exclude let in."""
     if journey.audience is None and journey.exclude is None:
         return {ref.id for ref in refs}
-    query = select(member.c.id).where(in_refs(member, refs, "id"), admission(catalog, journey, now))
-    return set(connection.scalars(query))
+    query = _admitted(catalog, journey.audience, journey.exclude)
+    return set(query.execute(connection, now, **given_refs(refs)).scalars())
+
+
+@lru_cache(STATEMENTS)
+def _admitted(catalog: Catalog, audience: Condition | None, exclude: Condition | None) -> Prepared:
+    scope = Scope(catalog)
+    let_in = _admission(audience, exclude, scope)
+    return scope.prepared(select(member.c.id).where(in_given_keys(member), let_in))
 
 
 def barred_by_reentry(

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 from sqlalchemy import Connection, case, delete, func, insert, literal, select, update
@@ -15,7 +15,8 @@ from engage.core.catalog import Aggregate, Catalog, Computed
 from engage.core.condition import ValueType
 from engage.store.conditions import VALUE_COLUMN, aggregate_of
 from engage.store.database import take_ids, upsert
-from engage.store.keys import in_keys
+from engage.store.keys import STATEMENTS, given_keys, in_given_keys, in_keys
+from engage.store.moments import Moments, Prepared
 from engage.store.tables import (
     Instant,
     anniversary,
@@ -263,25 +264,35 @@ class Profile:
 
 def profiles(connection: Connection, catalog: Catalog, refs: Iterable[MemberRef], now: datetime) -> dict[int, Profile]:
     """By member id. Computed fields over a window are counted as of `now`."""
-    wanted = sorted(set(refs))
-    owned = in_refs(member, wanted, "id")
-    heads = {row.id: row for row in connection.execute(select(member).where(owned))}
+    wanted = given_refs(sorted(set(refs)))
+    heads = {row.id: row for row in connection.execute(_HEADS, wanted)}
     values: dict[int, dict[str, Any]] = {member_id: {} for member_id in heads}
-    for row in connection.execute(select(member_value).where(in_refs(member_value, wanted))).mappings():
+    for row in connection.execute(_VALUES, wanted).mappings():
         known = catalog.fields.get(row["field"])
         if known is not None and known.type in VALUE_COLUMN:
             values[row["member_id"]][row["field"]] = _read(row[VALUE_COLUMN[known.type].name])
-    amounts = {}
     for name, computed in _counted(catalog):
-        if computed.within is not None:
-            amounts[name] = aggregate_of(name, computed, now).scalar_subquery()
-        else:
+        if computed.within is None:
             for known_values in values.values():
                 known_values.setdefault(name, 0)
-    if amounts:
-        for member_id, *found in connection.execute(select(member.c.id, *amounts.values()).where(owned)):
-            values[member_id] |= {name: _read(amount) for name, amount in zip(amounts, found, strict=True)}
+    names, amounts = _amounts(catalog)
+    if names:
+        for member_id, *found in amounts.execute(connection, now, **wanted):
+            values[member_id] |= {name: _read(amount) for name, amount in zip(names, found, strict=True)}
     return {i: Profile(head.external_id, head.timezone, values[i]) for i, head in heads.items()}
+
+
+_HEADS = select(member).where(in_given_keys(member))
+_VALUES = select(member_value).where(in_given_keys(member_value, "member_id"))
+
+
+@lru_cache(STATEMENTS)
+def _amounts(catalog: Catalog) -> tuple[tuple[str, ...], Prepared]:
+    """The computed fields that look back over a window, and the query that counts them."""
+    moments = Moments(catalog.timezone)
+    looking_back = {name: computed for name, computed in _counted(catalog) if computed.within is not None}
+    amounts = [aggregate_of(name, computed, moments).scalar_subquery() for name, computed in looking_back.items()]
+    return tuple(looking_back), Prepared(select(member.c.id, *amounts).where(in_given_keys(member)), moments)
 
 
 def _counted(catalog: Catalog) -> list[tuple[str, Computed]]:
@@ -289,6 +300,11 @@ def _counted(catalog: Catalog) -> list[tuple[str, Computed]]:
     computed = ((name, field.computed) for name, field in catalog.fields.items())
     totals = (Aggregate.COUNT, Aggregate.SUM)
     return [(name, c) for name, c in computed if c is not None and (c.within or c.aggregate in totals)]
+
+
+def given_refs(refs: Iterable[MemberRef]) -> dict[str, str]:
+    """What a statement with `in_given_keys` is executed with."""
+    return given_keys((ref.bucket, ref.id) for ref in refs)
 
 
 def in_refs(table: Any, refs: Iterable[MemberRef], column: str = "member_id") -> Any:

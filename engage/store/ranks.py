@@ -18,6 +18,7 @@ from sqlalchemy import Connection, Select, delete, func, select, tuple_
 from engage.core.catalog import Catalog
 from engage.store.conditions import in_window, value_of_events
 from engage.store.members import put_rows
+from engage.store.moments import Moments
 from engage.store.tables import event, member_value, rank_threshold
 
 Share = tuple[str, int]
@@ -109,5 +110,6 @@ def _ranked(catalog: Catalog, field: str, now: datetime) -> tuple[Any, Any, Sele
     computed = catalog.fields[field].computed
     if computed is None or computed.within is None:
         return member_value, member_value.c.number_value, select(member_value).where(member_value.c.field == field)
-    counted = select(event.c.bucket).where(in_window(computed, now)).group_by(event.c.bucket, event.c.member_id)
-    return event, value_of_events(computed), counted
+    moments = Moments(catalog.timezone)
+    counted = select(event.c.bucket).where(in_window(computed, moments)).group_by(event.c.bucket, event.c.member_id)
+    return event, value_of_events(computed), counted.params(moments.at(now))

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import Connection, Select, String, cast, func, literal, null, select
@@ -28,11 +29,12 @@ from engage.core.condition import (
     ValueType,
 )
 from engage.store import answering
-from engage.store.advancing import RunRow, of_runs, run_context
+from engage.store.advancing import RunRow, given_runs, of_given_runs, run_context
 from engage.store.conditions import VALUE_COLUMN, Scope, aggregate_of, compile_condition, times_of
 from engage.store.enrolling import payload
-from engage.store.keys import in_keys
-from engage.store.members import MemberRef, in_refs
+from engage.store.keys import STATEMENTS, given_keys, in_given_keys
+from engage.store.members import MemberRef, given_refs
+from engage.store.moments import Prepared
 from engage.store.tables import anniversary, answer, enrolment, event, member, member_value, tag
 
 _BETWEEN_TAGS = "\x1f"  # no tag has it
@@ -77,41 +79,71 @@ def of_members(
     connection: Connection, catalog: Catalog, condition: Condition, refs: Sequence[MemberRef], now: datetime
 ) -> dict[int, Read]:
     """By member id, before they enter anything."""
-    query = select(member.c.id).where(in_refs(member, refs, "id"))
-    return _read(connection, query, condition, Scope(catalog, now))
+    return _read(connection, _of_members(catalog, condition), now, given_refs(refs))
 
 
 def of_events(
     connection: Connection, catalog: Catalog, where: Condition, events: Sequence[tuple[int, int]], now: datetime
 ) -> dict[int, Read]:
     """By event id: the `where` of a start. Events are (bucket, id)."""
-    joined = (member.c.bucket == event.c.bucket) & (member.c.id == event.c.member_id)
-    query = select(event.c.id).join(member, joined).where(in_keys(event, events))
-    return _read(connection, query, where, Scope(catalog, now, context=payload))
+    return _read(connection, _of_events(catalog, where), now, given_keys(events))
 
 
 def of_the_runs(
     connection: Connection, catalog: Catalog, condition: Condition, runs: Sequence[RunRow], now: datetime
 ) -> dict[int, Read]:
     """By run id."""
-    query = of_runs(select(enrolment.c.id), runs)
-    return _read(connection, query, condition, Scope(catalog, now, enrolment=enrolment, context=run_context))
+    return _read(connection, _of_the_runs(catalog, condition), now, given_runs(runs))
 
 
-def _read(connection: Connection, query: Select[Any], condition: Condition, scope: Scope) -> dict[int, Read]:
-    lines = list(spelling.lines(condition))
+# --- the queries ------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """Each line of a condition, whether it is about one thing, and the query that reads them all."""
+
+    lines: tuple[spelling.Line, ...]
+    about: tuple[bool, ...]
+    query: Prepared
+
+
+@lru_cache(STATEMENTS)
+def _of_members(catalog: Catalog, condition: Condition) -> _Asked:
+    return _asked(select(member.c.id).where(in_given_keys(member)), condition, Scope(catalog))
+
+
+@lru_cache(STATEMENTS)
+def _of_events(catalog: Catalog, where: Condition) -> _Asked:
+    joined = (member.c.bucket == event.c.bucket) & (member.c.id == event.c.member_id)
+    query = select(event.c.id).join(member, joined).where(in_given_keys(event))
+    return _asked(query, where, Scope(catalog, context=payload))
+
+
+@lru_cache(STATEMENTS)
+def _of_the_runs(catalog: Catalog, condition: Condition) -> _Asked:
+    scope = Scope(catalog, enrolment=enrolment, context=run_context)
+    return _asked(of_given_runs(select(enrolment.c.id)), condition, scope)
+
+
+def _asked(query: Select[Any], condition: Condition, scope: Scope) -> _Asked:
+    lines = tuple(spelling.lines(condition))
     about = [_on_file(line.condition, scope) for line in lines]
     holds = [compile_condition(c, scope) for c in (condition, *(line.condition for line in lines))]
     columns = [*holds, *(null() if value is None else value for value in about)]
     labelled = [column.label(f"c{number}") for number, column in enumerate(columns)]
+    return _Asked(lines, tuple(value is not None for value in about), scope.prepared(query.add_columns(*labelled)))
+
+
+def _read(connection: Connection, asked: _Asked, now: datetime, given: Mapping[str, str]) -> dict[int, Read]:
     found = {}
-    for key, *values in connection.execute(query.add_columns(*labelled)):
-        truths, on_file = values[: len(holds)], values[len(holds) :]
+    for key, holds, *values in asked.query.execute(connection, now, **given):
+        truths, on_file = values[: len(asked.lines)], values[len(asked.lines) :]
         readings = [
-            Reading(line.depth, line.text, bool(truth), column is not None, _as_data(line.condition, value))
-            for line, truth, column, value in zip(lines, truths[1:], about, on_file, strict=True)
+            Reading(line.depth, line.text, bool(truth), about, _as_data(line.condition, value))
+            for line, truth, about, value in zip(asked.lines, truths, asked.about, on_file, strict=True)
         ]
-        found[key] = Read(bool(truths[0]), tuple(readings))
+        found[key] = Read(bool(holds), tuple(readings))
     return found
 
 
@@ -154,7 +186,7 @@ def _value(subject: Subject, scope: Scope) -> Any:
 def _field(name: str, type: ValueType, scope: Scope) -> Any:
     computed = scope.catalog.fields[name].computed
     if computed is not None:
-        return aggregate_of(name, computed, scope.now).scalar_subquery()
+        return aggregate_of(name, computed, scope.moments).scalar_subquery()
     if type is ValueType.ANNIVERSARY:
         a = anniversary.c
         spelt = a.calendar + " " + cast(a.month, String) + "-" + cast(a.day, String)

@@ -11,9 +11,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, delete, exists, literal, select, union
+from sqlalchemy import ColumnElement, Connection, Select, bindparam, delete, exists, literal, select, union
 
 from engage.core.catalog import Catalog
 from engage.core.condition import (
@@ -30,9 +31,11 @@ from engage.core.condition import (
 )
 from engage.core.dependence import meaning, shares_in, stirring_events
 from engage.store import state
-from engage.store.conditions import VALUE_COLUMN, Scope, compile_condition, day_of
+from engage.store.conditions import VALUE_COLUMN, Scope, compile_condition, condition_at
 from engage.store.database import upsert
-from engage.store.members import MemberRef, in_refs
+from engage.store.keys import STATEMENTS, in_given_keys
+from engage.store.members import MemberRef, given_refs
+from engage.store.moments import Prepared, day_of
 from engage.store.ranks import Moved, on_another_side
 from engage.store.tables import event, member, member_value, segment_member
 
@@ -100,7 +103,7 @@ def settle_changed(connection: Connection, catalog: Catalog, now: datetime) -> l
 
 def settle(connection: Connection, catalog: Catalog, name: str, now: datetime) -> None:
     """Put everybody in who belongs, and everybody else out, without either being news."""
-    belongs = compile_condition(catalog.segments[name], Scope(catalog, now))
+    belongs = condition_at(catalog.segments[name], catalog, now)
     stays = (member.c.bucket == segment_member.c.bucket) & (member.c.id == segment_member.c.member_id)
     connection.execute(delete(segment_member).where(_everywhere(name), ~exists().where(stays, belongs)))
     columns = (
@@ -145,20 +148,26 @@ def _refresh_one(
 ) -> list[Crossing]:
     if not refs:
         return []
-    belongs = compile_condition(condition, Scope(catalog, now))
-    columns = (member.c.bucket, member.c.id)
-    inside = {
-        MemberRef(*row) for row in connection.execute(select(*columns).where(in_refs(member, refs, "id"), belongs))
-    }
-    here = in_refs(segment_member, refs) & (segment_member.c.segment == name)
-    before = {MemberRef(*row) for row in connection.execute(select(*_OF_ROW).where(here))}
+    these = given_refs(refs)
+    inside = {MemberRef(*row) for row in _belonging(catalog, condition).execute(connection, now, **these)}
+    before = {MemberRef(*row) for row in connection.execute(_INSIDE, these | {"of_segment": name})}
     entered = _put(connection, name, sorted(inside - before), now)
     left = _take_out(connection, name, sorted(before - inside))
     return [Crossing(ref, name, True) for ref in entered] + [Crossing(ref, name, False) for ref in left]
 
 
+@lru_cache(STATEMENTS)
+def _belonging(catalog: Catalog, condition: Condition) -> Prepared:
+    scope = Scope(catalog)
+    belongs = compile_condition(condition, scope)
+    return scope.prepared(select(member.c.bucket, member.c.id).where(in_given_keys(member), belongs))
+
+
 # Two processes may look at the same member at the same time. Who writes it down has seen them cross; the other has not.
 _OF_ROW = (segment_member.c.bucket, segment_member.c.member_id)
+_HERE = in_given_keys(segment_member, "member_id") & (segment_member.c.segment == bindparam("of_segment"))
+_INSIDE = select(*_OF_ROW).where(_HERE)
+_TAKEN_OUT = delete(segment_member).where(_HERE).returning(*_OF_ROW)
 
 
 def _put(connection: Connection, name: str, refs: Sequence[MemberRef], now: datetime) -> list[MemberRef]:
@@ -172,9 +181,8 @@ def _put(connection: Connection, name: str, refs: Sequence[MemberRef], now: date
 def _take_out(connection: Connection, name: str, refs: Sequence[MemberRef]) -> list[MemberRef]:
     if not refs:
         return []
-    gone = in_refs(segment_member, refs) & (segment_member.c.segment == name)
-    taken_out = delete(segment_member).where(gone).returning(*_OF_ROW)
-    return sorted(MemberRef(*row) for row in connection.execute(taken_out))
+    gone = connection.execute(_TAKEN_OUT, given_refs(refs) | {"of_segment": name})
+    return sorted(MemberRef(*row) for row in gone)
 
 
 # --- the passing of time ----------------------------------------------------------------------------------------
@@ -231,7 +239,7 @@ def _dates_crossing(
     low: Any = since - shift
     high: Any = now - shift
     if subject.type is ValueType.DATE:
-        low, high = day_of(catalog, since, -shift), day_of(catalog, now, -shift)
+        low, high = (day_of(catalog.timezone, moment, -shift) for moment in (since, now))
     crossed = (member_value.c.field == subject.name) & column.between(low, high)
     return select(member_value.c.bucket, member_value.c.member_id).where(crossed)
 

@@ -1,0 +1,67 @@
+"""Statements about moments counted from now: made once, and told what now is whenever they are executed.
+
+Making a statement takes SQLAlchemy longer than SQLite needs to answer it. So what a condition asks is kept as it was
+made, with its moments as parameters.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import BindParameter, Connection, Date, bindparam
+
+from engage.store.tables import Instant
+
+_DAY = timedelta(days=1)
+
+
+@dataclass(frozen=True)
+class Moments:
+    """The parameters of one statement. Days are the business's own, in the zone given."""
+
+    timezone: str
+    _instants: dict[str, timedelta] = field(default_factory=dict)
+    _days: dict[str, timedelta] = field(default_factory=dict)
+
+    def instant(self, shift: timedelta = timedelta(0)) -> BindParameter[datetime]:
+        """So far from now."""
+        name = f"now{_seconds(shift)}"
+        self._instants[name] = shift
+        return bindparam(name, type_=Instant())
+
+    def day(self, shift: timedelta = timedelta(0)) -> BindParameter[date]:
+        """The business's own date so far from now."""
+        name = f"today{_seconds(shift)}"
+        self._days[name] = shift
+        return bindparam(name, type_=Date())
+
+    def at(self, now: datetime) -> dict[str, Any]:
+        """What the statement is executed with."""
+        instants = {name: now + shift for name, shift in self._instants.items()}
+        return instants | {name: day_of(self.timezone, now, shift) for name, shift in self._days.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A statement and its moments."""
+
+    statement: Any
+    moments: Moments
+
+    def execute(self, connection: Connection, now: datetime, **given: Any) -> Any:
+        """Its rows."""
+        return connection.execute(self.statement, self.moments.at(now) | given)
+
+
+def day_of(timezone: str, moment: datetime, shift: timedelta) -> date:
+    """The business's own date so far from the moment. Days are counted on the calendar, where one may have 23 hours or
+    25; only what is less than a day passes by the clock."""
+    days = timedelta(days=int(shift / _DAY))
+    return (moment + (shift - days)).astimezone(ZoneInfo(timezone)).date() + days
+
+
+def _seconds(shift: timedelta) -> str:
+    return f"{shift.total_seconds():+.0f}".replace("+", "_plus_").replace("-", "_minus_")
