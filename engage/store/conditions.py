@@ -10,7 +10,7 @@ What the sentences mean to an author is in docs/journeys.md, “Conditions”.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import InitVar, dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import partial
@@ -81,16 +81,18 @@ class Scope:
     """What a condition may look at besides the member.
 
     `enrolment` is the enrolment table (or None before entry); `context` finds `event.x` and `var.x` as a JSON element,
-    or None where there can be no such thing. `moments` are what the statement must be told when it is executed.
+    or None where there can be no such thing. `now` is for a statement that is made for one moment; one that is made
+    once, and `prepared`, is told its moments whenever it is executed.
     """
 
     catalog: Catalog
     enrolment: Anything | None = None
     context: Callable[[str, str], Anything] | None = None
+    now: InitVar[datetime | None] = None
     moments: Moments = field(init=False)
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "moments", Moments(self.catalog.timezone))
+    def __post_init__(self, now: datetime | None) -> None:
+        object.__setattr__(self, "moments", Moments(self.catalog.timezone, now))
 
     def prepared(self, statement: Anything) -> Prepared:
         """A statement with conditions that were compiled in this scope."""
@@ -122,12 +124,6 @@ def compile_condition(condition: Condition, scope: Scope) -> Predicate:
             return _rank(subject, test, scope)
         case _:
             raise AssertionError(condition)
-
-
-def condition_at(condition: Condition, catalog: Catalog, now: datetime) -> Predicate:
-    """The same for a statement that is made for one moment, which is told already."""
-    scope = Scope(catalog)
-    return compile_condition(condition, scope).params(scope.moments.at(now))
 
 
 # --- subjects ---------------------------------------------------------------------------------------------------
@@ -305,6 +301,11 @@ def _compare(value: Anything, kind: ValueType, test: Test, scope: Scope) -> Pred
 
 def comparison(value: Anything, kind: ValueType, test: Test, scope: Scope) -> Anything:
     """The test of a value as bare SQL: an index can serve it, and it may be NULL where the value is."""
+
+    def moment(shift: timedelta = timedelta(0)) -> Anything:
+        """An instant, or for calendar days the business's own date."""
+        return scope.moments.day(shift, value.type) if kind is ValueType.DATE else scope.moments.instant(shift)
+
     match test:
         case OneOf(values):
             return value.in_([_plain(v) for v in values])
@@ -320,11 +321,11 @@ def comparison(value: Anything, kind: ValueType, test: Test, scope: Scope) -> An
         case Unknown():
             return value.is_(None)
         case WithinLast(period):
-            return and_(value > _moment(kind, scope, -period), value <= _moment(kind, scope))
+            return and_(value > moment(-period), value <= moment())
         case OverAgo(period):
-            return value <= _moment(kind, scope, -period)
+            return value <= moment(-period)
         case WithinNext(period):
-            return and_(value >= _moment(kind, scope), value < _moment(kind, scope, period))
+            return and_(value >= moment(), value < moment(period))
         case InShare():
             raise AssertionError("a share is tested of a rank only")
         case _:
@@ -334,8 +335,3 @@ def comparison(value: Anything, kind: ValueType, test: Test, scope: Scope) -> An
 def _plain(value: Anything) -> Anything:
     """Numbers as the database keeps them: double precision, exact for amounts in cents up to 90 trillion."""
     return float(value) if isinstance(value, Decimal) else value
-
-
-def _moment(kind: ValueType, scope: Scope, shift: timedelta = timedelta(0)) -> Anything:
-    """An instant, or for calendar days the business's own date."""
-    return scope.moments.day(shift) if kind is ValueType.DATE else scope.moments.instant(shift)

@@ -11,7 +11,7 @@ from sqlalchemy import String, bindparam, literal
 from engage.store.dialects import in_bucket_with, pairs_in_text
 
 # How many statements of a kind are kept as they were made: of all conditions of all journeys in force, and some more.
-STATEMENTS = 1024
+STATEMENTS = 512
 
 Key = tuple[int, int] | tuple[int, str]
 

@@ -11,7 +11,8 @@ from datetime import date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import BindParameter, Connection, Date, bindparam
+from sqlalchemy import BindParameter, Connection, bindparam
+from sqlalchemy.types import TypeEngine
 
 from engage.store.tables import Instant
 
@@ -20,23 +21,29 @@ _DAY = timedelta(days=1)
 
 @dataclass(frozen=True)
 class Moments:
-    """The parameters of one statement. Days are the business's own, in the zone given."""
+    """The parameters of one statement. Days are the business's own, in the zone given. `now`: for a statement that is
+    made for this one moment, and is executed with nothing."""
 
     timezone: str
+    now: datetime | None = None
     _instants: dict[str, timedelta] = field(default_factory=dict)
     _days: dict[str, timedelta] = field(default_factory=dict)
 
     def instant(self, shift: timedelta = timedelta(0)) -> BindParameter[datetime]:
         """So far from now."""
+        if self.now is not None:
+            return bindparam(None, self.now + shift, type_=Instant())
         name = f"now{_seconds(shift)}"
         self._instants[name] = shift
         return bindparam(name, type_=Instant())
 
-    def day(self, shift: timedelta = timedelta(0)) -> BindParameter[date]:
-        """The business's own date so far from now."""
-        name = f"today{_seconds(shift)}"
+    def day(self, shift: timedelta, kept_as: TypeEngine[Any]) -> BindParameter[date]:
+        """The business's own date so far from now, as the days are kept that it is compared with."""
+        if self.now is not None:
+            return bindparam(None, day_of(self.timezone, self.now, shift), type_=kept_as)
+        name = f"today{_seconds(shift)}_{type(kept_as).__name__.lower()}"
         self._days[name] = shift
-        return bindparam(name, type_=Date())
+        return bindparam(name, type_=kept_as)
 
     def at(self, now: datetime) -> dict[str, Any]:
         """What the statement is executed with."""

@@ -110,6 +110,6 @@ def _ranked(catalog: Catalog, field: str, now: datetime) -> tuple[Any, Any, Sele
     computed = catalog.fields[field].computed
     if computed is None or computed.within is None:
         return member_value, member_value.c.number_value, select(member_value).where(member_value.c.field == field)
-    moments = Moments(catalog.timezone)
+    moments = Moments(catalog.timezone, now)
     counted = select(event.c.bucket).where(in_window(computed, moments)).group_by(event.c.bucket, event.c.member_id)
-    return event, value_of_events(computed), counted.params(moments.at(now))
+    return event, value_of_events(computed), counted

@@ -31,7 +31,7 @@ from engage.core.condition import (
 )
 from engage.core.dependence import meaning, shares_in, stirring_events
 from engage.store import state
-from engage.store.conditions import VALUE_COLUMN, Scope, compile_condition, condition_at
+from engage.store.conditions import VALUE_COLUMN, Scope, compile_condition
 from engage.store.database import upsert
 from engage.store.keys import STATEMENTS, in_given_keys
 from engage.store.members import MemberRef, given_refs
@@ -103,7 +103,7 @@ def settle_changed(connection: Connection, catalog: Catalog, now: datetime) -> l
 
 def settle(connection: Connection, catalog: Catalog, name: str, now: datetime) -> None:
     """Put everybody in who belongs, and everybody else out, without either being news."""
-    belongs = condition_at(catalog.segments[name], catalog, now)
+    belongs = compile_condition(catalog.segments[name], Scope(catalog, now=now))
     stays = (member.c.bucket == segment_member.c.bucket) & (member.c.id == segment_member.c.member_id)
     connection.execute(delete(segment_member).where(_everywhere(name), ~exists().where(stays, belongs)))
     columns = (

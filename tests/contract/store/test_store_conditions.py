@@ -231,7 +231,7 @@ def _work_out_ranks(connection: Connection) -> None:
 
 
 def matching(connection: Connection, condition: Condition, now: datetime = NOW, catalog: Catalog = CATALOG) -> set[int]:
-    query = select(member.c.id).where(compile_condition(condition, Scope(catalog, now)))
+    query = select(member.c.id).where(compile_condition(condition, Scope(catalog, now=now)))
     return set(connection.scalars(query))
 
 
@@ -319,7 +319,7 @@ def test_every_line_about_everybody_before_a_run(bench: Bench) -> None:
     refs = _settle(bench, people)
     _record(bench, refs, people, in_run=True, of_run={})
     _work_out_ranks(bench.connection)
-    scope = Scope(CATALOG, NOW)
+    scope = Scope(CATALOG, now=NOW)
     for lines in _chunks(_every_line([*_FIELDS, *_OF_RUN], in_run=False)):
         columns = [compile_condition(line, scope).label(f"c{n}") for n, line in enumerate(lines)]
         found = {row[0]: tuple(map(bool, row[1:])) for row in bench.connection.execute(select(member.c.id, *columns))}

@@ -30,7 +30,7 @@ def of_level(test: Anything) -> Compare:
 
 
 def matching(bench: Bench, condition: Anything) -> list[int]:
-    query = select(member.c.id).where(compile_condition(condition, Scope(CATALOG, bench.now)))
+    query = select(member.c.id).where(compile_condition(condition, Scope(CATALOG, now=bench.now)))
     return sorted(bench.connection.scalars(query))
 
 
