@@ -114,11 +114,7 @@ class _Batch:
         trail.note(self.connection, self.lines, self.now)
 
     def _write(self) -> None:
-        by_columns: dict[tuple[str, ...], list[dict[str, Any]]] = defaultdict(list)
-        for row in self.moves.values():
-            by_columns[tuple(sorted(row))].append(row)
-        for rows in by_columns.values():
-            advancing.save(self.connection, rows)
+        advancing.save(self.connection, self.moves.values())
         self.moves.clear()
 
     def _round(self, runs: Sequence[RunRow], mark: int) -> list[RunRow]:

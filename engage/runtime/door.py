@@ -103,7 +103,7 @@ class Visitor:
                 assert_never(start)
 
     def _event(self, active: Active, start: OnEvent) -> Check:
-        came = history.happenings(self.connection, self.ref, names=[start.event], most=_LOOKED_AT)
+        came = history.happenings(self.connection, self.ref, [start.event], most=_LOOKED_AT)
         if not came:
             return Check(Part.START, False, "event_never", {"event": start.event})
         if start.where is None:
@@ -127,7 +127,7 @@ class Visitor:
             return Check(Part.START, None if found.holds else False, why, facts, found.lines)
         entered = [
             happening
-            for happening in history.happenings(self.connection, self.ref, names=["segment_entered"])
+            for happening in history.happenings(self.connection, self.ref, ["segment_entered"])
             if happening.payload.get("segment") == segment and happening.at >= active.since
         ]
         if not entered:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any
 
-from sqlalchemy import Connection, and_, bindparam, exists, func, or_, select, update
+from sqlalchemy import Connection, Integer, and_, bindparam, exists, func, or_, select, update
 
 from engage.core.catalog import Catalog
 from engage.core.condition import Condition, ValueType
@@ -19,8 +19,8 @@ from engage.store import answering
 from engage.store.conditions import VALUE_COLUMN, Scope, compile_condition
 from engage.store.dialects import beside_index
 from engage.store.judging import TAKEN_UP
-from engage.store.keys import STATEMENTS, given_keys, in_given_keys, in_keys
-from engage.store.members import MemberRef, in_refs
+from engage.store.keys import STATEMENTS, change_rows, given_keys, in_given_keys
+from engage.store.members import MemberRef, given_refs
 from engage.store.moments import Prepared
 from engage.store.tables import IS_LIVE, Instant, answer, delivery, enrolment, event, member, member_value
 
@@ -55,23 +55,17 @@ class RunRow:
 
 def due(connection: Connection, now: datetime, limit: int) -> list[RunRow]:
     """Live runs whose time has come, oldest first."""
-    live = and_(IS_LIVE, enrolment.c.due_at <= now)
-    oldest = _runs(live).order_by(enrolment.c.due_at, enrolment.c.id).limit(limit)
-    return [_row(row) for row in connection.execute(oldest)]
+    return [_row(row) for row in connection.execute(_DUE, {"now": now, "most": limit})]
 
 
 def still_due(connection: Connection, runs: Sequence[RunRow], now: datetime) -> list[RunRow]:
     """These runs as they stand now, without those that somebody else has moved, or is moving, meanwhile."""
-    due_still = and_(_these(runs), IS_LIVE, enrolment.c.due_at <= now)
-    locked = (
-        _runs(due_still).order_by(enrolment.c.due_at, enrolment.c.id).with_for_update(skip_locked=True, of=enrolment)
-    )
-    return [_row(row) for row in connection.execute(locked)]
+    return [_row(row) for row in connection.execute(_STILL_DUE, given_runs(runs) | {"now": now})]
 
 
 def runs_by_id(connection: Connection, runs: Sequence[tuple[int, int]]) -> list[RunRow]:
     """Runs, live or ended, given as (bucket, id)."""
-    return [_row(row) for row in connection.execute(_runs(in_keys(enrolment, runs)).order_by(enrolment.c.id))]
+    return [_row(row) for row in connection.execute(_THESE, given_keys(runs))]
 
 
 def without_goal(
@@ -85,13 +79,23 @@ def without_goal(
 ) -> list[RunRow]:
     """These members' runs of a journey, of those that go by this version, for which no goal has been noted yet."""
     statuses = [status for status, wanted in (("ended", ended), ("live", live)) if wanted]
-    here = in_refs(enrolment, refs) & (enrolment.c.journey_id == journey_id) & enrolment.c.goal_at.is_(None)
-    wanted = here & enrolment.c.status.in_(statuses) & enrolment.c.pinned_version.is_not_distinct_from(pinned_version)
-    return [_row(row) for row in connection.execute(_runs(wanted).order_by(enrolment.c.id))]
+    wanted = {"of_journey": journey_id, "of_version": pinned_version, "of_statuses": statuses}
+    return [_row(row) for row in connection.execute(_WITHOUT_GOAL, given_refs(refs) | wanted)]
 
 
-def _runs(where: Any) -> Any:
-    return select(enrolment, member.c.timezone).join(member, _OF_MEMBER).where(where)
+_NOW = bindparam("now", type_=Instant())
+_RUNS = select(enrolment, member.c.timezone).join(member, _OF_MEMBER)
+_ALL_DUE = _RUNS.where(IS_LIVE, enrolment.c.due_at <= _NOW).order_by(enrolment.c.due_at, enrolment.c.id)
+_DUE = _ALL_DUE.limit(bindparam("most", type_=Integer()))
+_STILL_DUE = _ALL_DUE.where(in_given_keys(enrolment)).with_for_update(skip_locked=True, of=enrolment)
+_THESE = _RUNS.where(in_given_keys(enrolment)).order_by(enrolment.c.id)
+_WITHOUT_GOAL = _RUNS.where(
+    in_given_keys(enrolment, "member_id"),
+    enrolment.c.journey_id == bindparam("of_journey"),
+    enrolment.c.goal_at.is_(None),
+    enrolment.c.status.in_(bindparam("of_statuses", expanding=True)),
+    enrolment.c.pinned_version.is_not_distinct_from(bindparam("of_version", type_=Integer())),
+).order_by(enrolment.c.id)
 
 
 def _row(row: Any) -> RunRow:
@@ -108,7 +112,6 @@ def next_due(connection: Connection, now: datetime) -> datetime | None:
     return earliest
 
 
-_NOW = bindparam("now", type_=Instant())
 _ANYTHING_DUE = select(enrolment.c.id).where(IS_LIVE, enrolment.c.due_at <= _NOW).limit(1)
 _NEXT_DUE = select(func.min(enrolment.c.due_at)).where(IS_LIVE, enrolment.c.due_at > _NOW)
 
@@ -118,15 +121,6 @@ def anything_due(connection: Connection, now: datetime) -> bool:
 
 
 # --- what is known ----------------------------------------------------------------------------------------------
-
-
-def in_runs(table: Any, runs: Iterable[RunRow], column: str = "enrolment_id") -> Any:
-    """Rows of these runs."""
-    return in_keys(table, ((run.member.bucket, run.id) for run in runs), column)
-
-
-def _these(runs: Sequence[RunRow]) -> Any:
-    return in_runs(enrolment, runs, "id")
 
 
 def of_given_runs(query: Any) -> Any:
@@ -240,7 +234,7 @@ def _sent_since(moment: Any) -> Any:
 def answers(connection: Connection, runs: Sequence[RunRow]) -> dict[int, dict[str, GivenAnswer]]:
     """The answers of these runs that count, by run id and step id."""
     found: dict[int, dict[str, GivenAnswer]] = {}
-    for row in connection.execute(select(answer).where(in_runs(answer, runs), answering.COUNTS)):
+    for row in connection.execute(_ANSWERS, given_runs(runs)):
         typed_on = row.channel if row.typed else None
         given = GivenAnswer(row.answered_at, row.score, row.choice, row.comment_at is not None, typed_on, row.visit)
         found.setdefault(row.enrolment_id, {})[row.step_id] = given
@@ -249,49 +243,52 @@ def answers(connection: Connection, runs: Sequence[RunRow]) -> dict[int, dict[st
 
 def answer_words(connection: Connection, runs: Iterable[tuple[int, int]]) -> dict[int, dict[str, dict[str, Any]]]:
     """What templates read, for runs given as (bucket, id): {run: {step: {score, choice, comment}}}."""
-    own = in_keys(answer, runs, "enrolment_id")
     found: dict[int, dict[str, dict[str, Any]]] = {}
-    for row in connection.execute(select(answer).where(own, answering.COUNTS)):
+    for row in connection.execute(_ANSWERS, given_keys(runs)):
         words = {"score": row.score, "choice": row.choice, "comment": row.comment}
         found.setdefault(row.enrolment_id, {})[row.step_id] = words
     return found
+
+
+_ANSWERS = select(answer).where(in_given_keys(answer, "enrolment_id"), answering.COUNTS)
 
 
 def field_dates(
     connection: Connection, field: str, kind: ValueType, runs: Sequence[RunRow]
 ) -> dict[int, date | datetime]:
     """By run id, for `wait: until <field>`."""
+    rows = connection.execute(_field_dates(kind), given_runs(runs) | {"of_field": field})
+    return {run_id: value for run_id, value in rows if value}
+
+
+@cache
+def _field_dates(kind: ValueType) -> Any:
     joined = (member_value.c.bucket == enrolment.c.bucket) & (member_value.c.member_id == enrolment.c.member_id)
     query = select(enrolment.c.id, VALUE_COLUMN[kind]).join(member_value, joined)
-    return {
-        i: value for i, value in connection.execute(query.where(_these(runs), member_value.c.field == field)) if value
-    }
+    return query.where(in_given_keys(enrolment), member_value.c.field == bindparam("of_field"))
 
 
 def responses_since(
     connection: Connection, refs: Sequence[MemberRef], since: datetime
 ) -> dict[int, tuple[datetime, ...]]:
     """When each of these members took up a message, by member id."""
-    taken_up = in_refs(event, refs) & event.c.name.in_(TAKEN_UP) & (event.c.at > since)
     found: dict[int, list[datetime]] = {}
-    for member_id, at in connection.execute(select(event.c.member_id, event.c.at).where(taken_up)):
+    for member_id, at in connection.execute(_TAKEN_UP, given_refs(refs) | {"since": since}):
         found.setdefault(member_id, []).append(at)
     return {member_id: tuple(moments) for member_id, moments in found.items()}
+
+
+_TAKEN_UP = select(event.c.member_id, event.c.at).where(
+    in_given_keys(event, "member_id"), event.c.name.in_(TAKEN_UP), event.c.at > bindparam("since", type_=Instant())
+)
 
 
 # --- where they go ----------------------------------------------------------------------------------------------
 
 
-def save(connection: Connection, moves: Sequence[Mapping[str, Any]]) -> None:
-    """Write runs back: each row has bucket, id and the columns to set (the same ones for all)."""
-    if not moves:
-        return
-    ordered = sorted(moves, key=lambda move: (move["bucket"], move["id"]))  # in key order: two daemons never deadlock
-    names = [name for name in ordered[0] if name not in ("bucket", "id")]
-    here = (enrolment.c.bucket == bindparam("b_bucket")) & (enrolment.c.id == bindparam("b_id"))
-    statement = update(enrolment).where(here).values({name: bindparam(f"v_{name}") for name in names})
-    rows = [{f"v_{n}": m[n] for n in names} | {"b_bucket": m["bucket"], "b_id": m["id"]} for m in ordered]
-    connection.execute(statement, rows)
+def save(connection: Connection, moves: Iterable[Mapping[str, Any]]) -> None:
+    """Write runs back: each row has bucket, id and the columns to set."""
+    change_rows(connection, enrolment, moves)
 
 
 def cancel_messages(
@@ -300,8 +297,17 @@ def cancel_messages(
     """Take back what is not yet on the wire, for runs given as (bucket, enrolment id). Follow-ups are fallbacks; a
     first message queued by a run that came to its natural end still goes out."""
     wanted = list(runs)
-    if not wanted:
-        return
-    d, here = delivery.c, in_keys(delivery, wanted, "enrolment_id")
-    not_sent = and_(here, d.status.in_([Status.PENDING, Status.CLAIMED]), d.hop >= (1 if only_follow_ups else 0))
-    connection.execute(update(delivery).where(not_sent).values(status=Status.CANCELLED, reason=why))
+    if wanted:
+        first_hop = 1 if only_follow_ups else 0
+        connection.execute(_CANCELLED, given_keys(wanted) | {"first_hop": first_hop, "why": why})
+
+
+_CANCELLED = (
+    update(delivery)
+    .where(
+        in_given_keys(delivery, "enrolment_id"),
+        delivery.c.status.in_([Status.PENDING, Status.CLAIMED]),
+        delivery.c.hop >= bindparam("first_hop"),
+    )
+    .values(status=Status.CANCELLED, reason=bindparam("why"))
+)

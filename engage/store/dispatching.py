@@ -10,28 +10,17 @@ from functools import cache
 from types import SimpleNamespace
 from typing import Any
 
-from sqlalchemy import (
-    Connection,
-    and_,
-    bindparam,
-    case,
-    func,
-    insert,
-    literal,
-    or_,
-    select,
-    true,
-    update,
-)
+from sqlalchemy import Connection, Integer, and_, bindparam, case, func, insert, or_, select, update
 
 from engage.core.delivery import LEASE, REPEAT_PAUSE, Recorded, Status
 from engage.core.turn import Purpose
 from engage.store.database import take_ids, upsert
-from engage.store.keys import in_keys
+from engage.store.keys import given_keys, in_given_keys
 from engage.store.members import MemberRef
 from engage.store.tables import IS_UNSETTLED, Instant, delivery, enrolment
 
 D = delivery.c
+_NOW = bindparam("now", type_=Instant())
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +51,10 @@ def queue(connection: Connection, messages: Sequence[NewMessage], now: datetime)
         return
     ids = take_ids(connection, "delivery", len(messages))
     rows = [_row(message, delivery_id, now) for message, delivery_id in zip(messages, ids, strict=True)]
-    connection.execute(upsert(delivery).on_conflict_do_nothing(), rows)
+    connection.execute(_QUEUED, rows)
+
+
+_QUEUED = upsert(delivery).on_conflict_do_nothing()
 
 
 def _row(message: NewMessage, delivery_id: int, now: datetime) -> dict[str, Any]:
@@ -150,18 +142,20 @@ def claim(connection: Connection, now: datetime, limit: int, full: Collection[st
 def due(connection: Connection, now: datetime, limit: int, full: Collection[str] = ()) -> list[Claimed]:
     """What `claim` would take, the most important first, as it would be held. Nothing is written. What was put back
     for a channel that is still `full` stays where it is: a slow provider must not starve the others."""
-    fits = or_(D.channel.is_(None), D.channel.not_in(full)) if full else true()
-    waiting = and_(D.status == Status.PENDING, fits)
-    again = or_(D.repeat_until > now, D.repeats_left > 0)
-    repeatable = and_(D.status == Status.AMBIGUOUS, again)
-    query = (
-        select(delivery)
-        .where(IS_UNSETTLED, D.due_at <= now, or_(waiting, repeatable))
-        .order_by(D.priority.desc(), D.due_at, D.id)
-        .limit(limit)
-        .with_for_update(skip_locked=True)
-    )
-    return [held(row, now) for row in connection.execute(query)]
+    rows = connection.execute(_DUE, {"now": now, "full": sorted(full), "most": limit})
+    return [held(row, now) for row in rows]
+
+
+_FITS = or_(D.channel.is_(None), D.channel.not_in(bindparam("full", expanding=True)))
+_WAITING = and_(D.status == Status.PENDING, _FITS)
+_REPEATABLE = and_(D.status == Status.AMBIGUOUS, or_(D.repeat_until > _NOW, D.repeats_left > 0))
+_DUE = (
+    select(delivery)
+    .where(IS_UNSETTLED, D.due_at <= _NOW, or_(_WAITING, _REPEATABLE))
+    .order_by(D.priority.desc(), D.due_at, D.id)
+    .limit(bindparam("most", type_=Integer()))
+    .with_for_update(skip_locked=True)
+)
 
 
 def foreseen(message: NewMessage, now: datetime) -> Claimed:
@@ -185,20 +179,26 @@ def held(row: Any, now: datetime) -> Claimed:
 
 
 def _hold(connection: Connection, claimed: Sequence[Claimed], now: datetime, *, status: Status) -> None:
-    values = {"status": status, "fence": D.fence + 1, "due_at": now + LEASE, "claimed_at": now}
     if claimed:
-        connection.execute(update(delivery).where(_these(claimed)).values(values))
+        connection.execute(_HELD, _given_these(claimed) | {"is_now": status, "until": now + LEASE, "now": now})
 
 
-def _these(claimed: Sequence[Claimed]) -> Any:
-    return in_keys(delivery, ((c.member.bucket, c.id) for c in claimed))
+def _given_these(claimed: Iterable[Claimed]) -> dict[str, str]:
+    return given_keys((c.member.bucket, c.id) for c in claimed)
 
 
 def still_held(connection: Connection, claimed: Sequence[Claimed]) -> set[int]:
     """Ids whose fence and status are as they were when claimed; locked until the transaction ends."""
-    query = select(D.id, D.fence, D.status).where(_these(claimed)).with_for_update()
     expected = {c.id: (c.fence, Status.AMBIGUOUS if c.repeat else Status.CLAIMED) for c in claimed}
-    return {i for i, fence, status in connection.execute(query) if expected[i] == (fence, status)}
+    stands = connection.execute(_STANDS, _given_these(claimed))
+    return {row.id for row in stands if expected[row.id] == (row.fence, row.status)}
+
+
+_THESE = update(delivery).where(in_given_keys(delivery))
+_HELD = _THESE.values(
+    status=bindparam("is_now"), fence=D.fence + 1, due_at=bindparam("until", type_=Instant()), claimed_at=_NOW
+)
+_STANDS = select(D.id, D.fence, D.status, D.due_at).where(in_given_keys(delivery)).with_for_update()
 
 
 # --- intent, release, refusal -----------------------------------------------------------------------------------
@@ -278,8 +278,7 @@ class Settled:
 def record(connection: Connection, calls: Sequence[Settled]) -> dict[int, Status]:
     """Write it down. How each delivery now stands, without those that somebody else has settled meanwhile (the lease
     ran out). A receipt may be quicker than our own record: then it was sent, whatever the call said."""
-    found = select(D.id, D.fence, D.status, D.due_at).where(_these([call.claimed for call in calls])).with_for_update()
-    held = {row.id: row for row in connection.execute(found)}
+    held = {row.id: row for row in connection.execute(_STANDS, _given_these(call.claimed for call in calls))}
     stands: dict[int, Status] = {}
     alike: dict[Any, list[dict[str, Any]]] = defaultdict(list)
     for call in calls:
@@ -360,26 +359,30 @@ def _writing(columns: tuple[str, ...], was: tuple[Status, ...]) -> Any:
 def expire_leases(connection: Connection, now: datetime) -> int:
     """A claim nobody finished goes back; a send nobody recorded becomes ambiguous, never pending; a repeat whose window
     has closed is not made, or put off where its step asks for repeats."""
-    ended = and_(IS_UNSETTLED, D.due_at <= now, D.status != Status.PENDING)
-    rows = connection.execute(select(D.bucket, D.id).where(ended).with_for_update(skip_locked=True)).all()
+    rows = connection.execute(_ENDED, {"now": now}).all()
     if not rows:
         return 0
-    here = in_keys(delivery, ((row.bucket, row.id) for row in rows))
-    asked_for = case((D.repeats_left > 0, literal(now + REPEAT_PAUSE, Instant())), else_=None)
-    too_late = and_(here, D.status == Status.AMBIGUOUS, or_(D.repeat_until.is_(None), D.repeat_until <= now))
-    too_soon = or_(D.repeats_left == 0, D.sent_at > now - REPEAT_PAUSE)
-    connection.execute(update(delivery).where(too_late, too_soon).values(due_at=asked_for))
-    back = update(delivery).where(here, D.status == Status.CLAIMED)
-    released = connection.execute(back.values(status=Status.PENDING, due_at=now)).rowcount
-    reason = "the process ended before the outcome was recorded"
-    lost = update(delivery).where(here, D.status == Status.SENDING)
-    again = case((D.repeat_until > now, literal(now, Instant())), else_=asked_for)
-    unknown = {"status": Status.AMBIGUOUS, "reason": reason, "due_at": again, "recorded_at": now}
-    stranded = connection.execute(lost.values(unknown)).rowcount
+    theirs = given_keys((row.bucket, row.id) for row in rows) | {"now": now}
+    pause = {"after_pause": now + REPEAT_PAUSE, "before_pause": now - REPEAT_PAUSE}
+    connection.execute(_PUT_OFF, theirs | pause)
+    released = connection.execute(_RELEASED, theirs).rowcount
+    stranded = connection.execute(_STRANDED, theirs | pause).rowcount
     return int(released + stranded)
 
 
-_NOW = bindparam("now", type_=Instant())
+_LEASE_OVER = and_(IS_UNSETTLED, D.due_at <= _NOW, D.status != Status.PENDING)
+_ENDED = select(D.bucket, D.id).where(_LEASE_OVER).with_for_update(skip_locked=True)
+_ASKED_FOR = case((D.repeats_left > 0, bindparam("after_pause", type_=Instant())), else_=None)
+_TOO_LATE = and_(D.status == Status.AMBIGUOUS, or_(D.repeat_until.is_(None), D.repeat_until <= _NOW))
+_TOO_SOON = or_(D.repeats_left == 0, D.sent_at > bindparam("before_pause", type_=Instant()))
+_PUT_OFF = _THESE.where(_TOO_LATE, _TOO_SOON).values(due_at=_ASKED_FOR)
+_RELEASED = _THESE.where(D.status == Status.CLAIMED).values(status=Status.PENDING, due_at=_NOW)
+_STRANDED = _THESE.where(D.status == Status.SENDING).values(
+    status=Status.AMBIGUOUS,
+    reason="the process ended before the outcome was recorded",
+    due_at=case((D.repeat_until > _NOW, _NOW), else_=_ASKED_FOR),
+    recorded_at=_NOW,
+)
 _ANYTHING_DUE = select(D.id).where(IS_UNSETTLED, D.due_at <= _NOW).limit(1)
 _NEXT_DUE = select(func.min(D.due_at)).where(IS_UNSETTLED, D.due_at > _NOW)
 
@@ -398,40 +401,46 @@ def next_due(connection: Connection, now: datetime) -> datetime | None:
 def queue_next_hop(connection: Connection, ref: MemberRef, delivery_id: int, due_at: datetime, now: datetime) -> None:
     """The same message once more, on a channel that is still to be chosen. If it already waits, it waits no longer
     than until `due_at`; if it has gone out already, that was the once more. Reminders and replies have no next hop."""
-    row = connection.execute(select(delivery).where(D.bucket == ref.bucket, D.id == delivery_id)).one()
+    row = connection.execute(_THIS, {"of_bucket": ref.bucket, "of_id": delivery_id}).one()
     if row.purpose not in (Purpose.SEND, Purpose.ASK):
         return
-    same = (D.bucket == ref.bucket) & (D.message_key == row.message_key)
-    later = same & (D.hop > row.hop) & (D.purpose == row.purpose)
-    if connection.scalar(select(D.id).where(later).limit(1)) is not None:
-        waiting = later & (D.status == Status.PENDING) & (D.due_at > due_at)
-        connection.execute(update(delivery).where(waiting).values(due_at=due_at))
+    same = {"of_bucket": ref.bucket, "of_key": row.message_key}
+    later = same | {"after_hop": row.hop, "for_purpose": row.purpose}
+    if connection.scalar(_GONE_ON, later) is not None:
+        connection.execute(_BROUGHT_FORWARD, later | {"to": due_at})
         return
-    highest = connection.scalar(select(func.max(D.hop)).where(same)) or 0
+    highest = connection.scalar(_HIGHEST_HOP, same) or 0
     (next_id,) = take_ids(connection, "delivery", 1)
-    kept = (
-        "bucket",
-        "member_id",
-        "message_key",
-        "purpose",
-        "enrolment_id",
-        "journey_id",
-        "version",
-        "pinned_version",
-        "step_id",
-        "visit",
-    )
-    copied = {name: row._mapping[name] for name in (*kept, "topic", "priority", "template", "repeats_left")}
+    copied = {name: row._mapping[name] for name in _OF_EVERY_HOP}
     late_at = due_at + (row.late_at - row.queued_at) if row.late_at is not None else None  # as late as the first one
     fresh = {"id": next_id, "hop": highest + 1, "status": Status.PENDING, "queued_at": now, "due_at": due_at}
     fresh["late_at"] = late_at
-    connection.execute(insert(delivery).values(copied | fresh))
+    connection.execute(_NEXT_HOP, copied | fresh)
+
+
+_OF_EVERY_HOP = (
+    "bucket", "member_id", "message_key", "purpose", "enrolment_id", "journey_id", "version", "pinned_version",
+    "step_id", "visit", "topic", "priority", "template", "repeats_left",
+)  # fmt: skip
+_THIS = select(delivery).where(D.bucket == bindparam("of_bucket"), D.id == bindparam("of_id"))
+_SAME = and_(D.bucket == bindparam("of_bucket"), D.message_key == bindparam("of_key"))
+_LATER = and_(_SAME, D.hop > bindparam("after_hop"), D.purpose == bindparam("for_purpose"))
+_GONE_ON = select(D.id).where(_LATER).limit(1)
+_TO = bindparam("to", type_=Instant())
+_BROUGHT_FORWARD = update(delivery).where(_LATER, D.status == Status.PENDING, D.due_at > _TO).values(due_at=_TO)
+_HIGHEST_HOP = select(func.max(D.hop)).where(_SAME)
+_NEXT_HOP = insert(delivery)
 
 
 def drop_fallbacks(connection: Connection, runs: Sequence[tuple[int, int]], why: str) -> None:
     """Fallbacks of earlier messages die with the next one. Runs are (bucket, enrolment id)."""
-    if not runs:
-        return
-    waiting = D.status.in_([Status.PENDING, Status.CLAIMED]) & (D.hop > 0) & (D.purpose == Purpose.SEND)
-    theirs = in_keys(delivery, runs, "enrolment_id")
-    connection.execute(update(delivery).where(theirs, waiting).values(status=Status.CANCELLED, reason=why))
+    if runs:
+        connection.execute(_DROPPED, given_keys(runs) | {"why": why})
+
+
+_NOT_SENT = D.status.in_([Status.PENDING, Status.CLAIMED])
+_DROPPED = (
+    update(delivery)
+    .where(in_given_keys(delivery, "enrolment_id"), _NOT_SENT, D.hop > 0, D.purpose == Purpose.SEND)
+    .values(status=Status.CANCELLED, reason=bindparam("why"))
+)

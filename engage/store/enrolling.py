@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any
 
-from sqlalchemy import Connection, and_, exists, false, func, insert, not_, or_, select, true, update
+from sqlalchemy import Connection, and_, bindparam, exists, false, func, insert, not_, or_, select, true, update
 
 from engage.core.catalog import Catalog
 from engage.core.condition import Condition
@@ -18,9 +18,9 @@ from engage.store.candidates import candidates
 from engage.store.conditions import Predicate, Scope, compile_condition
 from engage.store.database import take_ids
 from engage.store.keys import STATEMENTS, given_keys, in_given_keys
-from engage.store.members import MemberRef, given_refs, in_refs
+from engage.store.members import MemberRef, given_refs
 from engage.store.moments import Prepared
-from engage.store.tables import anniversary, enrolment, event, member
+from engage.store.tables import Instant, anniversary, enrolment, event, member
 
 _OF_MEMBER = (enrolment.c.bucket == member.c.bucket) & (enrolment.c.member_id == member.c.id)
 
@@ -44,6 +44,19 @@ class Zone:
 
     name: str | None
     moved_since: datetime | None = None
+
+    @property
+    def kind(self) -> ZoneKind:
+        """Zones of a kind have a statement in common, which is executed with what they are `told` apart by."""
+        return self.name is not None, self.moved_since is not None
+
+    @property
+    def told(self) -> dict[str, Any]:
+        return {"of_zone": self.name, "moved_since": self.moved_since}
+
+
+ZoneKind = tuple[bool, bool]
+"""Whether it has a name, and whether only who moved there is meant."""
 
 
 # --- who a start brings -----------------------------------------------------------------------------------------
@@ -74,31 +87,41 @@ def payload(origin: str, key: str) -> Any:
     return event.c.payload[key] if origin == "event" else None  # nothing was passed to anybody yet
 
 
-def in_zone(zone: Zone) -> Predicate:
-    here = member.c.timezone.is_(None) if zone.name is None else member.c.timezone == zone.name
-    return here if zone.moved_since is None else here & (member.c.timezone_at >= zone.moved_since)
+def _in_zone(kind: ZoneKind) -> Predicate:
+    named, moved = kind
+    here = member.c.timezone == bindparam("of_zone") if named else member.c.timezone.is_(None)
+    return here & (member.c.timezone_at >= bindparam("moved_since", type_=Instant())) if moved else here
 
 
 def everyone(connection: Connection, catalog: Catalog, journey: Journey, zone: Zone, now: datetime) -> list[MemberRef]:
     """All members of a zone whom the audience lets in and re-entry does not bar. For `every` starts, which have no
     other source of members; most of whom they would bring have been here not long ago."""
+    query = _everyone(catalog, journey.audience, journey.exclude, journey.reentry, zone.kind)
+    return [MemberRef(*row) for row in query.execute(connection, now, of_journey=journey.id, **zone.told)]
+
+
+@lru_cache(STATEMENTS)
+def _everyone(
+    catalog: Catalog, audience: Condition | None, exclude: Condition | None, reentry: Reentry, kind: ZoneKind
+) -> Prepared:
     scope = Scope(catalog)
-    few = candidates(journey.audience, scope) if journey.audience is not None else None
+    few = candidates(audience, scope) if audience is not None else None
     query = select(member.c.bucket, member.c.id)
     if few is not None:
         start = few.subquery()
         query = query.join(start, (member.c.bucket == start.c.bucket) & (member.c.id == start.c.member_id))
-    let_in = _admission(journey.audience, journey.exclude, scope)
-    free = ~exists().where(_OF_MEMBER, enrolment.c.journey_id == journey.id, _bars(journey, now))
-    brought = scope.prepared(query.where(in_zone(zone), let_in, free).order_by(member.c.id))
-    return [MemberRef(*row) for row in brought.execute(connection, now)]
+    let_in = _admission(audience, exclude, scope)
+    barred = exists().where(_OF_MEMBER, enrolment.c.journey_id == bindparam("of_journey"), _bars(reentry, scope))
+    # Most are barred, and that is the cheapest to ask; SQLite asks in the order written.
+    return scope.prepared(query.where(_in_zone(kind), ~barred, let_in).order_by(member.c.id))
 
 
-def _bars(journey: Journey, now: datetime) -> Predicate:
+def _bars(reentry: Reentry, scope: Scope) -> Predicate:
     """A run that keeps its member from entering once more; `barred_by_reentry` says why."""
-    if journey.reentry.never:
+    if reentry.never:
         return true()
-    return or_(enrolment.c.status == "live", enrolment.c.entered_at > now - (journey.reentry.after or timedelta(0)))
+    too_lately = enrolment.c.entered_at > scope.moments.instant(-(reentry.after or timedelta(0)))
+    return or_(enrolment.c.status == "live", too_lately)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,20 +143,25 @@ def celebrants(
     """Members of a zone whose date is one of `dates`: (calendar, month, day, leap, cycle year), found by index."""
     found = []
     for calendar, month, day, leap, cycle_year in dates:
-        on_it = and_(
-            anniversary.c.field == start.field,
-            anniversary.c.calendar == calendar,
-            anniversary.c.month == month,
-            anniversary.c.day == day,
-            anniversary.c.leap == leap,
-        )
-        joined = (member.c.bucket == anniversary.c.bucket) & (member.c.id == anniversary.c.member_id)
-        query = select(anniversary.c.bucket, anniversary.c.member_id, anniversary.c.year)
-        rows = connection.execute(
-            query.join(member, joined).where(on_it, in_zone(zone)).order_by(anniversary.c.member_id)
-        )
+        date = {"of_field": start.field, "calendar": calendar, "month": month, "day": day, "leap": leap}
+        rows = connection.execute(_celebrants(zone.kind), date | zone.told)
         found += [Celebrant(MemberRef(b, i), calendar, month, day, leap, year, cycle_year) for b, i, year in rows]
     return found
+
+
+@cache
+def _celebrants(kind: ZoneKind) -> Any:
+    a = anniversary.c
+    on_date = and_(
+        a.field == bindparam("of_field"),
+        a.calendar == bindparam("calendar"),
+        a.month == bindparam("month"),
+        a.day == bindparam("day"),
+        a.leap == bindparam("leap"),
+    )
+    joined = (member.c.bucket == a.bucket) & (member.c.id == a.member_id)
+    query = select(a.bucket, a.member_id, a.year).join(member, joined)
+    return query.where(on_date, _in_zone(kind)).order_by(a.member_id)
 
 
 # --- who may come in --------------------------------------------------------------------------------------------
@@ -170,15 +198,22 @@ def barred_by_reentry(
 
     A yearly date brings each cycle year once by its occurrence; there only the live run is in the way.
     """
-    columns = (enrolment.c.member_id, enrolment.c.per_value, enrolment.c.status, func.max(enrolment.c.entered_at))
-    here = in_refs(enrolment, refs) & (enrolment.c.journey_id == journey.id)
-    query = select(*columns).where(here).group_by(enrolment.c.member_id, enrolment.c.per_value, enrolment.c.status)
     barred: dict[tuple[int, str], str] = {}
-    for member_id, per_value, status, entered_at in connection.execute(query):
+    runs = connection.execute(_LAST_ENTERED, given_refs(refs) | {"of_journey": journey.id})
+    for member_id, per_value, status, entered_at in runs:
         why = "already in this journey" if status == "live" else _too_soon(journey, entered_at, now)
         if why is not None:
             barred[member_id, per_value] = why
     return barred
+
+
+_E = enrolment.c
+_HERE = in_given_keys(enrolment, "member_id") & (_E.journey_id == bindparam("of_journey"))
+_LAST_ENTERED = (
+    select(_E.member_id, _E.per_value, _E.status, func.max(_E.entered_at))
+    .where(_HERE)
+    .group_by(_E.member_id, _E.per_value, _E.status)
+)
 
 
 def _too_soon(journey: Journey, entered_at: datetime, now: datetime) -> str | None:
@@ -192,10 +227,12 @@ def _too_soon(journey: Journey, entered_at: datetime, now: datetime) -> str | No
 
 def already_offered(connection: Connection, journey_id: str, entrants: Sequence[Entrant]) -> set[tuple[int, str]]:
     """(member id, occurrence) of runs that exist: the same start, offered again."""
-    here = in_refs(enrolment, [e.member for e in entrants]) & (enrolment.c.journey_id == journey_id)
-    wanted = enrolment.c.occurrence.in_({e.occurrence for e in entrants})
-    rows = connection.execute(select(enrolment.c.member_id, enrolment.c.occurrence).where(here, wanted))
+    wanted = {"of_journey": journey_id, "occurrences": sorted({e.occurrence for e in entrants})}
+    rows = connection.execute(_OFFERED, given_refs(e.member for e in entrants) | wanted)
     return {(member_id, occurrence) for member_id, occurrence in rows}
+
+
+_OFFERED = select(_E.member_id, _E.occurrence).where(_HERE, _E.occurrence.in_(bindparam("occurrences", expanding=True)))
 
 
 # --- entering ---------------------------------------------------------------------------------------------------
@@ -218,7 +255,7 @@ def enter(
         _new_run(entrant, now) | of_all | {"id": enrolment_id, "holdout": held_out}
         for (entrant, held_out), enrolment_id in zip(entrants, ids, strict=True)
     ]
-    connection.execute(insert(enrolment), rows)
+    connection.execute(_ENTERED, rows)
     trail.note(
         connection,
         [
@@ -228,6 +265,9 @@ def enter(
         now,
     )
     return ids
+
+
+_ENTERED = insert(enrolment)
 
 
 def _new_run(entrant: Entrant, now: datetime) -> dict[str, Any]:
@@ -253,6 +293,17 @@ def wake(connection: Connection, pairs: Iterable[tuple[MemberRef, frozenset[str]
     for ref, journeys in pairs:
         by_journeys.setdefault(journeys, []).append(ref)
     for journeys, refs in by_journeys.items():
-        live = in_refs(enrolment, refs) & (enrolment.c.status == "live") & enrolment.c.journey_id.in_(sorted(journeys))
-        later = or_(enrolment.c.due_at.is_(None), enrolment.c.due_at > now)
-        connection.execute(update(enrolment).where(live, later).values(due_at=now))
+        connection.execute(_WOKEN, given_refs(refs) | {"of_journeys": sorted(journeys), "now": now})
+
+
+_NOW = bindparam("now", type_=Instant())
+_WOKEN = (
+    update(enrolment)
+    .where(
+        in_given_keys(enrolment, "member_id"),
+        _E.status == "live",
+        _E.journey_id.in_(bindparam("of_journeys", expanding=True)),
+        or_(_E.due_at.is_(None), _E.due_at > _NOW),
+    )
+    .values(due_at=_NOW)
+)

@@ -5,17 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Any, assert_never
 
-from sqlalchemy import Connection, delete, insert, literal, select, update
+from sqlalchemy import Connection, Integer, Select, bindparam, delete, insert, literal, select, update
 
 from engage.core.catalog import Aggregate, Catalog, Computed
 from engage.core.coerce import added, number_in_json
 from engage.core.condition import ValueType
 from engage.store.conditions import VALUE_COLUMN, value_of_events
 from engage.store.database import take_ids
-from engage.store.keys import in_keys
-from engage.store.members import MemberRef, in_refs, put_rows, value_row
+from engage.store.keys import given_keys, in_given_keys, put_rows
+from engage.store.members import MemberRef, given_refs, value_row
 from engage.store.tables import event, id_block, member_value
 
 
@@ -44,7 +45,7 @@ def record(connection: Connection, catalog: Catalog, events: Sequence[NewEvent],
     rows = [
         _row(new, event_id, now) for new, event_id in zip(fresh, take_ids(connection, "event", len(fresh)), strict=True)
     ]
-    connection.execute(insert(event), rows)
+    connection.execute(_RECORDED, rows)
     _update_computed(connection, catalog, fresh)
     return fresh
 
@@ -55,13 +56,18 @@ def remember(connection: Connection, events: Sequence[NewEvent], now: datetime) 
     if events:
         ids = take_ids(connection, "event", len(events))
         rows = [_row(past, event_id, now) | {"fresh": False} for past, event_id in zip(events, ids, strict=True)]
-        connection.execute(insert(event), rows)
+        connection.execute(_RECORDED, rows)
+
+
+_RECORDED = insert(event)
 
 
 def last_id(connection: Connection) -> int:
     """The newest event's id. Taken inside a write transaction it says exactly what was recorded before."""
-    next_id = connection.scalar(select(id_block.c.next_id).where(id_block.c.kind == "event"))
-    return (next_id or 1) - 1
+    return (connection.scalar(_NEXT_ID) or 1) - 1
+
+
+_NEXT_ID = select(id_block.c.next_id).where(id_block.c.kind == "event")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,11 +82,16 @@ class FreshEvent:
 
 
 def fresh_events(connection: Connection, limit: int) -> list[FreshEvent]:
-    columns = (event.c.id, event.c.bucket, event.c.member_id, event.c.name, event.c.at, event.c.payload)
-    rows = connection.execute(select(*columns).where(event.c.fresh).order_by(event.c.id).limit(limit))
+    rows = connection.execute(_FRESH, {"most": limit})
     return [FreshEvent(i, MemberRef(bucket, m), name, at, payload) for i, bucket, m, name, at, payload in rows]
 
 
+_FRESH = (
+    select(event.c.id, event.c.bucket, event.c.member_id, event.c.name, event.c.at, event.c.payload)
+    .where(event.c.fresh)
+    .order_by(event.c.id)
+    .limit(bindparam("most", type_=Integer()))
+)
 _ANY_FRESH = select(event.c.id).where(event.c.fresh).limit(1)
 
 
@@ -90,14 +101,16 @@ def any_fresh(connection: Connection) -> bool:
 
 def still_fresh(connection: Connection, events: Sequence[FreshEvent]) -> list[FreshEvent]:
     """Without those that another process has looked at meanwhile."""
-    query = select(event.c.id).where(event.c.fresh, event.c.id.in_([e.id for e in events]))
-    fresh_ids = set(connection.scalars(query))
+    fresh_ids = set(connection.scalars(_STILL_FRESH, {"given": [e.id for e in events]}))
     return [e for e in events if e.id in fresh_ids]
 
 
 def mark_seen(connection: Connection, events: Sequence[FreshEvent]) -> None:
-    seen = in_keys(event, ((e.member.bucket, e.id) for e in events))
-    connection.execute(update(event).where(seen).values(fresh=False))
+    connection.execute(_SEEN, given_keys((e.member.bucket, e.id) for e in events))
+
+
+_STILL_FRESH = select(event.c.id).where(event.c.fresh, event.c.id.in_(bindparam("given", expanding=True)))
+_SEEN = update(event).where(in_given_keys(event)).values(fresh=False)
 
 
 # --- recording --------------------------------------------------------------------------------------------------
@@ -105,14 +118,17 @@ def mark_seen(connection: Connection, events: Sequence[FreshEvent]) -> None:
 
 def _unknown(connection: Connection, events: Sequence[NewEvent]) -> list[NewEvent]:
     """Without those stored before, and without repeats among themselves."""
-    told = in_keys(event, ((e.member.bucket, e.key) for e in events), "dedupe_key")
-    known = {(b, k) for b, k in connection.execute(select(event.c.bucket, event.c.dedupe_key).where(told))}
+    told = given_keys((e.member.bucket, e.key) for e in events)
+    known = {(bucket, key) for bucket, key in connection.execute(_KNOWN, told)}
     fresh = []
     for new in events:
         if (new.member.bucket, new.key) not in known:
             known.add((new.member.bucket, new.key))
             fresh.append(new)
     return fresh
+
+
+_KNOWN = select(event.c.bucket, event.c.dedupe_key).where(in_given_keys(event, "dedupe_key"))
 
 
 def _row(new: NewEvent, event_id: int, now: datetime) -> dict[str, Any]:
@@ -150,11 +166,9 @@ def _update_computed(connection: Connection, catalog: Catalog, events: Sequence[
 
 
 def _keep(connection: Connection, name: str, kind: ValueType, computed: Computed, events: Sequence[NewEvent]) -> None:
-    column = VALUE_COLUMN[kind]
-    owned = in_refs(member_value, sorted({e.member for e in events}))
-    query = select(member_value.c.member_id, column).where(owned, member_value.c.field == name)
-    values = {row.member_id: row[1] for row in connection.execute(query)}
     refs = {new.member.id: new.member for new in events}
+    kept = connection.execute(_kept(kind), given_refs(refs.values()) | {"of_field": name})
+    values = {row.member_id: row[1] for row in kept}
     for new in events:
         values[new.member.id] = _with(computed, values.get(new.member.id), new)
     put_rows(
@@ -162,6 +176,12 @@ def _keep(connection: Connection, name: str, kind: ValueType, computed: Computed
         member_value,
         [value_row(ref, name, kind, values[i]) for i, ref in refs.items() if values[i] is not None],
     )
+
+
+@cache
+def _kept(kind: ValueType) -> Select[tuple[int, Any]]:
+    owned = in_given_keys(member_value, "member_id") & (member_value.c.field == bindparam("of_field"))
+    return select(member_value.c.member_id, VALUE_COLUMN[kind]).where(owned)
 
 
 def recount_all(connection: Connection, catalog: Catalog) -> None:

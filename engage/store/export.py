@@ -13,7 +13,8 @@ from typing import Any
 from sqlalchemy import Connection, RowMapping, Select, Table, select
 
 from engage.core.catalog import RESPONSE_EVENTS, Catalog
-from engage.store.members import MemberRef, in_refs, profiles
+from engage.store.keys import in_given_keys
+from engage.store.members import MemberRef, given_refs, profiles
 from engage.store.tables import (
     anniversary,
     answer,
@@ -180,7 +181,7 @@ def members(connection: Connection, catalog: Catalog, now: datetime) -> Iterator
 
 def _by_member(connection: Connection, table: Table, refs: Sequence[MemberRef]) -> dict[int, list[RowMapping]]:
     found: dict[int, list[RowMapping]] = {}
-    query = select(table).where(in_refs(table, refs)).order_by(*table.primary_key)
-    for row in connection.execute(query).mappings():
+    query = select(table).where(in_given_keys(table, "member_id")).order_by(*table.primary_key)
+    for row in connection.execute(query, given_refs(refs)).mappings():
         found.setdefault(row["member_id"], []).append(row)
     return found

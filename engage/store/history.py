@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, Integer, bindparam, select
 
 from engage.core.anniversary import Anniversary, Calendar
 from engage.core.catalog import RESPONSE_EVENTS
@@ -24,6 +24,15 @@ from engage.store.tables import (
     suppression,
     task,
 )
+
+
+def _of_member(table: Any) -> Any:
+    """Rows of the member that the statement is executed with, see `_given`."""
+    return (table.c.bucket == bindparam("of_bucket")) & (table.c.member_id == bindparam("of_member"))
+
+
+def _given(ref: MemberRef) -> dict[str, int]:
+    return {"of_bucket": ref.bucket, "of_member": ref.id}
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,19 +72,12 @@ class Happening:
 
 def runs(connection: Connection, ref: MemberRef, journey_id: str | None = None) -> list[PastRun]:
     """Oldest first."""
-    e = enrolment.c
-    columns = (
-        *(e.id, e.journey_id, e.version, e.holdout, e.status, e.end_kind, e.end_reason, e.entered_at, e.ended_at),
-        *(e.step_id, e.due_at, e.occurrence, e.per_value, e.goal_at, e.goal_counts, e.pinned_version),
-    )
-    query = select(*columns).where(e.bucket == ref.bucket, e.member_id == ref.id)
-    if journey_id is not None:
-        query = query.where(e.journey_id == journey_id)
-    rows = connection.execute(query.order_by(e.entered_at, e.id)).mappings()
+    query = _RUNS if journey_id is None else _RUNS_IN_JOURNEY
+    rows = connection.execute(query, _given(ref) | {"of_journey": journey_id}).mappings()
     found = [PastRun(**row) for row in rows]
-    began = happenings(connection, ref, ids=[i for run in found if (i := _event_of(run)) is not None])
-    by_id = {happening.id: happening for happening in began}
-    return [replace(run, began_with=by_id.get(_event_of(run) or 0)) for run in found]
+    ids = [i for run in found if (i := _event_of(run)) is not None]
+    began = {row.id: Happening(*row) for row in connection.execute(_BEGAN_WITH, _given(ref) | {"given": ids})}
+    return [replace(run, began_with=began.get(_event_of(run) or 0)) for run in found]
 
 
 def _event_of(run: PastRun) -> int | None:
@@ -83,23 +85,35 @@ def _event_of(run: PastRun) -> int | None:
     return int(number) if kind == "event" and number.isdecimal() else None
 
 
-def happenings(
-    connection: Connection,
-    ref: MemberRef,
-    *,
-    ids: Sequence[int] | None = None,
-    names: Sequence[str] | None = None,
-    most: int = 1000,
-) -> list[Happening]:
-    """Events of the member, newest first: these ones, or those of these names."""
-    e = event.c
-    columns = (e.id, e.name, e.at, e.payload, e.recorded_at, e.inbound_id, e.delivery_id, e.fresh)
-    query = select(*columns).where(e.bucket == ref.bucket, e.member_id == ref.id)
-    if ids is not None:
-        query = query.where(e.id.in_(list(ids)))
-    if names is not None:
-        query = query.where(e.name.in_(list(names)))
-    return [Happening(*row) for row in connection.execute(query.order_by(e.at.desc(), e.id.desc()).limit(most))]
+_E = enrolment.c
+_RUNS = (
+    select(
+        *(_E.id, _E.journey_id, _E.version, _E.holdout, _E.status, _E.end_kind, _E.end_reason, _E.entered_at),
+        *(_E.ended_at, _E.step_id, _E.due_at, _E.occurrence, _E.per_value, _E.goal_at, _E.goal_counts),
+        _E.pinned_version,
+    )
+    .where(_of_member(enrolment))
+    .order_by(_E.entered_at, _E.id)
+)
+_RUNS_IN_JOURNEY = _RUNS.where(_E.journey_id == bindparam("of_journey"))
+
+
+def happenings(connection: Connection, ref: MemberRef, names: Sequence[str], most: int = 1000) -> list[Happening]:
+    """Events of the member that have one of these names, newest first."""
+    given = _given(ref) | {"names": list(names), "most": most}
+    return [Happening(*row) for row in connection.execute(_NEWEST, given)]
+
+
+_V = event.c
+_HAPPENINGS = select(_V.id, _V.name, _V.at, _V.payload, _V.recorded_at, _V.inbound_id, _V.delivery_id, _V.fresh).where(
+    _of_member(event)
+)
+_BEGAN_WITH = _HAPPENINGS.where(_V.id.in_(bindparam("given", expanding=True)))
+_NEWEST = (
+    _HAPPENINGS.where(_V.name.in_(bindparam("names", expanding=True)))
+    .order_by(_V.at.desc(), _V.id.desc())
+    .limit(bindparam("most", type_=Integer()))
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,14 +128,18 @@ class Decided:
 
 def trail(connection: Connection, ref: MemberRef, run_ids: Sequence[int]) -> dict[int, list[Decided]]:
     """By run, in the order it was written."""
-    d = decision.c
-    query = select(d.enrolment_id, d.at, d.step_id, d.what, d.detail).where(
-        d.bucket == ref.bucket, d.enrolment_id.in_(run_ids)
-    )
     found: dict[int, list[Decided]] = {}
-    for enrolment_id, *line in connection.execute(query.order_by(d.id)):
+    for enrolment_id, *line in connection.execute(_TRAIL, {"of_bucket": ref.bucket, "of_runs": run_ids}):
         found.setdefault(enrolment_id, []).append(Decided(*line))
     return found
+
+
+_D = decision.c
+_TRAIL = (
+    select(_D.enrolment_id, _D.at, _D.step_id, _D.what, _D.detail)
+    .where(_D.bucket == bindparam("of_bucket"), _D.enrolment_id.in_(bindparam("of_runs", expanding=True)))
+    .order_by(_D.id)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,14 +176,20 @@ class PastMessage:
 
 def messages(connection: Connection, ref: MemberRef) -> list[PastMessage]:
     """All of the member's, oldest first; those of no run as well."""
-    d = delivery.c
-    columns = (
-        *(d.id, d.message_key, d.enrolment_id, d.journey_id, d.step_id, d.topic, d.purpose, d.hop, d.template),
-        *(d.status, d.reason, d.channel, d.queued_at, d.due_at, d.claimed_at, d.held_back, d.first_sent_at, d.attempts),
-        *(d.provider_id, d.code, d.arrival, d.arrival_at, d.segments, d.cost, d.text, d.decision),
+    return [PastMessage(**row) for row in connection.execute(_MESSAGES, _given(ref)).mappings()]
+
+
+_M = delivery.c
+_MESSAGES = (
+    select(
+        *(_M.id, _M.message_key, _M.enrolment_id, _M.journey_id, _M.step_id, _M.topic, _M.purpose, _M.hop),
+        *(_M.template, _M.status, _M.reason, _M.channel, _M.queued_at, _M.due_at, _M.claimed_at, _M.held_back),
+        *(_M.first_sent_at, _M.attempts, _M.provider_id, _M.code, _M.arrival, _M.arrival_at, _M.segments, _M.cost),
+        *(_M.text, _M.decision),
     )
-    query = select(*columns).where(d.bucket == ref.bucket, d.member_id == ref.id).order_by(d.queued_at, d.id)
-    return [PastMessage(**row) for row in connection.execute(query).mappings()]
+    .where(_of_member(delivery))
+    .order_by(_M.queued_at, _M.id)
+)
 
 
 # --- what came of messages --------------------------------------------------------------------------------------
@@ -174,7 +198,7 @@ def messages(connection: Connection, ref: MemberRef) -> list[PastMessage]:
 def responses(connection: Connection, ref: MemberRef) -> dict[int, list[Happening]]:
     """By delivery id, oldest first: clicked, replied, answered, bounced, unsubscribed …"""
     found: dict[int, list[Happening]] = {}
-    for happening in reversed(happenings(connection, ref, names=sorted(RESPONSE_EVENTS))):
+    for happening in reversed(happenings(connection, ref, sorted(RESPONSE_EVENTS))):
         if happening.delivery_id is not None:
             found.setdefault(happening.delivery_id, []).append(happening)
     return found
@@ -196,13 +220,18 @@ class PastTask:
 
 
 def tasks(connection: Connection, ref: MemberRef) -> list[PastTask]:
-    t = task.c
-    columns = (
-        *(t.id, t.enrolment_id, t.step_id, t.team, t.words, t.urgent, t.opened_at, t.due_at, t.closed_at),
-        *(t.closed_by, t.outcome),
+    return [PastTask(*row) for row in connection.execute(_TASKS, _given(ref))]
+
+
+_T = task.c
+_TASKS = (
+    select(
+        *(_T.id, _T.enrolment_id, _T.step_id, _T.team, _T.words, _T.urgent, _T.opened_at, _T.due_at, _T.closed_at),
+        *(_T.closed_by, _T.outcome),
     )
-    query = select(*columns).where(t.bucket == ref.bucket, t.member_id == ref.id)
-    return [PastTask(*row) for row in connection.execute(query.order_by(t.id))]
+    .where(_of_member(task))
+    .order_by(_T.id)
+)
 
 
 # --- what is on file --------------------------------------------------------------------------------------------

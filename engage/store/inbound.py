@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, case, select, update
+from sqlalchemy import Connection, Integer, bindparam, case, select, update
 
 from engage.store.database import upsert
-from engage.store.tables import IS_UNREAD, inbound
+from engage.store.tables import IS_UNREAD, Instant, inbound
 
 # Our own sources; their bodies are facts as JSON (core.fact_json). Providers' sources are named in channels.registry.
 PAGE = "page"
@@ -33,8 +33,10 @@ def put(connection: Connection, records: Sequence[Arrived], now: datetime) -> in
     if not records:
         return 0
     rows = [{"source": r.source, "key": r.key, "body": r.body, "received_at": now} for r in records]
-    statement = upsert(inbound).on_conflict_do_nothing(index_elements=["source", "key"])
-    return len(connection.scalars(statement.returning(inbound.c.id), rows).all())
+    return len(connection.scalars(_PUT, rows).all())
+
+
+_PUT = upsert(inbound).on_conflict_do_nothing(index_elements=["source", "key"]).returning(inbound.c.id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,12 +56,15 @@ def unread(connection: Connection, limit: int, *, bulk: bool) -> list[Record]:
     The class is an expression on purpose: it keeps SQLite on the small index of unread rows, where a plain comparison
     of `source` would walk through every record ever stored.
     """
-    query = select(inbound.c.id, inbound.c.source, inbound.c.key, inbound.c.body).where(
-        IS_UNREAD, _is_bulk == int(bulk)
-    )
-    return [Record(*row) for row in connection.execute(query.order_by(inbound.c.id).limit(limit))]
+    return [Record(*row) for row in connection.execute(_UNREAD, {"bulk": int(bulk), "most": limit})]
 
 
+_UNREAD = (
+    select(inbound.c.id, inbound.c.source, inbound.c.key, inbound.c.body)
+    .where(IS_UNREAD, _is_bulk == bindparam("bulk", type_=Integer()))
+    .order_by(inbound.c.id)
+    .limit(bindparam("most", type_=Integer()))
+)
 _ANY_UNREAD = select(inbound.c.id).where(IS_UNREAD).limit(1)
 
 
@@ -69,15 +74,18 @@ def any_unread(connection: Connection) -> bool:
 
 def still_unread(connection: Connection, records: Sequence[Record]) -> list[Record]:
     """Without those that another process has read meanwhile."""
-    query = select(inbound.c.id).where(IS_UNREAD, inbound.c.id.in_([record.id for record in records]))
-    unread_ids = set(connection.scalars(query))
+    unread_ids = set(connection.scalars(_STILL_UNREAD, {"given": [record.id for record in records]}))
     return [record for record in records if record.id in unread_ids]
 
 
 def mark_read(connection: Connection, ids: Sequence[int], now: datetime) -> None:
     if ids:
-        statement = update(inbound).where(inbound.c.id.in_(ids))
-        connection.execute(statement.values(status="done", processed_at=now))
+        connection.execute(_READ, {"given": ids, "now": now})
+
+
+_GIVEN = inbound.c.id.in_(bindparam("given", expanding=True))
+_STILL_UNREAD = select(inbound.c.id).where(IS_UNREAD, _GIVEN)
+_READ = update(inbound).where(_GIVEN).values(status="done", processed_at=bindparam("now", type_=Instant()))
 
 
 def mark_unreadable(connection: Connection, record_id: int, error: str, now: datetime) -> None:

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
 
 from engage.store import state
-from engage.store.database import upsert
+from engage.store.keys import put_rows
 from engage.store.tables import applied_file, journey, journey_version
 
 V = journey_version.c
@@ -60,27 +60,29 @@ def follows(earlier: str, later: str) -> bool:
 
 def hold(connection: Connection) -> None:
     """What is applied stays so until this transaction ends: runs may be moved by it. Many may hold it."""
-    _lock(connection, func.pg_advisory_xact_lock_shared(_APPLYING))
+    _lock(connection, _SHARED)
 
 
 def hold_alone(connection: Connection) -> None:
     """Nobody else holds what is applied until this transaction ends: it may change, and with it where runs stand."""
-    _lock(connection, func.pg_advisory_xact_lock(_APPLYING))
+    _lock(connection, _ALONE)
 
 
 def _lock(connection: Connection, lock: Any) -> None:
     """On SQLite whoever writes is alone as it is."""
     if connection.dialect.name == "postgresql":
-        connection.execute(select(lock))
+        connection.execute(lock)
+
+
+_SHARED = select(func.pg_advisory_xact_lock_shared(_APPLYING))
+_ALONE = select(func.pg_advisory_xact_lock(_APPLYING))
 
 
 def put_files(connection: Connection, files: Mapping[str, str], now: datetime) -> None:
     """Make these the applied files: changed ones replaced, missing ones dropped."""
     connection.execute(delete(applied_file).where(applied_file.c.path.not_in(list(files))))
-    for path, source in files.items():
-        statement = upsert(applied_file).values(path=path, source=source, hash=digest(source), applied_at=now)
-        changes = {name: statement.excluded[name] for name in ("source", "hash", "applied_at")}
-        connection.execute(statement.on_conflict_do_update(index_elements=["path"], set_=changes))
+    rows = [{"path": path, "source": src, "hash": digest(src), "applied_at": now} for path, src in files.items()]
+    put_rows(connection, applied_file, rows)
     state.put(connection, _MARK, (state.get(connection, _MARK) or 0) + 1, now)
 
 
@@ -148,10 +150,14 @@ def set_pinned(connection: Connection, journey_id: str, version: int, pinned: bo
 
 def name_now(connection: Connection, journey_id: str, version: int, step_id: str) -> str:
     """Under which name things are on record today of a step of that version."""
-    later = (V.journey_id == journey_id) & (V.version > version)
-    for record in connection.scalars(select(V.record).where(later).order_by(V.version)):
+    for record in connection.scalars(_LATER_RECORDS, {"of_journey": journey_id, "after": version}):
         step_id = record.get(step_id, step_id)
     return step_id
+
+
+_LATER_RECORDS = (
+    select(V.record).where(V.journey_id == bindparam("of_journey"), V.version > bindparam("after")).order_by(V.version)
+)
 
 
 def names_before(connection: Connection, journey_id: str, step_id: str) -> dict[int, str]:

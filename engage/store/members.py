@@ -6,16 +6,16 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from functools import cache, lru_cache
+from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Connection, case, delete, func, insert, literal, select, update
+from sqlalchemy import Connection, String, bindparam, case, delete, func, insert, select, update
 
 from engage.core.catalog import Aggregate, Catalog, Computed
 from engage.core.condition import ValueType
 from engage.store.conditions import VALUE_COLUMN, aggregate_of
 from engage.store.database import take_ids, upsert
-from engage.store.keys import STATEMENTS, given_keys, in_given_keys, in_keys
+from engage.store.keys import STATEMENTS, change_rows, given_keys, in_given_keys, put_rows
 from engage.store.moments import Moments, Prepared
 from engage.store.tables import (
     Instant,
@@ -41,9 +41,13 @@ class MemberRef:
 
 def find(connection: Connection, kind: str, values: Iterable[str]) -> dict[str, MemberRef]:
     """Members by an outside name: the shop's id (kind "member"), or an address (kind: the channel)."""
-    query = select(identity.c.value, identity.c.bucket, identity.c.member_id)
-    rows = connection.execute(query.where(identity.c.kind == kind, identity.c.value.in_(list(values))))
+    rows = connection.execute(_WHO_IS, {"of_kind": kind, "of_values": list(values)})
     return {value: MemberRef(bucket, member_id) for value, bucket, member_id in rows}
+
+
+_WHO_IS = select(identity.c.value, identity.c.bucket, identity.c.member_id).where(
+    identity.c.kind == bindparam("of_kind"), identity.c.value.in_(bindparam("of_values", expanding=True))
+)
 
 
 def create(connection: Connection, now: datetime, external_id: str | None, timezone: str | None) -> MemberRef:
@@ -63,7 +67,7 @@ def create_all(
         {"bucket": ref.bucket, "id": ref.id, "external_id": external_id, "timezone": timezone, **stamps}
         for ref, (external_id, timezone) in zip(refs, newcomers, strict=True)
     ]
-    connection.execute(insert(member), rows)
+    connection.execute(_CREATED, rows)
     named = {external_id: ref for ref, (external_id, _) in zip(refs, newcomers, strict=True) if external_id is not None}
     claim_identities(connection, MEMBER_KIND, named)
     return refs
@@ -74,15 +78,19 @@ def claim_identities(connection: Connection, kind: str, wanted: Mapping[str, Mem
     if not wanted:
         return set()
     rows = [{"kind": kind, "value": v, "bucket": ref.bucket, "member_id": ref.id} for v, ref in wanted.items()]
-    connection.execute(upsert(identity).on_conflict_do_nothing(), rows)
+    connection.execute(_CLAIMED, rows)
     return {value for value, ref in find(connection, kind, wanted).items() if ref != wanted[value]}
+
+
+_CREATED = insert(member)
+_CLAIMED = upsert(identity).on_conflict_do_nothing()
 
 
 def name_member(connection: Connection, ref: MemberRef, external_id: str, now: datetime) -> None:
     """The shop's id becomes known for a member who came by a channel of their own."""
     claim_identities(connection, MEMBER_KIND, {external_id: ref})
-    here = (member.c.bucket == ref.bucket) & (member.c.id == ref.id)
-    connection.execute(update(member).where(here).values(external_id=external_id, updated_at=now))
+    named = {"external_id": external_id, "updated_at": now}
+    change_rows(connection, member, [{"bucket": ref.bucket, "id": ref.id, **named}])
 
 
 def external_id_of(connection: Connection, ref: MemberRef) -> str | None:
@@ -96,16 +104,24 @@ def name_of(connection: Connection, ref: MemberRef) -> str | None:
 
 def names_of(connection: Connection, refs: Iterable[MemberRef]) -> dict[MemberRef, str]:
     """Of those who have one."""
-    v = member_value.c
-    named = select(v.bucket, v.member_id, v.text_value).where(in_refs(member_value, refs), v.field == "name")
-    return {MemberRef(bucket, i): name for bucket, i, name in connection.execute(named) if name is not None}
+    rows = connection.execute(_CALLED, given_refs(refs))
+    return {MemberRef(bucket, i): name for bucket, i, name in rows if name is not None}
+
+
+_CALLED = select(member_value.c.bucket, member_value.c.member_id, member_value.c.text_value).where(
+    in_given_keys(member_value, "member_id"), member_value.c.field == "name"
+)
 
 
 def set_timezone(connection: Connection, refs: Sequence[MemberRef], timezone: str, now: datetime) -> None:
-    moves = member.c.timezone.is_distinct_from(timezone)
-    moved = {"timezone": timezone, "timezone_at": case((moves, literal(now, Instant())), else_=member.c.timezone_at)}
-    here = in_refs(member, refs, "id")
-    connection.execute(update(member).where(here).values(moved | {"updated_at": now}))
+    connection.execute(_LIVE_IN, given_refs(refs) | {"zone": timezone, "now": now})
+
+
+_NOW = bindparam("now", type_=Instant())
+_ZONE = bindparam("zone", type_=String())
+_MOVED_AT = case((member.c.timezone.is_distinct_from(_ZONE), _NOW), else_=member.c.timezone_at)
+_OF_MEMBERS = update(member).where(in_given_keys(member))
+_LIVE_IN = _OF_MEMBERS.values(timezone=_ZONE, timezone_at=_MOVED_AT, updated_at=_NOW)
 
 
 def _named_zones() -> Any:
@@ -119,6 +135,12 @@ def _named_zones() -> Any:
 # Asked for at every tick.
 _NAMED_ZONES = _named_zones()
 _SOME_WITHOUT_ZONE = select(member.c.id).where(member.c.timezone.is_(None)).limit(1)
+_ZONES_MOVED_TO = (
+    select(member.c.timezone)
+    .where(member.c.timezone_at >= bindparam("since", type_=Instant()), member.c.timezone.is_not(None))
+    .distinct()
+    .order_by(member.c.timezone)
+)
 
 
 def timezones(connection: Connection) -> list[str | None]:
@@ -129,8 +151,7 @@ def timezones(connection: Connection) -> list[str | None]:
 
 def zones_moved_to(connection: Connection, since: datetime) -> list[str]:
     """Zones that members who had another one, or none, have come to since then."""
-    moved = select(member.c.timezone).where(member.c.timezone_at >= since, member.c.timezone.is_not(None))
-    return list(connection.scalars(moved.distinct().order_by(member.c.timezone)))
+    return list(connection.scalars(_ZONES_MOVED_TO, {"since": since}))
 
 
 def lookup(connection: Connection, text: str) -> list[MemberRef]:
@@ -177,11 +198,18 @@ def set_values(
             else:
                 rows[table].append(value_row(ref, name, kind, value))
     for (table, name), refs in emptied.items():
-        connection.execute(delete(table).where(in_refs(table, refs), table.c.field == name))
+        connection.execute(_EMPTIED[table], given_refs(refs) | {"of_field": name})
     for table, of_table in rows.items():
         put_rows(connection, table, of_table)
     if told:
-        connection.execute(update(member).where(in_refs(member, told, "id")).values(updated_at=now))
+        connection.execute(_TOUCHED, given_refs(told) | {"now": now})
+
+
+_EMPTIED = {
+    table: delete(table).where(in_given_keys(table, "member_id"), table.c.field == bindparam("of_field"))
+    for table in (anniversary, member_value)
+}
+_TOUCHED = _OF_MEMBERS.values(updated_at=_NOW)
 
 
 def value_row(ref: MemberRef, name: str, kind: ValueType, value: Any) -> dict[str, Any]:
@@ -208,30 +236,16 @@ def _read(value: Any) -> Any:
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
-def put_rows(connection: Connection, table: Any, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Insert or replace by primary key. All rows have the same columns."""
-    if rows:
-        connection.execute(_replacing(table, tuple(rows[0])), [dict(row) for row in rows])
-
-
-@cache
-def _replacing(table: Any, names: tuple[str, ...]) -> Any:
-    """The statement for rows of these columns. Kept: an import asks for the same few a hundred thousand times."""
-    keys = [column.name for column in table.primary_key]
-    statement = upsert(table)
-    changes = {name: statement.excluded[name] for name in names if name not in keys}
-    if not changes:
-        return statement.on_conflict_do_nothing()
-    return statement.on_conflict_do_update(index_elements=keys, set_=changes)
-
-
 def add_to_number(connection: Connection, ref: MemberRef, name: str, amount: float) -> None:
     """Nothing on file counts as 0."""
-    row = value_row(ref, name, ValueType.NUMBER, amount)
-    statement = upsert(member_value).values(row)
-    grown = func.coalesce(member_value.c.number_value, 0) + statement.excluded.number_value
-    keys = [column.name for column in member_value.primary_key]
-    connection.execute(statement.on_conflict_do_update(index_elements=keys, set_={"number_value": grown}))
+    connection.execute(_GROWN, value_row(ref, name, ValueType.NUMBER, amount))
+
+
+_VALUE = upsert(member_value)
+_GROWN = _VALUE.on_conflict_do_update(
+    index_elements=list(member_value.primary_key),
+    set_={"number_value": func.coalesce(member_value.c.number_value, 0) + _VALUE.excluded.number_value},
+)
 
 
 def add_tags(connection: Connection, told: Mapping[MemberRef, Iterable[str]], now: datetime) -> None:
@@ -241,7 +255,7 @@ def add_tags(connection: Connection, told: Mapping[MemberRef, Iterable[str]], no
         for name in names
     ]
     if rows:
-        connection.execute(upsert(tag).on_conflict_do_nothing(), rows)
+        connection.execute(_TAGGED, rows)
 
 
 def remove_tags(connection: Connection, told: Mapping[MemberRef, Iterable[str]]) -> None:
@@ -250,7 +264,11 @@ def remove_tags(connection: Connection, told: Mapping[MemberRef, Iterable[str]])
         for name in names:
             by_name[name].append(ref)
     for name, refs in by_name.items():
-        connection.execute(delete(tag).where(in_refs(tag, refs), tag.c.tag == name))
+        connection.execute(_UNTAGGED, given_refs(refs) | {"of_tag": name})
+
+
+_TAGGED = upsert(tag).on_conflict_do_nothing()
+_UNTAGGED = delete(tag).where(in_given_keys(tag, "member_id"), tag.c.tag == bindparam("of_tag"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -305,8 +323,3 @@ def _counted(catalog: Catalog) -> list[tuple[str, Computed]]:
 def given_refs(refs: Iterable[MemberRef]) -> dict[str, str]:
     """What a statement with `in_given_keys` is executed with."""
     return given_keys((ref.bucket, ref.id) for ref in refs)
-
-
-def in_refs(table: Any, refs: Iterable[MemberRef], column: str = "member_id") -> Any:
-    """Rows of these members."""
-    return in_keys(table, ((ref.bucket, ref.id) for ref in refs), column)

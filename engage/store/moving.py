@@ -15,7 +15,7 @@ from engage.core.delivery import Status
 from engage.store.advancing import save
 from engage.store.conditions import VALUE_COLUMN
 from engage.store.database import take_ids
-from engage.store.keys import in_keys
+from engage.store.keys import given_keys, in_given_keys
 from engage.store.members import MemberRef
 from engage.store.tables import IS_LIVE, IS_UNSETTLED, delivery, enrolment, enrolment_move, member, member_value
 
@@ -130,9 +130,9 @@ def following(journey_id: str) -> Any:
 
 def pin_messages(connection: Connection, runs: Sequence[RunKey], version: int | None) -> None:
     """A run's messages are of the version that the run finishes in; None: of the journey's."""
+    theirs = update(delivery).where(in_given_keys(delivery, "enrolment_id"))
     for some in _batches(runs):
-        here = in_keys(delivery, some, "enrolment_id")
-        connection.execute(update(delivery).where(here).values(pinned_version=version))
+        connection.execute(theirs.values(pinned_version=version), given_keys(some))
 
 
 def pinned_to(connection: Connection, journey_id: str, version: int) -> int:

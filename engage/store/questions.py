@@ -9,23 +9,22 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, and_, func, insert, or_, select, update
+from sqlalchemy import Connection, and_, bindparam, func, insert, or_, select
 
 from engage.core.reply import CORRECTION_WINDOW, Offer
 from engage.core.turn import Purpose
 from engage.store.database import take_ids
 from engage.store.dialects import beside_index
-from engage.store.keys import in_keys
-from engage.store.members import MemberRef, in_refs
+from engage.store.keys import change_rows, given_keys, in_given_keys
+from engage.store.members import MemberRef, given_refs
 from engage.store.receiving import COLUMNS, MAY_HAVE_ARRIVED, DeliveryRow, delivery_row
-from engage.store.tables import answer, delivery, enrolment
+from engage.store.tables import Instant, answer, delivery, enrolment
 
 A = answer.c
 D = delivery.c
 E = enrolment.c
 # A menu word is taken as meant for the message that offered it this long: as long as WeChat lets us reply to it.
 OFFER_FOR = timedelta(hours=48)
-_WENT = D.status.in_(MAY_HAVE_ARRIVED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,10 +36,17 @@ class Wrote:
     at: datetime
 
 
-def _reached(wrote: Sequence[Wrote]) -> Any:
-    """Messages to these members on the channels they wrote on: more than each may have meant."""
-    of_channels = beside_index(D.channel).in_({each.channel for each in wrote})  # which have millions
-    return in_refs(delivery, {each.member for each in wrote}) & of_channels & _WENT
+def _given_writers(wrote: Sequence[Wrote]) -> dict[str, Any]:
+    return given_refs({each.member for each in wrote}) | {"channels": sorted({each.channel for each in wrote})}
+
+
+# Messages to these members on the channels they wrote on, which have millions: more than each may have meant.
+_REACHED = and_(
+    in_given_keys(delivery, "member_id"),
+    beside_index(D.channel).in_(bindparam("channels", expanding=True)),
+    D.status.in_(MAY_HAVE_ARRIVED),
+)
+_SINCE = bindparam("since", type_=Instant())
 
 
 def _earliest(wrote: Sequence[Wrote]) -> datetime:
@@ -51,15 +57,17 @@ def last_messages(connection: Connection, wrote: Sequence[Wrote], within: timede
     """For each, the newest message the member may be replying to, if it is not older than `within`."""
     if not wrote:
         return []
-    here = and_(_reached(wrote), D.sent_at >= _earliest(wrote) - within)
     newest: dict[tuple[MemberRef, str], DeliveryRow] = {}
-    for row in connection.execute(select(*COLUMNS).where(here).order_by(D.sent_at.desc(), D.id.desc())):
+    for row in connection.execute(_LATELY, _given_writers(wrote) | {"since": _earliest(wrote) - within}):
         newest.setdefault((MemberRef(row.bucket, row.member_id), row.channel), delivery_row(row))
     found = [newest.get((each.member, each.channel)) for each in wrote]
     return [
         row if row is not None and row.sent_at is not None and row.sent_at >= each.at - within else None
         for row, each in zip(found, wrote, strict=True)
     ]
+
+
+_LATELY = select(*COLUMNS).where(_REACHED, D.sent_at >= _SINCE).order_by(D.sent_at.desc(), D.id.desc())
 
 
 # --- open questions ---------------------------------------------------------------------------------------------
@@ -85,23 +93,25 @@ def asked(connection: Connection, wrote: Sequence[Wrote]) -> list[list[AskedRow]
     if not wrote:
         return []
     by_place: dict[tuple[MemberRef, str], list[Any]] = defaultdict(list)
-    for row in connection.execute(_ever_open_since(_earliest(wrote), wrote)):
+    earliest = _earliest(wrote)
+    moments = {"then": earliest, "since": earliest - CORRECTION_WINDOW}
+    for row in connection.execute(_EVER_OPEN_SINCE, _given_writers(wrote) | moments):
         by_place[MemberRef(row.bucket, row.member_id), row.channel].append(row)
     return [_open_to(each, by_place.get((each.member, each.channel), ())) for each in wrote]
 
 
-def _ever_open_since(at: datetime, wrote: Sequence[Wrote]) -> Any:
+def _ever_open_since() -> Any:
     of_run = and_(E.bucket == D.bucket, E.id == D.enrolment_id)
     given = and_(A.bucket == D.bucket, A.enrolment_id == D.enrolment_id, A.step_id == D.step_id, A.visit == D.visit)
     live = E.status == "live"
     standing = and_(live, E.step_id == D.step_id, E.visit == D.visit)
-    may_answer = or_(and_(or_(live, E.ended_at > at), A.id.is_(None)), A.answered_at >= at - CORRECTION_WINDOW)
+    open_then = and_(or_(live, E.ended_at > bindparam("then", type_=Instant())), A.id.is_(None))
     of_answer = (A.answered_at, A.comment_at)
     return (
         select(*COLUMNS, _first_queued(), live.label("live"), E.ended_at, standing.label("standing"), *of_answer)
         .join_from(delivery, enrolment, of_run)
         .outerjoin(answer, given)
-        .where(_reached(wrote), D.purpose.in_([Purpose.ASK, Purpose.REMIND]), may_answer)
+        .where(_REACHED, D.purpose.in_([Purpose.ASK, Purpose.REMIND]), or_(open_then, A.answered_at >= _SINCE))
         .order_by(D.sent_at.desc(), D.id.desc())
     )
 
@@ -113,6 +123,9 @@ def _first_queued() -> Any:
     of_run = and_(f.bucket == D.bucket, f.enrolment_id == D.enrolment_id)
     same = and_(of_run, f.step_id == D.step_id, f.visit == D.visit)
     return select(func.min(f.queued_at)).where(same).correlate(delivery).scalar_subquery().label("began_at")
+
+
+_EVER_OPEN_SINCE = _ever_open_since()
 
 
 def _open_to(wrote: Wrote, rows: Iterable[Any]) -> list[AskedRow]:
@@ -143,16 +156,22 @@ def offers(connection: Connection, wrote: Sequence[Wrote]) -> list[list[Offer]]:
     """For each, the messages that offer menu words, of the two days before."""
     if not wrote:
         return []
-    columns = (D.id, D.bucket, D.member_id, D.channel, D.sent_at, D.offers)
-    here = and_(_reached(wrote), D.sent_at > _earliest(wrote) - OFFER_FOR, D.offers.is_not(None))
+    rows = connection.execute(_OFFERS, _given_writers(wrote) | {"since": _earliest(wrote) - OFFER_FOR})
     made: dict[tuple[MemberRef, str], list[Offer]] = defaultdict(list)
-    for i, bucket, member_id, channel, at, words in connection.execute(select(*columns).where(here).order_by(D.id)):
+    for i, bucket, member_id, channel, at, words in rows:
         if words:
             made[MemberRef(bucket, member_id), channel].append(Offer(i, at, tuple(words)))
     return [
         [offer for offer in made.get((each.member, each.channel), ()) if offer.at > each.at - OFFER_FOR]
         for each in wrote
     ]
+
+
+_OFFERS = (
+    select(D.id, D.bucket, D.member_id, D.channel, D.sent_at, D.offers)
+    .where(_REACHED, D.sent_at > _SINCE, D.offers.is_not(None))
+    .order_by(D.id)
+)
 
 
 # --- answers ----------------------------------------------------------------------------------------------------
@@ -198,16 +217,17 @@ def _question(row: Any) -> tuple[int, str, int]:
 
 def _on_file(connection: Connection, answers: Sequence[NewAnswer]) -> dict[tuple[int, str, int], Any]:
     runs = {(new.row.member.bucket, run) for new in answers if (run := new.row.enrolment_id) is not None}
-    if not runs:
-        return {}
-    rows = connection.execute(select(answer).where(in_keys(answer, runs, "enrolment_id")))
-    return {_question(row): row for row in rows}
+    return {_question(row): row for row in connection.execute(_ANSWERS, given_keys(runs))} if runs else {}
 
 
 def _insert(connection: Connection, answers: Sequence[NewAnswer]) -> None:
     if answers:
         ids = take_ids(connection, "answer", len(answers))
-        connection.execute(insert(answer), [_answer_row(new, i) for new, i in zip(answers, ids, strict=True)])
+        connection.execute(_GIVEN, [_answer_row(new, i) for new, i in zip(answers, ids, strict=True)])
+
+
+_ANSWERS = select(answer).where(in_given_keys(answer, "enrolment_id"))
+_GIVEN = insert(answer)
 
 
 def _answer_row(new: NewAnswer, answer_id: int) -> Mapping[str, Any]:
@@ -235,8 +255,7 @@ def _answer_row(new: NewAnswer, answer_id: int) -> Mapping[str, Any]:
 def _correct(connection: Connection, current: Any, new: NewAnswer) -> None:
     changes = _changes(current, new.given, new.at)
     if changes:
-        here = and_(A.bucket == current.bucket, A.id == current.id)
-        connection.execute(update(answer).where(here).values(changes))
+        change_rows(connection, answer, [{"bucket": current.bucket, "id": current.id} | changes])
 
 
 def _changes(current: Any, given: Given, at: datetime) -> dict[str, Any]:

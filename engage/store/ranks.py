@@ -17,7 +17,7 @@ from sqlalchemy import Connection, Select, delete, func, select, tuple_
 
 from engage.core.catalog import Catalog
 from engage.store.conditions import in_window, value_of_events
-from engage.store.members import put_rows
+from engage.store.keys import put_rows
 from engage.store.moments import Moments
 from engage.store.tables import event, member_value, rank_threshold
 
@@ -67,8 +67,10 @@ def work_out_new(connection: Connection, catalog: Catalog, shares: Iterable[Shar
 
 
 def thresholds(connection: Connection) -> list[Threshold]:
-    query = select(rank_threshold).order_by(rank_threshold.c.field, rank_threshold.c.percent)
-    return [Threshold(**row) for row in connection.execute(query).mappings()]
+    return [Threshold(**row) for row in connection.execute(_THRESHOLDS).mappings()]
+
+
+_THRESHOLDS = select(rank_threshold).order_by(rank_threshold.c.field, rank_threshold.c.percent)
 
 
 def on_another_side(catalog: Catalog, moved: Moved, now: datetime) -> Select[Any]:

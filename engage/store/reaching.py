@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, case, or_, select, update
+from sqlalchemy import Connection, Integer, bindparam, case, select, update
 
 from engage.store.database import upsert
-from engage.store.members import MemberRef, claim_identities, in_refs, put_rows
+from engage.store.keys import in_given_keys, put_rows
+from engage.store.members import MemberRef, claim_identities, given_refs
 from engage.store.tables import Instant, consent, contact_point, suppression
 
 PointRow = Mapping[str, Any]
@@ -19,8 +20,11 @@ PointRow = Mapping[str, Any]
 
 def contact_points(connection: Connection, refs: Sequence[MemberRef]) -> dict[tuple[int, str], PointRow]:
     """By (member id, channel)."""
-    rows = connection.execute(select(contact_point).where(in_refs(contact_point, refs))).mappings()
+    rows = connection.execute(_POINTS, given_refs(refs)).mappings()
     return {(row["member_id"], row["channel"]): dict(row) for row in rows}
+
+
+_POINTS = select(contact_point).where(in_given_keys(contact_point, "member_id"))
 
 
 NewPoint = tuple[MemberRef, str, str, datetime]
@@ -51,35 +55,35 @@ def put_contact_points(connection: Connection, points: Sequence[NewPoint]) -> li
     return [point for point in news if (point[1], point[2]) in taken]
 
 
-def change_contact_point(connection: Connection, ref: MemberRef, channel: str, **values: Any) -> None:
-    connection.execute(_change(ref, channel).values(**values))
-
-
 _P = contact_point.c
 _THEN = bindparam("then", type_=Instant())
 _THIS = update(contact_point).where(
     _P.bucket == bindparam("b"), _P.member_id == bindparam("m"), _P.channel == bindparam("c")
 )
+_CHANGED = _THIS.where(_P.status_at < bindparam("before", type_=Instant())).values(
+    status=bindparam("is_now"), status_at=_THEN
+)
 _ACTED = _THIS.where(_P.last_inbound_at.is_(None) | (_P.last_inbound_at < _THEN)).values(last_inbound_at=_THEN)
 _OPENED = _THIS.values(window_act=bindparam("act"), window_opened_at=_THEN, window_used=bindparam("used"))
+_CLOSED = _THIS.where(_P.window_opened_at <= _THEN).values(window_act=None, window_opened_at=None, window_used=0)
+_LEFT = _P.window_used + bindparam("count", type_=Integer())
+_USED = _THIS.values(window_used=case((_LEFT > 0, _LEFT), else_=0))
 
 
-def _change(ref: MemberRef, channel: str) -> Any:
-    here = (contact_point.c.bucket == ref.bucket) & (contact_point.c.member_id == ref.id)
-    return update(contact_point).where(here, contact_point.c.channel == channel)
+def _this(ref: MemberRef, channel: str) -> dict[str, Any]:
+    return {"b": ref.bucket, "m": ref.id, "c": channel}
 
 
 def change_status(connection: Connection, ref: MemberRef, channel: str, status: str, at: datetime) -> bool:
     """What is known of a contact point since `at`. False, and nothing done, if something newer is known: callbacks come
     late and out of order. Their times are whole seconds, so within one the later told counts."""
-    values = {"status": status, "status_at": at}
-    known_before = contact_point.c.status_at < at.replace(microsecond=0) + timedelta(seconds=1)
-    return connection.execute(_change(ref, channel).where(known_before).values(**values)).rowcount == 1
+    told = {"is_now": status, "then": at, "before": at.replace(microsecond=0) + timedelta(seconds=1)}
+    return connection.execute(_CHANGED, _this(ref, channel) | told).rowcount == 1
 
 
 def note_inbound(connection: Connection, acts: Sequence[tuple[MemberRef, str, datetime]]) -> None:
     """Members did something on a channel then. An older act read late does not set the time back."""
-    rows = [{"b": ref.bucket, "m": ref.id, "c": channel, "then": at} for ref, channel, at in sorted(acts)]
+    rows = [_this(ref, channel) | {"then": at} for ref, channel, at in sorted(acts)]
     if rows:
         connection.execute(_ACTED, rows)
 
@@ -91,8 +95,7 @@ NewWindow = tuple[MemberRef, str, str, datetime, int]
 def put_windows(connection: Connection, windows: Sequence[NewWindow]) -> None:
     """The reply windows that are in force there from now on."""
     rows = [
-        {"b": ref.bucket, "m": ref.id, "c": channel, "act": act, "then": at, "used": used}
-        for ref, channel, act, at, used in sorted(windows)
+        _this(ref, channel) | {"act": act, "then": at, "used": used} for ref, channel, act, at, used in sorted(windows)
     ]
     if rows:
         connection.execute(_OPENED, rows)
@@ -100,14 +103,12 @@ def put_windows(connection: Connection, windows: Sequence[NewWindow]) -> None:
 
 def close_window(connection: Connection, ref: MemberRef, channel: str, at: datetime) -> None:
     """The reply window that was open at `at` is closed; one that was opened later stays."""
-    closed = {"window_act": None, "window_opened_at": None, "window_used": 0}
-    connection.execute(_change(ref, channel).where(contact_point.c.window_opened_at <= at).values(**closed))
+    connection.execute(_CLOSED, _this(ref, channel) | {"then": at})
 
 
 def use_window(connection: Connection, ref: MemberRef, channel: str, count: int) -> None:
     """Take messages from the reply window (negative: give them back)."""
-    used = contact_point.c.window_used + count
-    change_contact_point(connection, ref, channel, window_used=case((used > 0, used), else_=0))
+    connection.execute(_USED, _this(ref, channel) | {"count": count})
 
 
 # --- consents ---------------------------------------------------------------------------------------------------
@@ -115,9 +116,14 @@ def use_window(connection: Connection, ref: MemberRef, channel: str, count: int)
 
 def consents(connection: Connection, refs: Sequence[MemberRef]) -> dict[tuple[int, str, str], bool]:
     """By (member id, topic, channel)."""
-    columns = (consent.c.member_id, consent.c.topic, consent.c.channel, consent.c.granted)
-    rows = connection.execute(select(*columns).where(in_refs(consent, refs)))
+    rows = connection.execute(_CONSENTS, given_refs(refs))
     return {(member_id, topic, channel): granted for member_id, topic, channel, granted in rows}
+
+
+_CONSENTS = select(consent.c.member_id, consent.c.topic, consent.c.channel, consent.c.granted).where(
+    in_given_keys(consent, "member_id")
+)
+_OWN_REFUSALS = _CONSENTS.where(consent.c.own_word, ~consent.c.granted)
 
 
 def put_consent(
@@ -160,9 +166,8 @@ def put_consents(connection: Connection, told: Mapping[MemberRef, Consents], now
 
 
 def _own_refusals(connection: Connection, refs: Sequence[MemberRef]) -> set[tuple[int, str, str]]:
-    query = select(consent.c.member_id, consent.c.topic, consent.c.channel)
-    refused = query.where(in_refs(consent, refs), consent.c.own_word, ~consent.c.granted)
-    return {(member_id, topic, channel) for member_id, topic, channel in connection.execute(refused)}
+    refused = connection.execute(_OWN_REFUSALS, given_refs(refs))
+    return {(member_id, topic, channel) for member_id, topic, channel, _ in refused}
 
 
 # --- suppressions -----------------------------------------------------------------------------------------------
@@ -170,17 +175,23 @@ def _own_refusals(connection: Connection, refs: Sequence[MemberRef]) -> set[tupl
 
 def suppressions(connection: Connection, addresses: Iterable[tuple[str, str]]) -> dict[tuple[str, str], str]:
     """Why, by (channel, address)."""
-    wanted = list(addresses)
-    if not wanted:
-        return {}
     by_channel: dict[str, list[str]] = {}
-    for channel, address in wanted:
+    for channel, address in addresses:
         by_channel.setdefault(channel, []).append(address)
-    listed = or_(*((suppression.c.channel == c) & suppression.c.address.in_(a) for c, a in by_channel.items()))
-    rows = connection.execute(select(suppression.c.channel, suppression.c.address, suppression.c.reason).where(listed))
-    return {(channel, address): reason for channel, address, reason in rows}
+    return {
+        (channel, address): reason
+        for channel, of_channel in by_channel.items()
+        for address, reason in connection.execute(_LISTED, {"of_channel": channel, "addresses": of_channel})
+    }
+
+
+_LISTED = select(suppression.c.address, suppression.c.reason).where(
+    suppression.c.channel == bindparam("of_channel"),
+    suppression.c.address.in_(bindparam("addresses", expanding=True)),
+)
+_SUPPRESSED = upsert(suppression).on_conflict_do_nothing()
 
 
 def suppress(connection: Connection, channel: str, address: str, reason: str, now: datetime) -> None:
     row = {"channel": channel, "address": address, "reason": reason[:200], "at": now}
-    connection.execute(upsert(suppression).values(row).on_conflict_do_nothing())
+    connection.execute(_SUPPRESSED, row)

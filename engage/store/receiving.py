@@ -62,27 +62,30 @@ def delivery_row(row: Any) -> DeliveryRow:
     )  # fmt: skip
 
 
-def _rows(connection: Connection, where: Any) -> list[DeliveryRow]:
-    return [delivery_row(row) for row in connection.execute(select(*COLUMNS).where(where).order_by(D.id))]
-
-
 def delivery_by_id(connection: Connection, delivery_id: int) -> DeliveryRow | None:
     return deliveries_by_id(connection, [delivery_id]).get(delivery_id)
 
 
 def deliveries_by_id(connection: Connection, ids: Iterable[int]) -> dict[int, DeliveryRow]:
     """Tokens and receipts carry the id alone."""
-    return {row.id: row for row in _rows(connection, D.id.in_(list(ids)))}
+    return {row.id: delivery_row(row) for row in connection.execute(_BY_ID, {"given": list(ids)})}
 
 
 def deliveries_by_provider_id(connection: Connection, channel: str, provider_ids: Iterable[str]) -> list[DeliveryRow]:
-    return _rows(connection, and_(D.channel == channel, D.provider_id.in_(list(provider_ids))))
+    wanted = {"of_channel": channel, "given": list(provider_ids)}
+    return [delivery_row(row) for row in connection.execute(_BY_PROVIDER_ID, wanted)]
 
 
 def owners(connection: Connection, ids: Iterable[int]) -> dict[int, MemberRef]:
     """Whose these deliveries are."""
-    rows = connection.execute(select(D.id, D.bucket, D.member_id).where(D.id.in_(list(ids))))
+    rows = connection.execute(_OWNERS, {"given": list(ids)})
     return {i: MemberRef(bucket, member_id) for i, bucket, member_id in rows}
+
+
+_GIVEN: Any = bindparam("given", expanding=True)
+_BY_ID = select(*COLUMNS).where(D.id.in_(_GIVEN)).order_by(D.id)
+_BY_PROVIDER_ID = select(*COLUMNS).where(D.channel == bindparam("of_channel"), D.provider_id.in_(_GIVEN)).order_by(D.id)
+_OWNERS = select(D.id, D.bucket, D.member_id).where(D.id.in_(_GIVEN))
 
 
 # --- receipts ---------------------------------------------------------------------------------------------------

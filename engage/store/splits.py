@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, and_, case, distinct, exists, func, or_, select, tuple_, update
+from sqlalchemy import Connection, and_, bindparam, case, distinct, exists, func, or_, select, tuple_, update
 
 from engage.core.journey.model import WinBy
 from engage.core.split import Tally
-from engage.store.advancing import RunRow, in_runs
+from engage.store.advancing import RunRow, given_runs
 from engage.store.database import upsert
 from engage.store.journeys import name_now, names_before
+from engage.store.keys import in_given_keys, put_rows
 from engage.store.reporting import Period
 from engage.store.tables import arm, enrolment, event, split_decision
 
@@ -26,9 +27,11 @@ _OF_RUN = (E.bucket == A.bucket) & (E.id == A.enrolment_id)
 
 def ways_of(connection: Connection, runs: Sequence[RunRow], split_id: str) -> dict[int, str]:
     """By run id, of those that have passed the split."""
-    here = in_runs(arm, runs) & (A.split_id == split_id)
-    rows = connection.execute(select(A.enrolment_id, A.way).where(here))
+    rows = connection.execute(_WAYS, given_runs(runs) | {"of_split": split_id})
     return {row.enrolment_id: row.way for row in rows}
+
+
+_WAYS = select(A.enrolment_id, A.way).where(in_given_keys(arm, "enrolment_id"), A.split_id == bindparam("of_split"))
 
 
 def keep_ways(connection: Connection, taken: Sequence[tuple[RunRow, str, str]], now: datetime) -> None:
@@ -47,14 +50,13 @@ def keep_ways(connection: Connection, taken: Sequence[tuple[RunRow, str, str]], 
         }
         for run, split_id, way in taken
     ]
-    statement = upsert(arm)
-    changes = {name: statement.excluded[name] for name in ("way", "taken_at")}
-    key = ["bucket", "enrolment_id", "split_id"]
-    connection.execute(statement.on_conflict_do_update(index_elements=key, set_=changes), rows)
+    put_rows(connection, arm, rows)
     passed = {(run.journey_id, run.pinned_version, split_id) for run, split_id, _ in taken if not run.holdout}
     for journey_id, split_id in sorted({(split[0], _name_now(connection, *split)) for split in passed}):
-        begun = upsert(split_decision).values(journey_id=journey_id, split_id=split_id, first_at=now)
-        connection.execute(begun.on_conflict_do_nothing())
+        connection.execute(_BEGUN, {"journey_id": journey_id, "split_id": split_id, "first_at": now})
+
+
+_BEGUN = upsert(split_decision).on_conflict_do_nothing()
 
 
 def _name_now(connection: Connection, journey_id: str, pinned_version: int | None, split_id: str) -> str:
@@ -142,8 +144,11 @@ def known(connection: Connection, *, undecided: bool = False) -> list[SplitState
 
 def winner(connection: Connection, journey_id: str, pinned_version: int | None, split_id: str) -> str | None:
     """As runs ask for it that follow the journey, or finish in an earlier version."""
-    decided = (S.journey_id == journey_id) & (S.split_id == _name_now(connection, journey_id, pinned_version, split_id))
-    return connection.scalar(select(S.winner).where(decided))
+    name = _name_now(connection, journey_id, pinned_version, split_id)
+    return connection.scalar(_WINNER, {"of_journey": journey_id, "of_split": name})
+
+
+_WINNER = select(S.winner).where(S.journey_id == bindparam("of_journey"), S.split_id == bindparam("of_split"))
 
 
 def record_decision(

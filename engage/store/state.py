@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, delete, select
 
 from engage.store.database import upsert
+from engage.store.keys import put_rows
 from engage.store.tables import job_slot, pause, state
 
 VIRTUAL_NOW = "virtual_now"  # where the clock of a demo stands
@@ -26,9 +27,7 @@ def get(connection: Connection, key: str) -> Any:
 
 
 def put(connection: Connection, key: str, value: Any, now: datetime) -> None:
-    statement = upsert(state).values(key=key, value=value, at=now)
-    changes = {"value": statement.excluded.value, "at": statement.excluded.at}
-    connection.execute(statement.on_conflict_do_update(index_elements=["key"], set_=changes))
+    put_rows(connection, state, [{"key": key, "value": value, "at": now}])
 
 
 def moment(connection: Connection, key: str) -> datetime | None:
@@ -55,10 +54,10 @@ def forget_time(connection: Connection) -> None:
 
 def take_slot(connection: Connection, job: str, slot: str, now: datetime) -> bool:
     """True for whoever is first; the row stays, so that a late process cannot do it again."""
-    taken = upsert(job_slot).values(job=job, slot=slot, done_at=now).on_conflict_do_nothing()
-    return connection.scalar(taken.returning(job_slot.c.slot)) is not None
+    return connection.scalar(_TAKEN, {"job": job, "slot": slot, "done_at": now}) is not None
 
 
+_TAKEN = upsert(job_slot).on_conflict_do_nothing().returning(job_slot.c.slot)
 _PAUSED = select(pause.c.scope)
 
 

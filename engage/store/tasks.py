@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -13,7 +12,7 @@ from sqlalchemy import Connection, Integer, bindparam, func, insert, select, upd
 from engage.store import reaching
 from engage.store.database import take_ids
 from engage.store.dialects import beside_index
-from engage.store.keys import in_keys
+from engage.store.keys import change_rows, given_keys, in_given_keys
 from engage.store.members import MemberRef
 from engage.store.tables import IS_UNTOLD, Instant, member, member_value, notice, task
 
@@ -43,7 +42,7 @@ def open_all(connection: Connection, wanted: Sequence[NewTask], now: datetime) -
     if not new:
         return []
     ids = take_ids(connection, "task", len(new))
-    connection.execute(insert(task), [_row(each, task_id, now) for each, task_id in zip(new, ids, strict=True)])
+    connection.execute(_OPENED, [_row(each, task_id, now) for each, task_id in zip(new, ids, strict=True)])
     _queue_notices(
         connection,
         [
@@ -59,12 +58,16 @@ def open_all(connection: Connection, wanted: Sequence[NewTask], now: datetime) -
 def _never_opened(connection: Connection, wanted: Sequence[NewTask]) -> list[NewTask]:
     if not wanted:
         return []
-    asked = in_keys(task, ((each.member.bucket, each.key) for each in wanted), "key")
-    known = {(bucket, key) for bucket, key in connection.execute(select(T.bucket, T.key).where(asked))}
+    asked = given_keys((each.member.bucket, each.key) for each in wanted)
+    known = {(bucket, key) for bucket, key in connection.execute(_KNOWN, asked)}
     by_key: dict[tuple[int, str], NewTask] = {}
     for each in wanted:
         by_key.setdefault((each.member.bucket, each.key), each)
     return [each for key, each in by_key.items() if key not in known]
+
+
+_OPENED = insert(task)
+_KNOWN = select(T.bucket, T.key).where(in_given_keys(task, "key"))
 
 
 def _row(new: NewTask, task_id: int, now: datetime) -> dict[str, Any]:
@@ -82,7 +85,10 @@ def _queue_notices(connection: Connection, told: Sequence[tuple[int, int, str]],
             {"bucket": bucket, "id": i, "task_id": task_id, "team": team, **due}
             for i, (bucket, task_id, team) in zip(ids, told, strict=True)
         ]
-        connection.execute(insert(notice), rows)
+        connection.execute(_NOTICED, rows)
+
+
+_NOTICED = insert(notice)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,35 +110,41 @@ class TaskRow:
     outcome: str | None
 
 
-def _tasks(connection: Connection, *where: Any) -> list[TaskRow]:
-    of_member = (member.c.bucket == T.bucket) & (member.c.id == T.member_id)
-    v = member_value.c
-    named = (v.bucket == T.bucket) & (v.member_id == T.member_id) & (v.field == "name")
-    query = (
-        select(task, member.c.external_id, v.text_value)
-        .join_from(task, member, of_member)
-        .outerjoin(member_value, named)
-        .where(*where)
-        .order_by(T.urgent.desc(), T.due_at.is_(None), T.due_at, T.id)
-    )
+def _tasks(connection: Connection, query: Any, **given: Any) -> list[TaskRow]:
     return [
         TaskRow(
             row.id, MemberRef(row.bucket, row.member_id), row.external_id, row.text_value, row.kind, row.team,
             row.words, row.urgent, row.opened_at, row.due_at, row.enrolment_id, row.journey_id, row.step_id,
             row.closed_at, row.outcome,
         )
-        for row in connection.execute(query)
+        for row in connection.execute(query, given)
     ]  # fmt: skip
+
+
+_OF_MEMBER = (member.c.bucket == T.bucket) & (member.c.id == T.member_id)
+_V = member_value.c
+_NAME = (_V.bucket == T.bucket) & (_V.member_id == T.member_id) & (_V.field == "name")
+_TASKS = (
+    select(task, member.c.external_id, _V.text_value)
+    .join_from(task, member, _OF_MEMBER)
+    .outerjoin(member_value, _NAME)
+    .order_by(T.urgent.desc(), T.due_at.is_(None), T.due_at, T.id)
+)
+_OPEN = _TASKS.where(T.closed_at.is_(None))
+_OPEN_OF_TEAM = _OPEN.where(T.team == bindparam("of_team"))
+_OPENED_SINCE = _TASKS.where(beside_index(T.closed_at).is_(None), T.id > bindparam("known"))
+_TASK = _TASKS.where(T.id == bindparam("wanted"))
+_THESE = _TASKS.where(in_given_keys(task))
 
 
 def open_tasks(connection: Connection, team: str | None = None) -> list[TaskRow]:
     """Urgent ones first, then by when they are due."""
-    return _tasks(connection, T.closed_at.is_(None), *([T.team == team] if team else []))
+    return _tasks(connection, _OPEN_OF_TEAM, of_team=team) if team else _tasks(connection, _OPEN)
 
 
 def opened_since(connection: Connection, task_id: int) -> list[TaskRow]:
     """Open tasks that are newer than this one."""
-    return _tasks(connection, beside_index(T.closed_at).is_(None), T.id > task_id)
+    return _tasks(connection, _OPENED_SINCE, known=task_id)
 
 
 def addresses(connection: Connection, rows: Sequence[TaskRow]) -> dict[MemberRef, tuple[str, str]]:
@@ -143,15 +155,23 @@ def addresses(connection: Connection, rows: Sequence[TaskRow]) -> dict[MemberRef
 
 
 def task_by_id(connection: Connection, task_id: int) -> TaskRow | None:
-    return next(iter(_tasks(connection, T.id == task_id)), None)
+    return next(iter(_tasks(connection, _TASK, wanted=task_id)), None)
 
 
 def close(connection: Connection, rows: Sequence[TaskRow], outcome: str, by: str, now: datetime) -> list[TaskRow]:
     """Without those that somebody has closed before."""
-    here = in_keys(task, ((row.member.bucket, row.id) for row in rows)) & beside_index(T.closed_at).is_(None)
-    done = update(task).where(here).values(closed_at=now, closed_by=by, outcome=outcome)
-    closed = set(connection.scalars(done.returning(T.id)))
+    wanted = given_keys((row.member.bucket, row.id) for row in rows)
+    closed = set(connection.scalars(_CLOSED, wanted | {"now": now, "who": by, "what": outcome}))
     return [row for row in rows if row.id in closed]
+
+
+_NOW = bindparam("now", type_=Instant())
+_CLOSED = (
+    update(task)
+    .where(in_given_keys(task), beside_index(T.closed_at).is_(None))
+    .values(closed_at=_NOW, closed_by=bindparam("who"), outcome=bindparam("what"))
+    .returning(T.id)
+)
 
 
 # --- notices ----------------------------------------------------------------------------------------------------
@@ -166,7 +186,6 @@ class DueNotice:
     task: TaskRow
 
 
-_NOW = bindparam("now", type_=Instant())
 _DUE_NOTICES = (
     select(notice).where(IS_UNTOLD, N.due_at <= _NOW).order_by(N.due_at, N.id).limit(bindparam("most", type_=Integer()))
 )
@@ -175,24 +194,13 @@ _NEXT_NOTICE = select(func.min(N.due_at)).where(IS_UNTOLD, N.due_at > _NOW)
 
 def due_notices(connection: Connection, now: datetime, limit: int) -> list[DueNotice]:
     rows = connection.execute(_DUE_NOTICES, {"now": now, "most": limit}).all()
-    tasks = (
-        {t.id: t for t in _tasks(connection, in_keys(task, ((row.bucket, row.task_id) for row in rows)))}
-        if rows
-        else {}
-    )
+    wanted = given_keys((row.bucket, row.task_id) for row in rows)
+    tasks = {t.id: t for t in _tasks(connection, _THESE, **wanted)} if rows else {}
     return [DueNotice(row.bucket, row.id, row.team, row.attempts, tasks[row.task_id]) for row in rows]
 
 
 def settle_notices(connection: Connection, rows: Sequence[tuple[DueNotice, dict[str, Any]]]) -> None:
-    """Those that write the same columns in one statement."""
-    alike: dict[tuple[str, ...], list[dict[str, Any]]] = defaultdict(list)
-    for due, values in rows:
-        given = {f"to_{name}": value for name, value in values.items()}
-        alike[tuple(values)].append({"of_bucket": due.bucket, "of_id": due.id, **given})
-    here = (N.bucket == bindparam("of_bucket")) & (N.id == bindparam("of_id"))
-    for names, given_to_each in alike.items():
-        written = {name: bindparam(f"to_{name}", type_=N[name].type) for name in names}
-        connection.execute(update(notice).where(here).values(written), given_to_each)
+    change_rows(connection, notice, [{"bucket": due.bucket, "id": due.id} | values for due, values in rows])
 
 
 def next_notice_due(connection: Connection, now: datetime) -> datetime | None:

@@ -23,4 +23,7 @@ def note(connection: Connection, lines: Sequence[Line], now: datetime) -> None:
         {"bucket": bucket, "id": i, "enrolment_id": e, "at": now, "step_id": step, "what": what, "detail": dict(detail)}
         for i, (bucket, e, step, what, detail) in zip(ids, lines, strict=True)
     ]
-    connection.execute(insert(decision), rows)
+    connection.execute(_NOTED, rows)
+
+
+_NOTED = insert(decision)

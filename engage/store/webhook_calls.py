@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Integer, and_, bindparam, func, or_, select, true, update
+from sqlalchemy import Connection, Integer, and_, bindparam, func, or_, select, update
 
 from engage.core.turn import Call
 from engage.core.webhook_call import CALL_LEASE, CallStatus, Settled
-from engage.store.advancing import RunRow, in_runs
+from engage.store.advancing import RunRow, given_runs
 from engage.store.database import take_ids, upsert
-from engage.store.keys import in_keys
+from engage.store.keys import given_keys, in_given_keys
 from engage.store.tables import IS_LIVE, IS_OPEN_CALL, Instant, enrolment, webhook_call
 
 C, E = webhook_call.c, enrolment.c
@@ -52,15 +52,22 @@ def queue(connection: Connection, calls: Sequence[NewCall], now: datetime) -> No
         }
         for call, call_id in zip(calls, take_ids(connection, "webhook_call", len(calls)), strict=True)
     ]
-    connection.execute(upsert(webhook_call).on_conflict_do_nothing(), rows)
+    connection.execute(_QUEUED, rows)
+
+
+_QUEUED = upsert(webhook_call).on_conflict_do_nothing()
 
 
 def calls_of(connection: Connection, runs: Sequence[RunRow], step_id: str) -> dict[int, Call]:
     """By run id: how the call of this step stands, on the visit that the run is on."""
     visit_of = {run.id: run.visit for run in runs}
-    here = in_runs(webhook_call, runs) & (C.step_id == step_id)
-    rows = connection.execute(select(C.enrolment_id, C.visit, C.status, C.reason).where(here))
+    rows = connection.execute(_CALLS_OF, given_runs(runs) | {"of_step": step_id})
     return {i: Call(CallStatus(status), reason) for i, visit, status, reason in rows if visit_of[i] == visit}
+
+
+_CALLS_OF = select(C.enrolment_id, C.visit, C.status, C.reason).where(
+    in_given_keys(webhook_call, "enrolment_id"), C.step_id == bindparam("of_step")
+)
 
 
 # --- claim and settle -------------------------------------------------------------------------------------------
@@ -98,17 +105,7 @@ def next_due(connection: Connection, now: datetime) -> datetime | None:
 def claim(connection: Connection, now: datetime, limit: int, paused: Collection[str]) -> list[DueCall]:
     """Take what is due, the oldest first: attempt + 1, fence + 1, a lease. `paused`: journeys that hold their calls. A
     call whose run has ended, or has gone on without it, is closed instead."""
-    of_run = (E.bucket == C.bucket) & (E.id == C.enrolment_id)
-    waited_for = and_(IS_LIVE, E.step_id == C.step_id, E.visit == C.visit)
-    query = (
-        select(webhook_call, waited_for.label("waited_for"))
-        .join_from(webhook_call, enrolment, of_run)
-        .where(IS_OPEN_CALL, C.due_at <= _NOW, C.journey_id.not_in(paused) if paused else true())
-        .order_by(C.due_at, C.id)
-        .limit(bindparam("most", type_=Integer()))
-        .with_for_update(skip_locked=True, of=webhook_call)
-    )
-    rows = connection.execute(query, {"now": now, "most": limit}).all()
+    rows = connection.execute(_DUE, {"now": now, "most": limit, "paused": sorted(paused)}).all()
     _close(connection, [row for row in rows if not row.waited_for], now)
     held = [row for row in rows if row.waited_for]
     _hold(connection, held, now)
@@ -121,31 +118,52 @@ def claim(connection: Connection, now: datetime, limit: int, paused: Collection[
     ]  # fmt: skip
 
 
-def _these(rows: Sequence[Any]) -> Any:
-    return in_keys(webhook_call, ((row.bucket, row.id) for row in rows))
-
-
 def _hold(connection: Connection, rows: Sequence[Any], now: datetime) -> None:
-    values = {"fence": C.fence + 1, "attempts": C.attempts + 1, "due_at": now + CALL_LEASE}
     if rows:
-        connection.execute(update(webhook_call).where(_these(rows)).values(values))
+        connection.execute(_HELD, _given(rows) | {"until": now + CALL_LEASE})
 
 
 def _close(connection: Connection, rows: Sequence[Any], now: datetime) -> None:
-    values = {"status": CallStatus.FAILED, "reason": "its run no longer waits for it", "settled_at": now}
     if rows:
-        connection.execute(update(webhook_call).where(_these(rows)).values(values))
+        connection.execute(_CLOSED, _given(rows) | {"now": now})
+
+
+def _given(rows: Iterable[Any]) -> dict[str, str]:
+    return given_keys((row.bucket, row.id) for row in rows)
+
+
+_WAITED_FOR = and_(IS_LIVE, E.step_id == C.step_id, E.visit == C.visit)
+_DUE = (
+    select(webhook_call, _WAITED_FOR.label("waited_for"))
+    .join_from(webhook_call, enrolment, and_(E.bucket == C.bucket, E.id == C.enrolment_id))
+    .where(IS_OPEN_CALL, C.due_at <= _NOW, C.journey_id.not_in(bindparam("paused", expanding=True)))
+    .order_by(C.due_at, C.id)
+    .limit(bindparam("most", type_=Integer()))
+    .with_for_update(skip_locked=True, of=webhook_call)
+)
+_THESE = update(webhook_call).where(in_given_keys(webhook_call))
+_HELD = _THESE.values(fence=C.fence + 1, attempts=C.attempts + 1, due_at=bindparam("until", type_=Instant()))
+_CLOSED = _THESE.values(status=CallStatus.FAILED, reason="its run no longer waits for it", settled_at=_NOW)
 
 
 def settle(connection: Connection, results: Sequence[tuple[DueCall, Settled]], now: datetime) -> None:
     """Record what the attempts came to, unless somebody else holds the call by now, and wake the runs that wait."""
     for call, result in sorted(results, key=lambda pair: (pair[0].bucket, pair[0].id)):
-        values: dict[str, Any] = {"status": result.status, "reason": result.reason and result.reason[:300]}
-        values |= {"due_at": result.due_at} if result.due_at is not None else {"settled_at": now}
-        here = (C.bucket == call.bucket) & (C.id == call.id) & (C.fence == call.fence)
-        if connection.execute(update(webhook_call).where(here).values(values)).rowcount and result.due_at is None:
-            run = (E.bucket == call.bucket) & (E.id == call.enrolment_id) & IS_LIVE
-            connection.execute(update(enrolment).where(run).values(due_at=now))
+        held = {"of_bucket": call.bucket, "of_id": call.id, "held_by": call.fence}
+        outcome = {"is_now": result.status, "why": result.reason and result.reason[:300]}
+        if result.due_at is not None:
+            connection.execute(_PUT_OFF, held | outcome | {"again_at": result.due_at})
+        elif connection.execute(_SETTLED, held | outcome | {"now": now}).rowcount:
+            connection.execute(_WOKEN, {"of_bucket": call.bucket, "of_id": call.enrolment_id, "now": now})
+
+
+_MINE = and_(C.bucket == bindparam("of_bucket"), C.id == bindparam("of_id"), C.fence == bindparam("held_by"))
+_OUTCOME = update(webhook_call).where(_MINE).values(status=bindparam("is_now"), reason=bindparam("why"))
+_PUT_OFF = _OUTCOME.values(due_at=bindparam("again_at"))
+_SETTLED = _OUTCOME.values(settled_at=_NOW)
+_WOKEN = (
+    update(enrolment).where(E.bucket == bindparam("of_bucket"), E.id == bindparam("of_id"), IS_LIVE).values(due_at=_NOW)
+)
 
 
 # --- how they do ------------------------------------------------------------------------------------------------

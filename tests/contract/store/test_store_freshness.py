@@ -34,7 +34,7 @@ from engage.core.journey.model import OnDate, Since
 from engage.store import advancing, enrolling, events, judging, members, ranks, segments
 from engage.store.enrolling import Zone
 from engage.store.events import NewEvent
-from engage.store.keys import in_keys
+from engage.store.keys import given_keys, in_given_keys
 from engage.store.members import MemberRef
 from engage.store.tables import answer, delivery, enrolment, event, task
 
@@ -132,7 +132,7 @@ def test_each_of_a_batch_is_looked_up_by_its_whole_key(shop: Bench, table: Table
     is_text = isinstance(table.c[column].type, String)
     keys = [(n % 256, str(n) if is_text else n) for n in range(300)]
     with explained(shop.connection) as plans:
-        shop.connection.execute(select(table).where(in_keys(table, keys, column)))
+        shop.connection.execute(select(table).where(in_given_keys(table, column)), given_keys(keys))
     assert_walks_nowhere(plans)
     ((_, plan),) = plans.steps
     assert f"bucket=? AND {column}=?" in plan

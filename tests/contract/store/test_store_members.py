@@ -122,8 +122,9 @@ def test_a_value_of_the_wrong_kind_is_a_fault_not_a_wrong_row(bench: Bench) -> N
 def test_a_new_address_starts_afresh_and_the_same_one_keeps_its_state(bench: Bench) -> None:
     ref = bench.member()
     reaching.put_contact_points(bench.connection, [(ref, "sms", "+861", NOW)])
-    window = {"window_act": "message", "window_opened_at": NOW, "window_used": 3}
-    reaching.change_contact_point(bench.connection, ref, "sms", status="invalid", last_inbound_at=NOW, **window)
+    reaching.change_status(bench.connection, ref, "sms", "invalid", NOW)
+    reaching.note_inbound(bench.connection, [(ref, "sms", NOW)])
+    reaching.put_windows(bench.connection, [(ref, "sms", "message", NOW, 3)])
     reaching.put_contact_points(bench.connection, [(ref, "sms", "+861", NOW + HOUR)])
     kept = reaching.contact_points(bench.connection, [ref])[ref.id, "sms"]
     assert (kept["status"], kept["window_used"], kept["last_inbound_at"]) == ("invalid", 3, NOW)
@@ -183,8 +184,7 @@ def test_each_window_is_put_where_it_belongs(bench: Bench) -> None:
 def test_a_window_is_closed_unless_it_was_opened_later(bench: Bench) -> None:
     ref = bench.member()
     reaching.put_contact_points(bench.connection, [(ref, "wechat", "oABC", NOW)])
-    window = {"window_act": "message", "window_opened_at": NOW + HOUR, "window_used": 3}
-    reaching.change_contact_point(bench.connection, ref, "wechat", **window)
+    reaching.put_windows(bench.connection, [(ref, "wechat", "message", NOW + HOUR, 3)])
     reaching.close_window(bench.connection, ref, "wechat", NOW)
     assert bench.row("contact_point")["window_act"] == "message"
     reaching.close_window(bench.connection, ref, "wechat", NOW + HOUR)

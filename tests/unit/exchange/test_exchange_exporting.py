@@ -56,7 +56,7 @@ def wang(database: Database) -> MemberRef:
         store.set_values(connection, CATALOG, {ref: values}, NOW)
         reaching.put_contact_points(connection, [(ref, "sms", "+8613800138000", NOW)])
         reaching.put_contact_points(connection, [(ref, "wechat", OPENID, NOW)])
-        reaching.change_contact_point(connection, ref, "wechat", status="unfollowed")
+        reaching.change_status(connection, ref, "wechat", "unfollowed", NOW)
         reaching.put_consent(connection, ref, ["marketing", "survey"], "sms", True, "表单", NOW, own_word=False)
         reaching.put_consent(connection, ref, ["marketing"], "wechat", False, "退订", NOW, own_word=False)
         store.add_tags(connection, {ref: ["VIP", "推荐官"]}, NOW)
