@@ -1,5 +1,4 @@
-"""The only place where objects are wired together: config → database, channels, context. (What the
-daemon needs beyond that: `serving`.)"""
+"""Wiring: config → database, channels, context. Only here and, for the daemon's engine and web server, in `serving`."""
 
 from __future__ import annotations
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import signal
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
 
+from engage.cli.ending import end_in_order_if_told
 from engage.cli.logs import log_quietly
 from engage.demo import folder as folders
 from engage.demo.session import play
@@ -37,7 +37,7 @@ def demo(
     Exit codes: 0 done · 4 nothing to resume, or a demo or daemon runs in the folder (nothing is deleted) · 5 a fault.
     """
     log_quietly()
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    end_in_order_if_told()
     console = Console(highlight=False)
     with folders.resumed(folder) if resume else folders.begun(folder, days, members, seed) as settings:
         try:

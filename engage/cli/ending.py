@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 import traceback
 from enum import IntEnum
@@ -17,6 +18,11 @@ class Ending(IntEnum):
     CONFIG = 3
     REFUSED = 4  # as things stand: another daemon, an old schema, stranded members
     FAULT = 5
+
+
+def end_in_order_if_told() -> None:
+    """SIGTERM ends this command as Ctrl-C does: what it has put on the disk for itself is cleared away."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
 class Refusal(Exception):

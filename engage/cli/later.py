@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import re
+import sys
 from importlib import import_module
 from types import ModuleType
 from typing import Any
@@ -39,6 +40,8 @@ class Later(TyperCommand):
 
 def _imported(name: str) -> ModuleType:
     """The module, with all that it brings: there to stay, so there is nothing to collect, now or later."""
+    if name in sys.modules:
+        return sys.modules[name]  # what has come since is not its own
     gc.disable()
     try:
         return import_module(name)

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 import typer
 
-from engage.cli.ending import Ending, Refusal
+from engage.cli.ending import Ending, Refusal, end_in_order_if_told
 from engage.cli.invocation import Invocation
 from engage.cli.logs import log_faults
 from engage.cli.offline import must_know, real_ground, sound_project
@@ -47,6 +47,7 @@ def replay_journey(
     """
     inv = Invocation.of(ctx)
     log_faults()
+    end_in_order_if_told()
     folder = inv.folder_of_journeys
     project = sound_project(inv, folder)
     must_know(inv, project, [journey])

@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 import typer
 
 from engage.cli.behaviour import behaviour_of
-from engage.cli.ending import Ending, Refusal
+from engage.cli.ending import Ending, Refusal, end_in_order_if_told
 from engage.cli.invocation import Invocation
 from engage.cli.logs import log_faults
 from engage.cli.offline import must_know, real_ground, rules_of_world, sound_project
@@ -69,6 +69,7 @@ def simulate(
     """
     inv = Invocation.of(ctx)
     log_faults()
+    end_in_order_if_told()
     began = perf_counter()
     if real and members is not None:
         words = (

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from engage.cli.ending import Ending, Refusal
+from engage.cli.ending import Ending, Refusal, end_in_order_if_told
 from engage.cli.invocation import Invocation
 from engage.cli.language import nearest_config
 from engage.cli.logs import log_faults
@@ -62,6 +62,7 @@ def run_tests(
     """
     inv = Invocation.of(ctx)
     log_faults()
+    end_in_order_if_told()
     readied = _ready(inv, which or [])
     wanted = [Part(f, [case for case in f.cases if named is None or named in case.name]) for f in readied.files]
     with Ground(readied.project, readied.config) as ground:

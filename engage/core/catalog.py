@@ -109,7 +109,7 @@ MEMBER_EVENTS: Mapping[str, Mapping[str, ValueType]] = {
 }
 
 
-@dataclass(frozen=True, slots=True, eq=False)  # one is itself: what was worked out from it is kept with it
+@dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)  # what is worked out from one is kept while it lives
 class Catalog:
     brand: Brand
     timezone: str

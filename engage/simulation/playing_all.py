@@ -7,12 +7,15 @@ the other. What comes out is the same: cases do not touch each other (see `playi
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 
 from engage.core.testfile.model import Case, TestFile
 from engage.simulation.ground import Ground
@@ -20,6 +23,7 @@ from engage.simulation.playing import Played, play
 
 # Cases of one world share its moments: a larger part is played faster, smaller ones are shared out more evenly.
 _CASES_OF_A_PART = 12
+_TOLD_TO_END = (signal.SIGINT, signal.SIGTERM)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,15 +38,37 @@ def play_all(ground: Ground, wanted: Sequence[Part]) -> list[Played]:
     """The cases that are wanted, in their order."""
     parts = [part for whole in wanted for part in _parted(whole)]
     workers = min(len(parts), _cores())
-    if workers < 2:
-        return [done for part in parts for done in play(ground, part.file, part.cases)]
-    with ProcessPoolExecutor(workers, get_context("fork"), _begin, (ground, parts)) as pool:
-        results = list(pool.map(_play, range(len(parts))))
+    if workers > 1:
+        # A machine without shared memory has no pool, and one that is short of memory may end a process of it. What is
+        # wrong with a test itself comes up again below, where it can be told.
+        with suppress(BrokenProcessPool, OSError):
+            return _shared_out(ground, parts, workers)
+    return [done for part in parts for done in play(ground, part.file, part.cases)]
+
+
+def _shared_out(ground: Ground, parts: Sequence[Part], workers: int) -> list[Played]:
+    pool = ProcessPoolExecutor(workers, get_context("fork"), _begin, (ground, parts))
+    try:
+        with _undisturbed():
+            playing = [pool.submit(_play, number) for number in range(len(parts))]
+        results = [part.result() for part in playing]
+    finally:
+        pool.shutdown(cancel_futures=True)
     return [
         replace(done, file=part.file, case=case)  # as we know them, not as they were sent over
         for part, played in zip(parts, results, strict=True)
         for case, done in zip(part.cases, played, strict=True)
     ]
+
+
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Ctrl-C waits: in the middle of a fork it would leave locks behind that nobody opens."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, _TOLD_TO_END)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _TOLD_TO_END)
 
 
 def _parted(whole: Part) -> Iterator[Part]:
@@ -66,6 +92,18 @@ def _begin(ground: Ground, parts: Sequence[Part]) -> None:
     """What a process of the pool plays, and on what."""
     global _stage  # the pool has no other place for what its processes begin with
     _stage = ground, parts
+    for told in _TOLD_TO_END:
+        signal.signal(told, signal.SIG_DFL)  # the parent says what there is to say
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _TOLD_TO_END)
+    threading.Thread(target=_leave_with_parent, daemon=True).start()
+
+
+def _leave_with_parent() -> None:
+    """Killed, the parent cannot tell its pool, which would wait for ever."""
+    parent = parent_process()
+    if parent is not None:
+        parent.join()
+    os._exit(1)
 
 
 def _play(number: int) -> list[Played]:

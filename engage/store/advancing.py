@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
-from functools import cache, lru_cache
+from functools import cache
 from typing import Any
 
 from sqlalchemy import Connection, Integer, and_, bindparam, exists, func, or_, select, update
@@ -19,9 +19,9 @@ from engage.store import answering
 from engage.store.conditions import VALUE_COLUMN, Scope, compile_condition
 from engage.store.dialects import beside_index
 from engage.store.judging import TAKEN_UP
-from engage.store.keys import STATEMENTS, change_rows, given_keys, in_given_keys
+from engage.store.keys import change_rows, given_keys, in_given_keys
 from engage.store.members import MemberRef, given_refs
-from engage.store.moments import Prepared
+from engage.store.moments import Prepared, once_for_catalog
 from engage.store.tables import IS_LIVE, Instant, answer, delivery, enrolment, event, member, member_value
 
 # A fact told this late is history, not news: it neither starts a run, nor ends a wait, nor reaches a goal.
@@ -155,7 +155,7 @@ def holding(
     return found
 
 
-@lru_cache(STATEMENTS)
+@once_for_catalog
 def _holding(catalog: Catalog, conditions: tuple[Condition, ...]) -> Prepared:
     scope = Scope(catalog, enrolment=enrolment, context=run_context)
     columns = [compile_condition(c, scope).label(f"c{n}") for n, c in enumerate(conditions)]
@@ -184,7 +184,7 @@ def first_seen(
     return {i: Seen(name, at) for i, entered_at, name, at in rows if at > entered_at - NEWS_FOR}
 
 
-@lru_cache(STATEMENTS)
+@once_for_catalog
 def _first_seen(
     catalog: Catalog, names: tuple[str, ...], since: Since | None, where: Condition | None, per: str | None
 ) -> Prepared:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import cache, lru_cache
+from functools import cache
 from typing import Any
 
 from sqlalchemy import Connection, and_, bindparam, exists, false, func, insert, not_, or_, select, true, update
@@ -17,9 +17,9 @@ from engage.store import trail
 from engage.store.candidates import candidates
 from engage.store.conditions import Predicate, Scope, compile_condition
 from engage.store.database import take_ids
-from engage.store.keys import STATEMENTS, given_keys, in_given_keys
+from engage.store.keys import given_keys, in_given_keys
 from engage.store.members import MemberRef, given_refs
-from engage.store.moments import Prepared
+from engage.store.moments import Prepared, once_for_catalog
 from engage.store.tables import Instant, anniversary, enrolment, event, member
 
 _OF_MEMBER = (enrolment.c.bucket == member.c.bucket) & (enrolment.c.member_id == member.c.id)
@@ -75,7 +75,7 @@ def events_where(
     return set(_events_where(catalog, where).execute(connection, now, **given_keys(events)).scalars())
 
 
-@lru_cache(STATEMENTS)
+@once_for_catalog
 def _events_where(catalog: Catalog, where: Condition) -> Prepared:
     joined = (member.c.bucket == event.c.bucket) & (member.c.id == event.c.member_id)
     scope = Scope(catalog, context=payload)
@@ -100,7 +100,7 @@ def everyone(connection: Connection, catalog: Catalog, journey: Journey, zone: Z
     return [MemberRef(*row) for row in query.execute(connection, now, of_journey=journey.id, **zone.told)]
 
 
-@lru_cache(STATEMENTS)
+@once_for_catalog
 def _everyone(
     catalog: Catalog, audience: Condition | None, exclude: Condition | None, reentry: Reentry, kind: ZoneKind
 ) -> Prepared:
@@ -184,7 +184,7 @@ def admitted(
     return set(query.execute(connection, now, **given_refs(refs)).scalars())
 
 
-@lru_cache(STATEMENTS)
+@once_for_catalog
 def _admitted(catalog: Catalog, audience: Condition | None, exclude: Condition | None) -> Prepared:
     scope = Scope(catalog)
     let_in = _admission(audience, exclude, scope)

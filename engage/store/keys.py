@@ -17,9 +17,6 @@ from sqlalchemy import Connection, String, bindparam, update
 from engage.store.database import upsert
 from engage.store.dialects import in_bucket_with, pairs_in_text
 
-# How many statements of a kind are kept as they were made: of all conditions of all journeys in force, and some more.
-STATEMENTS = 512
-
 Key = tuple[int, int] | tuple[int, str]
 
 
@@ -58,7 +55,7 @@ def _replacing(table: Any, names: tuple[str, ...]) -> Any:
 
 def change_rows(connection: Connection, table: Any, rows: Iterable[Mapping[str, Any]]) -> None:
     """Set columns: each row has its bucket and id, and what is new. Those that set the same columns are one statement,
-    in key order: two daemons never deadlock."""
+    in key order: two that are about the same rows wait for one another."""
     alike: dict[tuple[str, ...], list[dict[str, Any]]] = defaultdict(list)
     for row in sorted(rows, key=lambda row: (row["bucket"], row["id"])):
         names = tuple(sorted(row.keys() - {"bucket", "id"}))

@@ -6,7 +6,6 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import Connection, String, bindparam, case, delete, func, insert, select, update
@@ -15,8 +14,8 @@ from engage.core.catalog import Aggregate, Catalog, Computed
 from engage.core.condition import ValueType
 from engage.store.conditions import VALUE_COLUMN, aggregate_of
 from engage.store.database import take_ids, upsert
-from engage.store.keys import STATEMENTS, change_rows, given_keys, in_given_keys, put_rows
-from engage.store.moments import Moments, Prepared
+from engage.store.keys import change_rows, given_keys, in_given_keys, put_rows
+from engage.store.moments import Moments, Prepared, once_for_catalog
 from engage.store.tables import (
     Instant,
     anniversary,
@@ -304,7 +303,7 @@ _HEADS = select(member).where(in_given_keys(member))
 _VALUES = select(member_value).where(in_given_keys(member_value, "member_id"))
 
 
-@lru_cache(STATEMENTS)
+@once_for_catalog
 def _amounts(catalog: Catalog) -> tuple[tuple[str, ...], Prepared]:
     """The computed fields that look back over a window, and the query that counts them."""
     moments = Moments(catalog.timezone)

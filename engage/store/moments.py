@@ -1,22 +1,32 @@
 """Statements about moments counted from now: made once, and told what now is whenever they are executed.
 
 Making a statement takes SQLAlchemy longer than SQLite needs to answer it. So what a condition asks is kept as it was
-made, with its moments as parameters.
+made, with its moments as parameters, for as long as its catalog is in use.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
-from typing import Any
+from functools import wraps
+from threading import Lock
+from typing import Any, TypeVar, TypeVarTuple
+from weakref import WeakKeyDictionary
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import BindParameter, Connection, bindparam
 from sqlalchemy.types import TypeEngine
 
+from engage.core.catalog import Catalog
 from engage.store.tables import Instant
 
 _DAY = timedelta(days=1)
+# Of one kind, for the conditions of one catalog's journeys; about 30 KiB each. Beyond it the oldest is made anew.
+_MOST_KEPT = 2_000
+
+Args = TypeVarTuple("Args")
+Made = TypeVar("Made")
 
 
 @dataclass(frozen=True)
@@ -61,6 +71,27 @@ class Prepared:
     def execute(self, connection: Connection, now: datetime, **given: Any) -> Any:
         """Its rows."""
         return connection.execute(self.statement, self.moments.at(now) | given)
+
+
+def once_for_catalog(make: Callable[[Catalog, *Args], Made]) -> Callable[[Catalog, *Args], Made]:
+    """What is made from a catalog and hashable arguments is made once, and forgotten with the catalog: it must not hold
+    the catalog itself."""
+    kept: WeakKeyDictionary[Catalog, dict[tuple[Any, ...], Made]] = WeakKeyDictionary()
+    making = Lock()
+
+    @wraps(make)
+    def ask(catalog: Catalog, *args: *Args) -> Made:
+        found = kept.get(catalog, {}).get(args)
+        if found is None:
+            found = make(catalog, *args)
+            with making:
+                made = kept.setdefault(catalog, {})
+                if len(made) >= _MOST_KEPT:
+                    del made[next(iter(made))]
+                made[args] = found
+        return found
+
+    return ask
 
 
 def day_of(timezone: str, moment: datetime, shift: timedelta) -> date:

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import Connection, Select, String, cast, func, literal, null, select
@@ -32,9 +31,9 @@ from engage.store import answering
 from engage.store.advancing import RunRow, given_runs, of_given_runs, run_context
 from engage.store.conditions import VALUE_COLUMN, Scope, aggregate_of, compile_condition, times_of
 from engage.store.enrolling import payload
-from engage.store.keys import STATEMENTS, given_keys, in_given_keys
+from engage.store.keys import given_keys, in_given_keys
 from engage.store.members import MemberRef, given_refs
-from engage.store.moments import Prepared
+from engage.store.moments import Prepared, once_for_catalog
 from engage.store.tables import anniversary, answer, enrolment, event, member, member_value, tag
 
 _BETWEEN_TAGS = "\x1f"  # no tag has it
@@ -108,19 +107,19 @@ class _Asked:
     query: Prepared
 
 
-@lru_cache(STATEMENTS)
+@once_for_catalog
 def _of_members(catalog: Catalog, condition: Condition) -> _Asked:
     return _asked(select(member.c.id).where(in_given_keys(member)), condition, Scope(catalog))
 
 
-@lru_cache(STATEMENTS)
+@once_for_catalog
 def _of_events(catalog: Catalog, where: Condition) -> _Asked:
     joined = (member.c.bucket == event.c.bucket) & (member.c.id == event.c.member_id)
     query = select(event.c.id).join(member, joined).where(in_given_keys(event))
     return _asked(query, where, Scope(catalog, context=payload))
 
 
-@lru_cache(STATEMENTS)
+@once_for_catalog
 def _of_the_runs(catalog: Catalog, condition: Condition) -> _Asked:
     scope = Scope(catalog, enrolment=enrolment, context=run_context)
     return _asked(of_given_runs(select(enrolment.c.id)), condition, scope)

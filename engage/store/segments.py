@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Select, bindparam, delete, exists, literal, select, union
@@ -33,9 +32,9 @@ from engage.core.dependence import meaning, shares_in, stirring_events
 from engage.store import state
 from engage.store.conditions import VALUE_COLUMN, Scope, compile_condition
 from engage.store.database import upsert
-from engage.store.keys import STATEMENTS, in_given_keys
+from engage.store.keys import in_given_keys
 from engage.store.members import MemberRef, given_refs
-from engage.store.moments import Prepared, day_of
+from engage.store.moments import Prepared, day_of, once_for_catalog
 from engage.store.ranks import Moved, on_another_side
 from engage.store.tables import event, member, member_value, segment_member
 
@@ -156,7 +155,7 @@ def _refresh_one(
     return [Crossing(ref, name, True) for ref in entered] + [Crossing(ref, name, False) for ref in left]
 
 
-@lru_cache(STATEMENTS)
+@once_for_catalog
 def _belonging(catalog: Catalog, condition: Condition) -> Prepared:
     scope = Scope(catalog)
     belongs = compile_condition(condition, scope)

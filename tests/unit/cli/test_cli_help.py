@@ -1,5 +1,6 @@
 """Help: every command has some worth reading, and asking for it is quick."""
 
+import gc
 import subprocess
 import sys
 
@@ -30,6 +31,17 @@ def test_help_says_what_it_does_with_an_example_and_what_the_exit_codes_mean(nam
 @pytest.mark.parametrize("later", [command for command in COMMANDS if command.name != "demo"], ids=lambda c: c.name)
 def test_the_line_in_the_list_is_the_first_line_of_the_commands_own_help(later):
     assert later.real().help.split("\n")[0] == later.help
+
+
+def test_only_what_a_command_brings_is_kept_for_ever():
+    """Called once more, it brings nothing, and what has come since stays to be collected."""
+    later = COMMANDS[0]
+    later.real()
+    kept = gc.get_freeze_count()
+    since = [[] for _ in range(1000)]
+    later.real()
+    assert gc.get_freeze_count() <= kept
+    assert len(since) == 1000
 
 
 def test_every_option_and_argument_is_explained():
