@@ -15,7 +15,7 @@ from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
-from multiprocessing import get_context, parent_process
+from multiprocessing import active_children, get_context, parent_process
 
 from engage.core.testfile.model import Case, TestFile
 from engage.simulation.ground import Ground
@@ -38,22 +38,30 @@ def play_all(ground: Ground, wanted: Sequence[Part]) -> list[Played]:
     """The cases that are wanted, in their order."""
     parts = [part for whole in wanted for part in _parted(whole)]
     workers = min(len(parts), _cores())
-    if workers > 1:
-        # A machine without shared memory has no pool, and one that is short of memory may end a process of it. What is
-        # wrong with a test itself comes up again below, where it can be told.
-        with suppress(BrokenProcessPool, OSError):
-            return _shared_out(ground, parts, workers)
-    return [done for part in parts for done in play(ground, part.file, part.cases)]
+    played = _shared_out(ground, parts, workers) if workers > 1 else None
+    return played if played is not None else [done for part in parts for done in play(ground, part.file, part.cases)]
 
 
-def _shared_out(ground: Ground, parts: Sequence[Part], workers: int) -> list[Played]:
-    pool = ProcessPoolExecutor(workers, get_context("fork"), _begin, (ground, parts))
+def _shared_out(ground: Ground, parts: Sequence[Part], workers: int) -> list[Played] | None:
+    """None where that cannot be: a machine without shared memory has no pool, and one that is short of memory may end a
+    process of it. What is wrong with a test itself comes up again when it is played by this process, and is told."""
+    try:
+        pool = ProcessPoolExecutor(workers, get_context("fork"), _begin, (ground, parts))
+    except OSError:
+        return None
     try:
         with _undisturbed():
             playing = [pool.submit(_play, number) for number in range(len(parts))]
         results = [part.result() for part in playing]
+    except (BrokenProcessPool, OSError):
+        return None
+    except KeyboardInterrupt:
+        for process in active_children():
+            process.terminate()
+        raise
     finally:
-        pool.shutdown(cancel_futures=True)
+        with suppress(OSError):  # of its own pipes, if the pool has broken meanwhile
+            pool.shutdown(cancel_futures=True)
     return [
         replace(done, file=part.file, case=case)  # as we know them, not as they were sent over
         for part, played in zip(parts, results, strict=True)
@@ -92,8 +100,8 @@ def _begin(ground: Ground, parts: Sequence[Part]) -> None:
     """What a process of the pool plays, and on what."""
     global _stage  # the pool has no other place for what its processes begin with
     _stage = ground, parts
-    for told in _TOLD_TO_END:
-        signal.signal(told, signal.SIG_DFL)  # the parent says what there is to say
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent hears of it as well, and ends us
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, _TOLD_TO_END)
     threading.Thread(target=_leave_with_parent, daemon=True).start()
 
