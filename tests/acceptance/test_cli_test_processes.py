@@ -18,7 +18,13 @@ pytestmark = [
     pytest.mark.skipif(len(getattr(os, "sched_getaffinity", lambda _: [0])(0)) < 2, reason="one core plays them alone"),
 ]
 
-_COMMAND = "from engage.cli.app import main; main(['test'])"
+# Where the tests themselves run in the background, Ctrl-C is nobody's until somebody wants it.
+_COMMAND = """
+import signal
+from engage.cli.app import main
+signal.signal(signal.SIGINT, signal.default_int_handler)
+main(['test'])
+"""
 _NO_SHARED_MEMORY = """
 import multiprocessing.synchronize
 def refused(*_): raise FileNotFoundError(2, "No such file or directory")
