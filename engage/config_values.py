@@ -96,16 +96,21 @@ def _time(value: object) -> object:
 
 
 def _url(value: str) -> str:
-    if not value.startswith(("http://", "https://")):
-        raise Unfit(
-            f"“{value}” is not a web address; it starts with https:// or http://",
-            f"“{value}”不是网址；网址以 https:// 或 http:// 开头",
-        )
-    if not _can_be_looked_up(_host_of(value)):
-        raise Unfit(f"“{value}” {_MISSPELT_HOST.en}", f"“{value}”{_MISSPELT_HOST.zh}")
+    if (amiss := _amiss_in(value)) is not None:
+        raise Unfit(f"“{value}” {amiss.en}", f"“{value}”{amiss.zh}")
     return value.rstrip("/")
 
 
+def _amiss_in(url: str) -> Said | None:
+    """Why it cannot be called; None if it can."""
+    if not url.startswith(("http://", "https://")):
+        return _NO_WEB_ADDRESS
+    return None if _can_be_looked_up(_host_of(url)) else _MISSPELT_HOST
+
+
+_NO_WEB_ADDRESS = Said(
+    "is not a web address; it starts with https:// or http://", "不是网址；网址以 https:// 或 http:// 开头"
+)
 _MISSPELT_HOST = Said(
     "has a host that cannot be; look for two dots in a row, a dot in front, a part of over 63 letters, or none at all",
     "里的主机名不成立；请检查是否连着两个点、以点开头、有一段超过 63 个字母，或者漏写了",
@@ -153,14 +158,9 @@ def _sender(value: str) -> str:
 def _webhook_url(secret: SecretStr) -> SecretStr:
     """Without the address, which may be a secret."""
     url = secret.get_secret_value()
-    if url == NOT_LOOKED_UP:
-        return secret
-    if not url.startswith(("http://", "https://")):
-        raise Unfit(
-            "is not a web address; it starts with https:// or http://", "不是网址；网址以 https:// 或 http:// 开头"
-        )
-    if not _can_be_looked_up(_host_of(url)):
-        raise Unfit(_MISSPELT_HOST.en, _MISSPELT_HOST.zh)
+    amiss = _amiss_in(url) if url != NOT_LOOKED_UP else None
+    if amiss is not None:
+        raise Unfit(amiss.en, amiss.zh)
     return secret
 
 

@@ -11,20 +11,19 @@ import typer
 
 from engage.cli.ending import Ending, Refusal, end_in_order_if_told
 from engage.cli.invocation import Invocation
-from engage.cli.language import nearest_config
 from engage.cli.logs import log_faults
+from engage.cli.offline import rules_of_world
 from engage.cli.problems import count_errors, show_problems, show_summary
 from engage.cli.screen import print_json
 from engage.cli.test_pages import show_case, show_coverage, show_totals
 from engage.cli.test_report import report
-from engage.config import Config, load_config
+from engage.config import Config
 from engage.content.project import Project, project_files, read_project
 from engage.content.test_files import find_test_files, read_test_files
 from engage.core.testfile.model import TestFile
 from engage.simulation.coverage import coverage_of
 from engage.simulation.ground import Ground
 from engage.simulation.playing_all import Part, play_all
-from engage.simulation.settings import USUAL
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +94,7 @@ def _ready(inv: Invocation, which: Sequence[str]) -> _Readied:
         show_problems(inv.screen, errors, sources | tests)
         show_summary(inv.screen, errors, len(sources) + len(tests))
         raise typer.Exit(Ending.NO)
-    return _Readied(project, _wanted(inv, folder, files, which), _config(inv, folder))
+    return _Readied(project, _wanted(inv, folder, files, which), rules_of_world(inv, folder))
 
 
 def _wanted(inv: Invocation, folder: Path, files: Sequence[TestFile], which: Sequence[str]) -> list[TestFile]:
@@ -118,11 +117,3 @@ def _is_file(path: Path, name: str) -> bool:
     """Whether `name` is that file, or the folder it is in."""
     given = Path(name).absolute()
     return given in (path.absolute(), *path.absolute().parents)
-
-
-def _config(inv: Invocation, folder: Path) -> Config:
-    """The project's own rules and prices. Secrets are not looked up: nothing is connected to."""
-    path = inv.options.config or nearest_config(folder)
-    if path is None:
-        return USUAL
-    return load_config(path, secrets=False)

@@ -77,10 +77,16 @@ def events_where(
 
 @once_for_catalog
 def _events_where(catalog: Catalog, where: Condition) -> Prepared:
-    joined = (member.c.bucket == event.c.bucket) & (member.c.id == event.c.member_id)
     scope = Scope(catalog, context=payload)
-    matches = compile_condition(where, scope)
-    return scope.prepared(select(event.c.id).join(member, joined).where(in_given_keys(event), matches))
+    return scope.prepared(GIVEN_EVENTS.where(compile_condition(where, scope)))
+
+
+# The ids of the events it is told, with their members beside them.
+GIVEN_EVENTS = (
+    select(event.c.id)
+    .join(member, (member.c.bucket == event.c.bucket) & (member.c.id == event.c.member_id))
+    .where(in_given_keys(event))
+)
 
 
 def payload(origin: str, key: str) -> Any:

@@ -30,11 +30,11 @@ from engage.core.condition import (
 from engage.store import answering
 from engage.store.advancing import RunRow, given_runs, of_given_runs, run_context
 from engage.store.conditions import VALUE_COLUMN, Scope, aggregate_of, compile_condition, times_of
-from engage.store.enrolling import payload
+from engage.store.enrolling import GIVEN_EVENTS, payload
 from engage.store.keys import given_keys, in_given_keys
 from engage.store.members import MemberRef, given_refs
 from engage.store.moments import Prepared, once_for_catalog
-from engage.store.tables import anniversary, answer, enrolment, event, member, member_value, tag
+from engage.store.tables import anniversary, answer, enrolment, member, member_value, tag
 
 _BETWEEN_TAGS = "\x1f"  # no tag has it
 
@@ -114,9 +114,7 @@ def _of_members(catalog: Catalog, condition: Condition) -> _Asked:
 
 @once_for_catalog
 def _of_events(catalog: Catalog, where: Condition) -> _Asked:
-    joined = (member.c.bucket == event.c.bucket) & (member.c.id == event.c.member_id)
-    query = select(event.c.id).join(member, joined).where(in_given_keys(event))
-    return _asked(query, where, Scope(catalog, context=payload))
+    return _asked(GIVEN_EVENTS, where, Scope(catalog, context=payload))
 
 
 @once_for_catalog

@@ -11,9 +11,10 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, String, Table, and_, bindparam, case, cast, func, or_, select, tuple_, update
+from sqlalchemy import Connection, String, Table, and_, case, cast, func, or_, select, tuple_, update
 
 from engage.store.advancing import save
+from engage.store.keys import change_rows
 from engage.store.tables import (
     IS_LIVE,
     answer,
@@ -87,14 +88,12 @@ def _rename_once(
     of_run = key.contains(":" + cast(run.c.id, String) + ":")
     query = select(table.c.bucket, table.c.id, key, run.c.id).join_from(run, table, of_member).where(some, of_run)
     rows = []
-    for bucket, row_id, before, of in connection.execute(query.order_by(table.c.bucket, table.c.id)):
+    for bucket, row_id, before, of in connection.execute(query):
         word, run_id, step_and_visit = before.split(":", 2)
         step, _, visit = step_and_visit.rpartition(":")
         if run_id == str(of) and step in names:
-            rows.append({"b_bucket": bucket, "b_id": row_id, "new": f"{word}:{run_id}:{names[step]}:{visit}"})
-    if rows:
-        here = (table.c.bucket == bindparam("b_bucket")) & (table.c.id == bindparam("b_id"))
-        connection.execute(update(table).where(here).values({key.name: bindparam("new")}), rows)
+            rows.append({"bucket": bucket, "id": row_id, key.name: f"{word}:{run_id}:{names[step]}:{visit}"})
+    change_rows(connection, table, rows)
 
 
 def _rename_jumps(connection: Connection, journey_id: str, names: Mapping[str, str]) -> None:
