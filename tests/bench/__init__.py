@@ -1,0 +1,1 @@
+"""How fast, beside what: `make bench`. Nothing here is a test; see `__main__`."""
