@@ -6,6 +6,7 @@ from datetime import datetime
 from pathlib import Path
 
 from sqlalchemy import make_url
+from sqlalchemy.exc import ArgumentError
 
 from engage.channels.registry import build_channels, build_sources
 from engage.channels.staff import StaffMail, StaffRobot
@@ -13,14 +14,22 @@ from engage.channels.webhook import WebhookCaller
 from engage.clock import Clock, SystemClock, VirtualClock
 from engage.config import Config
 from engage.content.links import Links
+from engage.errors import ConfigError
 from engage.runtime.context import AppliedHolder, Context
+from engage.runtime.observing import Observer, Unobserved
 from engage.store import state
 from engage.store.database import Database
 
 
 def open_database(config: Config, folder: Path) -> Database:
     """The configured database. A relative SQLite path is relative to the folder of the config file."""
-    url = make_url(config.database.url)
+    try:
+        url = make_url(config.database.url)
+    except (ArgumentError, ValueError):  # whose words may quote it, password and all
+        raise ConfigError(
+            "database.url is not an address; write it like sqlite:///engage.db or postgresql://user:password@host/name",
+            "database.url 不是数据库地址；请写成 sqlite:///engage.db 或 postgresql://用户:密码@主机/库名 这样",
+        ) from None
     if url.get_backend_name() == "sqlite" and url.database and url.database != ":memory:":
         url = url.set(database=str((folder / url.database).resolve()))
     return Database(url.render_as_string(hide_password=False))
@@ -33,16 +42,22 @@ def clock_of(database: Database) -> Clock:
     return VirtualClock(datetime.fromisoformat(moment)) if moment is not None else SystemClock()
 
 
-def build_context(config: Config, clock: Clock, database: Database) -> Context:
+def links_of(config: Config) -> Links:
+    return Links(config.web.signing_key.get_secret_value(), config.web.public_url)
+
+
+def build_context(config: Config, clock: Clock, database: Database, observer: Observer | None = None) -> Context:
     return Context(
         database=database,
         clock=clock,
         applied=AppliedHolder(database),
         policy=config.policy,
-        links=Links(config.web.signing_key.get_secret_value(), config.web.public_url),
+        links=links_of(config),
         channels=build_channels(config.channels, clock),
         sources=build_sources(config.channels),
         staff_robots={name: StaffRobot(webhook, clock) for name, webhook in config.webhooks.items()},
         staff_mail=StaffMail(config.channels.email, clock) if config.channels.email is not None else None,
         webhooks={name: WebhookCaller(webhook) for name, webhook in config.webhooks.items()},
+        observer=observer or Unobserved(),
+        allowed=config.addresses_for_tests if config.environment == "test" else None,
     )

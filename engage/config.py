@@ -5,7 +5,8 @@ Secrets may be written as `env:NAME` or `file:PATH` (relative to this file), so 
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+import re
+from collections.abc import Collection, Hashable, Iterator
 from datetime import time, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -16,6 +17,7 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
+    SecretStr,
     ValidationError,
     model_validator,
 )
@@ -27,9 +29,13 @@ from engage.config_values import (
     Days,
     Domain,
     Duration,
+    FromElsewhere,
     Host,
+    Kept,
     Money,
+    PerSecond,
     Port,
+    PortOrFree,
     Recipient,
     Secret,
     Sender,
@@ -40,6 +46,8 @@ from engage.config_values import (
     WebhookUrl,
 )
 from engage.config_words import Unfit, about_value, about_yaml
+from engage.core import intake
+from engage.core.catalog import TopicClass
 from engage.core.quiet import leaves_room
 from engage.core.workdays import AnnouncedYear, WorkCalendar
 from engage.errors import ConfigError
@@ -50,7 +58,8 @@ class Section(BaseModel):
 
 
 class Database(Section):
-    url: str = "sqlite:///engage.db"  # a relative SQLite path is relative to the config file
+    # A relative SQLite path is relative to the config file. A server's carries a password.
+    url: FromElsewhere = Field(default="sqlite:///engage.db", repr=False)
 
 
 class Web(Section):
@@ -61,6 +70,14 @@ class Web(Section):
     api_keys: dict[str, Secret] = Field(default_factory=dict)  # name → key
 
 
+class Ops(Section):
+    """Where those who run it look: /healthz, /readyz, /metrics. Not for the outside."""
+
+    host: str = "127.0.0.1"
+    port: PortOrFree = 8081
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+
+
 class WeChat(Section):
     app_id: str
     app_secret: Secret
@@ -69,6 +86,7 @@ class WeChat(Section):
     encoding_aes_key: AesKey  # callbacks are accepted in safe mode only
     base_url: Url = "https://api.weixin.qq.com"
     concurrency: Concurrency = 8
+    per_second: PerSecond | None = None  # what the provider allows; all daemons together keep to it
 
 
 class Sms(Section):
@@ -81,6 +99,7 @@ class Sms(Section):
     base_url: Url = "https://dysmsapi.aliyuncs.com"
     price: Money = Decimal("0.045")  # per segment
     concurrency: Concurrency = 8
+    per_second: PerSecond | None = None
 
 
 class Email(Section):
@@ -94,6 +113,7 @@ class Email(Section):
     callback_secret: Secret  # the mail server posts bounces to /callbacks/email/<secret>
     price: Money = Decimal("0.001")
     concurrency: Concurrency = 4
+    per_second: PerSecond | None = None
 
 
 def unreadable_sender() -> ConfigError:
@@ -118,6 +138,60 @@ class Hours(Section):
 class Cap(Section):
     count: Annotated[int, Field(ge=0)]  # 0: none at all
     within: Duration
+
+
+class Limits(Section):
+    """The last ditch, outside journeys: far above honest use, and low enough to stop what has gone wrong."""
+
+    per_address: list[Cap] = Field(
+        default_factory=lambda: [Cap(count=20, within=timedelta(hours=1)), Cap(count=50, within=timedelta(days=1))]
+    )
+    # How often the same words may go to one address within a day, by class of topic.
+    same_words: dict[TopicClass, Annotated[int, Field(ge=1)]] = Field(
+        default_factory=lambda: {TopicClass.SERVICE: 5, TopicClass.MARKETING: 1}
+    )  # there may be two orders; an advert is the same advert
+    per_minute: dict[str, Annotated[int, Field(ge=1)]] = Field(
+        default_factory=lambda: {"wechat": 120_000, "sms": 120_000, "email": 120_000}
+    )  # calls on a channel; one without a line has no ceiling
+    outage: Duration = timedelta(minutes=10)  # nobody at work for longer: what came due meanwhile is a backlog
+    backlog_per_hour: int = Field(default=20_000, ge=1)  # of it, service messages aside
+
+
+class AudienceGuard(Section):
+    """What one start may bring at once, by the calendar, into a segment, or with `apply --existing`; more is held back
+    until somebody approves it."""
+
+    count: int = Field(default=200_000, ge=1)
+    share: Share = Decimal("0.5")  # of all members; a schedule that says `audience: everyone` has said so
+    share_from: int = Field(default=1_000, ge=1)  # fewer are never too large a share
+
+
+class Canary(Section):
+    """A start that brings many is let go by stages, and stops by itself when they turn out badly."""
+
+    start_from: int = Field(default=20_000, ge=1)
+    stages: list[Annotated[int, Field(ge=1, le=100)]] = Field(default_factory=lambda: [1, 10, 100])
+    wait: Duration = timedelta(minutes=30)  # between two stages, once most of the earlier one were written to
+    most_failed: Share = Decimal("0.05")
+    most_unsubscribed: Share = Decimal("0.02")
+    most_complained: Share = Decimal("0.003")
+
+    @model_validator(mode="after")
+    def _stages_grow(self) -> Self:
+        if not self.stages or self.stages[-1] != 100 or sorted(set(self.stages)) != self.stages:
+            raise Unfit(
+                "stages: write percentages that grow to 100, like [1, 10, 100]",
+                "stages：请写递增到 100 的百分数，例如 [1, 10, 100]",
+            )
+        return self
+
+
+class Approvals(Section):
+    """Topics, or classes of topics, of which plans and large starts wait until so many people have approved them."""
+
+    topics: frozenset[str] = frozenset()
+    by: int = Field(default=1, ge=1)
+    start_from: int = Field(default=1_000, ge=1)  # a start that brings fewer needs none
 
 
 class WorkYear(Section):
@@ -150,6 +224,10 @@ class Policy(Section):
         default_factory=lambda: {"wechat": Decimal("0.30"), "email": Decimal("0.08"), "sms": Decimal("0.06")}
     )  # expected share of messages answered or clicked
     release_per_hour: int = Field(default=500, ge=1)  # members let go when an edit would move many on at once
+    limits: Limits = Limits()
+    audience_guard: AudienceGuard = AudienceGuard()
+    canary: Canary = Canary()
+    approvals: Approvals = Approvals()
     workdays: dict[int, WorkYear] = Field(default_factory=dict)  # years that Engage does not know yet
 
     def work_calendar(self) -> WorkCalendar:
@@ -170,7 +248,12 @@ class Policy(Section):
     @model_validator(mode="after")
     def _only_known_channels(self) -> Self:
         """A misspelt channel would lose its rule in silence, and marketing hours must never do that."""
-        for key, channels in (("marketing_hours", self.marketing_hours), ("engagement", self.engagement)):
+        named: dict[str, Collection[str]] = {
+            "marketing_hours": self.marketing_hours,
+            "engagement": self.engagement,
+            "limits.per_minute": self.limits.per_minute,
+        }
+        for key, channels in named.items():
             unknown = sorted(set(channels) - set(Channels.model_fields))
             if unknown:
                 known = ", ".join(Channels.model_fields)
@@ -209,14 +292,31 @@ class Webhook(Section):
     allow_private: bool = False  # a journey's call may go to the intranet, without TLS, too
 
 
+class Retention(Section):
+    """How long what is over is kept; None: for ever. Personal data go with it."""
+
+    inbound: Kept | None = timedelta(days=90)  # callbacks and API calls as they were received
+    events: Kept | None = None
+    trail: Kept | None = None  # what each run decided
+    messages: Kept | None = None  # the words and bytes of messages, and why they went this way
+
+
 class Config(Section):
     database: Database = Database()
+    retention: Retention = Retention()
     web: Web
+    ops: Ops = Ops()
     channels: Channels = Channels()
     policy: Policy = Policy()
     webhooks: dict[str, Webhook] = Field(default_factory=dict)
+    environment: Literal["production", "test"] = "production"  # test: only `test_recipients` are ever written to
     test_recipients: list[Recipient] = Field(default_factory=list)  # the only addresses `engage send-test` may use
     lang: Literal["en", "zh"] | None = None  # of messages to people at the terminal; None: the locale's
+
+    @property
+    def addresses_for_tests(self) -> frozenset[str]:
+        """As addresses are kept."""
+        return frozenset(intake.address(written) for written in self.test_recipients)
 
 
 def _anchored(value: object, folder: Path) -> object:
@@ -279,6 +379,27 @@ def _unusable(path: Path, error: ValidationError) -> ConfigError:
         "\n".join([f"{path} 不能使用：", *(f"  {said.zh}" for _, said in found)]),
         found,
     )
+
+
+def secrets_in(config: Config) -> frozenset[str]:
+    """The values of all of them, for whoever has to see to it that they are nowhere; and the password of the database's
+    address."""
+    password = re.search(r"://[^/@:]*:([^@]+)@", config.database.url)
+    return frozenset(_secrets(config.model_dump())) | ({password[1]} if password else set())
+
+
+def _secrets(value: object) -> Iterator[str]:
+    match value:
+        case SecretStr():
+            yield value.get_secret_value()
+        case dict():
+            for part in value.values():
+                yield from _secrets(part)
+        case list():
+            for part in value:
+                yield from _secrets(part)
+        case _:
+            return
 
 
 class _TextLoader(yaml.SafeLoader):

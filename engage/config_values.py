@@ -84,6 +84,12 @@ def _duration(value: object) -> object:
     return value
 
 
+def _long_kept(value: timedelta) -> timedelta:
+    if value < timedelta(days=30):
+        raise Unfit("less than 30d: journeys still need it", "少于 30d：旅程还会用到")
+    return value
+
+
 def _time(value: object) -> object:
     if isinstance(value, str):
         parsed = parse_time(value)
@@ -199,11 +205,13 @@ def _span_of_days(written: str) -> list[date]:
     return [begin + timedelta(days=passed) for passed in range((end - begin).days + 1)]
 
 
+FromElsewhere = Annotated[str, BeforeValidator(_resolve_secret)]  # text that may hold a secret
 Secret = Annotated[SecretStr, BeforeValidator(_resolve_secret), AfterValidator(_filled)]
 SigningKey = Annotated[Secret, AfterValidator(_long_enough)]
 AesKey = Annotated[Secret, AfterValidator(_aes_key)]
 WebhookUrl = Annotated[Secret, AfterValidator(_webhook_url)]
 Duration = Annotated[timedelta, BeforeValidator(_duration)]
+Kept = Annotated[Duration, AfterValidator(_long_kept)]
 TimeOfDay = Annotated[time, BeforeValidator(_time)]
 Url = Annotated[str, AfterValidator(_url)]
 Host = Annotated[str, AfterValidator(_host)]
@@ -211,7 +219,9 @@ Domain = Annotated[str, AfterValidator(_domain)]
 Sender = Annotated[str, AfterValidator(_sender)]
 Recipient = Annotated[str, AfterValidator(_recipient)]
 Port = Annotated[int, Field(ge=1, le=65535)]
+PortOrFree = Annotated[int, Field(ge=0, le=65535)]  # 0: any that is free
 Concurrency = Annotated[int, Field(ge=1, le=256)]
+PerSecond = Annotated[float, Field(ge=0.01, le=100_000, allow_inf_nan=False)]
 Money = Annotated[Decimal, Field(ge=0)]
 Share = Annotated[Decimal, Field(ge=0, le=1)]
 Days = Annotated[frozenset[date], BeforeValidator(_days)]

@@ -15,6 +15,14 @@ class DatabaseUnavailable(EngageError):
     """The database did not answer, or was busy for too long. Nothing was written; try again."""
 
 
+class DatabaseConflict(DatabaseUnavailable):
+    """Transactions were in each other's way, and this one was given up. Nothing was written; the same again will do."""
+
+
+class DiskFull(DatabaseUnavailable):
+    """The disk of the database is full. Nothing was written, and nothing is claimed until there is room."""
+
+
 class ConfigError(Exception):
     """The configuration cannot be used: the message says which key, what is wrong and what to write.
 

@@ -1,51 +1,50 @@
-"""The daemon's whole: a wired engine and its web server."""
+"""An engine and its web server in one process, under one clock: for the demo and for tests. The daemon's are in
+`running`."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
-from engage.bootstrap import build_context, open_database
+from engage.bootstrap import build_context, links_of, open_database
+from engage.channels.registry import build_sources
 from engage.clock import Clock
 from engage.config import Config
-from engage.runtime.context import Context
+from engage.runtime.context import AppliedSource, Context
 from engage.runtime.engine import Engine
+from engage.runtime.observing import Observer
+from engage.store.database import Database
 from engage.web.app import make_app
 from engage.web.deps import WebDeps
 from engage.web.server import Server
 
 
-@dataclass(frozen=True)
 class App:
     """A wired engine and its web server, not yet started."""
 
-    config: Config
-    context: Context
-    engine: Engine
-    server: Server
+    def __init__(self, config: Config, context: Context) -> None:
+        self.context = context
+        self.engine = Engine(context)
+        deps = web_deps(config, context.database, context.clock, context.applied, context.observer)
+        self.server = Server(make_app(deps), config.web.host, config.web.port)
 
     def close(self) -> None:
         self.server.stop()
         self.engine.close()
-        for channel in self.context.channels.values():
-            channel.close()
         self.context.database.close()
 
 
 def build(config: Config, clock: Clock, folder: Path) -> App:
     """Wire everything. Opens the database and takes the web port; sends and schedules nothing."""
-    database = open_database(config, folder)
-    context = build_context(config, clock, database)
-    server = Server(make_app(_web_deps(config, context)), config.web.host, config.web.port)
-    return App(config, context, Engine(context), server)
+    return App(config, build_context(config, clock, open_database(config, folder)))
 
 
-def _web_deps(config: Config, context: Context) -> WebDeps:
+def web_deps(config: Config, database: Database, clock: Clock, applied: AppliedSource, observer: Observer) -> WebDeps:
     return WebDeps(
-        database=context.database,
-        clock=context.clock,
-        links=context.links,
-        sources=context.sources,
-        applied=context.applied.remembered,
+        database=database,
+        clock=clock,
+        links=links_of(config),
+        sources=build_sources(config.channels),
+        applied=applied.remembered,
         api_keys={name: key.get_secret_value() for name, key in config.web.api_keys.items()},
+        observer=observer,
     )

@@ -1,21 +1,25 @@
 """What every test shares: how Hypothesis looks for counterexamples, and a watch over the SQL.
 
 What changes or locks member-owned rows must say in which buckets they are. On Citus such a statement is routed by its
-bucket; without one it is refused, or touches every node. Only a claim may look at all buckets at once.
+bucket; without one it is refused, or touches every node. Only a claim may look at all buckets at once. A row never
+changes its bucket, and tables of members' are joined bucket by bucket: both Citus refuses as well.
 """
 
 from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+from operator import eq
 from typing import Any
 
 import pytest
 import structlog
 from hypothesis import HealthCheck, settings
-from sqlalchemy import Engine, Select, event
+from sqlalchemy import Alias, BinaryExpression, Engine, Join, Select, TableClause, event
 from sqlalchemy.sql.dml import Delete, Update
+from sqlalchemy.sql.visitors import iterate
 
 from engage.store.tables import metadata
 from tests.postgresql import running_server
@@ -34,7 +38,53 @@ _astray: list[str] = []
 def _watch(_connection: Any, statement: Any, *_: Any) -> None:
     # Collected, not raised: a loop would catch an exception, and a thread would swallow it.
     if (_changes(statement) or _locks(statement)) and not _names_buckets(statement):
-        _astray.append(str(statement))
+        _astray.append(f"no bucket in the WHERE of: {statement}")
+    elif _changes(statement) and _moves_rows(statement):
+        _astray.append(f"rows would change their bucket: {statement}")
+    elif isinstance(statement, Select) and _joins_apart(statement):
+        _astray.append(f"tables of members' joined, but not by bucket: {statement}")
+
+
+def _moves_rows(statement: Any) -> bool:
+    values = getattr(statement, "_values", None) or {}
+    return isinstance(statement, Update) and any(getattr(column, "name", column) == "bucket" for column in values)
+
+
+@lru_cache(5_000)
+def _joins_apart(statement: Any) -> bool:
+    """Whether some SELECT in it goes over several tables of members' that no equality of buckets ties together."""
+    ties = _ties(statement)
+    selects = [each for each in iterate(statement) if isinstance(each, Select)]
+    return any(not _tied(_owned_in(each), ties) for each in selects)
+
+
+def _owned_in(select: Any) -> set[str]:
+    """What is selected from a query of its own is looked at there."""
+    return {name for start in select.get_final_froms() for name in _sides(start)} & OWNED
+
+
+def _sides(start: Any) -> list[str]:
+    return [*_sides(start.left), *_sides(start.right)] if isinstance(start, Join) else [_name(start)]
+
+
+def _ties(statement: Any) -> list[set[str]]:
+    sides = [(e.left, e.right) for e in iterate(statement) if isinstance(e, BinaryExpression) and e.operator is eq]
+    buckets = [(a, b) for a, b in sides if getattr(a, "name", "") == getattr(b, "name", None) == "bucket"]
+    return [{_name(a.table), _name(b.table)} for a, b in buckets]
+
+
+def _name(table: Any) -> str:
+    """Of the table itself, where this is an alias of it."""
+    while isinstance(table, Alias):
+        table = table.element
+    return str(table.name) if isinstance(table, TableClause) else ""
+
+
+def _tied(tables: set[str], ties: Sequence[set[str]]) -> bool:
+    reached = {next(iter(tables))} if tables else set()
+    while more := {name for tie in ties if tie & reached for name in tie & tables} - reached:
+        reached |= more
+    return reached == tables
 
 
 def _changes(statement: Any) -> bool:
@@ -65,7 +115,7 @@ def statements_without_bucket() -> Iterator[list[str]]:
     """Must be empty when a test ends."""
     _astray.clear()
     yield _astray
-    assert not _astray, f"no bucket in the WHERE of: {_astray[0]}"
+    assert not _astray, _astray[0]
 
 
 @pytest.fixture(autouse=True)

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from engage.core.catalog import Brand, TopicClass
 from engage.core.fact import Act, Fact
@@ -88,6 +88,7 @@ class Payload:
 class Channel(Protocol):
     name: str  # as in YAML: "wechat"
     concurrency: int  # calls at once
+    per_second: float | None  # calls in a second at most, of all daemons together; None: no limit
     talks: bool  # whether members can write back here, and are read
 
     def supports(self, front: Mapping[str, Any], topic_class: TopicClass) -> bool:
@@ -111,13 +112,24 @@ class Channel(Protocol):
         which nothing is handed over. Pure."""
         ...
 
-    def send(self, payload: Payload, timeout: float) -> SendOutcome:
+    async def send(self, payload: Payload, timeout: float) -> SendOutcome:
         """Hand over once, within `timeout` seconds. Never retries, never raises for what a provider or network does:
-        anything after the request may have left that is not a definite answer is `Unknown`."""
+        anything after the request may have left that is not a definite answer is `Unknown`. All calls of a channel are
+        made on one event loop."""
         ...
 
-    def close(self) -> None:
-        """Drop connections."""
+    async def close(self) -> None:
+        """Drop connections: on the loop that made the calls, once they are over."""
+        ...
+
+
+@runtime_checkable
+class HoldsToken(Protocol):
+    """A channel that is let in by a token it has to renew."""
+
+    @property
+    def token_since(self) -> datetime | None:
+        """When the token in force was fetched; None if there is none yet."""
         ...
 
 

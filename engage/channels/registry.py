@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from engage.channels.contract import CallbackSource, Channel
 from engage.channels.email.channel import EmailChannel
 from engage.channels.email.inbound import MailCallbacks
+from engage.channels.email.probe import probe as probe_email
+from engage.channels.probe import Probe
 from engage.channels.sms.channel import SmsChannel
 from engage.channels.sms.inbound import AliyunCallbacks
+from engage.channels.sms.probe import probe as probe_sms
 from engage.channels.wechat.channel import WeChatChannel
 from engage.channels.wechat.inbound import WeChatCallbacks
+from engage.channels.wechat.probe import probe as probe_wechat
 from engage.clock import Clock
 from engage.config import Channels
 
@@ -35,3 +41,15 @@ def build_sources(config: Channels) -> dict[str, CallbackSource]:
     if config.email:
         sources.append(MailCallbacks(config.email))
     return {source.name: source for source in sources}
+
+
+def build_probes(config: Channels, clock: Clock) -> dict[str, Probe]:
+    """How each configured channel is tried without sending anything."""
+    probes: dict[str, Probe] = {}
+    if config.wechat:
+        probes["wechat"] = partial(probe_wechat, config.wechat)
+    if config.sms:
+        probes["sms"] = partial(probe_sms, config.sms, clock)
+    if config.email:
+        probes["email"] = partial(probe_email, config.email)
+    return probes

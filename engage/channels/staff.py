@@ -6,20 +6,19 @@ part of an outcome.
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import hashlib
 import hmac
 from collections.abc import Mapping
 from dataclasses import dataclass
-from email.headerregistry import Address
-from email.message import EmailMessage
 from email.utils import format_datetime
 from typing import Any, assert_never
 
 import httpx
 
+from engage.channels.email import mime
 from engage.channels.email.address import parse_mailbox, to_wire
-from engage.channels.email.payload import WIRE
 from engage.channels.email.smtp import Envelope, Mailer
 from engage.channels.http_answer import Deadline, json_object, not_sent, without_verdict
 from engage.clock import Clock
@@ -110,9 +109,8 @@ class StaffMail:
         if sender is None:
             raise unreadable_sender()
         self._sender = sender
-        self._domain = config.bounce_domain
+        self._config = config
         self._clock = clock
-        self._mailer = Mailer(config)
 
     def send(self, to: str, subject: str, text: str, timeout: float) -> SendOutcome:
         recipient = to_wire(to)
@@ -120,18 +118,19 @@ class StaffMail:
             return Rejected(Failure.INVALID_ADDRESS, "address", "not an address that mail can be sent to")
         now = format_datetime(self._clock.now())
         subject = " ".join(subject.split())
-        mail = EmailMessage(policy=WIRE)
-        mail["From"] = Address(self._sender.name, addr_spec=self._sender.address)
-        mail["To"] = recipient
-        mail["Subject"] = subject
-        mail["Date"] = now
         named = hashlib.sha256("\n".join([recipient, now, subject, text]).encode()).hexdigest()[:32]
-        mail["Message-ID"] = f"<staff-{named}@{self._domain}>"
-        mail.set_content(text, cte="base64")
-        return self._mailer.send(Envelope(self._sender.address, recipient, mail.as_string()), timeout)
-
-    def close(self) -> None:
-        self._mailer.close()
+        head = mime.headers(
+            {
+                "From": mime.mailbox(self._sender),
+                "To": recipient,
+                "Subject": mime.unstructured("Subject", subject),
+                "Date": now,
+                "Message-ID": f"<staff-{named}@{self._config.bounce_domain}>",
+                "MIME-Version": "1.0",
+            }
+        )
+        envelope = Envelope(self._sender.address, recipient, head + mime.part("plain", text))
+        return asyncio.run(Mailer(self._config).send_alone(envelope, timeout))
 
 
 def _hmac(key: str, text: str) -> str:

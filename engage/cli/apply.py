@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
-from typing import Annotated, Any, assert_never
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, NoReturn, assert_never
 
 import typer
 
@@ -19,7 +19,7 @@ from engage.content.project import Project
 from engage.core.quiet import zone_of
 from engage.core.release import Release
 from engage.runtime import applying, undoing
-from engage.runtime.applying import Done, NoSuchPlan, Outcome, Refused, Superseded, Unseen, WorldMoved
+from engage.runtime.applying import Done, NoSuchPlan, Outcome, Refused, Superseded, Unapproved, Unseen, WorldMoved
 from engage.runtime.plan import Change, Plan, Terms
 from engage.runtime.undoing import CannotGoBack, NeverApplied, NothingBefore, NotTheLast, Undoing, Undone, UndoneBefore
 from engage.store.database import Database
@@ -109,6 +109,8 @@ def _show(screen: Screen, plan_id: str | None, outcome: Outcome) -> None:
                 "nothing was applied yet: members on their way would notice", "还没有应用：在途会员会受到影响"
             )
             raise Refusal(words)
+        case Unapproved(plan, by, needed):
+            _refuse_unapproved(screen, plan, by, needed)
         case Superseded():
             raise Refusal(
                 screen.word(
@@ -122,6 +124,17 @@ def _show(screen: Screen, plan_id: str | None, outcome: Outcome) -> None:
             raise Refusal(_no_such_plan(screen, plan_id, done))
         case _:
             assert_never(outcome)
+
+
+def _refuse_unapproved(screen: Screen, plan: Plan, by: Sequence[str], needed: int) -> NoReturn:
+    given = ", ".join(by) or screen.word("nobody yet", "还没有人")
+    screen.say(
+        f"The policy asks for {needed} to approve this; approved by: {given}.\n"
+        f"  To look at it and approve it:  engage approve {plan.id} --by NAME",
+        f"按规定需要 {needed} 人批准；已批准：{given}。\n  查看并批准：  engage approve {plan.id} --by 姓名",
+        "yellow",
+    )
+    raise Refusal(screen.word("nothing was applied yet", "还没有应用"))
 
 
 def _no_such_plan(screen: Screen, plan_id: str | None, done: bool) -> str:

@@ -2,48 +2,70 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from engage.bootstrap import open_database
+from engage.bootstrap import build_context, clock_of, open_database
 from engage.cli.ending import Refusal
 from engage.cli.invocation import Invocation
-from engage.runtime.daemon import running_daemon
+from engage.cli.screen import Screen
+from engage.runtime.daemon import only_daemon, running_daemon
+from engage.runtime.housekeeping import Housekeeping
 from engage.store.backup import back_up
-from engage.store.migrating import is_current, upgrade
+from engage.store.database import Database
+from engage.store.distributing import NoCitus, distribute
+from engage.store.migrating import is_current, require_schema, revision_of, upgrade
 
 group = typer.Typer(no_args_is_help=True, add_completion=False)
 
 
 @group.callback()
 def db() -> None:
-    """Upgrade and back up the database."""
+    """Upgrade, back up, tidy and move the database."""
 
 
 @group.command("upgrade")
 def upgrade_database(ctx: typer.Context) -> None:
     """Bring the database to the schema this version needs. Makes it if there is none.
 
-    Stop the daemon and back up first. If the schema is new enough, nothing happens.
+    On PostgreSQL the daemons run on meanwhile: those of the version before live with the new schema. If it cannot be
+    changed for the moment, or was interrupted, run it again. On SQLite stop the daemon first; a copy of the file is
+    made beside it. If the schema is new enough, nothing happens.
 
-    Example:  engage db backup before.db && engage db upgrade
+    Example:  engage db upgrade
 
-    Exit codes: 0 the schema is the newest · 4 a daemon is running
+    Exit codes: 0 the schema is the newest · 4 a daemon is running on SQLite, another upgrade is under way, or the
+    schema is newer than this version knows
     """
     inv = Invocation.of(ctx)
     database = open_database(inv.config, inv.folder)
     try:
         if running_daemon(database.file) is not None:
             raise Refusal(inv.screen.word("a daemon is running; stop it first", "引擎正在运行，请先停止它"))
-        if is_current(database):
-            inv.screen.say("✓ The schema is the newest already.", "✓ 数据库结构已是最新。", "green")
-            return
+        nothing_to_do = is_current(database)
+        if not nothing_to_do:
+            _copy_before(inv.screen, database)
         upgrade(database)
     finally:
         database.close()
-    inv.screen.say("✓ The database is upgraded.", "✓ 数据库已升级。", "green")
+    if nothing_to_do:
+        inv.screen.say("✓ The schema is the newest already.", "✓ 数据库结构已是最新。", "green")
+    else:
+        inv.screen.say("✓ The database is upgraded.", "✓ 数据库已升级。", "green")
+
+
+def _copy_before(screen: Screen, database: Database) -> None:
+    """Of a file that holds something. One that is there was made before an earlier try."""
+    revision = revision_of(database) if database.file is not None else None
+    if database.file is None or revision is None:
+        return
+    copy = database.file.with_name(f"{database.file.name}.before-upgrade-of-{revision}")
+    if not copy.exists():
+        back_up(database, copy, clock_of(database).now())
+        screen.say(f"The database as it was is in {copy}.", f"升级前的数据库已备份到 {copy}。")
 
 
 @group.command("backup")
@@ -60,5 +82,102 @@ def back_up_database(
     """
     inv = Invocation.of(ctx)
     with inv.database() as database:
-        back_up(database, file)
+        back_up(database, file, clock_of(database).now())
     inv.screen.say(f"✓ Copied to {file}.", f"✓ 已备份到 {file}。", "green")
+
+
+@group.command("housekeep")
+def keep_house(ctx: typer.Context) -> None:
+    """File away what is long over, and drop what `retention` says, now instead of tonight.
+
+    The daemon does it every night from two o'clock on. Small batches: everything else goes on meanwhile.
+
+    Example:  engage db housekeep
+
+    Exit codes: 0 done · 4 a daemon is at it
+    """
+    inv = Invocation.of(ctx)
+    with inv.database() as database:
+        clock = clock_of(database)
+        house = Housekeeping(build_context(inv.config, clock, database), lambda: inv.config.retention)
+        total: Counter[str] = Counter()
+        while done := house.do_some(clock.now()):
+            total.update(done)
+        if done is None:
+            raise Refusal(inv.screen.word("a daemon is keeping house already", "引擎正在做同样的整理"))
+    for chore, count in sorted(total.items()):
+        inv.screen.line(f"  {chore} {count:,}")
+    inv.screen.say("✓ The house is in order.", "✓ 整理完毕。", "green")
+
+
+@group.command("migrate")
+def migrate_database(
+    ctx: typer.Context, to: Annotated[str, typer.Option("--to", help="An empty database: postgresql://…")]
+) -> None:
+    """Move everything from the SQLite file to PostgreSQL.
+
+    All or nothing: every table is compared when it has arrived. Nothing may run meanwhile. The file keeps its rows, and
+    is refused from then on, so that nothing is sent by both. What is left to do is to write the new URL into
+    config.yaml.
+
+    Example:  engage db migrate --to postgresql://engage@db.internal/engage
+
+    Exit codes: 0 everything has moved · 4 a daemon is running, or the other database is not empty
+    """
+    inv = Invocation.of(ctx)
+    source, target = open_database(inv.config, inv.folder), Database(to)
+    try:
+        _require_file_and_server(inv.screen, source, target)
+        from engage.store.transfer import transfer  # needs the driver of PostgreSQL
+
+        with only_daemon(source.file):  # none starts meanwhile
+            require_schema(source)
+            upgrade(target)
+            rows = transfer(source, target, clock_of(source).now(), inv.screen.line)
+    finally:
+        source.close()
+        target.close()
+    inv.screen.say(
+        f"✓ {rows:,} rows have moved. Now write the new URL into config.yaml (database: url:) and start the daemon.",
+        f"✓ 已迁移 {rows:,} 行。请把新的 URL 写入 config.yaml（database: url:），再启动引擎。",
+        "green",
+    )
+
+
+def _require_file_and_server(screen: Screen, source: Database, target: Database) -> None:
+    if source.file is None or not source.file.exists():
+        raise Refusal(screen.word("only a SQLite file can be moved", "只能迁移 SQLite 数据库文件"))
+    if not target.is_server:
+        raise Refusal(
+            screen.word("write a URL like --to postgresql://user@host/name", "请写成 --to postgresql://用户@主机/库名")
+        )
+
+
+@group.command("distribute")
+def distribute_database(ctx: typer.Context) -> None:
+    """Spread a PostgreSQL with Citus over its servers.
+
+    What belongs to members is laid out by their bucket; the rest stays on the coordinator. Stop the daemons first. What
+    is spread already stays as it is, so an interrupted run is simply repeated.
+
+    Example:  engage db upgrade && engage db distribute
+
+    Exit codes: 0 it is spread · 4 the database is not a PostgreSQL with the Citus extension
+    """
+    inv = Invocation.of(ctx)
+    with inv.database() as database:
+        try:
+            spread = distribute(database)
+        except NoCitus:
+            raise Refusal(
+                inv.screen.word(
+                    "only PostgreSQL with the Citus extension can be spread over servers; run `CREATE EXTENSION citus` "
+                    "on its coordinator first",
+                    "只有装了 Citus 扩展的 PostgreSQL 才能分布到多台服务器；"
+                    "请先在协调节点上执行 `CREATE EXTENSION citus`",
+                )
+            ) from None
+    if not spread:
+        inv.screen.say("✓ Every table is spread already.", "✓ 所有的表都已分布。", "green")
+        return
+    inv.screen.say(f"✓ {len(spread)} tables are spread.", f"✓ 已分布 {len(spread)} 张表。", "green")

@@ -8,6 +8,7 @@ import traceback
 from enum import IntEnum
 
 from engage.core.problem import Lang, Said
+from engage.core.redaction import anonymous
 from engage.errors import ConfigError, EngageError
 
 
@@ -37,7 +38,7 @@ def tell(error: Exception, lang: Lang) -> Ending:
     """Say it on stderr. A traceback only for what nobody foresaw: that one is ours, and we need it."""
     ending = _ending_of(error)
     if ending is Ending.FAULT and not isinstance(error, OSError) and not _is_the_databases(error):
-        traceback.print_exception(error)
+        print(anonymous("".join(traceback.format_exception(error))), file=sys.stderr)
     print(f"engage: {_words(error, lang)}", file=sys.stderr)
     return ending
 
@@ -58,15 +59,17 @@ def _words(error: Exception, lang: Lang) -> str:
     match error:
         case ConfigError():
             return error.said.in_(lang)
-        case Refusal() | EngageError():
+        case Refusal():
             return str(error)
+        case EngageError():
+            return anonymous(str(error))
         case OSError():
             return f"{error.strerror or error}{f': {error.filename}' if error.filename else ''}"
         case _ if _is_the_databases(error):
-            why = getattr(error, "orig", None) or error
+            why = anonymous(str(getattr(error, "orig", None) or error))
             return Said(f"the database refuses: {why}", f"数据库拒绝了操作：{why}").in_(lang)
         case _:
-            what = f"{type(error).__name__}: {error}"
+            what = anonymous(f"{type(error).__name__}: {error}")
             return Said(f"something unforeseen happened ({what})", f"发生了没有预料到的错误（{what}）").in_(lang)
 
 

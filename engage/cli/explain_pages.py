@@ -83,7 +83,7 @@ def _show_line(screen: Screen, story: Story, line: Line, told: RunStory | None =
     head = Text(f"  {short(story, line.at)}  ", "dim")
     if line.message is None:
         words = step_words(screen, story, line)
-        if line.what == "enter" and told is not None:
+        if line.what in ("enter", "held") and told is not None:
             words = f"{words} {told.run.journey_id} — {began_words(screen, story, told.run)}"
         screen.hang(head.append(words, "default").append(_closed(screen, story, line), "dim"), _INDENT)
         _show_readings(screen, story, line.detail)

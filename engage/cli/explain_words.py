@@ -167,6 +167,11 @@ def _why(detail: Mapping[str, Any], screen: Screen) -> str:
 
 STEP_WORDS: Mapping[str, _Words] = {
     "enter": lambda screen, _, __, detail: screen.word("enter", "进入"),
+    "held": lambda screen, _, __, d: screen.word(
+        f"held back at the start ({d['hold']}; `engage approve` shows why)",
+        f"在入口暂缓（{d['hold']}；用 `engage approve` 查看原因）",
+    ),
+    "let_go": lambda screen, _, __, d: screen.word(f"let go, of {d['hold']}", f"放行（{d['hold']}）"),
     "exit": _exit,
     "passed_over": lambda screen, _, step, d: screen.word(
         f"pass over {step}: {_why(d, screen)}", f"略过 {step}：{_why(d, screen)}"

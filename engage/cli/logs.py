@@ -1,11 +1,19 @@
-"""Logs go to stderr: JSON lines for machines, readable ones on a terminal. They carry ids, never personal data."""
+"""Logs go to stderr: JSON lines for machines, readable ones on a terminal. They carry ids, never personal data.
+
+Nobody logs an address or a secret on purpose. What libraries and databases put into their errors is looked through
+before it is written: addresses, tokens, and the values of the config's own secrets are hidden.
+"""
 
 from __future__ import annotations
 
 import logging
 import sys
+from collections.abc import Collection
+from typing import Any
 
 import structlog
+
+from engage.core.redaction import anonymous
 
 
 def log_quietly() -> None:
@@ -18,22 +26,22 @@ def log_faults() -> None:
     _configure(logging.ERROR)
 
 
-def log_fully() -> None:
+def log_fully(level: str = "info", secrets: Collection[str] = ()) -> None:
     """For the daemon."""
-    _configure(logging.INFO)
+    _configure(logging.getLevelNamesMapping()[level.upper()], secrets)
 
 
-def _configure(level: int) -> None:
+def _configure(level: int, secrets: Collection[str] = ()) -> None:
     shared: list[structlog.typing.Processor] = [
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
     on_terminal = sys.stderr.isatty()
-    renderer: list[structlog.typing.Processor] = (
-        [structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)]
-        if on_terminal
-        else [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(ensure_ascii=False)]
-    )
+    renderer: list[structlog.typing.Processor] = [
+        structlog.processors.format_exc_info,
+        _Anonymous(secrets),
+        structlog.dev.ConsoleRenderer() if on_terminal else structlog.processors.JSONRenderer(ensure_ascii=False),
+    ]
     structlog.configure(
         processors=[*shared, *renderer],
         wrapper_class=structlog.make_filtering_bound_logger(level),
@@ -49,3 +57,24 @@ def _configure(level: int) -> None:
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
     # A bell that rings while its loop is still busy is no news: the loop goes on until nothing is left.
     logging.getLogger("apscheduler").setLevel(logging.ERROR)
+
+
+class _Anonymous:
+    """Looks through every text of a line."""
+
+    def __init__(self, secrets: Collection[str]) -> None:
+        self._secrets = sorted(secrets, key=len, reverse=True)
+
+    def __call__(self, _logger: Any, _name: str, line: structlog.typing.EventDict) -> structlog.typing.EventDict:
+        return {key: value if key == "timestamp" else self._looked_through(value) for key, value in line.items()}
+
+    def _looked_through(self, value: Any) -> Any:
+        match value:
+            case str():
+                return anonymous(value, self._secrets)
+            case dict():
+                return {key: self._looked_through(part) for key, part in value.items()}
+            case list() | tuple():
+                return [self._looked_through(part) for part in value]
+            case _:
+                return value

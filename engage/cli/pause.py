@@ -10,7 +10,9 @@ import typer
 from engage.bootstrap import clock_of
 from engage.cli.ending import Ending, Refusal
 from engage.cli.invocation import Invocation
+from engage.cli.restored import go_on_restored
 from engage.content.template import CHANNELS
+from engage.runtime.situation import PAUSED_FOR
 from engage.store import journeys, overview, state
 from engage.store.database import Database
 
@@ -49,20 +51,49 @@ def pause(
     )
 
 
-def resume(ctx: typer.Context, scopes: _Scopes = None) -> None:
+def resume(
+    ctx: typer.Context,
+    scopes: _Scopes = None,
+    restored: Annotated[
+        bool, typer.Option("--restored", help="A database that was brought back from a copy is to go on.")
+    ] = False,
+    drop_due: Annotated[
+        bool, typer.Option("--drop-due", help="With --restored: what was due by now is not sent.")
+    ] = False,
+    send_due: Annotated[
+        bool, typer.Option("--send-due", help="With --restored: it is sent, also if it may have been before.")
+    ] = False,
+) -> None:
     """Go on sending after a pause.
 
-    What waited goes out now, each message judged afresh: hours, caps, consent, and whether it is still of use.
+    What waited goes out now, each message judged afresh: hours, caps, consent, and whether it is still of use. Service
+    messages go first, the others one after the other (`policy.limits.backlog_per_hour`).
 
-    Example:  engage resume journey:winback
+    A database that was brought back from a copy is paused by the daemon, as a whole: what was sent after the copy was
+    made would be sent again. `--restored` alone shows what is at stake; with `--drop-due` or `--send-due` it goes on.
 
-    Exit codes: 0 resumed · 1 it was not paused
+    Examples:
+      engage resume journey:winback
+      engage resume --restored --drop-due
+
+    Exit codes: 0 resumed · 1 it was not paused · 2 options that do not go together · 4 say what becomes of what is due
     """
     inv = Invocation.of(ctx)
+    chosen = drop_due or send_due
+    if (chosen and not restored) or (drop_due and send_due) or (restored and scopes):
+        raise typer.BadParameter("say --restored, and one of --drop-due and --send-due")
+    if restored:
+        go_on_restored(inv, drop_due=drop_due, chosen=chosen)
+        return
     wanted = scopes or [state.ALL]
-    with inv.database() as database, database.write() as connection:
-        resumed = state.resume_scopes(connection, wanted)
-        left = [paused.scope for paused in overview.pauses(connection)]
+    with inv.database() as database:
+        now = clock_of(database).now()
+        with database.write() as connection:
+            resumed = state.resume_scopes(connection, [scope for scope in wanted if scope != state.RESTORED])
+            if resumed:
+                # Who waits for a pause to end is looked at once in so long.
+                state.fall_into_arrears(connection, now + PAUSED_FOR, now)
+            left = [paused.scope for paused in overview.pauses(connection)]
     still = _still_paused(inv, left)
     if not resumed:
         listed = ", ".join(wanted)
@@ -91,4 +122,5 @@ def _names(kind: str, name: str, journey_ids: Collection[str]) -> bool:
 
 def _still_paused(inv: Invocation, scopes: Sequence[str]) -> str:
     listed = ", ".join(scopes)
-    return inv.screen.word(f" Still paused: {listed}", f"仍在暂停：{listed}") if scopes else ""
+    hint = " (`engage resume --restored`)" if state.RESTORED in scopes else ""
+    return inv.screen.word(f" Still paused: {listed}{hint}", f"仍在暂停：{listed}{hint}") if scopes else ""

@@ -58,7 +58,7 @@ def preview(
         print_json([_data(sheet) for sheet in sheets])
     else:
         for sheet in sheets:
-            _show(inv.screen, sheet)
+            show_sheet(inv.screen, sheet)
     if any(isinstance(sheet.words, Missing) or sheet.refused for sheet in sheets):
         raise typer.Exit(Ending.NO)
 
@@ -88,7 +88,7 @@ def _write_html(screen: Screen, sheets: Sequence[Shown], file: Path) -> None:
     raise Refusal(screen.word("there is no mail to write", "没有可写出的邮件"), Ending.NO)
 
 
-def _show(screen: Screen, sheet: Shown) -> None:
+def show_sheet(screen: Screen, sheet: Shown) -> None:
     screen.line(f"── {sheet.channel} ──", "bold")
     if isinstance(sheet.words, Missing):
         why = reason_in(sheet.words.why, screen.lang)

@@ -57,4 +57,4 @@ def made_database(inv: Invocation) -> Iterator[Database]:
 
 
 def rules_of(inv: Invocation) -> Rules:
-    return Rules.of(inv.config.policy)
+    return Rules.of(inv.config.policy, guarded=True)

@@ -14,11 +14,16 @@ from engage.cli.invocation import Invocation
 from engage.cli.logs import log_fully
 from engage.cli.webhooks_missing import say_which_are_missing
 from engage.clock import SystemClock
+from engage.config import Config, secrets_in
 from engage.content.project import project_files
+from engage.ops.measures import Measures
 from engage.runtime.applying import differs
+from engage.runtime.continuity import Continuity, Witness
 from engage.runtime.daemon import Daemon, only_daemon
 from engage.runtime.dry_run import next_tick
-from engage.serving import App, build
+from engage.runtime.housekeeping import Housekeeping
+from engage.runtime.presence import Presence
+from engage.running import Renewal, Service, ops_server
 from engage.store.database import Database
 
 log = structlog.get_logger("engage.cli")
@@ -34,15 +39,19 @@ def run(
     """Run the daemon: journeys, sending, web.
 
     Runs what `engage apply` has applied, not what the files say at the moment, and says so if they differ. Listens for
-    provider callbacks, clicks, answers and the API on `web.host:port`. Ctrl-C or SIGTERM ends it in good order: calls
-    on the wire are finished and recorded. Logs go to stderr, as JSON where that is no terminal.
+    provider callbacks, clicks, answers and the API on `web.host:port`; /healthz, /readyz and /metrics are on
+    `ops.host:port`. Ctrl-C or SIGTERM ends it in good order, within a minute: calls on the wire are finished and
+    recorded; a second one ends it at once. SIGHUP takes up a changed config.yaml, if it can be used. Logs go to stderr,
+    as JSON where that is no terminal.
+
+    On PostgreSQL any number of daemons may run, on one machine or several, each with ports of its own; on SQLite one.
 
     Examples:
       engage run
       engage run --dry-run
 
     Exit codes: 0 ended by a signal · 3 the configuration cannot be used · 4 nothing is applied, another daemon runs,
-    the port is taken, the database needs `engage db upgrade`, or is PostgreSQL
+    the port is taken, or the database needs `engage db upgrade`
     """
     inv = Invocation.of(ctx)
     with inv.database() as database:
@@ -52,25 +61,21 @@ def run(
             return
         file = database.file
         _must_be_ready(inv, database)
-    log_fully()
+    _log_as_told(inv.config)
     with only_daemon(file):
-        app = build(inv.config, SystemClock(), inv.folder)
+        measures = Measures()
+        service = Service(inv.config, inv.folder, measures, _log_as_told)
         try:
-            _serve(inv, app)
+            _serve(inv, service, measures)
         finally:
-            app.close()
+            service.close()
+
+
+def _log_as_told(config: Config) -> None:
+    log_fully(config.ops.log_level, secrets_in(config))
 
 
 def _must_be_ready(inv: Invocation, database: Database) -> None:
-    if database.is_server:
-        raise Refusal(
-            inv.screen.word(
-                "this version checks, applies and reports on PostgreSQL, but its daemon runs on SQLite only; set "
-                "`database.url` to a file, e.g. sqlite:///engage.db",
-                "这个版本可以在 PostgreSQL 上检查、应用和出报告，但后台程序只能在 SQLite 上运行；"
-                "请把 `database.url` 改成文件，例如 sqlite:///engage.db",
-            )
-        )
     if not isinstance(clock_of(database), SystemClock):
         raise Refusal(
             inv.screen.word(
@@ -88,15 +93,47 @@ def _must_be_ready(inv: Invocation, database: Database) -> None:
         )
 
 
-def _serve(inv: Invocation, app: App) -> None:
-    applied = app.context.applied.current()
-    app.server.start()
-    url, journeys = app.server.url, len(applied.journeys)
-    log.info("serving", url=url, journeys=sorted(applied.journeys))
+def _serve(inv: Invocation, service: Service, measures: Measures) -> None:
+    applied = service.context.applied.current()
+    database, clock = service.context.database, service.context.clock
+    presence = Presence(database, clock, lambda: daemon.silent_loops())
+    housekeeping = Housekeeping(service.context, lambda: service.config.retention)
+    renew = Renewal(service, inv.config_path, _log_as_told)
+    continuity = Continuity(database, clock, Witness.of(database, inv.folder), inv.config.policy.limits.outage)
+    daemon = Daemon(
+        service.engine,
+        clock=clock,
+        observer=measures,
+        renew=renew,
+        beside={"presence": presence.tick, "housekeeping": housekeeping.tick},
+        guarded=continuity.guarded,
+    )
+    if not continuity.keep():
+        _say_it_was_brought_back(inv)
+    ops = ops_server(service, measures, daemon)
+    service.server.start(arrived=lambda: daemon.ring("receive"), died=daemon.stop)
+    ops.start()
+    url, journeys = service.server.url, len(applied.journeys)
+    log.info("serving", url=url, ops=ops.url, journeys=sorted(applied.journeys))
     say_which_are_missing(inv.screen, (active.journey for active in applied.journeys.values()), inv.config)
     inv.screen.say(
         f"Engage runs {journeys} journeys and listens on {url}. Ctrl-C ends it.",
         f"Engage 已启动：{journeys} 个旅程，监听 {url}。按 Ctrl-C 结束。",
         "green",
     )
-    Daemon(app.engine).run()
+    try:
+        daemon.run()
+        presence.end()
+    finally:
+        ops.stop()
+    service.server.require_alive()
+
+
+def _say_it_was_brought_back(inv: Invocation) -> None:
+    inv.screen.say(
+        "This database was brought back from a copy: nothing is sent, and nobody is moved, until you say that it is to "
+        "go on. `engage resume --restored` shows what is at stake.",
+        "这个数据库是从备份恢复的：在您确认之前，不发送任何消息，也不推进任何会员。"
+        "运行 `engage resume --restored` 查看会有什么影响。",
+        "yellow",
+    )

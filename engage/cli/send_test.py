@@ -63,19 +63,15 @@ def send_test(
 
 def _allowed(inv: Invocation, to: str) -> str:
     """The address as it is kept. However it is written, only what is listed is written to."""
-    listed = {_kept(address) for address in inv.config.test_recipients}
-    if _kept(to) not in listed:
+    address = intake.address(to)
+    if address not in inv.config.addresses_for_tests:
         raise Refusal(
             inv.screen.word(
                 f"{to} is not in `test_recipients`; put it into {inv.config_path} first",
                 f"{to} 不在 `test_recipients` 里；请先写进 {inv.config_path}",
             )
         )
-    return _kept(to)
-
-
-def _kept(address: str) -> str:
-    return intake.phone(address) or intake.email(address) or address
+    return address
 
 
 def _why_not(screen: Screen, sheet: preview.Shown) -> str:

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 import typer
 
 from engage.bootstrap import clock_of
+from engage.cli.approve import show_hold
 from engage.cli.ending import Ending
 from engage.cli.invocation import Invocation
 from engage.cli.reasons import reason_in
@@ -21,8 +22,9 @@ from engage.errors import EngageError
 from engage.runtime.applying import differs
 from engage.runtime.context import AppliedHolder
 from engage.runtime.daemon import running_daemon
-from engage.store import journeys, overview, ranks, webhook_calls
+from engage.store import holding, journeys, overview, ranks, webhook_calls
 from engage.store.database import Database
+from engage.store.holding import Hold
 from engage.store.overview import Inbox, OpenTasks, Outbox, Paused, Standing
 from engage.store.ranks import Threshold
 from engage.store.webhook_calls import CallsOf
@@ -44,9 +46,12 @@ class _Now:
     tasks: OpenTasks
     calls: list[CallsOf]
     thresholds: list[Threshold]
+    holds: list[Hold]
+    stopped: Mapping[str, int]  # by the last limits, of late: by limit and channel
 
 
 _CALLS_OF = timedelta(days=7)  # calls given up are told of for so long
+_STOPPED_OF = timedelta(days=1)
 
 
 def status(
@@ -93,6 +98,8 @@ def _read(inv: Invocation, database: Database) -> _Now:
             tasks=overview.open_tasks(connection, at),
             calls=webhook_calls.in_trouble(connection, at - _CALLS_OF),
             thresholds=ranks.thresholds(connection),
+            holds=holding.unsettled(connection),
+            stopped=overview.stopped(connection, at - _STOPPED_OF),
         )
 
 
@@ -123,7 +130,7 @@ def _show(screen: Screen, now: _Now) -> None:
 def _show_stopped(screen: Screen, now: _Now) -> None:
     for paused in now.paused:
         since = local(paused.since, now.zone)
-        why = f" ({paused.reason})" if paused.reason else ""
+        why = f" ({reason_in(paused.reason, screen.lang)})" if paused.reason else ""
         screen.say(f"‖ Paused since {since}: {paused.scope}{why}", f"‖ 自 {since} 暂停：{paused.scope}{why}", "yellow")
     for channel, until in now.resting.items():
         at = local(until, now.zone)
@@ -131,6 +138,16 @@ def _show_stopped(screen: Screen, now: _Now) -> None:
             f"‖ {channel} rests until {at}: its provider refuses everything; look at the credentials and the balance.",
             f"‖ {channel} 停到 {at}：服务商拒绝了所有请求，请检查密钥和余额。",
             "yellow",
+        )
+    for held in now.holds:
+        show_hold(screen, held)
+    for name, count in now.stopped.items():
+        limit, _, channel = name.rpartition(":")
+        screen.say(
+            f"! {count:,} messages on {channel} were stopped by a last limit ({limit}) in 24 h: something may be wrong "
+            "with a journey; the log has which.",
+            f"! 24 小时内 {channel} 有 {count:,} 条消息被最后一道限制（{limit}）拦下：可能有旅程写错了，日志里有明细。",
+            "red",
         )
 
 
@@ -238,5 +255,7 @@ def _data(now: _Now) -> dict[str, Any]:
         "resting": dict(now.resting),
         "tasks": asdict(now.tasks),
         "webhooks": [asdict(calls) for calls in now.calls],
+        "holds": [asdict(held) for held in now.holds],
+        "stopped": dict(now.stopped),
         "ranks": [asdict(threshold) for threshold in now.thresholds],
     }

@@ -6,17 +6,14 @@ from collections.abc import Iterable
 
 from engage.cli.screen import Screen
 from engage.config import Config
-from engage.core.journey.check import every_step
-from engage.core.journey.model import Journey, Webhook
+from engage.core.journey.check import webhooks_called
+from engage.core.journey.model import Journey
 
 
 def say_which_are_missing(screen: Screen, journeys: Iterable[Journey], config: Config) -> None:
-    callers: dict[str, list[str]] = {}
-    for journey in journeys:
-        for name in sorted({step.name for step in every_step(journey.steps) if isinstance(step, Webhook)}):
-            if name not in config.webhooks:
-                callers.setdefault(name, []).append(journey.id)
-    for name, ids in sorted(callers.items()):
+    for name, ids in webhooks_called(journeys).items():
+        if name in config.webhooks:
+            continue
         listed = ", ".join(ids)
         screen.say(
             f"{listed}: the webhook {name} is not set up, and calls to it fail. Add webhooks.{name} to config.yaml.",

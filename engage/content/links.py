@@ -11,6 +11,7 @@ import base64
 import binascii
 import hashlib
 import hmac
+import re
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
@@ -68,6 +69,11 @@ class Links:
             for purpose in _Purpose
         }
         self._base = public_url.rstrip("/")
+        self._own = re.compile(rf"{re.escape(self._base)}/[a-z]/[-\w.~%?=&]+")
+
+    def blanked(self, text: str) -> str:
+        """The text with its own links alike, which differ from one delivery to the next."""
+        return self._own.sub(self._base, text)
 
     def for_delivery(self, delivery_id: int) -> DeliveryLinks:
         return DeliveryLinks(self, delivery_id)

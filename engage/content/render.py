@@ -20,6 +20,7 @@ from engage.content.grammar import Wording, read_wording
 from engage.content.links import LinkMaker
 from engage.content.mail import finish_mail
 from engage.content.sandbox import PRINTER, Printer, room_functions
+from engage.content.stencil import Stencil
 from engage.content.template import Template
 from engage.content.values import DASH, Tame
 from engage.core.words import Rendered
@@ -27,7 +28,7 @@ from engage.core.words import Rendered
 # Bytes of finished words. WeChat refuses texts over 2048; an SMS has 500 characters at most; Gmail cuts at 102 kB.
 _LIMITS: Mapping[str, int] = {"wechat": 2048, "sms": 1500, "email": 102_000}
 _WORDS_LIMIT = 8_000
-_TAMED: Mapping[str, Tame] = {"wechat": values.for_wechat, "sms": values.for_sms, "email": values.as_is}
+_TAMED: Mapping[str, Tame] = {"wechat": values.for_wechat, "sms": values.for_sms}
 _LEFTOVERS = ("{{", "{%", "{#")
 
 # What evaluating a template can raise: its own errors, and Python's about operands, ranges and arguments.
@@ -102,17 +103,20 @@ class _Rendering:
         missing: list[str] = []
         self._missing = missing
         zone = _zone(context)
-        self._body_printer = Printer(zone, _TAMED[template.channel], missing=missing)
-        self._line_printer = Printer(
-            zone, values.for_sms if template.channel == "sms" else values.one_line, missing=missing
-        )
+        self._zone = zone
+        self._body_printer = self._printer(_TAMED.get(template.channel, values.as_is))
+        self._line_printer = self._printer(values.for_sms if template.channel == "sms" else values.one_line)
         member = {name: value for name, value in context.get("member", {}).items() if not values.is_blank(value)}
+        self._links = links
         self._context: dict[str, Any] = {
             **context,
             **room_functions(links.link, links.survey_link),
             "member": {**template.defaults, **member},
             "unsubscribe_url": links.unsubscribe_url,
         }
+
+    def _printer(self, tame: Tame) -> Printer:
+        return Printer(self._zone, tame, missing=self._missing)
 
     def run(self) -> Rendered | Missing:
         try:
@@ -125,20 +129,31 @@ class _Rendering:
         return rendered
 
     def _rendered(self) -> Rendered:
-        body = self._say(self._template.body, self._body_printer).strip()
         front = self._front(self._template.front, ())
         subject, preheader = front.pop("subject", None), front.pop("preheader", None)
         front.pop("layout", None)
         if self._template.channel != "email":
-            return Rendered(body, subject, preheader, front)
-        html, plain = finish_mail(self._in_layout(body, subject, preheader))
+            return Rendered(self._say(self._template.body, self._body_printer).strip(), subject, preheader, front)
+        html, plain = self._mail(subject, preheader)
         return Rendered(html, subject, preheader, front, plain)
 
-    def _in_layout(self, body: str, subject: str | None, preheader: str | None) -> str:
+    def _mail(self, subject: str | None, preheader: str | None) -> tuple[str, str]:
+        stencil = Stencil()
+        marked = self._whole_mail(self._printer(stencil.mark), subject, preheader)
+        if len(marked.encode()) + stencil.longer_by > self._limit:
+            raise _TooLong(f"longer than {self._limit} bytes")
+        finished = stencil.finish(marked)
+        if finished is None:
+            self._context |= room_functions(self._links.link, self._links.survey_link)  # loops are counted anew
+            finished = finish_mail(self._whole_mail(self._body_printer, subject, preheader))
+        return finished
+
+    def _whole_mail(self, printer: Printer, subject: str | None, preheader: str | None) -> str:
+        body = self._say(self._template.body, printer).strip()
         if self._template.layout is None:
             return body
         around = {**self._context, "content": Markup(body), "subject": subject, "preheader": preheader}  # noqa: S704
-        return self._say(self._template.layout, self._body_printer, around)
+        return self._say(self._template.layout, printer, around)
 
     def _front(self, front: Mapping[str, Any], path: tuple[str, ...]) -> dict[str, Any]:
         return {

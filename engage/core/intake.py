@@ -142,6 +142,11 @@ def openid(text: str) -> str | None:
     return written if _OPENID.fullmatch(written) else None
 
 
+def address(text: str) -> str:
+    """As it is kept, whatever the channel: a number, a mail address, else as it was written."""
+    return phone(text) or email(text) or text
+
+
 @dataclass(frozen=True, slots=True)
 class _AddressKind:
     read: Callable[[str], str | None]

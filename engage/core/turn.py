@@ -58,10 +58,11 @@ class GivenAnswer:
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """An event that a wait was for."""
+    """An event that a wait was for. `number`: its place among the member's events; 0 if it is none of them."""
 
     name: str
     at: datetime
+    number: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +99,11 @@ class Purpose(StrEnum):
     REMIND = "remind"  # the same question again, once
     COMMENT = "comment"  # the open question after a typed score
     CONFIRM = "confirm"  # that an opt-out was heard
+
+    @property
+    def is_reply(self) -> bool:
+        """It answers the member's own act: no grant, no cap, no quiet hours; they are waiting for it."""
+        return self in (Purpose.COMMENT, Purpose.CONFIRM)
 
 
 @dataclass(frozen=True, slots=True)

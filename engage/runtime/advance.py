@@ -17,11 +17,13 @@ from sqlalchemy import Connection
 
 from engage.core.advance import advance
 from engage.core.journey.model import (
+    Enroll,
     ExitOnCondition,
     ExitOnEvent,
     Journey,
     Since,
     Step,
+    WaitFor,
 )
 from engage.core.turn import (
     CallWebhook,
@@ -47,45 +49,50 @@ from engage.runtime.applied import Active, Applied
 from engage.runtime.context import Context
 from engage.runtime.doing import Doing
 from engage.runtime.knowing import Knowing
-from engage.runtime.quarantine import together_or_singly
-from engage.store import advancing, events, journeys, splits, trail
+from engage.runtime.quarantine import Quarantine
+from engage.store import advancing, journeys, splits, trail
 from engage.store.advancing import RunRow
 
 BATCH = 500
 # Steps one run may take in one tick. No journey without a loop reaches it; a run that does goes on at the next tick.
 MOST_ROUNDS = 100
 _TRIED_AGAIN = timedelta(hours=1)  # a run whose step failed
+# What these steps ask about depends on where runs stand, this one or others of its member. All other moves of a batch
+# are written once, however many steps a run has taken.
+_LOOKS_AT_RUNS = (WaitFor, Enroll)
 log = structlog.get_logger("engage.advance")
 
 
 class Advance:
     def __init__(self, context: Context) -> None:
         self._context = context
+        self._due = Quarantine(context.database, self._take, self._take_again, self._move, self._set_aside)
 
     def tick(self) -> int:
         """Move one batch of due runs. Returns how many."""
-        now = self._context.clock.now()
         with self._context.database.read() as connection:
-            if not advancing.anything_due(connection, now):
+            if not advancing.anything_due(connection, self._context.clock.now()):
                 return 0
-            due = advancing.due(connection, now, BATCH)
-        together_or_singly(due, self._move, self._set_aside)
-        return len(due)
+        return self._due.together_or_singly()
 
-    def _move(self, due: Sequence[RunRow]) -> None:
+    def _take(self, connection: Connection) -> Sequence[RunRow]:
+        journeys.hold(connection)  # the runs stand in what is applied
+        return advancing.due(connection, self._context.clock.now(), BATCH)
+
+    def _take_again(self, connection: Connection, run: RunRow) -> Sequence[RunRow]:
+        journeys.hold(connection)
+        return advancing.still_due(connection, run, self._context.clock.now())
+
+    def _move(self, connection: Connection, runs: Sequence[RunRow]) -> None:
         now = self._context.clock.now()
-        with self._context.database.write() as connection:
-            journeys.hold(connection)  # the runs stand in what is applied
-            applied = self._context.applied.current()
-            runs = advancing.still_due(connection, due, now)
-            knowing = Knowing(connection, applied, self._context.policy.work_calendar(), now)
-            _Batch(connection, applied, now, knowing, Doing(connection, applied, now)).move(runs)
+        applied = self._context.applied.current()
+        knowing = Knowing(connection, applied, self._context.policy.work_calendar(), now)
+        _Batch(connection, applied, now, knowing, Doing(connection, applied, now)).move(runs)
 
-    def _set_aside(self, run: RunRow, error: Exception) -> None:
+    def _set_aside(self, connection: Connection, run: RunRow, error: Exception) -> None:
         """The member stays where they are, untouched; it is tried again later."""
         later = self._context.clock.now() + _TRIED_AGAIN
-        with self._context.database.write() as connection:
-            advancing.save(connection, [{"bucket": run.member.bucket, "id": run.id, "due_at": later}])
+        advancing.save(connection, [{"bucket": run.member.bucket, "id": run.id, "due_at": later}])
 
 
 @dataclass
@@ -102,14 +109,11 @@ class _Batch:
     ways: list[tuple[RunRow, str, str]] = field(default_factory=list)  # newly taken: (run, split, way)
 
     def move(self, runs: Sequence[RunRow]) -> None:
-        mark = events.last_id(self.connection)
         moving = list(runs)
         for _ in range(MOST_ROUNDS):
-            moving = self._round(moving, mark)
+            moving = self._round(moving)
             if not moving:
                 break
-            # The next round's conditions read where the runs stand now.
-            self._write()
         self._write()
         trail.note(self.connection, self.lines, self.now)
 
@@ -117,23 +121,32 @@ class _Batch:
         advancing.save(self.connection, self.moves.values())
         self.moves.clear()
 
-    def _round(self, runs: Sequence[RunRow], mark: int) -> list[RunRow]:
+    def _round(self, runs: Sequence[RunRow]) -> list[RunRow]:
         """One look at every run; those that went on to another step come back."""
         groups: dict[tuple[str, int, str, str], list[RunRow]] = defaultdict(list)
         for run in runs:
             groups[run.journey_id, run.pinned_version or 0, run.step_id, run.phase].append(run)
+        found = [(self._step_of(group[0]), group) for _, group in sorted(groups.items())]
+        if any(isinstance(at[1], _LOOKS_AT_RUNS) for at, _ in found if at is not None):
+            self._write()
         onward: list[RunRow] = []
-        for (journey_id, _, step_id, _), group in sorted(groups.items()):
-            active = self.applied.followed_by(journey_id, group[0].pinned_version)
-            if active is None or step_id not in active.program.ids:
+        for at, group in found:
+            if at is None:
                 self._park(group)
                 continue
-            staying = self._without_ended(active, group)
-            onward += self._take_turns(active, active.program.step(step_id), staying, mark)
+            active, step = at
+            onward += self._take_turns(active, step, self._without_ended(active, group))
         self.lines += self.doing.flush()
         splits.keep_ways(self.connection, self.ways, self.now)
         self.ways.clear()
         return onward
+
+    def _step_of(self, run: RunRow) -> tuple[Active, Step] | None:
+        """Where it stands; None if no version that it follows has such a step."""
+        active = self.applied.followed_by(run.journey_id, run.pinned_version)
+        if active is None or run.step_id not in active.program.ids:
+            return None
+        return active, active.program.step(run.step_id)
 
     def _park(self, group: Sequence[RunRow]) -> None:
         """A step this version does not know. `apply` moves members off such steps, so this is a fault worth telling;
@@ -182,17 +195,17 @@ class _Batch:
 
     # --- turns --------------------------------------------------------------------------------------------------
 
-    def _take_turns(self, active: Active, step: Step, group: Sequence[RunRow], mark: int) -> list[RunRow]:
+    def _take_turns(self, active: Active, step: Step, group: Sequence[RunRow]) -> list[RunRow]:
         known = self.knowing.about(step, group)
         onward = []
         for run in group:
             turn = advance(active.program, self.knowing.run(run), known[run.id], self.now)
-            moved = self._apply(active, step, run, turn, mark)
+            moved = self._apply(active, step, _after(run, known[run.id].seen), turn)
             if moved is not None:
                 onward.append(moved)
         return onward
 
-    def _apply(self, active: Active, step: Step, run: RunRow, turn: Turn, mark: int) -> RunRow | None:
+    def _apply(self, active: Active, step: Step, run: RunRow, turn: Turn) -> RunRow | None:
         match turn:
             case Stay(phase, deadline_at, effects, note):
                 self._do(active, run, effects, note, step)
@@ -205,7 +218,7 @@ class _Batch:
                     return None
                 run = self._remember(run, memory)
                 arrived = {"step_id": to, "phase": Phase.ARRIVING, "deadline_at": None}
-                self._set(run, **arrived, step_started_at=self.now, step_after_event_id=mark, due_at=self.now)
+                self._set(run, **arrived, step_started_at=self.now, step_after_event=run.last_event, due_at=self.now)
                 return replace(run, step_id=to, phase=Phase.ARRIVING, deadline_at=None)
             case End(kind, reason, note):
                 self._do(active, run, (), note, step)
@@ -257,6 +270,11 @@ class _Batch:
     def _set(self, run: RunRow, **values: Any) -> None:
         row = self.moves.setdefault(run.id, {"bucket": run.member.bucket, "id": run.id})
         row.update(values)
+
+
+def _after(run: RunRow, seen: Seen | None) -> RunRow:
+    """What ended this step's wait is behind the next one, also if it was committed after the run was read."""
+    return replace(run, last_event=seen.number) if seen is not None and seen.number > run.last_event else run
 
 
 Ended = tuple[EndKind, str, Seen | None]

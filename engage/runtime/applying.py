@@ -7,7 +7,7 @@ read then, and only as long as it says what it said.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -18,11 +18,12 @@ from engage.content.project import Project, read_project
 from engage.core.moving import What
 from engage.core.turn import EndKind
 from engage.errors import EngageError
+from engage.runtime import approving
 from engage.runtime.applied import load_applied
 from engage.runtime.plan import Change, Plan, Rules, Terms
 from engage.runtime.planning import Planned, Work, make_plan, path_of, running_files, with_entrants
 from engage.runtime.settling import let_in_existing, settle
-from engage.store import advancing, events, journeys, moving, plans, renaming
+from engage.store import advancing, holding, journeys, moving, plans, renaming
 from engage.store.database import Database
 from engage.store.journeys import Version
 from engage.store.moving_together import Together, move_everyone
@@ -53,6 +54,15 @@ class Unseen:
 
 
 @dataclass(frozen=True, slots=True)
+class Unapproved:
+    """Nothing was applied: the policy asks for so many people to approve it. The plan is saved."""
+
+    plan: Plan
+    approved_by: Sequence[str]
+    needed: int
+
+
+@dataclass(frozen=True, slots=True)
 class Superseded:
     """Nothing was applied: another plan was, since this one was made."""
 
@@ -73,7 +83,7 @@ class NoSuchPlan:
     done: bool = False
 
 
-Outcome = Done | Refused | Unseen | Superseded | WorldMoved | NoSuchPlan
+Outcome = Done | Refused | Unseen | Unapproved | Superseded | WorldMoved | NoSuchPlan
 
 
 def plan(database: Database, project: Project, now: datetime, terms: Terms, rules: Rules) -> Plan:
@@ -111,8 +121,7 @@ def apply(
         plans.save(connection, saved(made))
         if made.needs_a_look and not unseen:
             return Unseen(with_entrants(connection, planned))
-        carry_out(connection, planned, now)
-        return Done(made)
+        return _unapproved(connection, planned) or _carried_out(connection, planned, now)
 
 
 def apply_plan(database: Database, plan_id: str, now: datetime, rules: Rules) -> Outcome:
@@ -132,8 +141,21 @@ def apply_plan(database: Database, plan_id: str, now: datetime, rules: Rules) ->
         if made.effect() != known.effect:
             plans.save(connection, saved(made))
             return WorldMoved(made, known.effect)
-        carry_out(connection, replace(planned, plan=replace(made, id=plan_id)), now)
-        return Done(made)
+        planned = replace(planned, plan=replace(made, id=plan_id))
+        return _unapproved(connection, planned) or _carried_out(connection, planned, now)
+
+
+def _unapproved(connection: Connection, planned: Planned) -> Unapproved | None:
+    needed = approving.needed_for(planned)
+    if needed == 0:
+        return None
+    by = holding.approved_by(connection, approving.PLAN, approving.digest_of(planned.plan))
+    return Unapproved(planned.plan, by, needed) if len(by) < needed else None
+
+
+def _carried_out(connection: Connection, planned: Planned, now: datetime) -> Done:
+    carry_out(connection, planned, now)
+    return Done(planned.plan)
 
 
 def saved(made: Plan) -> SavedPlan:
@@ -183,7 +205,7 @@ def carry_out(connection: Connection, planned: Planned, now: datetime) -> None:
     _forget_old_pins(connection)
     settle(connection, project.catalog, planned.running, now)
     if made.terms.existing:
-        let_in_existing(connection, load_applied(connection), made.those(Change.NEW), now)
+        let_in_existing(connection, load_applied(connection), made.those(Change.NEW), now, made.rules.policy)
     plans.note_applied(connection, made.id, now)
 
 
@@ -194,7 +216,7 @@ def _move_members(connection: Connection, plan_id: str, work: Work, now: datetim
         _stop(connection, plan_id, work, now)
     renaming.rename_steps(connection, work.plan.id, work.record, now)
     if work.mover is not None:
-        work.mover.carry_out(plan_id, work.renamed, work.moved, events.last_id(connection))
+        work.mover.carry_out(plan_id, work.renamed, work.moved)
 
 
 def _pin(connection: Connection, plan_id: str, work: Work, version: int, now: datetime) -> None:

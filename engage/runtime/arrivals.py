@@ -18,7 +18,7 @@ from engage.runtime.addresses import mark_address
 from engage.runtime.follow_up import after_failing, after_sending, fallback_of
 from engage.runtime.membership import Refusal
 from engage.runtime.reading import Reading
-from engage.store import reaching, receiving
+from engage.store import inbound, reaching, receiving
 from engage.store.events import NewEvent
 from engage.store.inbound import Record
 from engage.store.receiving import DeliveryRow, Told
@@ -121,9 +121,11 @@ def _fallback(reading: Reading, row: DeliveryRow) -> Fallback | None:
 
 
 def _with_their_deliveries(reading: Reading, told: Sequence[tuple[Record, Receipt | Clicked]]) -> Iterator[_About]:
-    """Without what is about no message of ours; without a scanner's visits, which stay in the inbox as they came."""
+    """Without what is about no message of ours; without a scanner's visits, which stay in the inbox as they came. A
+    receipt may be quicker than our own record of the provider's id: it is laid by until then."""
     facts = [fact for _, fact in told]
     by_id = receiving.deliveries_by_id(reading.connection, {f.delivery_id for f in facts if f.delivery_id is not None})
+    early: list[tuple[int, str, str]] = []
     by_provider = _by_provider_id(reading, (f for f in facts if isinstance(f, Receipt) and f.delivery_id is None))
     for record, fact in told:
         match fact:
@@ -133,8 +135,11 @@ def _with_their_deliveries(reading: Reading, told: Sequence[tuple[Record, Receip
                 row = by_provider.get((channel, provider_id or ""))
             case Receipt(delivery_id=int(delivery_id)):
                 row = by_id.get(delivery_id)
+        if row is None and isinstance(fact, Receipt) and fact.delivery_id is None and fact.provider_id is not None:
+            early.append((record.id, fact.channel, fact.provider_id))
         if row is not None and (isinstance(fact, Clicked) or _fits(fact, row)):
             yield _About(record, fact, row)
+    inbound.lay_by(reading.connection, early)
 
 
 def _by_provider_id(reading: Reading, facts: Iterable[Receipt]) -> dict[tuple[str, str], DeliveryRow]:

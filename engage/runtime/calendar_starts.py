@@ -24,7 +24,7 @@ from engage.core.schedule import Slot
 from engage.core.timing import DaySet
 from engage.core.workdays import WorkCalendar
 from engage.runtime.applied import Active, Applied
-from engage.store import enrolling, events, members, state
+from engage.store import enrolling, members, state
 from engage.store.enrolling import Entrant, Zone
 
 # A move is told in a transaction of its own, which may end after we have looked.
@@ -87,15 +87,14 @@ class Calendars:
             log.warning("workdays_assumed", year=year)
 
     def _entrants(self, active: Active, start: OnDate | OnSchedule, slot: Slot, zone: Zone) -> list[Entrant]:
-        after = events.last_id(self.connection)
         if isinstance(start, OnDate):
-            return _celebrants(self.connection, start, slot, zone, after)
+            return _celebrants(self.connection, start, slot, zone)
         everyone = enrolling.everyone(self.connection, self.applied.catalog, active.journey, zone, self.now)
         context: dict[str, Any] = {"event": {}, "var": {}}
-        return [Entrant(ref, f"slot:{slot.key}", context, after, due_at=slot.at) for ref in everyone]
+        return [Entrant(ref, f"slot:{slot.key}", context, due_at=slot.at) for ref in everyone]
 
 
-def _celebrants(connection: Connection, start: OnDate, slot: Slot, zone: Zone, after: int) -> list[Entrant]:
+def _celebrants(connection: Connection, start: OnDate, slot: Slot, zone: Zone) -> list[Entrant]:
     matches = schedule.celebrations(start, slot.local_date)
     dates = [(m.calendar.value, m.month, m.day, m.leap, m.cycle_year) for m in matches]
     lunar_text = anniversary.lunar_text(schedule.celebrated_date(start, slot.local_date))
@@ -108,5 +107,5 @@ def _celebrants(connection: Connection, start: OnDate, slot: Slot, zone: Zone, a
             told["age"] = age
         occurrence = f"{celebrant.calendar}:{celebrant.cycle_year}"
         context = {"event": told, "var": {}}
-        entrants.append(Entrant(celebrant.member, occurrence, context, after, due_at=slot.at))
+        entrants.append(Entrant(celebrant.member, occurrence, context, due_at=slot.at))
     return entrants

@@ -38,6 +38,8 @@ class Calling:
             scopes = state.paused(connection)
             paused = {scope.removeprefix("journey:") for scope in scopes if scope.startswith("journey:")}
             due = [] if state.ALL in scopes else webhook_calls.claim(connection, now, BATCH, paused)
+        if not due:
+            return 0
         outcomes = self._threads.map(self._call, due)
         results = [(call, self._settled(call, outcome)) for call, outcome in zip(due, outcomes, strict=True)]
         with self._context.database.write() as connection:

@@ -15,6 +15,7 @@ from engage.content.links import Links
 from engage.core.outcome import SendOutcome
 from engage.core.webhook_call import CallOutcome
 from engage.runtime.applied import Applied, load_applied
+from engage.runtime.observing import Observer, Unobserved
 from engage.store import journeys
 from engage.store.database import Database
 
@@ -77,4 +78,7 @@ class Context:
     staff_robots: Mapping[str, StaffRobot] = field(default_factory=dict)  # by webhook name
     staff_mail: StaffMail | None = None
     webhooks: Mapping[str, WebhookReceiver] = field(default_factory=dict)  # of journeys, by name
+    allowed: frozenset[str] | None = None  # the only addresses that may be written to; None: any, this is production
+    guarded: bool = True  # starts that bring many are held back; no: nobody is there to let them go on
     sweep_every: timedelta = timedelta(hours=1)  # how often the passing of time is applied to segments
+    observer: Observer = field(default_factory=Unobserved)

@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 from engage.core.dependence import shares_in
 from engage.core.quiet import zone_of
 from engage.runtime.applied import Applied
-from engage.store import events, ranks, segments, state
+from engage.store import events, members, ranks, segments, state
 from engage.store.events import FreshEvent, NewEvent
 from engage.store.segments import Crossing
 
@@ -56,13 +56,13 @@ def _cross_by_rank(connection: Connection, applied: Applied, now: datetime) -> l
 
 
 def _record(connection: Connection, applied: Applied, crossings: Sequence[Crossing], now: datetime) -> None:
-    mark = events.last_id(connection)
+    before = members.last_events(connection, {crossing.member for crossing in crossings})
     new = [
         NewEvent(
             crossing.member,
             "segment_entered" if crossing.entered else "segment_left",
             now,
-            f"segment:{crossing.segment}:{crossing.member.id}:{mark}",
+            f"segment:{crossing.segment}:{crossing.member.id}:{before[crossing.member.id]}",
             {"segment": crossing.segment},
         )
         for crossing in crossings

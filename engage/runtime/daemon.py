@@ -1,24 +1,28 @@
-"""The daemon under real time: APScheduler rings the bells, the loops do the work, a signal ends it in good order."""
+"""The daemon under real time: bells ring, the loops do the work, and signals are heard: one to end in good order, one
+to take up a changed config."""
 
 from __future__ import annotations
 
 import fcntl
 import os
 import signal
+import sys
 import threading
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
 import structlog
-from apscheduler.executors.pool import ThreadPoolExecutor
-from apscheduler.schedulers.background import BackgroundScheduler
 
+from engage.clock import Clock, SystemClock
 from engage.errors import EngageError
+from engage.runtime.bells import Bells, Tick
 from engage.runtime.engine import Engine
+from engage.runtime.observing import Observer, Unobserved
 
-# How often each loop looks for work. An idle look is one indexed read.
-_EVERY_SECONDS = 0.25
+_LOOKS_EVERY_SECONDS = 1.0  # at the clock, beside the signals, which wake it
+STOPS_WITHIN_SECONDS = 60.0  # systemd waits 90 by default, and then kills
 log = structlog.get_logger("engage.daemon")
 
 
@@ -74,53 +78,135 @@ def _lock_file(database_file: Path) -> Path:
 
 
 class Daemon:
-    """Runs the engine's loops until it is told to stop."""
+    """Runs the engine's loops until it is told to stop.
 
-    def __init__(self, engine: Engine) -> None:
+    `renew` is asked for another engine at every SIGHUP, and answers None where everything is to stay as it is.
+    `beside`: what else rings, whichever engine runs. `guarded`: what is put around the loops that move members or speak
+    to somebody.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        *,
+        clock: Clock | None = None,
+        observer: Observer | None = None,
+        renew: Callable[[], Engine | None] = lambda: None,
+        beside: Mapping[str, Tick] | None = None,
+        guarded: Callable[[Tick], Tick] = lambda tick: tick,
+    ) -> None:
         self._engine = engine
-        self._stop = threading.Event()
-        self._scheduler = BackgroundScheduler(executors={"default": ThreadPoolExecutor(8)}, timezone="UTC")
+        self._clock = clock or SystemClock()
+        self._observer = observer or Unobserved()
+        self._renew = renew
+        self._beside = beside or {}
+        self._guarded = guarded
+        self._bells = self._bells_of(engine)
+        self._changing = threading.Lock()  # which engine runs, and whether one does
+        self._heard = threading.Event()
+        self._renewals_asked = 0
+        self._stops_asked = 0
+
+    @property
+    def stopping(self) -> bool:
+        return self._stops_asked > 0
+
+    def ring(self, loop: str) -> None:
+        """There is something to do for this loop."""
+        self._bells.ring(loop)
+
+    def stop(self) -> None:
+        """As a signal would."""
+        self._hear_stop()
+
+    def silent_loops(self) -> list[str]:
+        """Those that have not come round for far too long: whoever asks takes the daemon for stuck."""
+        return self._bells.silent()
 
     def run(self) -> None:
         """Until SIGTERM or SIGINT. Each loop ends its batch, so that calls on the wire are finished and recorded; what
         is still waiting stays in the database."""
         for name in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(name, lambda *_: self._stop.set())
-        self._ring()
+            signal.signal(name, self._hear_stop)
+        signal.signal(signal.SIGHUP, self._hear_renewal)
+        self._bells.start()
         log.info("daemon_started")
-        self._stop.wait()
-        self._scheduler.shutdown(wait=True)
-        self._engine.close()
+        renewals = 0
+        while not self.stopping:
+            self._heard.wait(_LOOKS_EVERY_SECONDS)
+            self._heard.clear()
+            self._keep_pace()
+            if renewals < self._renewals_asked:
+                renewals = self._renewals_asked
+                threading.Thread(target=self._take_up, name="renewal", daemon=True).start()
+        self._end_in_time()
         log.info("daemon_stopped")
 
-    def _ring(self) -> None:
-        engine = self._engine
-        loops: dict[str, Callable[[], int]] = {
-            "receive": engine.receive.tick,
+    def _keep_pace(self) -> None:
+        if self._changing.acquire(blocking=False):
+            try:
+                self._bells.keep_pace()
+            finally:
+                self._changing.release()
+
+    # --- ending -------------------------------------------------------------------------------------------------
+
+    def _hear_stop(self, *_: object) -> None:
+        self._stops_asked += 1
+        self._heard.set()
+
+    def _end_in_time(self) -> None:
+        """In good order, if that can be had within the time allowed and nobody asks again. If not, the process leaves
+        as it stands: calls that were not recorded are ambiguous once their lease has run out, as after a crash."""
+        ending = threading.Thread(target=self._end, name="ending", daemon=True)
+        ending.start()
+        until = time.monotonic() + STOPS_WITHIN_SECONDS
+        while ending.is_alive() and self._stops_asked == 1 and time.monotonic() < until:
+            ending.join(0.1)
+        if ending.is_alive():
+            log.warning("daemon_left_unfinished", asked=self._stops_asked)
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(0)
+
+    def _end(self) -> None:
+        with self._changing:
+            self._bells.stop()
+            self._engine.close()
+
+    # --- another engine -----------------------------------------------------------------------------------------
+
+    def _hear_renewal(self, *_: object) -> None:
+        self._renewals_asked += 1
+        self._heard.set()
+
+    def _take_up(self) -> None:
+        """Between two batches: what rings from now on is the new engine. Calls of the old one end and are recorded."""
+        with self._changing:
+            if self.stopping:
+                return
+            try:
+                engine = self._renew()
+            except Exception:
+                log.exception("config_not_taken_up")
+                return
+            if engine is None:
+                return
+            self._bells.stop()
+            old, self._engine = self._engine, engine
+            self._bells = self._bells_of(engine)
+            self._bells.start()
+            old.close()
+
+    def _bells_of(self, engine: Engine) -> Bells:
+        moving: dict[str, Tick] = {
             "enrol": engine.enrol.tick,
             "advance": engine.advance.tick,
             "dispatch": engine.dispatch.tick,
             "staff": engine.staff.tick,
             "calling": engine.calling.tick,
             "deciding": engine.deciding.tick,
+            "letting_go": engine.letting_go.tick,
         }
-        for name, tick in loops.items():
-            self._scheduler.add_job(
-                _until_idle,
-                "interval",
-                args=[name, tick, self._stop],
-                seconds=_EVERY_SECONDS,
-                max_instances=1,
-                coalesce=True,
-            )
-        self._scheduler.start()
-
-
-def _until_idle(name: str, tick: Callable[[], int], stop: threading.Event) -> None:
-    """One bell: batches until nothing is left, or until the daemon is to stop. The one place where a loop's faults are
-    caught: record, go on at the next bell."""
-    try:
-        while not stop.is_set() and tick():
-            pass
-    except Exception:
-        log.exception("loop_failed", loop=name)
+        loops = {name: self._guarded(tick) for name, tick in moving.items()}
+        return Bells({"receive": engine.receive.tick, **loops, **self._beside}, self._clock, self._observer)

@@ -56,8 +56,9 @@ class Deciding:
             tallies = {way.name: found.get(way.name, Tally(0, 0)) for way in split.ways if way.share > 0}
             decision = decide(rule, tallies)
             figures = _figures(rule, tallies, decision)
-            splits.record_decision(connection, state, decision.ruling, decision.winner, figures, now)
-        log.info("split_decided", journey=state.journey_id, split=state.split_id, winner=decision.winner, **figures)
+            decided = splits.record_decision(connection, state, decision.ruling, decision.winner, figures, now)
+        if decided:
+            log.info("split_decided", journey=state.journey_id, split=state.split_id, winner=decision.winner, **figures)
 
 
 def _split_of(applied: Applied, state: SplitState) -> Split | None:

@@ -10,116 +10,93 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections import defaultdict
-from collections.abc import Callable, Sequence
-from concurrent.futures import Executor, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from typing import Any, assert_never
 
-import structlog
 from sqlalchemy import Connection
 
-from engage.channels.contract import Channel
-from engage.core import delivery as protocol
-from engage.core.delivery import CALL_TIMEOUT, REPEAT_PAUSE, WIRE_DEADLINE, Recorded, Status
-from engage.core.outcome import Rejected, SendOutcome, Unknown
+from engage.core.delivery import CALL_TIMEOUT, REPEAT_PAUSE, WIRE_DEADLINE, Status
 from engage.core.reply import offered_words
 from engage.core.turn import Purpose
 from engage.errors import DatabaseUnavailable
 from engage.runtime.applied import Applied
 from engage.runtime.context import Context
 from engage.runtime.drafting import Draft, Drafted, Drafting, Ready
-from engage.runtime.follow_up import after_failing, after_sending, fallback_of
+from engage.runtime.handover import Calls, Intended, OnLoop, Record
 from engage.runtime.judge import Clear, Judge, Later, Overtaken, Skip, Verdict
-from engage.runtime.lessons import learn, outcome_values
+from engage.runtime.last_gate import LastGate
+from engage.runtime.pacing import Pacing
+from engage.runtime.recording import Recorder
 from engage.runtime.situation import Situation
 from engage.store import dispatching, reaching
-from engage.store.dispatching import Claimed, Move, Settled
+from engage.store.dispatching import Claimed, Move
 
-BATCH = 100
+BATCH = 200
 _BATCH_ALONE = 500  # nothing waits for a network, and no intent grows old
-# A channel takes this many times its concurrency into flight; the rest waits in the outbox, so that a slow provider
-# neither holds up the other channels nor lets intents grow older than their deadline.
-_DEPTH = 4
-_BUSY_FOR = timedelta(seconds=1)
-_RECORD_TRIES = 4  # of 15 s each for the lock: within the lease of two minutes
-log = structlog.get_logger("engage.dispatch")
-
-
-@dataclass(frozen=True, slots=True)
-class Intended:
-    """Its intent was committed at that moment: one call may be made, while it is fresh."""
-
-    ready: Ready
-    at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class Called:
-    """The one call was made, and this is what came back."""
-
-    intended: Intended
-    outcome: SendOutcome
-    at: datetime
-
-
-def on_threads(channel: Channel) -> Executor:
-    """Calls wait for the network: each on a thread of the channel's own."""
-    return ThreadPoolExecutor(channel.concurrency, thread_name_prefix=f"send-{channel.name}")
 
 
 class Dispatch:
     def __init__(
-        self, context: Context, callers: Callable[[Channel], Executor] = on_threads, *, alone: bool = False
+        self, context: Context, calls: Callable[[Context, Record], Calls] = OnLoop, *, alone: bool = False
     ) -> None:
-        """`alone`: as in a world of its own, where calls take no time and nobody else writes. A channel's share of a
-        batch is then called and recorded together (else each on its own, so that no record waits for another call),
-        and what was read to word a batch is still so when it is intended."""
+        """`alone`: as in a world of its own, where calls take no time and nobody else writes: what was read to word a
+        batch is still so when it is intended."""
         self._context = context
         self._alone = alone
-        self._pools = {name: callers(channel) for name, channel in context.channels.items()}
-        self._in_flight: dict[str, set[Future[None]]] = {name: set() for name in context.channels}
+        self._calls = calls(context, Recorder(context).record)
+        self._pacing = Pacing(context, self._calls)
+        self._called_by_nobody: list[tuple[Claimed, Draft | None]] = []
 
     def tick(self) -> int:
         """Take one batch as far as the wire. Returns how many deliveries it dealt with; calls may still be running."""
         now = self._context.clock.now()
         with self._context.database.read() as connection:
-            if not dispatching.anything_due(connection, now):
+            if not self._called_by_nobody and not dispatching.anything_due(connection, now):
                 return 0
         applied = self._context.applied.current()
         with self._context.database.write() as connection:
+            _give_back(connection, self._called_by_nobody, now)
             expired = dispatching.expire_leases(connection, now)
-            full = {name for name in self._pools if self._room(name) <= 0}
+            full = {name for name in self._context.channels if self._calls.room(name) <= 0}
             claimed = dispatching.claim(connection, now, _BATCH_ALONE if self._alone else BATCH, full)
+        self._called_by_nobody = []
         if claimed:
-            drafted = Drafting(self._context, applied).draft(claimed)
-            for group in self._groups(self._intend(applied, claimed, drafted)):
-                self._submit(applied, group)
+            self._calls.begin(self._draft_and_intend(applied, claimed))
         return expired + len(claimed)
+
+    def _draft_and_intend(self, applied: Applied, claimed: Sequence[Claimed]) -> list[Intended]:
+        drafts: Mapping[int, Draft] = {}
+        try:
+            drafted = Drafting(self._context, applied).draft(claimed)
+            drafts = drafted.drafts
+            self._calls.await_room(Counter(d.clear.channel for d in drafts.values() if isinstance(d, Ready)))
+            return self._intend(applied, claimed, drafted)
+        except DatabaseUnavailable:
+            self._called_by_nobody = [(each, drafts.get(each.id)) for each in claimed]
+            raise
 
     def settle(self) -> None:
         """Wait for every call that is on the wire."""
-        for futures in self._in_flight.values():
-            wait(futures)
-            futures.clear()
+        self._calls.settle()
 
     def close(self) -> None:
         """Let calls on the wire end and record them; start no other."""
-        for pool in self._pools.values():
-            pool.shutdown(wait=True)
+        self._calls.close()
 
     # --- intend -------------------------------------------------------------------------------------------------
 
     def _intend(self, applied: Applied, batch: Sequence[Claimed], drafted: Drafted) -> list[Intended]:
         """The intent's transaction: everything is looked up and judged again, then committed before any call."""
         now = self._context.clock.now()
-        ready: list[Ready] = []
+        intended: list[Intended] = []
         with self._context.database.write() as connection:
             held = dispatching.still_held(connection, batch)
             situation = drafted.situation if self._alone else Situation.load(self._context, connection, applied, batch)
             judge = Judge(self._context, applied, situation)
-            room = {name: self._room(name) for name in self._pools}
+            gate = LastGate.load(self._context, connection, applied, batch, drafted.drafts)
+            berths = self._pacing.berths(connection, drafted.drafts.values(), now)
             moves: list[Move] = []
             for claimed in batch:
                 if claimed.id not in held:
@@ -127,131 +104,33 @@ class Dispatch:
                 draft = drafted.drafts[claimed.id]
                 if isinstance(draft, Ready):
                     draft = _last_word(judge, draft)
-                if isinstance(draft, Ready) and room[draft.clear.channel] <= 0:
-                    moves.append(_waits_for_room(draft, now))
+                draft = gate.last_word(claimed, draft)
+                if isinstance(draft, Ready) and not berths.any(draft.clear.channel):
+                    moves.append(_waits_for_room(draft, berths.again_at(draft.clear.channel)))
                 elif isinstance(draft, Ready):
                     judge.reserve(claimed, draft.clear)
-                    room[draft.clear.channel] -= 1
-                    ready.append(draft)
+                    gate.let_through(draft)
+                    call_at = berths.take(draft.clear.channel)
+                    intended.append(Intended(draft, applied, now, call_at))
                 else:
                     moves.append(_not_now(claimed, draft))
+            gate.write(connection)
             dispatching.make(connection, moves)
+            ready = [each.ready for each in intended]
             dispatching.begin_sending(connection, [(r.claimed, _intent_of(r, now)) for r in ready], now)
             for r in ready:
                 if r.clear.way.uses_window:
                     reaching.use_window(connection, r.claimed.member, r.clear.channel, 1)
-        return [Intended(r, now) for r in ready]
-
-    def _room(self, channel: str) -> int:
-        flying = self._in_flight[channel]
-        flying.difference_update({future for future in flying if future.done()})
-        return self._context.channels[channel].concurrency * _DEPTH - len(flying)
-
-    # --- hand over, record --------------------------------------------------------------------------------------
-
-    def _groups(self, intended: Sequence[Intended]) -> list[list[Intended]]:
-        """What is called one after the other and recorded together: of one channel."""
-        if not self._alone:
-            return [[each] for each in intended]
-        by_channel: dict[str, list[Intended]] = defaultdict(list)
-        for each in intended:
-            by_channel[each.ready.clear.channel].append(each)
-        return list(by_channel.values())
-
-    def _submit(self, applied: Applied, group: Sequence[Intended]) -> None:
-        channel = group[0].ready.clear.channel
-        self._in_flight[channel].add(self._pools[channel].submit(self._hand_over, applied, group))
-
-    def _hand_over(self, applied: Applied, group: Sequence[Intended]) -> None:
-        """One call for each, then their record. Runs on the channel's own threads."""
-        try:
-            called = [done for intended in group if (done := self._call(intended)) is not None]
-            if called:
-                self._record(applied, called)
-        except Exception:
-            # Not recorded: the lease runs out and the reconciler makes it ambiguous.
-            log.exception("send_not_recorded", delivery_id=[intended.ready.claimed.id for intended in group])
-
-    def _call(self, intended: Intended) -> Called | None:
-        """None: it came too late, and was not made."""
-        ready, called_at = intended.ready, self._context.clock.now()
-        if called_at >= _call_until(intended):
-            self._never_called(ready)
-            return None
-        channel = self._context.channels[ready.clear.channel]
-        try:
-            outcome = channel.send(ready.payload, CALL_TIMEOUT.total_seconds())
-        except Exception as error:  # a channel must not raise; if it does, the call may have been made
-            log.exception("send_raised", delivery_id=ready.claimed.id)
-            outcome = Unknown(f"{type(error).__name__} while sending")
-        return Called(intended, outcome, called_at)
-
-    def _never_called(self, ready: Ready) -> None:
-        """Too late for this intent, and surely not sent by it: back to the outbox, to be judged afresh. A repeat leaves
-        what it found: an ambiguous message."""
-        now = self._context.clock.now()
-        with self._context.database.write() as connection:
-            if ready.claimed.repeat:
-                move = dispatching.leave_ambiguous(ready.claimed, now + REPEAT_PAUSE)
-            else:
-                move = dispatching.put_back(ready.claimed, now, "not called in time")
-            dispatching.make(connection, [move])
-            if ready.clear.way.uses_window:
-                reaching.use_window(connection, ready.claimed.member, ready.clear.channel, -1)
-
-    def _record(self, applied: Applied, group: Sequence[Called]) -> None:
-        now = self._context.clock.now()
-        for tries_left in reversed(range(_RECORD_TRIES)):
-            try:
-                with self._context.database.write() as connection:
-                    _write_down(connection, applied, group, now)
-            except DatabaseUnavailable:
-                if tries_left == 0:
-                    raise
-                # Only the writing is tried again, never the call. Each try waits for the lock as long as SQLite does.
-                log.warning("record_tried_again", delivery_id=[called.intended.ready.claimed.id for called in group])
-            else:
-                return
+        return intended
 
 
-def _write_down(connection: Connection, applied: Applied, group: Sequence[Called], now: datetime) -> None:
-    """The outcomes first; then what follows from how each delivery now stands."""
-    settled = [_settled(called, now) for called in group]
-    stands = dispatching.record(connection, settled)
-    for called, of_call in zip(group, settled, strict=True):
-        status = stands.get(of_call.claimed.id)
-        if status is not None:
-            _follow_up(connection, applied, called, of_call.recorded, status, now)
-        else:
-            log.warning("settled_by_another", delivery_id=of_call.claimed.id)
-
-
-def _settled(called: Called, now: datetime) -> Settled:
-    ready, outcome = called.intended.ready, called.outcome
-    claimed = ready.claimed
-    recorded = protocol.record(
-        outcome,
-        attempts=claimed.attempts + 1,
-        repeat=claimed.repeat,
-        repeat_until=_repeat_until(ready, called.intended.at),
-        repeats_left=claimed.repeats_left_then,
-        now=now,
-    )
-    return Settled(claimed, recorded, outcome_values(outcome) | {"called_at": called.at, "recorded_at": now})
-
-
-def _follow_up(
-    connection: Connection, applied: Applied, called: Called, recorded: Recorded, stands: Status, now: datetime
-) -> None:
-    ready, outcome = called.intended.ready, called.outcome
-    claimed = ready.claimed
-    fallback = fallback_of(applied, claimed.journey_id, claimed.step_id, claimed.pinned_version)
-    if stands is Status.SENT:
-        after_sending(connection, fallback, claimed.member, claimed.id, now)
-    elif recorded.failover:
-        after_failing(connection, fallback, claimed.member, claimed.id, now)
-    if isinstance(outcome, Rejected) and stands is not Status.SENT and not claimed.repeat:
-        learn(connection, applied, ready, outcome, now)
+def _give_back(connection: Connection, claimed: Sequence[tuple[Claimed, Draft | None]], now: datetime) -> None:
+    """What this process claimed, and lost the database over before any call was made. Whether its intents were
+    committed nobody could say then; their rows can. Either way it is as if it had never been claimed."""
+    intended = dispatching.give_back(connection, [each for each, _ in claimed], now)
+    for each, draft in claimed:
+        if each.id in intended and isinstance(draft, Ready) and draft.clear.way.uses_window:
+            reaching.use_window(connection, each.member, draft.clear.channel, -1)
 
 
 # --- intent -----------------------------------------------------------------------------------------------------
@@ -282,23 +161,14 @@ def _intent_of(ready: Ready, now: datetime) -> dict[str, Any]:
         "offers": offers or None,
         "segments": ready.payload.segments,
         "cost": float(ready.payload.cost),
-        "repeat_until": _repeat_until(ready, now),
+        "repeat_until": ready.repeat_until(now),
     }
 
 
-def _repeat_until(ready: Ready, intended_at: datetime) -> datetime | None:
-    """The window opens with the first call, whatever repeats follow: no earlier than its intent."""
+def _waits_for_room(ready: Ready, until: datetime) -> Move:
     if ready.claimed.repeat:
-        return ready.claimed.repeat_until
-    within = ready.clear.way.repeat_within
-    return intended_at + within if within is not None else None
-
-
-def _waits_for_room(ready: Ready, now: datetime) -> Move:
-    if ready.claimed.repeat:
-        return dispatching.leave_ambiguous(ready.claimed, now + _BUSY_FOR)
-    why = "the channel is busy"
-    return dispatching.put_back(ready.claimed, now + _BUSY_FOR, why, channel=ready.clear.channel)
+        return dispatching.leave_ambiguous(ready.claimed, until)
+    return dispatching.put_back(ready.claimed, until, "the channel is busy", channel=ready.clear.channel)
 
 
 def _not_now(claimed: Claimed, verdict: Later | Skip | Overtaken) -> Move:
@@ -314,10 +184,3 @@ def _not_now(claimed: Claimed, verdict: Later | Skip | Overtaken) -> Move:
             return dispatching.set_aside(claimed, Status.CANCELLED, why, None)
         case _:
             assert_never(verdict)
-
-
-def _call_until(intended: Intended) -> datetime:
-    """Counted from the intent: a process that was frozen since does not know what has changed."""
-    claimed, way = intended.ready.claimed, intended.ready.clear.way
-    ends = (intended.at + WIRE_DEADLINE, way.valid_until, claimed.repeat_until if claimed.repeat else None)
-    return min(moment for moment in ends if moment is not None)

@@ -23,7 +23,7 @@ from engage.runtime.applied import Active, Applied
 from engage.runtime.batches import each_once
 from engage.runtime.enrol import admit
 from engage.runtime.wording import words_context
-from engage.store import advancing, dispatching, events, members, tasks, trail, webhook_calls
+from engage.store import advancing, dispatching, events, fallbacks, members, tasks, trail, webhook_calls
 from engage.store.advancing import RunRow
 from engage.store.dispatching import NewMessage
 from engage.store.enrolling import Entrant
@@ -79,7 +79,7 @@ class Doing:
         """A new message of a run puts an end to the fallbacks of its earlier ones."""
         new = [(m.member.bucket, m.enrolment_id) for m in self._messages if m.purpose in (Purpose.SEND, Purpose.ASK)]
         runs = [(bucket, enrolment_id) for bucket, enrolment_id in new if enrolment_id is not None]
-        dispatching.drop_fallbacks(self.connection, runs, "overtaken by the next message")
+        fallbacks.drop_fallbacks(self.connection, runs, "overtaken by the next message")
         dispatching.queue(self.connection, self._messages, self.now)
         self._messages.clear()
 
@@ -150,14 +150,13 @@ class Doing:
 
     def _enter_elsewhere(self, contexts: Mapping[int, Mapping[str, Any]]) -> list[trail.Line]:
         """Offer the members to the other journeys' door; what it said goes into the trail of the run that asked."""
-        after = events.last_id(self.connection)
         by_target: dict[str, list[tuple[RunRow, Enroll]]] = defaultdict(list)
         for run, step in self._enrolls:
             by_target[step.journey].append((run, step))
         lines: list[trail.Line] = []
         for target, asked in by_target.items():
             active = self.applied.journeys.get(target)
-            entrants = [_entrant(run, step, contexts[run.id], after) for run, step in asked]
+            entrants = [_entrant(run, step, contexts[run.id]) for run, step in asked]
             said = admit(self.connection, self.applied, active, entrants, self.now) if active is not None else {}
             for run, step in asked:
                 why = said.get(run.member) if active is not None else "this journey is not applied"
@@ -182,7 +181,7 @@ def message_of(active: Active, run: RunRow, effect: QueueMessage, now: datetime)
         topic=step.topic or active.journey.topic,
         priority=active.journey.priority,
         template=_template_name(step, effect.purpose),
-        due_at=max(planned_at, now) + effect.after,
+        due_at=max(planned_at, now) + effect.after if effect.after else planned_at,
         hop=1 if effect.purpose is Purpose.REMIND else 0,
         late_at=planned_at + late if late is not None else None,
         enrolment_id=run.id,
@@ -223,9 +222,9 @@ def _task(run: RunRow, step: Notify, context: Mapping[str, Any], now: datetime) 
     )
 
 
-def _entrant(run: RunRow, step: Enroll, context: Mapping[str, Any], after: int) -> Entrant:
+def _entrant(run: RunRow, step: Enroll, context: Mapping[str, Any]) -> Entrant:
     values = {name: render_words(words.source, context) for name, words in step.values.items()}
-    return Entrant(run.member, f"enroll:{run.id}:{step.id}:{run.visit}", {"event": {}, "var": values}, after)
+    return Entrant(run.member, f"enroll:{run.id}:{step.id}:{run.visit}", {"event": {}, "var": values})
 
 
 def _call(run: RunRow, effect: CallWebhook, profile: Profile, context: Mapping[str, Any], now: datetime) -> NewCall:

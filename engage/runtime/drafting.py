@@ -39,6 +39,13 @@ class Ready:
     payload: Payload
     text: str
 
+    def repeat_until(self, intended_at: datetime) -> datetime | None:
+        """The window opens with the first call, whatever repeats follow: no earlier than its intent."""
+        if self.claimed.repeat:
+            return self.claimed.repeat_until
+        within = self.clear.way.repeat_within
+        return intended_at + within if within is not None else None
+
 
 Draft = Ready | Later | Skip | Overtaken
 

@@ -8,17 +8,17 @@ moves the clock to `next_due`. The loops are the same.
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import Executor
 from datetime import datetime
 from typing import Protocol
 
-from engage.channels.contract import Channel
 from engage.runtime.advance import Advance
 from engage.runtime.calling import Calling
 from engage.runtime.context import Context
 from engage.runtime.deciding import Deciding
-from engage.runtime.dispatch import Dispatch, on_threads
+from engage.runtime.dispatch import Dispatch
 from engage.runtime.enrol import Enrol
+from engage.runtime.handover import Calls, OnLoop, Record
+from engage.runtime.holding import LettingGo
 from engage.runtime.receive import Receive
 from engage.runtime.staff import Staff
 from engage.store import advancing, dispatching, tasks, webhook_calls
@@ -32,19 +32,20 @@ class Loop(Protocol):
 
 class Engine:
     def __init__(
-        self, context: Context, callers: Callable[[Channel], Executor] = on_threads, *, alone: bool = False
+        self, context: Context, calls: Callable[[Context, Record], Calls] = OnLoop, *, alone: bool = False
     ) -> None:
-        """`callers`: on what a channel's calls are made. `alone`: they take no time (see `Dispatch`), and nobody else
+        """`calls`: how calls are made. `alone`: they take no time (see `Dispatch`), and nobody else
         writes to the database: a loop that has found nothing to do is asked again when time has passed or something was
         written."""
         self.context = context
         self.receive = Receive(context)
         self.enrol = Enrol(context)
         self.advance = Advance(context)
-        self.dispatch = Dispatch(context, callers, alone=alone)
+        self.dispatch = Dispatch(context, calls, alone=alone)
         self.staff = Staff(context)
         self.calling = Calling(context)
         self.deciding = Deciding(context)
+        self.letting_go = LettingGo(context)
         self._alone = alone
         self._found_nothing: dict[Loop, tuple[datetime, int, str]] = {}
 
@@ -52,7 +53,7 @@ class Engine:
         """Let each loop take one batch, and wait for the calls it started. Returns how much was done; 0 is idle."""
         done = sum(self._take(loop) for loop in (self.receive, self.enrol, self.advance, self.dispatch))
         self.dispatch.settle()
-        return done + sum(self._take(loop) for loop in (self.staff, self.calling, self.deciding))
+        return done + sum(self._take(loop) for loop in (self.staff, self.calling, self.deciding, self.letting_go))
 
     def _take(self, loop: Loop) -> int:
         context = self.context
@@ -89,6 +90,7 @@ class Engine:
                 tasks.next_notice_due(connection, now),
                 webhook_calls.next_due(connection, now),
                 self.deciding.next_due(connection, now),
+                self.letting_go.next_due(connection, now),
             )
         return min((moment for moment in moments if moment is not None), default=None)
 

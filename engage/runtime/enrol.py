@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 import structlog
 from sqlalchemy import Connection
 
+from engage.config import Policy
 from engage.core.holdout import is_held_out
 from engage.core.journey.model import OnEvent, OnSegment
 from engage.runtime.applied import Active, Applied
@@ -19,9 +20,10 @@ from engage.runtime.calendar_starts import Calendars
 from engage.runtime.context import Context
 from engage.runtime.crossings import cross_by_events, cross_by_time, hour_of
 from engage.runtime.goals import note_goals
-from engage.runtime.quarantine import together_or_singly
+from engage.runtime.holding import Bulk, hold_back
+from engage.runtime.quarantine import Quarantine
 from engage.store import advancing, enrolling, events, journeys, members, state
-from engage.store.enrolling import Entrant
+from engage.store.enrolling import Entrant, Waits
 from engage.store.events import FreshEvent
 from engage.store.members import MemberRef
 
@@ -33,33 +35,40 @@ class Enrol:
     def __init__(self, context: Context) -> None:
         self._context = context
         self._work_calendar = context.policy.work_calendar()
+        self._guarded_by = context.policy if context.guarded else None
         # Asked at every tick, and the same until something starts: kept with what it was worked out from.
         self._next_for: tuple[datetime, str, tuple[str | None, ...]] | None = None
         self._next = datetime.max.replace(tzinfo=UTC)
+        self._fresh = Quarantine(context.database, self._take, self._take_again, self._look_at, self._set_aside)
 
     def tick(self) -> int:
         """Returns how many events and starts were dealt with."""
         now = self._context.clock.now()
         with self._context.database.read() as connection:
             timely = self.next_due(connection, now) <= now
-            fresh = events.fresh_events(connection, BATCH) if events.any_fresh(connection) else []
+            fresh = events.any_fresh(connection)
         started = self._start_by_time(now) if timely else 0
-        if fresh:
-            together_or_singly(fresh, self._look_at, self._set_aside)
-        return started + len(fresh)
+        return started + (self._fresh.together_or_singly() if fresh else 0)
 
-    def _look_at(self, fresh: Sequence[FreshEvent]) -> None:
-        now = self._context.clock.now()
-        with self._context.database.write() as connection:
-            journeys.hold(connection)  # runs enter what is applied
-            applied = self._context.applied.current()
-            fresh = events.still_fresh(connection, fresh)
-            _look_at_events(connection, applied, fresh, now)
+    def _take(self, connection: Connection) -> Sequence[FreshEvent]:
+        """Nothing while another process is at it: who enters is a question of order."""
+        journeys.hold(connection)  # runs enter what is applied
+        return events.fresh_events(connection, BATCH) if self._has_turn(connection) else []
 
-    def _set_aside(self, event: FreshEvent, error: Exception) -> None:
+    def _take_again(self, connection: Connection, event: FreshEvent) -> Sequence[FreshEvent]:
+        journeys.hold(connection)
+        return events.still_fresh(connection, event) if self._has_turn(connection) else []
+
+    def _has_turn(self, connection: Connection) -> bool:
+        return state.take_turn(connection, "enrol", self._context.clock.now())
+
+    def _look_at(self, connection: Connection, fresh: Sequence[FreshEvent]) -> None:
+        applied, now = self._context.applied.current(), self._context.clock.now()
+        _look_at_events(connection, applied, fresh, now, self._guarded_by)
+
+    def _set_aside(self, connection: Connection, event: FreshEvent, error: Exception) -> None:
         """The event stays on record; what it would have started is in the log."""
-        with self._context.database.write() as connection:
-            events.mark_seen(connection, [event])
+        events.mark_seen(connection, [event])
 
     def next_due(self, connection: Connection, now: datetime) -> datetime:
         """The next start at a moment, or the next look at the passing of time; `now` if that was never done."""
@@ -77,8 +86,11 @@ class Enrol:
     def _start_by_time(self, now: datetime) -> int:
         with self._context.database.write() as connection:
             journeys.hold(connection)
+            if not self._has_turn(connection):
+                return 0
             seen = state.moment(connection, state.STARTS_SEEN) or now
-            return _start_by_time(self._calendars(connection, members.timezones(connection), seen, now))
+            calendars = self._calendars(connection, members.timezones(connection), seen, now)
+            return _start_by_time(calendars, self._guarded_by)
 
     def _calendars(
         self, connection: Connection, zone_names: Sequence[str | None], seen: datetime, now: datetime
@@ -87,12 +99,14 @@ class Enrol:
         return Calendars(connection, applied, self._work_calendar, zone_names, seen, now)
 
 
-def _start_by_time(calendars: Calendars) -> int:
+def _start_by_time(calendars: Calendars, policy: Policy | None) -> int:
     connection, applied, now = calendars.connection, calendars.applied, calendars.now
     done = 0
     for active in applied.journeys.values():
         if not active.draining:
-            done += sum(len(admit(connection, applied, active, group, now)) for group in calendars.brought(active))
+            for group in calendars.brought(active):
+                bulk = Bulk(policy, f"{group[0].due_at or now:%Y-%m-%d %H:%M} UTC") if policy and group else None
+                done += len(admit(connection, applied, active, group, now, bulk))
     state.put_moment(connection, state.STARTS_SEEN, now)
     return done + cross_by_time(connection, applied, now)
 
@@ -100,11 +114,13 @@ def _start_by_time(calendars: Calendars) -> int:
 # --- starts by what happened ------------------------------------------------------------------------------------
 
 
-def _look_at_events(connection: Connection, applied: Applied, fresh: Sequence[FreshEvent], now: datetime) -> None:
+def _look_at_events(
+    connection: Connection, applied: Applied, fresh: Sequence[FreshEvent], now: datetime, policy: Policy | None
+) -> None:
     news = [event for event in fresh if _is_news(event, now)]
     for active in applied.journeys.values():
         if not active.draining:
-            _start_by_events(connection, applied, active, news, now)
+            _start_by_events(connection, applied, active, news, now, policy)
     _wake(connection, applied, news, now)
     note_goals(connection, applied, news, now)
     cross_by_events(connection, applied, fresh, news, now)
@@ -117,14 +133,22 @@ def _is_news(event: FreshEvent, now: datetime) -> bool:
 
 
 def _start_by_events(
-    connection: Connection, applied: Applied, active: Active, news: Sequence[FreshEvent], now: datetime
+    connection: Connection,
+    applied: Applied,
+    active: Active,
+    news: Sequence[FreshEvent],
+    now: datetime,
+    policy: Policy | None,
 ) -> None:
+    """What happened to one member brings that one; who comes into a segment may be one of very many."""
     start = active.journey.start
+    bulk = None
     match start:
         case OnEvent(name, where):
             named = [event for event in news if event.name == name]
         case OnSegment(segment):
             where = None
+            bulk = Bulk(policy, f"segment {segment}") if policy is not None else None
             named = [e for e in news if e.name == "segment_entered" and e.payload.get("segment") == segment]
         case _:
             return
@@ -132,7 +156,7 @@ def _start_by_events(
         keys = [(event.member.bucket, event.id) for event in named]
         matching = enrolling.events_where(connection, applied.catalog, keys, where, now)
         entrants = [_entrant(active, event) for event in named if event.id in matching]
-        admit(connection, applied, active, [entrant for entrant in entrants if entrant is not None], now)
+        admit(connection, applied, active, [entrant for entrant in entrants if entrant is not None], now, bulk)
 
 
 def _entrant(active: Active, event: FreshEvent) -> Entrant | None:
@@ -142,7 +166,7 @@ def _entrant(active: Active, event: FreshEvent) -> Entrant | None:
         log.warning("event_lacks_per_key", journey=active.journey.id, event_id=event.id, key=per)
         return None
     context = {"event": dict(event.payload), "var": {}}
-    return Entrant(event.member, f"event:{event.id}", context, event.id, str(value))
+    return Entrant(event.member, f"event:{event.id}", context, event.number, str(value))
 
 
 def _wake(connection: Connection, applied: Applied, news: Sequence[FreshEvent], now: datetime) -> None:
@@ -162,13 +186,20 @@ def _minds(applied: Applied, journey_id: str, event: str) -> bool:
 
 
 def admit(
-    connection: Connection, applied: Applied, active: Active, entrants: Sequence[Entrant], now: datetime
+    connection: Connection,
+    applied: Applied,
+    active: Active,
+    entrants: Sequence[Entrant],
+    now: datetime,
+    bulk: Bulk | None = None,
 ) -> dict[MemberRef, str | None]:
-    """Let in whom audience, exclude and re-entry allow; each member once. Why not, by member; None for who entered."""
+    """Let in whom audience, exclude and re-entry allow; each member once. Why not, by member; None for who entered.
+    `bulk`: of a start that may bring many at once, and be held back."""
     if not entrants:
         return {}
     journey = active.journey
     refs = sorted({entrant.member for entrant in entrants})
+    journeys.hold_door(connection, journey.id)
     offered = enrolling.already_offered(connection, journey.id, entrants)
     barred = enrolling.barred_by_reentry(connection, journey, refs, now)
     let_in = enrolling.admitted(connection, applied.catalog, journey, refs, now)
@@ -186,5 +217,21 @@ def admit(
             entering[key] = entrant
             result[entrant.member] = None
     group = [(e, is_held_out(e.member.id, journey.id, journey.holdout)) for e in entering.values()]
-    enrolling.enter(connection, journey, active.version, active.program.first, group, now)
+    waits = _waits(connection, applied, active, bulk, group, now) if bulk is not None and group else None
+    enrolling.enter(connection, journey, active.version, active.program.first, group, now, waits)
     return result
+
+
+def _waits(
+    connection: Connection,
+    applied: Applied,
+    active: Active,
+    bulk: Bulk,
+    group: Sequence[tuple[Entrant, bool]],
+    now: datetime,
+) -> dict[int, Waits] | None:
+    held = hold_back(connection, applied, active, bulk, len(group), now)
+    if held is None:
+        return None
+    refs = [entrant.member for entrant, _ in group]
+    return {ref.id: Waits(held.hold.id, held.stage_of(ref), held.waits(ref)) for ref in refs}

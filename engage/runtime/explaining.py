@@ -243,7 +243,7 @@ class _Told:
 def _place(line: Line, order: Mapping[str, int]) -> tuple[datetime, int, int, int]:
     """By time; what happened in one moment by its place in the journey: a step's message, what it then waits for, and
     last what it says about an answer."""
-    edge = {"enter": -1, "exit": 1}.get(line.what, 0)
+    edge = {"enter": -1, "held": -1, "exit": 1}.get(line.what, 0)
     rank = 1
     if line.message is not None:
         rank = 0 if line.message.purpose in (Purpose.SEND, Purpose.ASK) else 2

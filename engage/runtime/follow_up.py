@@ -8,7 +8,7 @@ from sqlalchemy import Connection
 
 from engage.core.journey.model import Ask, ChannelPolicy, Fallback, Journey, Send
 from engage.runtime.applied import Active, Applied
-from engage.store import dispatching
+from engage.store import fallbacks
 from engage.store.members import MemberRef
 
 
@@ -40,7 +40,7 @@ def after_sending(
 ) -> None:
     """It went out: the next channel is due after the journey's wait, unless something comes of this one."""
     if fallback is not None:
-        dispatching.queue_next_hop(connection, ref, delivery_id, now + fallback.after, now)
+        fallbacks.queue_next_hop(connection, ref, delivery_id, now + fallback.after, now)
 
 
 def after_failing(
@@ -48,4 +48,4 @@ def after_failing(
 ) -> None:
     """It surely did not arrive: the next channel is due at once."""
     if fallback is not None:
-        dispatching.queue_next_hop(connection, ref, delivery_id, now, now)
+        fallbacks.queue_next_hop(connection, ref, delivery_id, now, now)

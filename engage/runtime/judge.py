@@ -29,8 +29,6 @@ from engage.runtime.situation import PAUSED_FOR, Resting, Situation
 from engage.store import state
 from engage.store.dispatching import Claimed
 
-# Answers to the member's own act: no grant, no cap, no quiet hours; they are waiting for it.
-_REPLIES = frozenset({Purpose.COMMENT, Purpose.CONFIRM})
 _NOTHING = Decimal(0)
 
 
@@ -111,7 +109,7 @@ class Judge:
     # --- is it still wanted? ------------------------------------------------------------------------------------
 
     def _stopped(self, claimed: Claimed, step: Send | Ask | None) -> Later | Skip | Overtaken | None:
-        scopes = {state.ALL, f"journey:{claimed.journey_id}"}
+        scopes = {state.ALL, state.RESTORED, f"journey:{claimed.journey_id}"}
         if self.situation.paused & scopes:
             return Later(self.situation.now + PAUSED_FOR, "paused")
         if claimed.enrolment_id is None:
@@ -163,7 +161,7 @@ class Judge:
 
     def _over_cap(self, claimed: Claimed) -> str | None:
         """A fallback or a reminder is the same message; a reply to the member uses no cap."""
-        if claimed.purpose in _REPLIES or claimed.enrolment_id in self.situation.in_conversation:
+        if claimed.purpose.is_reply or claimed.enrolment_id in self.situation.in_conversation:
             return None
         cap = cap_of(self._policy, self._applied, claimed.topic)
         rules = [CapRule(rule.count, rule.within) for rule in self._policy.caps.get(cap or "", [])]
@@ -174,7 +172,7 @@ class Judge:
     # --- the channel --------------------------------------------------------------------------------------------
 
     def _choose(self, claimed: Claimed, found: tuple[Active, Send | Ask] | None) -> Verdict:
-        is_reply = claimed.purpose in _REPLIES
+        is_reply = claimed.purpose.is_reply
         topic_class = TopicClass.SERVICE if is_reply else self._applied.topic_class(claimed.topic)
         order = self._order(claimed, found)
         heeded = (True, False) if claimed.purpose is Purpose.REMIND else (True,)  # once more where it was, if need be
@@ -196,7 +194,7 @@ class Judge:
         return Clear(best.template, best.candidate.channel, best.address, best.way, choice.trace)
 
     def _order(self, claimed: Claimed, found: tuple[Active, Send | Ask] | None) -> tuple[str, ...] | None:
-        if (claimed.purpose in _REPLIES or claimed.repeat) and claimed.channel is not None:
+        if (claimed.purpose.is_reply or claimed.repeat) and claimed.channel is not None:
             return (claimed.channel,)
         return policy_of(found[0].journey, found[1]).order if found is not None else None
 
@@ -216,7 +214,7 @@ class Judge:
         return Skip("no channel left to fall back to" if tried else "no channel can be used", trace)
 
     def _send_from(self, claimed: Claimed, channel: str, topic_class: TopicClass) -> datetime:
-        if claimed.purpose in _REPLIES:
+        if claimed.purpose.is_reply:
             return self.situation.now
         profile = self.situation.profiles.get(claimed.member.id)
         zone = zone_of(profile.timezone if profile is not None else None, self._applied.catalog.timezone)
@@ -281,7 +279,7 @@ class Judge:
 
     def _template(self, claimed: Claimed, found: tuple[Active, Send | Ask] | None, channel: str) -> Template | None:
         library = self._applied.library
-        if claimed.purpose in _REPLIES:
+        if claimed.purpose.is_reply:
             return library.find(claimed.template, channel)
         if found is None:
             return None

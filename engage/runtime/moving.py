@@ -112,11 +112,10 @@ class Mover:
 
     # --- carried out --------------------------------------------------------------------------------------------
 
-    def carry_out(self, plan_id: str, renamed: Sequence[Kept], found: Sequence[Moved], mark: int) -> None:
-        """`mark`: the last event on record; whoever reaches a step now has it behind them."""
+    def carry_out(self, plan_id: str, renamed: Sequence[Kept], found: Sequence[Moved]) -> None:
         renames = {fate.old: _renaming(plan_id, fate) for fate in renamed}
         rename_places(self.connection, plan_id, self.journey_id, renames, self.now)
-        moves = [_move_of(one, mark, self.now) for one in found]
+        moves = [_move_of(one, self.now) for one in found]
         store.carry_out(self.connection, plan_id, moves)
         lines = [line for one in found for line in _lines(one, plan_id)]
         trail.note(self.connection, lines, self.now)
@@ -141,7 +140,7 @@ def _place_of(run: StandingRun) -> Place:
     return Place(run.step_id, Phase(run.phase), run.step_started_at or run.entered_at, run.deadline_at, run.due_at)
 
 
-def _move_of(one: Moved, mark: int, now: datetime) -> Move:
+def _move_of(one: Moved, now: datetime) -> Move:
     run, place = one.run, one.place
     stands: dict[str, Any] = {"step_id": run.step_id, "step_started_at": run.step_started_at, "due_at": run.due_at}
     if one.what is What.ENDED:
@@ -157,7 +156,8 @@ def _move_of(one: Moved, mark: int, now: datetime) -> Move:
         "deadline_at": place.deadline_at,
     }
     if place.phase is Phase.ARRIVING and one.what in AT_ONCE:
-        before["step_after_event_id"], after["step_after_event_id"] = run.step_after_event_id, mark
+        # Whoever reaches a step now has behind them what has happened.
+        before["step_after_event"], after["step_after_event"] = run.step_after_event, run.last_event
     return Move(one.key, one.what, before, after)
 
 

@@ -38,15 +38,18 @@ class Terms:
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """What the policy says about moving members."""
+    """What the policy says about moving members; `policy`: and about letting many in, and about approvals, where
+    somebody is there to give them."""
 
     pace: Pace = field(default_factory=Pace)
     calendar: WorkCalendar = MAINLAND
+    policy: Policy | None = None
 
     @classmethod
-    def of(cls, policy: Policy) -> Rules:
+    def of(cls, policy: Policy, *, guarded: bool = False) -> Rules:
         quiet = (policy.quiet_hours.start, policy.quiet_hours.end)
-        return cls(Pace(quiet, policy.release_per_hour), policy.work_calendar())
+        pace = Pace(quiet, policy.release_per_hour)
+        return cls(pace, policy.work_calendar(), policy if guarded else None)
 
 
 # --- what stands in the way -------------------------------------------------------------------------------------

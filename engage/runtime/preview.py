@@ -5,6 +5,7 @@ Nothing is stored. Links are those of a delivery that does not exist: they lead 
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -13,7 +14,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from engage.channels.contract import Contact, Message, NoWay, Payload, Way
+from engage.channels.contract import Channel, Contact, Message, NoWay, Payload, Way
 from engage.content.links import DeliveryLinks
 from engage.content.render import Missing, render, render_words
 from engage.content.template import Template
@@ -92,7 +93,14 @@ def send_test(
 
 def hand_over(context: Context, shown: Shown, timeout: float) -> SendOutcome | None:
     """One call of the channel, nothing recorded. None if there is nothing to hand over."""
-    return context.channels[shown.channel].send(shown.payload, timeout) if shown.payload is not None else None
+    return asyncio.run(_call(context.channels[shown.channel], shown.payload, timeout)) if shown.payload else None
+
+
+async def _call(channel: Channel, payload: Payload, timeout: float) -> SendOutcome:
+    try:
+        return await channel.send(payload, timeout)
+    finally:
+        await channel.close()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,41 +1,80 @@
 """When a batch fails: find the one that breaks it, set that one aside, and let the others go on.
 
 A fault in one member's data must never hold up everybody else's. A database that does not answer is no such fault: that
-ends the tick, and the next bell tries again.
+ends the tick, and the next bell tries again; transactions that were in each other's way try again at once.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TypeVar
+from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 import structlog
+from sqlalchemy import Connection
 
-from engage.errors import DatabaseUnavailable
+from engage.errors import DatabaseConflict, DatabaseUnavailable
+from engage.store.database import Database
 
+_TRIES = 4  # of a transaction that others were in the way of
 log = structlog.get_logger("engage.quarantine")
 Item = TypeVar("Item")
 
 
-def together_or_singly(
-    items: Sequence[Item], do: Callable[[Sequence[Item]], None], set_aside: Callable[[Item, Exception], None]
-) -> None:
-    """`do` all of them in one transaction; if that fails, each in its own. `set_aside` is told of what fails alone."""
-    try:
-        do(items)
-    except DatabaseUnavailable:
-        raise
-    except Exception:
-        log.exception("batch_failed", items=len(items))
-        for item in items:
-            _alone(item, do, set_aside)
+@dataclass(frozen=True, slots=True)
+class Quarantine(Generic[Item]):
+    """How a batch of items is worked on. What is taken is taken in the transaction that works on it, so that of several
+    processes each takes something else.
 
+    `take`: a batch, locked; `take_again`: the same item, if it is still to be done; `set_aside` is told of what fails
+    alone."""
 
-def _alone(item: Item, do: Callable[[Sequence[Item]], None], set_aside: Callable[[Item, Exception], None]) -> None:
-    try:
-        do([item])
-    except DatabaseUnavailable:
-        raise
-    except Exception as error:
-        log.exception("set_aside", kind=type(item).__name__)
-        set_aside(item, error)
+    database: Database
+    take: Callable[[Connection], Sequence[Item]]
+    take_again: Callable[[Connection, Item], Sequence[Item]]
+    do: Callable[[Connection, Sequence[Item]], None]
+    set_aside: Callable[[Connection, Item, Exception], None]
+
+    def together_or_singly(self) -> int:
+        """All of a batch in one transaction; if that fails, each in its own. Returns how many were dealt with."""
+        items: Sequence[Item] = ()
+
+        def take(connection: Connection) -> Sequence[Item]:
+            nonlocal items
+            items = self.take(connection)
+            return items
+
+        try:
+            self._do(take)
+        except DatabaseUnavailable:
+            raise
+        except Exception:
+            if not items:
+                raise
+            log.exception("batch_failed", items=len(items))
+            for item in items:
+                self._alone(item)
+        return len(items)
+
+    def _alone(self, item: Item) -> None:
+        try:
+            self._do(lambda connection: self.take_again(connection, item))
+        except DatabaseUnavailable:
+            raise
+        except Exception as error:
+            log.exception("set_aside", kind=type(item).__name__)
+            with self.database.write() as connection:
+                self.set_aside(connection, item, error)
+
+    def _do(self, take: Callable[[Connection], Sequence[Item]]) -> None:
+        for tries_left in reversed(range(_TRIES)):
+            try:
+                with self.database.write() as connection:
+                    items = take(connection)
+                    if items:
+                        self.do(connection, items)
+            except DatabaseConflict:
+                if tries_left == 0:
+                    raise
+            else:
+                return

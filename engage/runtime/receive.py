@@ -7,6 +7,7 @@ providers did is read first, in a transaction of its own: an opt-out never waits
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import structlog
@@ -29,10 +30,10 @@ from engage.core.fact_json import fact_from_json
 from engage.runtime import answers, arrivals, conversation, membership, shop
 from engage.runtime.batches import of_each_kind
 from engage.runtime.context import Context
-from engage.runtime.quarantine import together_or_singly
+from engage.runtime.quarantine import Quarantine
 from engage.runtime.reading import Reading
 from engage.runtime.whom import whom
-from engage.store import inbound
+from engage.store import inbound, state
 from engage.store.inbound import Record
 
 BATCH = 500
@@ -52,34 +53,37 @@ class Receive:
     def tick(self) -> int:
         """Read one batch of each class. Returns how many records."""
         with self._context.database.read() as connection:
-            if not inbound.any_unread(connection):
-                return 0
-        return self._take(BATCH, bulk=False) + self._take(BULK_BATCH, bulk=True)
+            classes = [bulk for bulk in (False, True) if inbound.any_unread(connection, bulk=bulk)]
+        return sum(self._of_class(bulk=bulk).together_or_singly() for bulk in classes)
 
-    def _take(self, most: int, *, bulk: bool) -> int:
-        with self._context.database.read() as connection:
-            records = inbound.unread(connection, most, bulk=bulk)
-        if records:
-            together_or_singly(records, self._read, self._set_aside)
-        return len(records)
+    def _of_class(self, *, bulk: bool) -> Quarantine[Record]:
+        take = partial(self._take, bulk=bulk)
+        return Quarantine(self._context.database, take, self._take_again, self._read, self._set_aside)
 
-    def _read(self, records: Sequence[Record]) -> None:
+    def _take(self, connection: Connection, *, bulk: bool) -> Sequence[Record]:
+        """Nothing while another process reads: what a person did is read in its order."""
+        most = BULK_BATCH if bulk else BATCH
+        return inbound.unread(connection, most, bulk=bulk) if self._has_turn(connection) else []
+
+    def _take_again(self, connection: Connection, record: Record) -> Sequence[Record]:
+        return inbound.still_unread(connection, record) if self._has_turn(connection) else []
+
+    def _has_turn(self, connection: Connection) -> bool:
+        return state.take_turn(connection, "receive", self._context.clock.now())
+
+    def _read(self, connection: Connection, records: Sequence[Record]) -> None:
         now = self._context.clock.now()
-        with self._context.database.write() as connection:
-            applied = self._context.applied.current()
-            records = inbound.still_unread(connection, records)
-            reading = Reading(connection, applied, self._context.channels, now)
-            parsed = [(record, self._parse(connection, record)) for record in records]
-            told = [(record, fact) for record, facts in parsed for fact in facts or ()]
-            for read, entries in _for_each_reader(connection, told):
-                read(reading, entries)
-            done = [record.id for record, facts in parsed if facts is not None]
-            inbound.mark_read(connection, done, now)
+        reading = Reading(connection, self._context.applied.current(), self._context.channels, now)
+        parsed = [(record, self._parse(connection, record)) for record in records]
+        told = [(record, fact) for record, facts in parsed for fact in facts or ()]
+        for read, entries in _for_each_reader(connection, told):
+            read(reading, entries)
+        done = [record.id for record, facts in parsed if facts is not None]
+        inbound.mark_read(connection, done, now)
 
-    def _set_aside(self, record: Record, error: Exception) -> None:
+    def _set_aside(self, connection: Connection, record: Record, error: Exception) -> None:
         """Kept as it came, for somebody to look at."""
-        with self._context.database.write() as connection:
-            inbound.mark_unreadable(connection, record.id, str(error), self._context.clock.now())
+        inbound.mark_unreadable(connection, record.id, str(error), self._context.clock.now())
 
     def _parse(self, connection: Connection, record: Record) -> tuple[Fact, ...] | None:
         try:

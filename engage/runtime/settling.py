@@ -8,12 +8,14 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
+from engage.config import Policy
 from engage.content.project import Project
 from engage.core.catalog import Catalog
 from engage.core.dependence import shares_in
 from engage.core.journey.model import Journey, OnSegment
 from engage.runtime.applied import Applied
 from engage.runtime.enrol import BATCH, admit
+from engage.runtime.holding import Bulk
 from engage.store import enrolling, events, ranks, segments, state
 from engage.store.enrolling import Entrant
 from engage.store.members import MemberRef
@@ -44,17 +46,21 @@ def would_enter(connection: Connection, project: Project, journey: Journey, now:
         tried.rollback()
 
 
-def let_in_existing(connection: Connection, applied: Applied, journey_ids: Sequence[str], now: datetime) -> None:
-    """Whoever is in the segment that starts a new journey enters it as if they had come into the segment now."""
-    after = events.last_id(connection)
+def let_in_existing(
+    connection: Connection, applied: Applied, journey_ids: Sequence[str], now: datetime, policy: Policy | None
+) -> None:
+    """Whoever is in the segment that starts a new journey enters it as if they had come into the segment now. With a
+    `policy` they may be held back."""
     for active in (applied.journeys[journey_id] for journey_id in journey_ids):
         start = active.journey.start
         if not isinstance(start, OnSegment):
             continue
         context = {"event": {"segment": start.segment}, "var": {}}
-        for some in _batches(segments.members_of(connection, start.segment)):
-            entrants = [Entrant(ref, "existing", context, after) for ref in some]
-            admit(connection, applied, active, entrants, now)
+        inside = segments.members_of(connection, start.segment)
+        bulk = Bulk(policy, f"existing {now:%Y-%m-%d %H:%M} UTC", len(inside)) if policy is not None else None
+        for some in _batches(inside):
+            entrants = [Entrant(ref, "existing", context) for ref in some]
+            admit(connection, applied, active, entrants, now, bulk)
 
 
 def _batches(refs: Sequence[MemberRef]) -> Iterator[Sequence[MemberRef]]:

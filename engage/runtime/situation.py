@@ -63,8 +63,8 @@ class Situation:
         now = context.clock.now()
         refs = sorted({claimed.member for claimed in batch})
         points = reaching.contact_points(connection, refs)
-        runs = judging.enrolments_of(connection, batch)
-        ended, passed_over = _looked_again(connection, applied, batch, now)
+        rows = advancing.rows_by_id(connection, {(c.member.bucket, c.enrolment_id) for c in batch if c.enrolment_id})
+        ended, passed_over = _looked_again(connection, applied, batch, rows, now)
         paused = state.paused(connection)
         longest = max((cap.within for caps in context.policy.caps.values() for cap in caps), default=timedelta(0))
         return cls(
@@ -78,7 +78,7 @@ class Situation:
             hops=judging.earlier_hops(connection, batch),
             taken_up=judging.taken_up(connection, batch),
             arrived=judging.arrived(connection, batch),
-            runs=runs,
+            runs={row.id: row for row in rows},
             newest=judging.newest_messages(connection, batch),
             in_conversation=judging.in_conversation(connection, batch, now - CORRECTION_WINDOW),
             ended=ended,
@@ -129,22 +129,27 @@ def _resting(connection: Connection, context: Context, paused: frozenset[str], n
 
 
 def _looked_again(
-    connection: Connection, applied: Applied, batch: Sequence[Claimed], now: datetime
+    connection: Connection, applied: Applied, batch: Sequence[Claimed], rows: Sequence[Any], now: datetime
 ) -> tuple[dict[int, str], set[int]]:
     """Goal, exit and `only_if` once more: ended runs with the reason, and messages whose `only_if` holds no more. Runs
     that came to their natural end are asked, too: their last message may still wait for the morning."""
-    by_run = {c.enrolment_id: c for c in batch if c.enrolment_id is not None}
-    runs = advancing.runs_by_id(connection, [(c.member.bucket, i) for i, c in by_run.items()])
     ended: dict[int, str] = {}
     passed_over: set[int] = set()
-    for followed in {(run.journey_id, run.pinned_version) for run in runs}:
+    for followed in {(row.journey_id, row.pinned_version) for row in rows}:
         active = applied.followed_by(*followed)
-        if active is None:
+        if active is None or not _has_conditions(active, batch):
             continue
-        group = [run for run in runs if (run.journey_id, run.pinned_version) == followed]
+        group = [advancing.run_of(row) for row in rows if (row.journey_id, row.pinned_version) == followed]
         ended |= {i: reason for i, (_, reason, _) in ends(connection, applied, active, group, now).items()}
         passed_over |= _not_holding(connection, applied, active, batch, group, now)
     return ended, passed_over
+
+
+def _has_conditions(active: Active, batch: Sequence[Claimed]) -> bool:
+    """Most steps have none, and nothing has to be made of their runs."""
+    steps = {c.step_id for c in batch if c.step_id in active.program.ids}
+    may_end = active.journey.goal is not None or bool(active.journey.exit_if)
+    return may_end or any(active.program.step(step_id or "").only_if is not None for step_id in steps)
 
 
 def _not_holding(

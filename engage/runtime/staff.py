@@ -18,6 +18,7 @@ from engage.store.tasks import DueNotice
 BATCH = 50
 _MOST_ATTEMPTS = 8
 _AGAIN = timedelta(minutes=2)  # doubled with every attempt: the last one comes four hours after the first
+_LEASE = BATCH * CALL_TIMEOUT  # told one after the other; a process that dies over it leaves them to the next
 log = structlog.get_logger("engage.staff")
 
 
@@ -27,10 +28,12 @@ class Staff:
 
     def tick(self) -> int:
         """Send what is due. Returns how many notices."""
+        now = self._context.clock.now()
         with self._context.database.read() as connection:
-            due = tasks.due_notices(connection, self._context.clock.now(), BATCH)
-        if not due:
-            return 0
+            if not tasks.any_notice_due(connection, now):
+                return 0
+        with self._context.database.write() as connection:
+            due = tasks.claim_notices(connection, now, BATCH, _LEASE)
         applied = self._context.applied.current()
         settled = [(notice, self._tell(applied, notice)) for notice in due]
         with self._context.database.write() as connection:

@@ -24,7 +24,7 @@ from engage.runtime.reading import Reading
 from engage.simulation.implied import implied_events
 from engage.simulation.world import World
 from engage.store import inbound, members, segments
-from engage.store.database import take_ids
+from engage.store.ids import take_ids
 from engage.store.members import MemberRef
 
 _MOST_TRIED = 100_000  # ids; a way of 1 % takes a hundred on average

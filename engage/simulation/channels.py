@@ -7,19 +7,15 @@ the world's fate what becomes of the call, and keeps what was handed over until 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from concurrent.futures import Executor, Future
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, ParamSpec, TypeVar
+from typing import Any
 
 from engage.channels.contract import Channel, Contact, Message, NoWay, Payload, Way, Window
 from engage.core.catalog import TopicClass
 from engage.core.fact import Act
 from engage.core.outcome import Accepted, SendOutcome
 from engage.core.webhook_call import CallOutcome, Done
-
-P = ParamSpec("P")
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +55,7 @@ class InProcess:
         self.name = real.name
         self.talks = real.talks
         self.concurrency = 1_000  # calls take no time: there is always room
+        self.per_second = None
 
     def supports(self, front: Mapping[str, Any], topic_class: TopicClass) -> bool:
         return self._real.supports(front, topic_class)
@@ -76,7 +73,7 @@ class InProcess:
         real = self._real.quote(message)
         return _Addressed(real.data, real.text, real.segments, real.cost, message.delivery_id, message.address)
 
-    def send(self, payload: Payload, timeout: float) -> SendOutcome:
+    async def send(self, payload: Payload, timeout: float) -> SendOutcome:
         if isinstance(payload, _Addressed):
             call = Call(self.name, payload, payload.delivery_id, payload.address)
         else:
@@ -86,17 +83,8 @@ class InProcess:
             self._accepted.append(call)
         return outcome
 
-    def close(self) -> None:
-        self._real.close()
-
-
-class InTurn(Executor):
-    """Calls made at once, one after the other, on the thread that asks: the same every time."""
-
-    def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
-        done: Future[T] = Future()
-        done.set_result(fn(*args, **kwargs))
-        return done
+    async def close(self) -> None:
+        """Nothing was opened: the real channel has made no call."""
 
 
 class Colleagues:

@@ -31,7 +31,7 @@ from engage.runtime.applying import Refused, apply
 from engage.runtime.plan import Rules
 from engage.simulation.channels import Fate, taken
 from engage.simulation.settings import USUAL
-from engage.simulation.world import SWEEP_EVERY, World, close_channels
+from engage.simulation.world import SWEEP_EVERY, World
 from engage.store import forecasting, state
 from engage.store.backup import copy_unchanged
 from engage.store.database import Database
@@ -101,7 +101,6 @@ class Ground:
         return Database(f"sqlite:///{self._file(name)}", durable=False)
 
     def close(self) -> None:
-        close_channels(self._wired)
         self._folder.cleanup()
 
     def __enter__(self) -> Self:

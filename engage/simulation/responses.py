@@ -11,7 +11,6 @@ from typing import assert_never
 from engage.core.behaviour.model import Behaviour, Rates
 from engage.core.fact import Answered, Arrival, Clicked, Fact, OptedOut, Receipt, Typed
 from engage.core.journey.model import Ask, Survey
-from engage.core.turn import Purpose
 from engage.runtime.applied import Applied
 from engage.runtime.follow_up import step_of
 from engage.simulation import dice
@@ -19,7 +18,6 @@ from engage.store.forecasting import Sent
 
 _THANKS = "谢谢，收到了"
 _WORDS = "挺好的，就是包装可以再结实一点"
-_REPLIES = (Purpose.COMMENT, Purpose.CONFIRM)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +34,7 @@ def responses(
     """`talking`: channels on which people can write back."""
     if _receipts_matter(applied, message):
         yield Response(None, lambda at: Receipt(message.channel, Arrival.DELIVERED, at, message.id))
-    if message.purpose in _REPLIES:
+    if message.purpose.is_reply:
         return
     rates = behaviour.rates(message.channel, message.topic, message.journey_id)
     if dice.happens(rng, rates.unsubscribe):

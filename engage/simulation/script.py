@@ -37,7 +37,7 @@ from engage.runtime.enrol import admit
 from engage.runtime.follow_up import step_of
 from engage.simulation.casting import Role
 from engage.simulation.world import World
-from engage.store import events, history, segments, tasks
+from engage.store import history, segments, tasks
 from engage.store.enrolling import Entrant
 from engage.store.history import PastMessage
 
@@ -113,10 +113,7 @@ class Script:
                 self._world.tell(Happened(r.external_id, "segment_entered", payload, now) for r in entering)
             case Manual():
                 with self._world.database.write() as connection:
-                    after = events.last_id(connection)
-                    brought = [
-                        Entrant(r.ref, "test", {"event": {}, "var": dict(r.case.values)}, after) for r in self._roles
-                    ]
+                    brought = [Entrant(r.ref, "test", {"event": {}, "var": dict(r.case.values)}) for r in self._roles]
                     admit(connection, self._world.applied, active, brought, now)
             case _:
                 pass

@@ -29,7 +29,8 @@ from engage.core.fact_json import fact_to_json
 from engage.runtime.applied import Applied
 from engage.runtime.context import Context
 from engage.runtime.engine import Engine
-from engage.simulation.channels import Call, Colleagues, Fate, InProcess, InTurn, Receivers, taken
+from engage.runtime.handover import InTurn
+from engage.simulation.channels import Call, Colleagues, Fate, InProcess, Receivers, taken
 from engage.simulation.settings import USUAL
 from engage.store import inbound
 from engage.store.database import Database
@@ -102,9 +103,8 @@ class World:
         self.clock = VirtualClock(begins)
         self.database = database
         self.in_force = InForce(applied)
-        self._shares_channels = wired is not None
         self.context = self._bent_back(wired or build_context(config, self.clock, database), fate, sweep_every)
-        self.engine = Engine(self.context, lambda channel: InTurn(), alone=True)
+        self.engine = Engine(self.context, InTurn, alone=True)
 
     def _bent_back(self, wired: Context, fate: Fate, sweep_every: timedelta) -> Context:
         """The engine's own context, its ways out bent back into this process."""
@@ -118,6 +118,8 @@ class World:
             staff_mail=Colleagues(),
             webhooks={name: Receivers() for name in self.applied.catalog.webhooks},
             sweep_every=sweep_every,
+            guarded=False,
+            allowed=None,
         )
 
     @property
@@ -126,8 +128,6 @@ class World:
 
     def close(self) -> None:
         self.engine.close()
-        if not self._shares_channels:
-            close_channels(self.context)
         self.database.close()
 
     def __enter__(self) -> Self:
@@ -179,11 +179,6 @@ class World:
         moments = (self.engine.next_due(), outside.next_due() if outside is not None else None)
         soonest = min(moment for moment in moments if moment is not None)
         return max(soonest, self.clock.now() + _TICK)
-
-
-def close_channels(context: Context) -> None:
-    for channel in context.channels.values():
-        channel.close()
 
 
 def up_to(moment: datetime, grid: timedelta) -> datetime:

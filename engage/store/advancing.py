@@ -16,12 +16,14 @@ from engage.core.delivery import Status
 from engage.core.journey.model import Since
 from engage.core.turn import GivenAnswer, Seen
 from engage.store import answering
+from engage.store.claims import Claim
 from engage.store.conditions import VALUE_COLUMN, Scope, compile_condition
 from engage.store.dialects import beside_index
 from engage.store.judging import TAKEN_UP
-from engage.store.keys import change_rows, given_keys, in_given_keys
+from engage.store.keys import given_keys, in_given_keys
 from engage.store.members import MemberRef, given_refs
 from engage.store.moments import Prepared, once_for_catalog
+from engage.store.rows import change_rows
 from engage.store.tables import IS_LIVE, Instant, answer, delivery, enrolment, event, member, member_value
 
 # A fact told this late is history, not news: it neither starts a run, nor ends a wait, nor reaches a goal.
@@ -51,21 +53,28 @@ class RunRow:
     timezone: str | None
     jumps: Mapping[str, int] = field(default_factory=dict)  # how often each `goto` was taken
     pinned_version: int | None = None  # the version to finish in; None: the one in force
+    last_event: int = 0  # the number of the member's last event when this was read
 
 
 def due(connection: Connection, now: datetime, limit: int) -> list[RunRow]:
-    """Live runs whose time has come, oldest first."""
-    return [_row(row) for row in connection.execute(_DUE, {"now": now, "most": limit})]
+    """Live runs whose time has come, oldest first; locked until the transaction ends. Those that another process is
+    moving are not waited for."""
+    return [run_of(row) for row in _DUE.take(connection, now, limit)]
 
 
-def still_due(connection: Connection, runs: Sequence[RunRow], now: datetime) -> list[RunRow]:
-    """These runs as they stand now, without those that somebody else has moved, or is moving, meanwhile."""
-    return [_row(row) for row in connection.execute(_STILL_DUE, given_runs(runs) | {"now": now})]
+def still_due(connection: Connection, run: RunRow, now: datetime) -> list[RunRow]:
+    """This run as it stands now; nothing if somebody else has moved it, or is moving it, meanwhile."""
+    return [run_of(row) for row in connection.execute(_STILL_DUE, given_runs([run]) | {"now": now})]
 
 
 def runs_by_id(connection: Connection, runs: Sequence[tuple[int, int]]) -> list[RunRow]:
     """Runs, live or ended, given as (bucket, id)."""
-    return [_row(row) for row in connection.execute(_THESE, given_keys(runs))]
+    return [run_of(row) for row in rows_by_id(connection, runs)]
+
+
+def rows_by_id(connection: Connection, runs: Iterable[tuple[int, int]]) -> Sequence[Any]:
+    """The same as the database has them: all of `enrolment`, and what `run_of` needs besides."""
+    return connection.execute(_THESE, given_keys(runs)).all()
 
 
 def without_goal(
@@ -80,13 +89,13 @@ def without_goal(
     """These members' runs of a journey, of those that go by this version, for which no goal has been noted yet."""
     statuses = [status for status, wanted in (("ended", ended), ("live", live)) if wanted]
     wanted = {"of_journey": journey_id, "of_version": pinned_version, "of_statuses": statuses}
-    return [_row(row) for row in connection.execute(_WITHOUT_GOAL, given_refs(refs) | wanted)]
+    return [run_of(row) for row in connection.execute(_WITHOUT_GOAL, given_refs(refs) | wanted)]
 
 
 _NOW = bindparam("now", type_=Instant())
-_RUNS = select(enrolment, member.c.timezone).join(member, _OF_MEMBER)
-_ALL_DUE = _RUNS.where(IS_LIVE, enrolment.c.due_at <= _NOW).order_by(enrolment.c.due_at, enrolment.c.id)
-_DUE = _ALL_DUE.limit(bindparam("most", type_=Integer()))
+_RUNS = select(enrolment, member.c.timezone, member.c.last_event).join(member, _OF_MEMBER)
+_ALL_DUE = _RUNS.where(IS_LIVE, enrolment.c.due_at <= _NOW)
+_DUE = Claim(enrolment, _ALL_DUE.order_by(enrolment.c.due_at, enrolment.c.id))
 _STILL_DUE = _ALL_DUE.where(in_given_keys(enrolment)).with_for_update(skip_locked=True, of=enrolment)
 _THESE = _RUNS.where(in_given_keys(enrolment)).order_by(enrolment.c.id)
 _WITHOUT_GOAL = _RUNS.where(
@@ -98,11 +107,11 @@ _WITHOUT_GOAL = _RUNS.where(
 ).order_by(enrolment.c.id)
 
 
-def _row(row: Any) -> RunRow:
+def run_of(row: Any) -> RunRow:
     return RunRow(
         row.id, MemberRef(row.bucket, row.member_id), row.journey_id, row.version, row.holdout, row.step_id,
         row.visit, row.phase, row.entered_at, row.due_at, row.deadline_at, row.last_message_at, row.context,
-        row.per_value, row.timezone, row.jumps or {}, row.pinned_version,
+        row.per_value, row.timezone, row.jumps or {}, row.pinned_version, row.last_event,
     )  # fmt: skip
 
 
@@ -181,7 +190,7 @@ def first_seen(
         return {}
     query = _first_seen(catalog, tuple(names), since, where, per)
     rows = query.execute(connection, now, **given_runs(runs))
-    return {i: Seen(name, at) for i, entered_at, name, at in rows if at > entered_at - NEWS_FOR}
+    return {i: Seen(name, at, number) for i, entered_at, name, at, number in rows if at > entered_at - NEWS_FOR}
 
 
 @once_for_catalog
@@ -190,8 +199,8 @@ def _first_seen(
 ) -> Prepared:
     counted = or_(*(_counts(catalog, name, since) for name in names))
     joined = (event.c.bucket == enrolment.c.bucket) & (event.c.member_id == enrolment.c.member_id)
-    columns = (enrolment.c.id, enrolment.c.entered_at, event.c.name, event.c.at)
-    query = of_given_runs(select(*columns).join(event, joined)).where(counted).order_by(event.c.id.desc())
+    columns = (enrolment.c.id, enrolment.c.entered_at, event.c.name, event.c.at, event.c.number)
+    query = of_given_runs(select(*columns).join(event, joined)).where(counted).order_by(event.c.number.desc())
     scope = Scope(catalog, enrolment=enrolment, context=_matched_event)
     if where is not None:
         query = query.where(compile_condition(where, scope))
@@ -209,18 +218,18 @@ def _counts(catalog: Catalog, name: str, since: Since | None) -> Any:
     is_response = catalog.is_response(name)
     own = [event.c.enrolment_id == enrolment.c.id] if is_response else []
     # By member, not by name or number: there may be millions of orders since, and a few of each member's.
-    recorded = beside_index(event.c.id)
+    recorded = event.c.number
     match since or (Since.LAST_MESSAGE if is_response else Since.HERE):
         case Since.HERE:
-            begun = recorded > enrolment.c.step_after_event_id
+            begun = recorded > enrolment.c.step_after_event
         case Since.START:
-            begun = recorded > enrolment.c.after_event_id
+            begun = recorded > enrolment.c.after_event
         case Since.LAST_MESSAGE:
             last = func.coalesce(enrolment.c.last_message_at, enrolment.c.entered_at)
             since_then = event.c.at >= last
             if is_response:
                 since_then = or_(since_then, _sent_since(last))
-            begun = and_(recorded > enrolment.c.after_event_id, since_then)
+            begun = and_(recorded > enrolment.c.after_event, since_then)
     return and_(beside_index(event.c.name) == name, begun, *own)
 
 

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import closing
+from datetime import datetime
 from pathlib import Path
 
 from engage.errors import EngageError
+from engage.store import state
+from engage.store.continuity import COPIED_AT
 from engage.store.database import Database
 
 
@@ -23,9 +26,10 @@ def copy_unchanged(source: Path, target: Path) -> None:
         raise EngageError(f"{source} cannot be read: {error}") from error
 
 
-def back_up(database: Database, target: Path) -> None:
+def back_up(database: Database, target: Path, now: datetime) -> None:
     """A whole, consistent copy, as of one moment; writers are not held up for longer than a few pages take. Never
-    overwrites. Raises EngageError if the target exists, or if there is no file to copy."""
+    overwrites. The copy says what it is: a daemon on it is paused until somebody lets it go on. Raises EngageError if
+    the target exists, or if there is no file to copy."""
     if database.file is None:
         raise EngageError("this database is not a SQLite file; use the tools of its server")
     try:
@@ -35,6 +39,16 @@ def back_up(database: Database, target: Path) -> None:
     try:
         with closing(sqlite3.connect(database.file)) as source, closing(sqlite3.connect(target)) as copy:
             source.backup(copy)
+        _mark(target, now)
     except BaseException:
         target.unlink()  # half a copy looks like a whole one
         raise
+
+
+def _mark(target: Path, now: datetime) -> None:
+    copy = Database(f"sqlite:///{target.absolute()}")
+    try:
+        with copy.write() as connection:
+            state.put_moment(connection, COPIED_AT, now)
+    finally:
+        copy.close()

@@ -285,7 +285,7 @@ def _happened(atom: Did, scope: Scope) -> Predicate:
         happened += [event.c.at > scope.moments.instant(-atom.within), event.c.at <= scope.moments.instant()]
     if scope.enrolment is not None:
         if atom.since_start:
-            happened.append(event.c.id > scope.enrolment.c.after_event_id)
+            happened.append(event.c.number > scope.enrolment.c.after_event)
         if scope.catalog.is_response(atom.event):
             happened.append(event.c.enrolment_id == scope.enrolment.c.id)
     return and_(*happened)

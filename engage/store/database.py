@@ -1,4 +1,4 @@
-"""The connection to the database, SQLite or PostgreSQL: short write transactions, reads beside them, and ids.
+"""The connection to the database, SQLite or PostgreSQL: short write transactions, and reads beside them.
 
 SQLite runs in WAL mode with `synchronous=FULL`: what an intent commits must survive a power cut. PostgreSQL runs READ
 COMMITTED: what two processes must not both do is held by keys and row locks, not by the isolation level. Where the two
@@ -14,17 +14,23 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import URL, BigInteger, Connection, Engine, bindparam, create_engine, event, make_url
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.dialects.postgresql import insert as upsert  # ON CONFLICT, which SQLite spells the same
-from sqlalchemy.exc import OperationalError
 
-from engage.errors import DatabaseUnavailable, EngageError
-from engage.store.tables import id_block, metadata
+from engage.errors import EngageError
+from engage.store import claims, ids
+from engage.store.faults import telling_faults_apart
+from engage.store.ids import IdBlocks
+from engage.store.months import make_catch_all
+from engage.store.tables import metadata
 
-__all__ = ["Database", "take_ids", "upsert"]
+__all__ = ["Database", "upsert"]
 
 # How long a writer waits for another one before SQLite says “database is locked”. Transactions here last milliseconds.
 BUSY_TIMEOUT_MS = 15_000
+# Each loop and each call on the wire has one or two at a time. Some are kept open, the others come and go.
+_CONNECTIONS_KEPT, _CONNECTIONS_MORE = 10, 40
+_WRITES = "engage_writes"  # the execution option of connections that begin as writers
 # Times are bound and read in UTC. A process that hangs inside a transaction must not hold its locks for ever.
 _POSTGRESQL_SETTINGS = {
     "timezone": "UTC",
@@ -41,6 +47,7 @@ class Database:
         """`durable=False`: for a database that nobody will miss after a power cut."""
         self.url = make_url(url)
         self.engine = _make_engine(url)
+        self._id_blocks = IdBlocks(_make_engine(url)) if self.is_server else None
         self.written = 0
         if not durable:
             event.listen(self.engine, "connect", _forget_durability)
@@ -48,15 +55,15 @@ class Database:
     @contextmanager
     def write(self) -> Iterator[Connection]:
         """Committed at the end; rolled back if anything is raised. Raises DatabaseUnavailable if it cannot be had."""
-        with _telling_faults_apart(), self.engine.connect() as connection:
-            connection.execution_options(engage_write=True)
+        with telling_faults_apart(), self.engine.connect() as connection:
+            connection.execution_options(**{_WRITES: True, ids.OPTION: self._id_blocks})
             with connection.begin():
                 yield connection
             self.written += 1
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
-        with _telling_faults_apart(), self.engine.connect() as connection, connection.begin():
+        with telling_faults_apart(), self.engine.connect() as connection, connection.begin():
             yield connection
 
     @property
@@ -73,34 +80,13 @@ class Database:
     def create_all(self) -> None:
         """The whole schema at once, without migrations: for databases that live as long as a test."""
         metadata.create_all(self.engine)
+        with self.write() as connection:
+            make_catch_all(connection)
 
     def close(self) -> None:
         self.engine.dispose()
-
-
-@contextmanager
-def _telling_faults_apart() -> Iterator[None]:
-    try:
-        yield
-    except OperationalError as error:
-        raise DatabaseUnavailable(f"the database does not answer: {error.orig}") from error
-
-
-_TAKEN = (
-    upsert(id_block)
-    .values(kind=bindparam("of_kind"), next_id=bindparam("after_first", type_=BigInteger()))
-    .on_conflict_do_update(
-        index_elements=["kind"], set_={"next_id": id_block.c.next_id + bindparam("taken", type_=BigInteger())}
-    )
-    .returning(id_block.c.next_id)
-)
-
-
-def take_ids(connection: Connection, kind: str, count: int) -> range:
-    """The next `count` ids of a table, taken inside the caller's transaction: a rollback gives them back."""
-    taken = {"of_kind": kind, "after_first": 1 + count, "taken": count}
-    following: int = connection.execute(_TAKEN, taken).scalar_one()
-    return range(following - count, following)
+        if self._id_blocks is not None:
+            self._id_blocks.close()
 
 
 def _make_engine(url: str) -> Engine:
@@ -128,15 +114,27 @@ _EITHER: dict[str, Any] = {
 def _postgresql_engine(url: URL) -> Engine:
     settings = " ".join(f"-c {name}={value}" for name, value in _POSTGRESQL_SETTINGS.items())
     try:
-        return create_engine(
+        engine = create_engine(
             url.set(drivername="postgresql+psycopg"),
             connect_args={"options": settings},
             isolation_level="READ COMMITTED",
             pool_pre_ping=True,
+            pool_size=_CONNECTIONS_KEPT,
+            max_overflow=_CONNECTIONS_MORE,
+            pool_timeout=BUSY_TIMEOUT_MS / 1000,
             **_EITHER,
         )
     except ModuleNotFoundError as error:
         raise EngageError("PostgreSQL needs its driver: pip install 'engage[postgres]'") from error
+    event.listen(engine, "first_connect", partial(_look_for_citus, engine))
+    return engine
+
+
+def _look_for_citus(engine: Engine, connection: Any, _record: Any) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM pg_extension WHERE extname = 'citus'")
+        claims.go_by_bucket(engine.dialect, cursor.fetchone()[0] > 0)
+    connection.rollback()
 
 
 def _sqlite_engine(url: URL) -> Engine:
@@ -161,5 +159,5 @@ def _forget_durability(connection: Any, _record: Any) -> None:
 
 def _begin_sqlite(connection: Connection) -> None:
     """A writer takes the lock at once: a read that turns into a write could fail with SQLITE_BUSY half-way."""
-    writes = connection.get_execution_options().get("engage_write", False)
+    writes = connection.get_execution_options().get(_WRITES, False)
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")

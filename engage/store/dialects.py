@@ -22,9 +22,13 @@ from sqlalchemy import (
     TypeDecorator,
     column,
     literal,
+    literal_column,
+    null,
+    type_coerce,
 )
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
+from sqlalchemy.types import TypeEngine
 
 _LARGEST = 10**16
 
@@ -214,6 +218,51 @@ def _each_text_on_postgresql(function: _each_text_of, compiler: Any, **kw: Any) 
 def listed(texts: Iterable[str], name: str) -> Any:
     """These texts as a table with one column, `value`: a query can go through them, one look-up for each."""
     return _each_text_of(literal(json.dumps(list(texts)))).table_valued(column("value", String()), name=name)
+
+
+class _each_list_of(_Spelt):
+    """The elements of a JSON array of arrays, as a table with one column, `value`."""
+
+    inherit_cache = True
+
+
+@compiles(_each_list_of, "sqlite")
+def _each_list_on_sqlite(function: _each_list_of, compiler: Any, **kw: Any) -> str:
+    return f"json_each({compiler.process(function.clauses, **kw)})"
+
+
+@compiles(_each_list_of, "postgresql")
+def _each_list_on_postgresql(function: _each_list_of, compiler: Any, **kw: Any) -> str:
+    return f"jsonb_array_elements(({compiler.process(function.clauses, **kw)})::jsonb)"
+
+
+def each_row(lists: ColumnElement[str]) -> Any:
+    """Rows told as a JSON array of arrays, as a table of which `value_in` reads the columns."""
+    return _each_list_of(lists).table_valued(column("value", String()), name="given")
+
+
+class _value_at(_Spelt):
+    """An element of an array, by its place, as a value of the type of the last clause."""
+
+    inherit_cache = True
+
+
+@compiles(_value_at, "sqlite")
+def _value_at_on_sqlite(function: _value_at, compiler: Any, **kw: Any) -> str:
+    value, place, _ = (compiler.process(clause, **kw) for clause in function.clauses)
+    return f"json_extract({value}, '$[{place}]')"
+
+
+@compiles(_value_at, "postgresql")
+def _value_at_on_postgresql(function: _value_at, compiler: Any, **kw: Any) -> str:
+    value, place, typed = function.clauses
+    kept_as = compiler.dialect.type_compiler_instance.process(typed.type)
+    return f"({compiler.process(value, **kw)} ->> {compiler.process(place, **kw)})::{kept_as}"
+
+
+def value_in(row: Any, place: int, kept_as: TypeEngine[Any]) -> ColumnElement[Any]:
+    """A column of `each_row`, to be kept in a column of that type."""
+    return _value_at(row.c.value, literal_column(str(place)), type_coerce(null(), kept_as))
 
 
 def pairs_in_text(pairs: Sequence[tuple[int, Any]]) -> tuple[str, str]:

@@ -10,13 +10,16 @@ from functools import cache
 from types import SimpleNamespace
 from typing import Any
 
-from sqlalchemy import Connection, Integer, and_, bindparam, case, func, insert, or_, select, update
+from sqlalchemy import Connection, and_, bindparam, case, func, or_, select, update
 
 from engage.core.delivery import LEASE, REPEAT_PAUSE, Recorded, Status
 from engage.core.turn import Purpose
-from engage.store.database import take_ids, upsert
+from engage.store import lanes
+from engage.store.claims import Claim
+from engage.store.ids import take_ids
 from engage.store.keys import given_keys, in_given_keys
 from engage.store.members import MemberRef
+from engage.store.rows import add_rows
 from engage.store.tables import IS_UNSETTLED, Instant, delivery, enrolment
 
 D = delivery.c
@@ -51,10 +54,7 @@ def queue(connection: Connection, messages: Sequence[NewMessage], now: datetime)
         return
     ids = take_ids(connection, "delivery", len(messages))
     rows = [_row(message, delivery_id, now) for message, delivery_id in zip(messages, ids, strict=True)]
-    connection.execute(_QUEUED, rows)
-
-
-_QUEUED = upsert(delivery).on_conflict_do_nothing()
+    add_rows(connection, delivery, rows, unless_there=True)
 
 
 def _row(message: NewMessage, delivery_id: int, now: datetime) -> dict[str, Any]:
@@ -100,6 +100,7 @@ class Claimed:
     priority: int
     template: str
     queued_at: datetime
+    due_at: datetime  # when it was to go out, however late that is looked at
     late_at: datetime | None
     enrolment_id: int | None
     journey_id: str | None
@@ -142,20 +143,7 @@ def claim(connection: Connection, now: datetime, limit: int, full: Collection[st
 def due(connection: Connection, now: datetime, limit: int, full: Collection[str] = ()) -> list[Claimed]:
     """What `claim` would take, the most important first, as it would be held. Nothing is written. What was put back
     for a channel that is still `full` stays where it is: a slow provider must not starve the others."""
-    rows = connection.execute(_DUE, {"now": now, "full": sorted(full), "most": limit})
-    return [held(row, now) for row in rows]
-
-
-_FITS = or_(D.channel.is_(None), D.channel.not_in(bindparam("full", expanding=True)))
-_WAITING = and_(D.status == Status.PENDING, _FITS)
-_REPEATABLE = and_(D.status == Status.AMBIGUOUS, or_(D.repeat_until > _NOW, D.repeats_left > 0))
-_DUE = (
-    select(delivery)
-    .where(IS_UNSETTLED, D.due_at <= _NOW, or_(_WAITING, _REPEATABLE))
-    .order_by(D.priority.desc(), D.due_at, D.id)
-    .limit(bindparam("most", type_=Integer()))
-    .with_for_update(skip_locked=True)
-)
+    return [held(row, now) for row in lanes.take_due(connection, now, limit, full)]
 
 
 def foreseen(message: NewMessage, now: datetime) -> Claimed:
@@ -170,8 +158,9 @@ def held(row: Any, now: datetime) -> Claimed:
     return Claimed(
         id=row.id, member=MemberRef(row.bucket, row.member_id), key=row.message_key, hop=row.hop,
         purpose=Purpose(row.purpose), topic=row.topic, priority=row.priority, template=row.template,
-        queued_at=row.queued_at, late_at=row.late_at, enrolment_id=row.enrolment_id, journey_id=row.journey_id,
-        pinned_version=row.pinned_version, step_id=row.step_id, visit=row.visit, channel=row.channel,
+        queued_at=row.queued_at, due_at=row.due_at, late_at=row.late_at, enrolment_id=row.enrolment_id,
+        journey_id=row.journey_id, pinned_version=row.pinned_version, step_id=row.step_id, visit=row.visit,
+        channel=row.channel,
         fence=row.fence + 1, attempts=row.attempts, repeat=row.status == Status.AMBIGUOUS, address=row.address,
         mode=row.mode, payload=row.payload, text=row.text, segments=row.segments, cost=row.cost,
         repeat_until=known_until, repeats_left=row.repeats_left, first_sent_at=row.first_sent_at,
@@ -261,9 +250,25 @@ def _intent(claimed: Claimed, values: Mapping[str, Any], now: datetime) -> Move:
         "repeats_left": claimed.repeats_left_then,
         "first_sent_at": claimed.first_sent_at or now,
         "due_at": now + LEASE,
-        "reason": None,
     }
-    return Move(claimed, (Status.AMBIGUOUS if claimed.repeat else Status.CLAIMED,), intent | dict(values))
+    # A repeat that is not made after all leaves an ambiguous message, and why it is one.
+    was, why = (Status.AMBIGUOUS, {}) if claimed.repeat else (Status.CLAIMED, {"reason": None})
+    return Move(claimed, (was,), intent | why | dict(values))
+
+
+def give_back(connection: Connection, claimed: Sequence[Claimed], now: datetime) -> set[int]:
+    """Nobody has called these, and nobody will: as if they had never been claimed. Returns the ids of those whose
+    intent was committed."""
+    stands = {row.id: row for row in connection.execute(_STANDS, _given_these(claimed))} if claimed else {}
+    make(connection, [_as_before(each, now) for each in claimed])
+    return {c.id for c in claimed if (stands[c.id].fence, stands[c.id].status) == (c.fence, Status.SENDING)}
+
+
+def _as_before(claimed: Claimed, now: datetime) -> Move:
+    if not claimed.repeat:
+        return put_back(claimed, now, None, channel=claimed.channel)
+    values = {"status": Status.AMBIGUOUS, "due_at": now, "attempts": claimed.attempts}
+    return Move(claimed, (Status.AMBIGUOUS, Status.SENDING), values | {"repeats_left": claimed.repeats_left})
 
 
 @dataclass(frozen=True, slots=True)
@@ -359,22 +364,27 @@ def _writing(columns: tuple[str, ...], was: tuple[Status, ...]) -> Any:
 def expire_leases(connection: Connection, now: datetime) -> int:
     """A claim nobody finished goes back; a send nobody recorded becomes ambiguous, never pending; a repeat whose window
     has closed is not made, or put off where its step asks for repeats."""
-    rows = connection.execute(_ENDED, {"now": now}).all()
+    pause = {"after_pause": now + REPEAT_PAUSE, "before_pause": now - REPEAT_PAUSE}
+    rows = [row for ended in _ENDED for row in ended.take(connection, now, _MOST_ENDED, **pause)]
     if not rows:
         return 0
     theirs = given_keys((row.bucket, row.id) for row in rows) | {"now": now}
-    pause = {"after_pause": now + REPEAT_PAUSE, "before_pause": now - REPEAT_PAUSE}
     connection.execute(_PUT_OFF, theirs | pause)
     released = connection.execute(_RELEASED, theirs).rowcount
     stranded = connection.execute(_STRANDED, theirs | pause).rowcount
     return int(released + stranded)
 
 
-_LEASE_OVER = and_(IS_UNSETTLED, D.due_at <= _NOW, D.status != Status.PENDING)
-_ENDED = select(D.bucket, D.id).where(_LEASE_OVER).with_for_update(skip_locked=True)
+_MOST_ENDED = 500  # of each kind, at a time
 _ASKED_FOR = case((D.repeats_left > 0, bindparam("after_pause", type_=Instant())), else_=None)
 _TOO_LATE = and_(D.status == Status.AMBIGUOUS, or_(D.repeat_until.is_(None), D.repeat_until <= _NOW))
 _TOO_SOON = or_(D.repeats_left == 0, D.sent_at > bindparam("before_pause", type_=Instant()))
+_OVER = select(D.bucket, D.id).where(IS_UNSETTLED, D.due_at <= _NOW).order_by(D.due_at)
+_ENDED = (
+    Claim(delivery, _OVER.where(D.status == Status.CLAIMED)),
+    Claim(delivery, _OVER.where(D.status == Status.SENDING)),
+    Claim(delivery, _OVER.where(D.status == Status.AMBIGUOUS, _TOO_LATE, _TOO_SOON)),
+)
 _PUT_OFF = _THESE.where(_TOO_LATE, _TOO_SOON).values(due_at=_ASKED_FOR)
 _RELEASED = _THESE.where(D.status == Status.CLAIMED).values(status=Status.PENDING, due_at=_NOW)
 _STRANDED = _THESE.where(D.status == Status.SENDING).values(
@@ -384,7 +394,11 @@ _STRANDED = _THESE.where(D.status == Status.SENDING).values(
     recorded_at=_NOW,
 )
 _ANYTHING_DUE = select(D.id).where(IS_UNSETTLED, D.due_at <= _NOW).limit(1)
-_NEXT_DUE = select(func.min(D.due_at)).where(IS_UNSETTLED, D.due_at > _NOW)
+_NEXT_OF_STATUS = [
+    select(func.min(D.due_at)).where(IS_UNSETTLED, D.status == status, D.due_at > _NOW).scalar_subquery()
+    for status in (Status.PENDING, Status.CLAIMED, Status.SENDING, Status.AMBIGUOUS)
+]
+_NEXT_DUE = select(*_NEXT_OF_STATUS)
 
 
 def anything_due(connection: Connection, now: datetime) -> bool:
@@ -394,53 +408,5 @@ def anything_due(connection: Connection, now: datetime) -> bool:
 
 def next_due(connection: Connection, now: datetime) -> datetime | None:
     """The next moment after `now` at which dispatch or the reconciler has something to do."""
-    earliest: datetime | None = connection.scalar(_NEXT_DUE, {"now": now})
-    return earliest
-
-
-def queue_next_hop(connection: Connection, ref: MemberRef, delivery_id: int, due_at: datetime, now: datetime) -> None:
-    """The same message once more, on a channel that is still to be chosen. If it already waits, it waits no longer
-    than until `due_at`; if it has gone out already, that was the once more. Reminders and replies have no next hop."""
-    row = connection.execute(_THIS, {"of_bucket": ref.bucket, "of_id": delivery_id}).one()
-    if row.purpose not in (Purpose.SEND, Purpose.ASK):
-        return
-    same = {"of_bucket": ref.bucket, "of_key": row.message_key}
-    later = same | {"after_hop": row.hop, "for_purpose": row.purpose}
-    if connection.scalar(_GONE_ON, later) is not None:
-        connection.execute(_BROUGHT_FORWARD, later | {"to": due_at})
-        return
-    highest = connection.scalar(_HIGHEST_HOP, same) or 0
-    (next_id,) = take_ids(connection, "delivery", 1)
-    copied = {name: row._mapping[name] for name in _OF_EVERY_HOP}
-    late_at = due_at + (row.late_at - row.queued_at) if row.late_at is not None else None  # as late as the first one
-    fresh = {"id": next_id, "hop": highest + 1, "status": Status.PENDING, "queued_at": now, "due_at": due_at}
-    fresh["late_at"] = late_at
-    connection.execute(_NEXT_HOP, copied | fresh)
-
-
-_OF_EVERY_HOP = (
-    "bucket", "member_id", "message_key", "purpose", "enrolment_id", "journey_id", "version", "pinned_version",
-    "step_id", "visit", "topic", "priority", "template", "repeats_left",
-)  # fmt: skip
-_THIS = select(delivery).where(D.bucket == bindparam("of_bucket"), D.id == bindparam("of_id"))
-_SAME = and_(D.bucket == bindparam("of_bucket"), D.message_key == bindparam("of_key"))
-_LATER = and_(_SAME, D.hop > bindparam("after_hop"), D.purpose == bindparam("for_purpose"))
-_GONE_ON = select(D.id).where(_LATER).limit(1)
-_TO = bindparam("to", type_=Instant())
-_BROUGHT_FORWARD = update(delivery).where(_LATER, D.status == Status.PENDING, D.due_at > _TO).values(due_at=_TO)
-_HIGHEST_HOP = select(func.max(D.hop)).where(_SAME)
-_NEXT_HOP = insert(delivery)
-
-
-def drop_fallbacks(connection: Connection, runs: Sequence[tuple[int, int]], why: str) -> None:
-    """Fallbacks of earlier messages die with the next one. Runs are (bucket, enrolment id)."""
-    if runs:
-        connection.execute(_DROPPED, given_keys(runs) | {"why": why})
-
-
-_NOT_SENT = D.status.in_([Status.PENDING, Status.CLAIMED])
-_DROPPED = (
-    update(delivery)
-    .where(in_given_keys(delivery, "enrolment_id"), _NOT_SENT, D.hop > 0, D.purpose == Purpose.SEND)
-    .values(status=Status.CANCELLED, reason=bindparam("why"))
-)
+    moments = connection.execute(_NEXT_DUE, {"now": now}).one()
+    return min((moment for moment in moments if moment is not None), default=None)

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, and_, bindparam, exists, false, func, insert, not_, or_, select, true, update
+from sqlalchemy import Connection, and_, bindparam, exists, false, func, not_, or_, select, true, update
 
 from engage.core.catalog import Catalog
 from engage.core.condition import Condition
@@ -16,11 +16,15 @@ from engage.core.journey.model import Journey, OnDate, Reentry
 from engage.store import trail
 from engage.store.candidates import candidates
 from engage.store.conditions import Predicate, Scope, compile_condition
-from engage.store.database import take_ids
+from engage.store.ids import take_ids
 from engage.store.keys import given_keys, in_given_keys
-from engage.store.members import MemberRef, given_refs
+from engage.store.members import MemberRef, given_refs, last_events
 from engage.store.moments import Prepared, once_for_catalog
+from engage.store.rows import add_rows
 from engage.store.tables import Instant, anniversary, enrolment, event, member
+
+# Of one member, for one `per` value. No honest journey comes near; two that enrol into each other would for ever.
+MOST_ENTRIES_A_DAY = 20
 
 _OF_MEMBER = (enrolment.c.bucket == member.c.bucket) & (enrolment.c.member_id == member.c.id)
 
@@ -33,9 +37,18 @@ class Entrant:
     member: MemberRef
     occurrence: str
     context: Mapping[str, Any]  # {"event": {…}, "var": {…}}
-    after_event_id: int
+    after_event: int | None = None  # the number of the event that brought them; None: all on record is behind them
     per_value: str = ""
     due_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Waits:
+    """Of a member whose start is held back: in which hold and stage; `now`: they have to wait for it."""
+
+    hold_id: int
+    stage: int
+    now: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +140,7 @@ def _bars(reentry: Reentry, scope: Scope) -> Predicate:
     if reentry.never:
         return true()
     too_lately = enrolment.c.entered_at > scope.moments.instant(-(reentry.after or timedelta(0)))
-    return or_(enrolment.c.status == "live", too_lately)
+    return or_(enrolment.c.status != "ended", too_lately)
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,9 +218,11 @@ def barred_by_reentry(
     A yearly date brings each cycle year once by its occurrence; there only the live run is in the way.
     """
     barred: dict[tuple[int, str], str] = {}
-    runs = connection.execute(_LAST_ENTERED, given_refs(refs) | {"of_journey": journey.id})
-    for member_id, per_value, status, entered_at in runs:
-        why = "already in this journey" if status == "live" else _too_soon(journey, entered_at, now)
+    given = given_refs(refs) | {"of_journey": journey.id, "since": now - timedelta(days=1)}
+    for member_id, per_value, status, entered_at, of_a_day in connection.execute(_LAST_ENTERED, given):
+        why = "already in this journey" if status != "ended" else _too_soon(journey, entered_at, now)
+        if of_a_day >= MOST_ENTRIES_A_DAY:
+            why = "has entered this journey too often today: journeys may be bringing members to each other in circles"
         if why is not None:
             barred[member_id, per_value] = why
     return barred
@@ -215,8 +230,9 @@ def barred_by_reentry(
 
 _E = enrolment.c
 _HERE = in_given_keys(enrolment, "member_id") & (_E.journey_id == bindparam("of_journey"))
+_SINCE = bindparam("since", type_=Instant())
 _LAST_ENTERED = (
-    select(_E.member_id, _E.per_value, _E.status, func.max(_E.entered_at))
+    select(_E.member_id, _E.per_value, _E.status, func.max(_E.entered_at), func.count().filter(_E.entered_at > _SINCE))
     .where(_HERE)
     .group_by(_E.member_id, _E.per_value, _E.status)
 )
@@ -251,21 +267,28 @@ def enter(
     first_step: str | None,
     entrants: Sequence[tuple[Entrant, bool]],
     now: datetime,
+    waits: Mapping[int, Waits] | None = None,
 ) -> list[int]:
-    """New runs, each (entrant, held out?), standing before the first step. Returns their ids."""
+    """New runs, each (entrant, held out?), standing before the first step. Returns their ids. `waits`: of members whose
+    start is held back."""
     if not entrants:
         return []
+    waits = waits or {}
     ids = list(take_ids(connection, "enrolment", len(entrants)))
     of_all = {"journey_id": journey.id, "version": version, "step_id": first_step}
+    on_record = last_events(connection, {e.member for e, _ in entrants if e.after_event is None})
     rows = [
-        _new_run(entrant, now) | of_all | {"id": enrolment_id, "holdout": held_out}
+        _new_run(entrant, on_record, now)
+        | of_all
+        | {"id": enrolment_id, "holdout": held_out}
+        | _held(waits.get(entrant.member.id))
         for (entrant, held_out), enrolment_id in zip(entrants, ids, strict=True)
     ]
-    connection.execute(_ENTERED, rows)
+    add_rows(connection, enrolment, rows)
     trail.note(
         connection,
         [
-            (e.member.bucket, i, None, "enter", {"holdout": out} if out else {})
+            _first_line(e.member.bucket, i, out, waits.get(e.member.id))
             for (e, out), i in zip(entrants, ids, strict=True)
         ],
         now,
@@ -273,10 +296,24 @@ def enter(
     return ids
 
 
-_ENTERED = insert(enrolment)
+def _held(waits: Waits | None) -> dict[str, Any]:
+    """What differs from a run that begins at once."""
+    if waits is None:
+        return {"hold_id": None, "hold_stage": None}
+    not_begun = {"status": "held", "due_at": None} if waits.now else {}
+    return {"hold_id": waits.hold_id, "hold_stage": waits.stage} | not_begun
 
 
-def _new_run(entrant: Entrant, now: datetime) -> dict[str, Any]:
+def _first_line(bucket: int, run: int, held_out: bool, waits: Waits | None) -> trail.Line:
+    detail: dict[str, Any] = {"holdout": True} if held_out else {}
+    if waits is not None and waits.now:
+        detail |= {"hold": f"hold-{waits.hold_id}"}
+        return (bucket, run, None, "held", detail)
+    return (bucket, run, None, "enter", detail)
+
+
+def _new_run(entrant: Entrant, on_record: Mapping[int, int], now: datetime) -> dict[str, Any]:
+    after_event = on_record[entrant.member.id] if entrant.after_event is None else entrant.after_event
     return {
         "bucket": entrant.member.bucket,
         "member_id": entrant.member.id,
@@ -285,9 +322,9 @@ def _new_run(entrant: Entrant, now: datetime) -> dict[str, Any]:
         "status": "live",
         "entered_at": now,
         "context": dict(entrant.context),
-        "after_event_id": entrant.after_event_id,
+        "after_event": after_event,
         "step_started_at": now,
-        "step_after_event_id": entrant.after_event_id,
+        "step_after_event": after_event,
         "phase": "arriving",
         "due_at": entrant.due_at or now,
     }

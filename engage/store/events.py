@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 from typing import Any, assert_never
 
-from sqlalchemy import Connection, Integer, Select, bindparam, delete, insert, literal, select, update
+from sqlalchemy import BigInteger, Connection, Integer, Select, bindparam, delete, insert, literal, select, update
 
 from engage.core.catalog import Aggregate, Catalog, Computed
 from engage.core.coerce import added, number_in_json
 from engage.core.condition import ValueType
 from engage.store.conditions import VALUE_COLUMN, value_of_events
-from engage.store.database import take_ids
-from engage.store.keys import given_keys, in_given_keys, put_rows
+from engage.store.ids import take_ids
+from engage.store.keys import given_keys, in_given_keys
 from engage.store.members import MemberRef, given_refs, value_row
-from engage.store.tables import event, id_block, member_value
+from engage.store.rows import add_rows, put_rows
+from engage.store.tables import event, member, member_value
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,14 +41,11 @@ class NewEvent:
 
 def record(connection: Connection, catalog: Catalog, events: Sequence[NewEvent], now: datetime) -> list[NewEvent]:
     """Store what is new, once, and bring computed fields up to date. Returns what was new."""
+    numbers = _take_numbers(connection, events)  # first: whoever tells the same at this moment waits here
     fresh = _unknown(connection, events)
-    if not fresh:
-        return []
-    rows = [
-        _row(new, event_id, now) for new, event_id in zip(fresh, take_ids(connection, "event", len(fresh)), strict=True)
-    ]
-    connection.execute(_RECORDED, rows)
-    _update_computed(connection, catalog, fresh)
+    if fresh:
+        _insert(connection, fresh, numbers, now, fresh=True)
+        _update_computed(connection, catalog, fresh)
     return fresh
 
 
@@ -54,20 +53,7 @@ def remember(connection: Connection, events: Sequence[NewEvent], now: datetime) 
     """Store the past of members who are new here, each event once. It is news to nobody; computed fields are to be
     counted when all of it is there, see `recount_all`."""
     if events:
-        ids = take_ids(connection, "event", len(events))
-        rows = [_row(past, event_id, now) | {"fresh": False} for past, event_id in zip(events, ids, strict=True)]
-        connection.execute(_RECORDED, rows)
-
-
-_RECORDED = insert(event)
-
-
-def last_id(connection: Connection) -> int:
-    """The newest event's id. Taken inside a write transaction it says exactly what was recorded before."""
-    return (connection.scalar(_NEXT_ID) or 1) - 1
-
-
-_NEXT_ID = select(id_block.c.next_id).where(id_block.c.kind == "event")
+        _insert(connection, events, _take_numbers(connection, events), now, fresh=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +61,7 @@ class FreshEvent:
     """An event the enrol loop has not looked at."""
 
     id: int
+    number: int
     member: MemberRef
     name: str
     at: datetime
@@ -83,11 +70,11 @@ class FreshEvent:
 
 def fresh_events(connection: Connection, limit: int) -> list[FreshEvent]:
     rows = connection.execute(_FRESH, {"most": limit})
-    return [FreshEvent(i, MemberRef(bucket, m), name, at, payload) for i, bucket, m, name, at, payload in rows]
+    return [FreshEvent(i, number, MemberRef(bucket, m), *told) for i, number, bucket, m, *told in rows]
 
 
 _FRESH = (
-    select(event.c.id, event.c.bucket, event.c.member_id, event.c.name, event.c.at, event.c.payload)
+    select(event.c.id, event.c.number, event.c.bucket, event.c.member_id, event.c.name, event.c.at, event.c.payload)
     .where(event.c.fresh)
     .order_by(event.c.id)
     .limit(bindparam("most", type_=Integer()))
@@ -99,21 +86,47 @@ def any_fresh(connection: Connection) -> bool:
     return connection.scalar(_ANY_FRESH) is not None
 
 
-def still_fresh(connection: Connection, events: Sequence[FreshEvent]) -> list[FreshEvent]:
-    """Without those that another process has looked at meanwhile."""
-    fresh_ids = set(connection.scalars(_STILL_FRESH, {"given": [e.id for e in events]}))
-    return [e for e in events if e.id in fresh_ids]
+def still_fresh(connection: Connection, event: FreshEvent) -> list[FreshEvent]:
+    """Nothing if another process has looked at it meanwhile."""
+    key = {"of_bucket": event.member.bucket, "of_id": event.id}
+    return [event] if connection.scalar(_STILL_FRESH, key) is not None else []
 
 
 def mark_seen(connection: Connection, events: Sequence[FreshEvent]) -> None:
     connection.execute(_SEEN, given_keys((e.member.bucket, e.id) for e in events))
 
 
-_STILL_FRESH = select(event.c.id).where(event.c.fresh, event.c.id.in_(bindparam("given", expanding=True)))
+_STILL_FRESH = select(event.c.id).where(
+    event.c.bucket == bindparam("of_bucket"), event.c.id == bindparam("of_id"), event.c.fresh
+)
 _SEEN = update(event).where(in_given_keys(event)).values(fresh=False)
 
 
 # --- recording --------------------------------------------------------------------------------------------------
+
+
+def _take_numbers(connection: Connection, events: Sequence[NewEvent]) -> dict[MemberRef, Iterator[int]]:
+    """Each member's next numbers, as many as there are events.
+
+    Taking them locks the member's row until the transaction ends. So a member's events are numbered in the order in
+    which they are committed, whatever other processes do: what a run has not seen yet has a greater number than all it
+    has seen. (An id or a moment says nothing of the kind: who takes it first may commit last.)
+    """
+    counts = Counter(new.member for new in events)
+    numbers: dict[MemberRef, Iterator[int]] = {}
+    for count in sorted(set(counts.values())):
+        keys = sorted((ref.bucket, ref.id) for ref, n in counts.items() if n == count)
+        for bucket, member_id, last in connection.execute(_NUMBERED, given_keys(keys) | {"more": count}):
+            numbers[MemberRef(bucket, member_id)] = iter(range(last - count + 1, last + 1))
+    return numbers
+
+
+_NUMBERED = (
+    update(member)
+    .where(in_given_keys(member))
+    .values(last_event=member.c.last_event + bindparam("more", type_=BigInteger()))
+    .returning(member.c.bucket, member.c.id, member.c.last_event)
+)
 
 
 def _unknown(connection: Connection, events: Sequence[NewEvent]) -> list[NewEvent]:
@@ -131,17 +144,31 @@ def _unknown(connection: Connection, events: Sequence[NewEvent]) -> list[NewEven
 _KNOWN = select(event.c.bucket, event.c.dedupe_key).where(in_given_keys(event, "dedupe_key"))
 
 
-def _row(new: NewEvent, event_id: int, now: datetime) -> dict[str, Any]:
+def _insert(
+    connection: Connection,
+    events: Sequence[NewEvent],
+    numbers: Mapping[MemberRef, Iterator[int]],
+    now: datetime,
+    *,
+    fresh: bool,
+) -> None:
+    ids = take_ids(connection, "event", len(events))
+    rows = [_row(new, i, next(numbers[new.member]), now, fresh) for new, i in zip(events, ids, strict=True)]
+    add_rows(connection, event, rows)
+
+
+def _row(new: NewEvent, event_id: int, number: int, now: datetime, fresh: bool) -> dict[str, Any]:
     return {
         "bucket": new.member.bucket,
         "id": event_id,
+        "number": number,
         "member_id": new.member.id,
         "name": new.name,
         "at": new.at,
         "payload": dict(new.payload),
         "dedupe_key": new.key,
         "recorded_at": now,
-        "fresh": True,
+        "fresh": fresh,
         "inbound_id": new.inbound_id,
         "channel": new.channel,
         "delivery_id": new.delivery_id,

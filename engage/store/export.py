@@ -14,6 +14,7 @@ from sqlalchemy import Connection, RowMapping, Select, Table, select
 
 from engage.core.catalog import RESPONSE_EVENTS, Catalog
 from engage.store.keys import in_given_keys
+from engage.store.ledger import whole, with_ledger
 from engage.store.members import MemberRef, given_refs, profiles
 from engage.store.tables import (
     anniversary,
@@ -67,7 +68,7 @@ ENROLMENTS = _select(
     enrolment.c.context,
 )
 
-DELIVERIES = _select(
+_DELIVERIES = _select(
     delivery,
     *_place(delivery),
     delivery.c.version,
@@ -83,8 +84,8 @@ DELIVERIES = _select(
     delivery.c.template,
     delivery.c.status,
     delivery.c.reason,
-    delivery.c.text,
-    delivery.c.payload,
+    whole("text"),
+    whole("payload"),
     delivery.c.payload_hash,
     delivery.c.provider_id,
     delivery.c.code,
@@ -99,6 +100,7 @@ DELIVERIES = _select(
     delivery.c.segments,
     delivery.c.cost,
 )
+DELIVERIES = with_ledger(_DELIVERIES)
 
 _EVENT_HEAD = (event.c.name.label("event"), event.c.at, event.c.channel, event.c.delivery_id, *_place(event))
 

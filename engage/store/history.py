@@ -12,6 +12,7 @@ from sqlalchemy import Connection, Integer, bindparam, select
 
 from engage.core.anniversary import Anniversary, Calendar
 from engage.core.catalog import RESPONSE_EVENTS
+from engage.store.ledger import whole, with_ledger
 from engage.store.members import MemberRef
 from engage.store.tables import (
     anniversary,
@@ -180,12 +181,12 @@ def messages(connection: Connection, ref: MemberRef) -> list[PastMessage]:
 
 
 _M = delivery.c
-_MESSAGES = (
+_MESSAGES = with_ledger(
     select(
         *(_M.id, _M.message_key, _M.enrolment_id, _M.journey_id, _M.step_id, _M.topic, _M.purpose, _M.hop),
         *(_M.template, _M.status, _M.reason, _M.channel, _M.queued_at, _M.due_at, _M.claimed_at, _M.held_back),
         *(_M.first_sent_at, _M.attempts, _M.provider_id, _M.code, _M.arrival, _M.arrival_at, _M.segments, _M.cost),
-        *(_M.text, _M.decision),
+        *(whole("text"), whole("decision")),
     )
     .where(_of_member(delivery))
     .order_by(_M.queued_at, _M.id)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import Connection, Integer, bindparam, case, select, update
 
 from engage.store.database import upsert
-from engage.store.tables import IS_UNREAD, Instant, inbound
+from engage.store.tables import IS_EARLY, IS_UNREAD, Instant, inbound
 
 # Our own sources; their bodies are facts as JSON (core.fact_json). Providers' sources are named in channels.registry.
 PAGE = "page"
@@ -65,17 +65,16 @@ _UNREAD = (
     .order_by(inbound.c.id)
     .limit(bindparam("most", type_=Integer()))
 )
-_ANY_UNREAD = select(inbound.c.id).where(IS_UNREAD).limit(1)
+_ANY_UNREAD = select(inbound.c.id).where(IS_UNREAD, _is_bulk == bindparam("bulk", type_=Integer())).limit(1)
 
 
-def any_unread(connection: Connection) -> bool:
-    return connection.scalar(_ANY_UNREAD) is not None
+def any_unread(connection: Connection, *, bulk: bool) -> bool:
+    return connection.scalar(_ANY_UNREAD, {"bulk": int(bulk)}) is not None
 
 
-def still_unread(connection: Connection, records: Sequence[Record]) -> list[Record]:
-    """Without those that another process has read meanwhile."""
-    unread_ids = set(connection.scalars(_STILL_UNREAD, {"given": [record.id for record in records]}))
-    return [record for record in records if record.id in unread_ids]
+def still_unread(connection: Connection, record: Record) -> list[Record]:
+    """Nothing if another process has read it meanwhile."""
+    return [record] if connection.scalar(_STILL_UNREAD, {"given": [record.id]}) is not None else []
 
 
 def mark_read(connection: Connection, ids: Sequence[int], now: datetime) -> None:
@@ -83,9 +82,31 @@ def mark_read(connection: Connection, ids: Sequence[int], now: datetime) -> None
         connection.execute(_READ, {"given": ids, "now": now})
 
 
+def lay_by(connection: Connection, early: Iterable[tuple[int, str, str]]) -> None:
+    """Receipts that name a message by the provider's own id, which is not on record yet: (record id, channel, that id).
+    They are read once more when it is."""
+    given = [{"this": record_id, "whose": _name(channel, of)} for record_id, channel, of in early]
+    if given:
+        connection.execute(_LAID_BY, given)
+
+
+def take_up(connection: Connection, now_known: Iterable[tuple[str, str]]) -> None:
+    """What was told too early about these messages, (channel, the provider's id), is unread again."""
+    names = sorted(_name(channel, of) for channel, of in now_known)
+    if names:
+        connection.execute(_TAKEN_UP, {"whose": names})
+
+
+def _name(channel: str, provider_id: str) -> str:
+    return f"{channel}:{provider_id}"
+
+
+_LAID_BY = update(inbound).where(inbound.c.id == bindparam("this")).values(status="early", early_for=bindparam("whose"))
+_EARLY_FOR_THESE = inbound.c.early_for.in_(bindparam("whose", expanding=True))
+_TAKEN_UP = update(inbound).where(IS_EARLY, _EARLY_FOR_THESE).values(status="new")
 _GIVEN = inbound.c.id.in_(bindparam("given", expanding=True))
 _STILL_UNREAD = select(inbound.c.id).where(IS_UNREAD, _GIVEN)
-_READ = update(inbound).where(_GIVEN).values(status="done", processed_at=bindparam("now", type_=Instant()))
+_READ = update(inbound).where(IS_UNREAD, _GIVEN).values(status="done", processed_at=bindparam("now", type_=Instant()))
 
 
 def mark_unreadable(connection: Connection, record_id: int, error: str, now: datetime) -> None:

@@ -8,18 +8,16 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, func, insert, select, text, update
 
 from engage.store import state
-from engage.store.keys import put_rows
+from engage.store.rows import put_rows
 from engage.store.tables import applied_file, journey, journey_version
 
 V = journey_version.c
 
 _MARK = "applied"  # counts every apply: moments would not do, since the clock of a demo is not that of the command line
 
-
-_APPLYING = 1  # the only lock in Engage that is no row's
 
 NEVER = "0"  # the mark before the first apply
 
@@ -68,14 +66,24 @@ def hold_alone(connection: Connection) -> None:
     _lock(connection, _ALONE)
 
 
+def hold_door(connection: Connection, journey_id: str) -> None:
+    """Nobody else lets members into this journey until this transaction ends: one live run each, and re-entry counted
+    from the last."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(_DOOR, {"of_journey": journey_id})
+
+
 def _lock(connection: Connection, lock: Any) -> None:
     """On SQLite whoever writes is alone as it is."""
     if connection.dialect.name == "postgresql":
         connection.execute(lock)
 
 
-_SHARED = select(func.pg_advisory_xact_lock_shared(_APPLYING))
-_ALONE = select(func.pg_advisory_xact_lock(_APPLYING))
+# A table's lock, not a row's: who wants it alone stands in the queue, where many who share a row, one after the other,
+# would never let them come to it. Reading goes on; and no session needs to outlive its transaction.
+_SHARED = text(f"LOCK TABLE {applied_file.name} IN ROW SHARE MODE")
+_ALONE = text(f"LOCK TABLE {applied_file.name} IN EXCLUSIVE MODE")
+_DOOR = select(journey.c.id).where(journey.c.id == bindparam("of_journey")).with_for_update(key_share=True)
 
 
 def put_files(connection: Connection, files: Mapping[str, str], now: datetime) -> None:

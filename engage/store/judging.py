@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import Connection, bindparam, exists, func, select
 
@@ -138,14 +137,6 @@ _SPENT = (
     )
     .group_by(D.member_id, D.message_key, D.topic)
 )
-
-
-def enrolments_of(connection: Connection, claimed: Sequence[Claimed]) -> dict[int, Any]:
-    """The enrolments these messages belong to, by id."""
-    return {row.id: row for row in connection.execute(_ENROLMENTS, _given_runs(claimed))}
-
-
-_ENROLMENTS = select(enrolment).where(in_given_keys(enrolment))
 
 
 def waiting_of(connection: Connection, ref: MemberRef, now: datetime) -> list[tuple[datetime, Claimed]]:

@@ -8,14 +8,16 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Connection, String, bindparam, case, delete, func, insert, select, update
+from sqlalchemy import Connection, String, bindparam, case, delete, func, select, update
 
 from engage.core.catalog import Aggregate, Catalog, Computed
 from engage.core.condition import ValueType
 from engage.store.conditions import VALUE_COLUMN, aggregate_of
-from engage.store.database import take_ids, upsert
-from engage.store.keys import change_rows, given_keys, in_given_keys, put_rows
+from engage.store.database import upsert
+from engage.store.ids import take_ids
+from engage.store.keys import given_keys, in_given_keys
 from engage.store.moments import Moments, Prepared, once_for_catalog
+from engage.store.rows import add_rows, change_rows, put_rows
 from engage.store.tables import (
     Instant,
     anniversary,
@@ -66,7 +68,7 @@ def create_all(
         {"bucket": ref.bucket, "id": ref.id, "external_id": external_id, "timezone": timezone, **stamps}
         for ref, (external_id, timezone) in zip(refs, newcomers, strict=True)
     ]
-    connection.execute(_CREATED, rows)
+    add_rows(connection, member, rows)
     named = {external_id: ref for ref, (external_id, _) in zip(refs, newcomers, strict=True) if external_id is not None}
     claim_identities(connection, MEMBER_KIND, named)
     return refs
@@ -77,12 +79,8 @@ def claim_identities(connection: Connection, kind: str, wanted: Mapping[str, Mem
     if not wanted:
         return set()
     rows = [{"kind": kind, "value": v, "bucket": ref.bucket, "member_id": ref.id} for v, ref in wanted.items()]
-    connection.execute(_CLAIMED, rows)
+    add_rows(connection, identity, rows, unless_there=True)
     return {value for value, ref in find(connection, kind, wanted).items() if ref != wanted[value]}
-
-
-_CREATED = insert(member)
-_CLAIMED = upsert(identity).on_conflict_do_nothing()
 
 
 def name_member(connection: Connection, ref: MemberRef, external_id: str, now: datetime) -> None:
@@ -95,6 +93,15 @@ def name_member(connection: Connection, ref: MemberRef, external_id: str, now: d
 def external_id_of(connection: Connection, ref: MemberRef) -> str | None:
     query = select(member.c.external_id).where(member.c.bucket == ref.bucket, member.c.id == ref.id)
     return connection.scalar(query)
+
+
+def last_events(connection: Connection, refs: Iterable[MemberRef]) -> dict[int, int]:
+    """The number of each member's last event on record, by member id."""
+    given = list(refs)
+    return {row.id: row.last_event for row in connection.execute(_LAST_EVENTS, given_refs(given))} if given else {}
+
+
+_LAST_EVENTS = select(member.c.id, member.c.last_event).where(in_given_keys(member))
 
 
 def name_of(connection: Connection, ref: MemberRef) -> str | None:
@@ -254,7 +261,7 @@ def add_tags(connection: Connection, told: Mapping[MemberRef, Iterable[str]], no
         for name in names
     ]
     if rows:
-        connection.execute(_TAGGED, rows)
+        add_rows(connection, tag, rows, unless_there=True)
 
 
 def remove_tags(connection: Connection, told: Mapping[MemberRef, Iterable[str]]) -> None:
@@ -266,7 +273,6 @@ def remove_tags(connection: Connection, told: Mapping[MemberRef, Iterable[str]])
         connection.execute(_UNTAGGED, given_refs(refs) | {"of_tag": name})
 
 
-_TAGGED = upsert(tag).on_conflict_do_nothing()
 _UNTAGGED = delete(tag).where(in_given_keys(tag, "member_id"), tag.c.tag == bindparam("of_tag"))
 
 

@@ -1,47 +1,161 @@
-"""Bringing a database to the schema this version needs. Alembic owns how; the scripts are in `migrations/`."""
+"""Bringing a database to the schema this version needs. Alembic owns how; the scripts are in `migrations/`.
+
+On PostgreSQL that happens while daemons of the version before are at work. So a script only adds (`store.expanding` has
+what is to be added with care), and what nobody uses any more is taken away by a later one, when the last daemon that
+used it is gone. Its revision says which versions can live with the schema after it: `0003_for_0001` those whose own
+newest script is 0001 or later, plain `0004` none but those that know it.
+"""
 
 from __future__ import annotations
 
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+import structlog
 from alembic import command
 from alembic.config import Config as AlembicConfig
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, event, func, select, text
 
 import engage
-from engage.errors import EngageError
+from engage.clock import SystemClock
+from engage.errors import DatabaseUnavailable, EngageError
+from engage.store import state
 from engage.store.database import Database
+from engage.store.faults import telling_faults_apart
+from engage.store.months import make_months
 
-_SCRIPTS = Path(engage.__file__).parent.parent / "migrations"
+SCRIPTS = Path(engage.__file__).parent.parent / "migrations"
+log = structlog.get_logger("engage.store")
 
 
 class SchemaTooOld(EngageError):
     """The database has not been brought to the schema this version needs. Run `engage db upgrade`."""
 
 
-def upgrade(database: Database) -> None:
-    """To the newest schema; nothing happens if it is there already."""
+class SchemaTooNew(EngageError):
+    """The database is at a schema that this version cannot live with. Run the version that made it, or a newer one."""
+
+
+class UpgradeHindered(EngageError):
+    """The schema could not be changed for the moment. What was done is done; run `engage db upgrade` again."""
+
+
+class DatabaseMoved(EngageError):
+    """The rows of this file live in another database now. Write that one's URL into config.yaml."""
+
+
+MOVED = "moved"  # of `state`: where `store.transfer` has taken the rows
+
+
+_UPGRADING = 1  # the only lock that is no row's: there may be no table yet
+_PATIENCE = "2s"  # for a lock: whoever comes after us waits as long
+_TRIES = 30
+
+
+def upgrade(database: Database, scripts: Path = SCRIPTS) -> None:
+    """To the newest schema, and with the months ahead; nothing happens if it is there already. Each script is one
+    transaction, and what was done stays done. Raises UpgradeHindered."""
+    if not is_current(database, scripts):
+        _run_scripts(database, scripts)
     with database.write() as connection:
-        settings = _settings()
-        settings.attributes["connection"] = connection
-        command.upgrade(settings, "head")
+        make_months(connection, SystemClock().now())
 
 
-def is_current(database: Database) -> bool:
-    """Whether `engage db upgrade` has nothing to do."""
+def _run_scripts(database: Database, scripts: Path) -> None:
+    if database.is_server:
+        with _alone(database):
+            _until_let(database, scripts)
+    else:
+        with database.write() as connection:
+            _run(connection, scripts)
+
+
+@contextmanager
+def _alone(database: Database) -> Iterator[None]:
+    """Held by a transaction of its own that does nothing, whatever becomes of the scripts'. Raises UpgradeHindered."""
     with database.read() as connection:
-        at = MigrationContext.configure(connection).get_current_revision()
-    return at == ScriptDirectory.from_config(_settings()).get_current_head()
+        if not connection.scalar(select(func.pg_try_advisory_xact_lock(_UPGRADING))):
+            raise UpgradeHindered("another upgrade is under way; wait until it is done")
+        # The last statement, for it leaves no snapshot behind: whoever builds an index waits for all there are.
+        connection.execute(text("SET LOCAL idle_in_transaction_session_timeout = 0"))
+        yield
+
+
+def _until_let(database: Database, scripts: Path) -> None:
+    """A change of a table waits for whoever reads it, and everybody else behind it. So it waits briefly, lets the
+    others pass, and tries again."""
+    for _ in range(_TRIES):
+        try:
+            with telling_faults_apart(), database.engine.connect() as connection:
+                event.listen(connection, "begin", _be_brief)
+                _run(connection, scripts)
+                return
+        except DatabaseUnavailable as error:
+            hindered = error
+            log.warning("upgrade_waits", error=str(error))
+            time.sleep(1)
+    raise UpgradeHindered(f"the schema could not be changed ({hindered}); run `engage db upgrade` again")
+
+
+def _be_brief(connection: Connection) -> None:
+    connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{_PATIENCE}'")
+
+
+def _run(connection: Connection, scripts: Path) -> None:
+    settings = _settings(scripts)
+    settings.attributes["connection"] = connection
+    command.upgrade(settings, "head")
+
+
+def revision_of(database: Database) -> str | None:
+    """None: there is nothing in it yet."""
+    with database.read() as connection:
+        return MigrationContext.configure(connection).get_current_revision()
+
+
+def is_current(database: Database, scripts: Path = SCRIPTS) -> bool:
+    """Whether this version can live with the schema. False: `engage db upgrade` has something to do. Raises
+    SchemaTooNew."""
+    at = revision_of(database)
+    known = ScriptDirectory.from_config(_settings(scripts))
+    head = known.get_current_head() or ""
+    if at is None or at in {script.revision for script in known.walk_revisions()}:
+        return at == head
+    lives_with = at.rpartition("_for_")[2]
+    if _number(head) < _number(lives_with):
+        raise SchemaTooNew(
+            f"the database is at schema {at}, and this version knows {head}: run the version that upgraded it, or newer"
+        )
+    return True
+
+
+def _number(revision: str) -> int:
+    return int(revision.partition("_")[0])
 
 
 def require_current(database: Database) -> None:
-    """Raises SchemaTooOld if `engage db upgrade` has something to do."""
+    """Raises SchemaTooOld if `engage db upgrade` has something to do, and DatabaseMoved if the rows live elsewhere."""
+    require_schema(database)
+    with database.read() as connection:
+        require_here(connection)
+
+
+def require_schema(database: Database) -> None:
     if not is_current(database):
         raise SchemaTooOld("the database is not at the schema this version needs; run `engage db upgrade`")
 
 
-def _settings() -> AlembicConfig:
+def require_here(connection: Connection) -> None:
+    moved = state.get(connection, MOVED)
+    if moved is not None:
+        raise DatabaseMoved(f"this database was moved to {moved['to']}: write that into config.yaml (database: url:)")
+
+
+def _settings(scripts: Path) -> AlembicConfig:
     settings = AlembicConfig()
-    settings.set_main_option("script_location", str(_SCRIPTS))
+    settings.set_main_option("script_location", str(scripts))
     return settings

@@ -8,15 +8,16 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, and_, func, insert, select, update
+from sqlalchemy import Connection, and_, func, select, update
 
 from engage.core.condition import ValueType
 from engage.core.delivery import Status
 from engage.store.advancing import save
 from engage.store.conditions import VALUE_COLUMN
-from engage.store.database import take_ids
+from engage.store.ids import take_ids
 from engage.store.keys import given_keys, in_given_keys
 from engage.store.members import MemberRef
+from engage.store.rows import add_rows
 from engage.store.tables import IS_LIVE, IS_UNSETTLED, delivery, enrolment, enrolment_move, member, member_value
 
 E, M = enrolment.c, enrolment_move.c
@@ -71,15 +72,16 @@ class StandingRun:
     holdout: bool
     entered_at: datetime
     step_started_at: datetime | None
-    step_after_event_id: int | None
+    step_after_event: int | None
     deadline_at: datetime | None
     due_at: datetime | None
     timezone: str | None
+    last_event: int  # of their member, when this was read
 
 
 _COLUMNS = (
     *(E.id, E.bucket, E.member_id, E.step_id, E.phase, E.holdout, E.entered_at, E.step_started_at),
-    *(E.step_after_event_id, E.deadline_at, E.due_at, member.c.timezone),
+    *(E.step_after_event, E.deadline_at, E.due_at, member.c.timezone, member.c.last_event),
 )
 
 
@@ -165,7 +167,7 @@ def carry_out(connection: Connection, plan_id: str, moves: Sequence[Move]) -> No
     for some in _batches(moves):
         ids = take_ids(connection, "enrolment_move", len(some))
         rows = [_row(move, move_id, plan_id) for move, move_id in zip(some, ids, strict=True)]
-        connection.execute(insert(enrolment_move), rows)
+        add_rows(connection, enrolment_move, rows)
 
 
 def _row(move: Move, move_id: int, plan_id: str) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlalchemy import JSON, Connection, Table, case, func, insert, literal, select, tuple_, update
 
-from engage.store.database import take_ids
+from engage.store.ids import take_ids
 from engage.store.moving import as_json, everyone, following
 from engage.store.tables import Instant, decision, enrolment, enrolment_move
 

@@ -9,10 +9,12 @@ from datetime import datetime
 from sqlalchemy import Connection, func, select
 
 from engage.core.delivery import Status
+from engage.store import tallies
 from engage.store.tables import delivery, enrolment, event, inbound, pause, state, task
 
 D, E = delivery.c, enrolment.c
 _RESTING = "resting:"
+STOPPED = "stopped:"  # begins the names under which is counted what the last gate stops
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +79,11 @@ class Paused:
 def pauses(connection: Connection) -> list[Paused]:
     rows = connection.execute(select(pause.c.scope, pause.c.since, pause.c.reason).order_by(pause.c.scope))
     return [Paused(*row) for row in rows]
+
+
+def stopped(connection: Connection, since: datetime) -> dict[str, int]:
+    """What the last gate has stopped, by limit and channel: `same_words:sms`."""
+    return tallies.counted_under(connection, STOPPED, since)
 
 
 def resting(connection: Connection, now: datetime) -> dict[str, datetime]:

@@ -11,6 +11,7 @@ from datetime import datetime
 from sqlalchemy import Connection, func, select
 
 from engage.core.delivery import Status
+from engage.store.ledger import whole, with_ledger
 from engage.store.members import MemberRef
 from engage.store.tables import answer, delivery, enrolment, event, member, task
 
@@ -49,7 +50,7 @@ def progress(connection: Connection) -> Progress:
 def shut_channels(connection: Connection) -> Counter[tuple[str, str]]:
     """Why channels were shut for messages that could not go out at all: how often, by (channel, why)."""
     d = delivery.c
-    skipped = select(d.decision).where(d.status == Status.SKIPPED, d.decision.is_not(None))
+    skipped = with_ledger(select(whole("decision"))).where(d.status == Status.SKIPPED)
     found: Counter[tuple[str, str]] = Counter()
     for trace in connection.scalars(skipped):
         lines = trace or []

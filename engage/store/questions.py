@@ -9,15 +9,16 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, and_, bindparam, func, insert, or_, select
+from sqlalchemy import Connection, and_, bindparam, func, or_, select
 
 from engage.core.reply import CORRECTION_WINDOW, Offer
 from engage.core.turn import Purpose
-from engage.store.database import take_ids
 from engage.store.dialects import beside_index
-from engage.store.keys import change_rows, given_keys, in_given_keys
+from engage.store.ids import take_ids
+from engage.store.keys import given_keys, in_given_keys
 from engage.store.members import MemberRef, given_refs
 from engage.store.receiving import COLUMNS, MAY_HAVE_ARRIVED, DeliveryRow, delivery_row
+from engage.store.rows import add_rows, change_rows
 from engage.store.tables import Instant, answer, delivery, enrolment
 
 A = answer.c
@@ -223,11 +224,10 @@ def _on_file(connection: Connection, answers: Sequence[NewAnswer]) -> dict[tuple
 def _insert(connection: Connection, answers: Sequence[NewAnswer]) -> None:
     if answers:
         ids = take_ids(connection, "answer", len(answers))
-        connection.execute(_GIVEN, [_answer_row(new, i) for new, i in zip(answers, ids, strict=True)])
+        add_rows(connection, answer, [_answer_row(new, i) for new, i in zip(answers, ids, strict=True)])
 
 
 _ANSWERS = select(answer).where(in_given_keys(answer, "enrolment_id"))
-_GIVEN = insert(answer)
 
 
 def _answer_row(new: NewAnswer, answer_id: int) -> Mapping[str, Any]:

@@ -100,10 +100,12 @@ def of_the_runs(
 
 @dataclass(frozen=True, slots=True)
 class _Asked:
-    """Each line of a condition, whether it is about one thing, and the query that reads them all."""
+    """Each line of a condition, whether it is about one thing, and the query that reads them all: whether the condition
+    holds, then each line but one that says all of it, then what the lines look at."""
 
     lines: tuple[spelling.Line, ...]
     about: tuple[bool, ...]
+    in_a_line: bool
     query: Prepared
 
 
@@ -126,15 +128,19 @@ def _of_the_runs(catalog: Catalog, condition: Condition) -> _Asked:
 def _asked(query: Select[Any], condition: Condition, scope: Scope) -> _Asked:
     lines = tuple(spelling.lines(condition))
     about = [_on_file(line.condition, scope) for line in lines]
-    holds = [compile_condition(c, scope) for c in (condition, *(line.condition for line in lines))]
-    columns = [*holds, *(null() if value is None else value for value in about)]
+    in_a_line = [line.condition for line in lines] == [condition]
+    asked = [condition] if in_a_line else [condition, *(line.condition for line in lines)]
+    columns = [*(compile_condition(c, scope) for c in asked), *(null() if value is None else value for value in about)]
     labelled = [column.label(f"c{number}") for number, column in enumerate(columns)]
-    return _Asked(lines, tuple(value is not None for value in about), scope.prepared(query.add_columns(*labelled)))
+    made = scope.prepared(query.add_columns(*labelled))
+    return _Asked(lines, tuple(value is not None for value in about), in_a_line, made)
 
 
 def _read(connection: Connection, asked: _Asked, now: datetime, given: Mapping[str, str]) -> dict[int, Read]:
     found = {}
     for key, holds, *values in asked.query.execute(connection, now, **given):
+        if asked.in_a_line:
+            values = [holds, *values]
         truths, on_file = values[: len(asked.lines)], values[len(asked.lines) :]
         readings = [
             Reading(line.depth, line.text, bool(truth), about, _as_data(line.condition, value))

@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import Connection, String, Table, and_, case, cast, func, or_, select, tuple_, update
 
 from engage.store.advancing import save
-from engage.store.keys import change_rows
+from engage.store.rows import change_rows
 from engage.store.tables import (
     IS_LIVE,
     answer,

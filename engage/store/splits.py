@@ -14,8 +14,9 @@ from engage.core.split import Tally
 from engage.store.advancing import RunRow, given_runs
 from engage.store.database import upsert
 from engage.store.journeys import name_now, names_before
-from engage.store.keys import in_given_keys, put_rows
+from engage.store.keys import in_given_keys
 from engage.store.reporting import Period
+from engage.store.rows import put_rows
 from engage.store.tables import arm, enrolment, event, split_decision
 
 A, S, E = arm.c, split_decision.c, enrolment.c

@@ -8,14 +8,17 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, delete, select
 
+from engage.core.arrears import Arrears
 from engage.store.database import upsert
-from engage.store.keys import put_rows
+from engage.store.rows import put_rows
 from engage.store.tables import job_slot, pause, state
 
 VIRTUAL_NOW = "virtual_now"  # where the clock of a demo stands
 STARTS_SEEN = "starts_seen"  # up to when starts at a moment have been looked for
 SEGMENTS_SWEPT = "segments_swept"  # up to when the passing of time has been applied to segments
+ARREARS = "arrears"  # what came due while nobody was at work
 ALL = "all"  # the pause scope that stops everything
+RESTORED = "restored"  # the one of a database that was brought back: members stand still, too
 
 
 _VALUE = select(state.c.value).where(state.c.key == bindparam("wanted"))
@@ -40,6 +43,22 @@ def put_moment(connection: Connection, key: str, now: datetime) -> None:
     put(connection, key, now.isoformat(), now)
 
 
+def arrears(connection: Connection, *, to_change: bool = False) -> Arrears | None:
+    """`to_change`: nobody else queues up in it before this transaction ends."""
+    value = connection.scalar(_VALUE.with_for_update() if to_change else _VALUE, {"wanted": ARREARS})
+    return Arrears.from_data(value) if value is not None else None
+
+
+def put_arrears(connection: Connection, in_arrears: Arrears, now: datetime) -> None:
+    put(connection, ARREARS, in_arrears.as_data(), now)
+
+
+def fall_into_arrears(connection: Connection, until: datetime, now: datetime, *, dropped: bool = False) -> None:
+    """What is due by then goes out one after the other; `dropped`: not at all."""
+    before = arrears(connection, to_change=True) or Arrears(until)
+    put_arrears(connection, before.up_to(until, dropped=dropped), now)
+
+
 def let_time_count(connection: Connection, now: datetime) -> None:
     """What comes due from now on is looked for, also if the first to look is a daemon that is started days later."""
     for key in (STARTS_SEEN, SEGMENTS_SWEPT):
@@ -57,6 +76,22 @@ def take_slot(connection: Connection, job: str, slot: str, now: datetime) -> boo
     return connection.scalar(_TAKEN, {"job": job, "slot": slot, "done_at": now}) is not None
 
 
+def take_turn(connection: Connection, work: str, now: datetime) -> bool:
+    """For work that one process does at a time. True for whoever is first to ask, until its transaction ends; whoever
+    asks meanwhile is told no, and does not wait. On SQLite whoever writes is alone as it is."""
+    if connection.dialect.name == "sqlite":
+        return True
+    wanted = {"wanted": f"turn:{work}"}
+    if connection.scalar(_TURN, wanted) is not None:
+        return True
+    if get(connection, wanted["wanted"]) is not None:
+        return False
+    first = {"key": wanted["wanted"], "value": work, "at": now}
+    return connection.scalar(_FIRST_TURN, first) is not None
+
+
+_TURN = select(state.c.key).where(state.c.key == bindparam("wanted")).with_for_update(skip_locked=True)
+_FIRST_TURN = upsert(state).on_conflict_do_nothing().returning(state.c.key)
 _TAKEN = upsert(job_slot).on_conflict_do_nothing().returning(job_slot.c.slot)
 _PAUSED = select(pause.c.scope)
 

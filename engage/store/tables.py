@@ -7,6 +7,7 @@ the same schema and statements run on Citus. Times are UTC. Tables that belong t
 from __future__ import annotations
 
 import zlib
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -35,22 +36,41 @@ from sqlalchemy.dialects.postgresql import JSONB
 
 
 class Instant(TypeDecorator[datetime]):
-    """An aware UTC moment in Python; `timestamptz` on PostgreSQL, naive UTC text on SQLite. Refuses naive values."""
+    """An aware moment in Python; `timestamptz` on PostgreSQL, text in UTC on SQLite. Refuses naive values.
+
+    It reads and writes by itself: there are several in every row of a hot path.
+    """
 
     impl = DateTime(timezone=True)
     cache_ok = True
 
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        if value is None:
-            return None
-        if value.tzinfo is None:
-            raise ValueError(f"a naive datetime reached the database: {value!r}")
-        return value.astimezone(UTC).replace(tzinfo=None) if dialect.name == "sqlite" else value
+    def bind_processor(self, dialect: Dialect) -> Callable[[datetime | None], Any]:
+        write = moment_in_text(dialect) if dialect.name == "sqlite" else _aware
+        return lambda value: None if value is None else write(value)
 
-    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        if value is None:
-            return None
-        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+    def result_processor(self, dialect: Dialect, coltype: Any) -> Callable[[str | None], datetime | None] | None:
+        # PostgreSQL's driver returns aware moments, in the zone of its session: UTC.
+        return _moment_on_sqlite if dialect.name == "sqlite" else None
+
+
+def moment_in_text(dialect: Dialect) -> Callable[[datetime], str]:
+    """How a moment is written into a text that this database reads as one."""
+    return _text_on_sqlite if dialect.name == "sqlite" else lambda value: _aware(value).isoformat()
+
+
+def _aware(value: datetime) -> datetime:
+    if value.tzinfo is None:
+        raise ValueError(f"a naive datetime reached the database: {value!r}")
+    return value
+
+
+def _text_on_sqlite(value: datetime) -> str:
+    """Moments are compared as text there: all have microseconds, none a zone."""
+    return _aware(value).astimezone(UTC).replace(tzinfo=None).isoformat(" ", "microseconds")
+
+
+def _moment_on_sqlite(text: str | None) -> datetime | None:
+    return None if text is None else datetime.fromisoformat(text).replace(tzinfo=UTC)
 
 
 # What conditions look into. Other JSON stays text on PostgreSQL as well: `jsonb` reorders keys, and a message that is
@@ -58,9 +78,12 @@ class Instant(TypeDecorator[datetime]):
 SearchedJson = JSON().with_variant(JSONB(), "postgresql")
 
 
+BUCKETS = 256
+
+
 def bucket_of(member_id: int) -> int:
     """Fixed for ever: changing it would orphan every row."""
-    return zlib.crc32(str(member_id).encode()) & 255
+    return zlib.crc32(str(member_id).encode()) & (BUCKETS - 1)
 
 
 metadata = MetaData(
@@ -92,6 +115,7 @@ member = Table(
     Column("external_id", String(200)),  # what the shop calls them; also a row of `identity`
     Column("timezone", String(64)),  # None: the business's own
     Column("timezone_at", Instant),  # when they came to it from another one
+    Column("last_event", BigInteger, nullable=False, server_default="0"),  # the number their last event was given
     Column("created_at", Instant, nullable=False),
     Column("updated_at", Instant, nullable=False),
     PrimaryKeyConstraint("bucket", "id"),
@@ -222,6 +246,8 @@ rank_threshold = Table(
 
 # --- what came in -----------------------------------------------------------------------------------------------
 
+_EARLY = text("status = 'early'")
+
 # Every inbound fact as it was received, once, before it is acknowledged. Belongs to no member until it is read.
 inbound = Table(
     "inbound",
@@ -231,11 +257,13 @@ inbound = Table(
     Column("key", String(200), nullable=False),
     Column("body", Text, nullable=False),
     Column("received_at", Instant, nullable=False),
-    Column("status", String(16), nullable=False, server_default="new"),  # new | done | unreadable
+    Column("status", String(16), nullable=False, server_default="new"),  # new | early | done | unreadable
     Column("processed_at", Instant),
     Column("error", String(500)),
+    Column("early_for", String(220)),  # channel and provider's id of a message that is not on record yet
     UniqueConstraint("source", "key"),
     Index("ix_inbound_new", "id", sqlite_where=text("status = 'new'"), postgresql_where=text("status = 'new'")),
+    Index("ix_inbound_early", "early_for", sqlite_where=_EARLY, postgresql_where=_EARLY),
 )
 
 # Everything that happened to a member: business events, and responses, which carry the delivery and step they answer.
@@ -245,6 +273,7 @@ event = Table(
     _bucket(),
     _owned_id(),
     Column("member_id", BigInteger, nullable=False),
+    Column("number", BigInteger, nullable=False),  # grows in the order in which the member's events were committed
     Column("name", String(64), nullable=False),
     Column("at", Instant, nullable=False),
     Column("payload", SearchedJson, nullable=False),
@@ -379,6 +408,7 @@ job_slot = Table(
     PrimaryKeyConstraint("job", "slot"),
 )
 
+_IN_A_HOLD = text("hold_id IS NOT NULL")
 _LIVE = text("status = 'live'")  # the words of a partial index; a query that means to use it says the same
 
 enrolment = Table(
@@ -392,29 +422,32 @@ enrolment = Table(
     Column("occurrence", String(200), nullable=False),  # what makes this run the same run when it is offered twice
     Column("per_value", String(200), nullable=False),  # of journeys with `per`; else empty
     Column("holdout", Boolean, nullable=False),
-    Column("status", String(16), nullable=False),  # live | ended
+    Column("status", String(16), nullable=False),  # held (has not begun) | live | ended
     Column("end_kind", String(16)),  # goal | exit | completed
     Column("end_reason", String(200)),
     Column("entered_at", Instant, nullable=False),
     Column("ended_at", Instant),
     Column("context", SearchedJson, nullable=False),  # {"event": {…}, "var": {…}}
-    Column("after_event_id", BigInteger, nullable=False),  # what was recorded up to here is not news to this run
+    Column("after_event", BigInteger, nullable=False),  # the member's events up to this number are no news to this run
     Column("step_id", String(120)),
     Column("visit", Integer, nullable=False, server_default="0"),  # how often a `goto` has led back
     Column("jumps", JSON),  # how often each `goto` was taken, by step id; None: never
     Column("step_started_at", Instant),
     Column("pinned_version", Integer),  # the version to finish in; None: follows the journey
-    Column("step_after_event_id", BigInteger),  # what was recorded up to here happened before the step was reached
+    Column("step_after_event", BigInteger),  # those up to this number happened before the step was reached
     Column("phase", String(16)),  # arriving | waiting | commenting: see core.advance
     Column("deadline_at", Instant),  # when the wait of this step is over
     Column("due_at", Instant),  # when to look again
     Column("last_message_at", Instant),
     Column("goal_at", Instant),
     Column("goal_counts", Boolean),  # inside the attribution window
+    Column("hold_id", BigInteger),  # of a start that is, or was, held back
+    Column("hold_stage", SmallInteger),  # in which of its stages they are let go
     PrimaryKeyConstraint("bucket", "id"),
     UniqueConstraint("bucket", "member_id", "journey_id", "occurrence"),
-    Index("ix_enrolment_due", "due_at", sqlite_where=_LIVE, postgresql_where=_LIVE),
+    Index("ix_enrolment_due", "due_at", "id", sqlite_where=_LIVE, postgresql_where=_LIVE),
     Index(None, "journey_id", "step_id", sqlite_where=_LIVE, postgresql_where=_LIVE),
+    Index(None, "hold_id", "status", "hold_stage", sqlite_where=_IN_A_HOLD, postgresql_where=_IN_A_HOLD),
 )
 
 # What applying a plan did to a run: the columns it changed, as they were and as they are since.
@@ -460,7 +493,7 @@ split_decision = Table(
     PrimaryKeyConstraint("journey_id", "split_id"),
 )
 
-# The trail: what each run decided and why; deliveries keep their own in `decision`.
+# The trail: what each run decided and why; deliveries keep their own in `decision`. By months, see `store.months`.
 decision = Table(
     "decision",
     metadata,
@@ -471,13 +504,16 @@ decision = Table(
     Column("step_id", String(120)),
     Column("what", String(32), nullable=False),
     Column("detail", JSON, nullable=False),
-    PrimaryKeyConstraint("bucket", "id"),
+    PrimaryKeyConstraint("bucket", "id", "at"),
     Index(None, "bucket", "enrolment_id"),
+    postgresql_partition_by="RANGE (at)",
 )
 
 # --- messages ---------------------------------------------------------------------------------------------------
 
-_WAITING = text("status IN ('pending', 'claimed', 'sending', 'ambiguous')")
+_UNSETTLED = text("status IN ('pending', 'claimed', 'sending', 'ambiguous')")
+_PENDING = text("status = 'pending'")
+_TO_FILE = text("filed_at IS NULL AND status IN ('sent', 'failed', 'skipped', 'cancelled')")
 
 # The outbox. `status` follows the send protocol (core.delivery); `arrival` what receipts say later.
 delivery = Table(
@@ -527,13 +563,43 @@ delivery = Table(
     Column("cost", Double),
     Column("arrival", String(16)),  # delivered | deferred | bounced
     Column("arrival_at", Instant),
+    Column("filed_at", Instant),  # when decision, payload and text went to the ledger
     PrimaryKeyConstraint("bucket", "id"),
     UniqueConstraint("bucket", "message_key", "hop"),
-    Index("ix_delivery_due", "due_at", sqlite_where=_WAITING, postgresql_where=_WAITING),
+    Index("ix_delivery_due", "status", "due_at", sqlite_where=_UNSETTLED, postgresql_where=_UNSETTLED),
+    Index(
+        *("ix_delivery_waiting", "priority", "channel", "due_at", "id"),  # see `lanes`
+        sqlite_where=_PENDING,
+        postgresql_where=_PENDING,
+    ),
     Index(None, "bucket", "member_id", "first_sent_at"),
     Index(None, "bucket", "enrolment_id"),
     Index(None, "channel", "provider_id"),
+    Index(
+        None,
+        "channel",
+        "address",
+        "sent_at",
+        sqlite_where=text("address IS NOT NULL"),
+        postgresql_where=text("address IS NOT NULL"),
+    ),
+    Index("ix_delivery_to_file", "queued_at", sqlite_where=_TO_FILE, postgresql_where=_TO_FILE),
     Index(None, "id"),  # tokens and receipts carry the id alone
+)
+
+# What was said in a message that is long over, and why: the greater part of its row. What guards against saying it
+# twice, and what caps, receipts and reports look for, stays in the outbox. By months, see `store.months`.
+delivery_ledger = Table(
+    "delivery_ledger",
+    metadata,
+    _bucket(),
+    _owned_id(),
+    Column("queued_at", Instant, nullable=False),
+    Column("decision", JSON),
+    Column("payload", JSON),
+    Column("text", Text),
+    PrimaryKeyConstraint("bucket", "id", "queued_at"),
+    postgresql_partition_by="RANGE (queued_at)",
 )
 
 # Word to staff about a task. At least once: a colleague told twice is better than a detractor nobody calls.
@@ -587,8 +653,11 @@ webhook_call = Table(
 # What queries say to have these partial indexes used: SQLite takes one only where its own words stand in the query, not
 # where a bound value happens to mean the same.
 IS_LIVE = text("enrolment.status = 'live'")
+IS_PENDING = text("delivery.status = 'pending'")
 IS_UNSETTLED = text("delivery.status IN ('pending', 'claimed', 'sending', 'ambiguous')")
+IS_TO_FILE = text("delivery.filed_at IS NULL AND delivery.status IN ('sent', 'failed', 'skipped', 'cancelled')")
 IS_UNREAD = text("inbound.status = 'new'")
+IS_EARLY = text("inbound.status = 'early'")
 IS_UNTOLD = text("notice.status = 'pending'")
 IS_OPEN_CALL = text("webhook_call.status = 'open'")
 
@@ -610,6 +679,48 @@ state = Table(
     Column("key", String(100), primary_key=True),
     Column("value", JSON, nullable=False),
     Column("at", Instant, nullable=False),
+)
+
+# A start that would bring many at once, and does not yet, or not all of them: its members have runs that are `held`.
+hold = Table(
+    "hold",
+    metadata,
+    Column("id", BigInteger, primary_key=True, autoincrement=False),
+    Column("journey_id", String(64), nullable=False),
+    Column("start", String(200), nullable=False),  # what brought them
+    Column("made_at", Instant, nullable=False),
+    Column("members", BigInteger, nullable=False),
+    Column("status", String(16), nullable=False),  # waiting (for approval) | going (on by itself) | released | refused
+    Column("why", String(300), nullable=False),  # it waits, or goes by stages
+    Column("stages", JSON, nullable=False),  # percent of the members that are let go, growing to 100
+    Column("stage", SmallInteger, nullable=False),  # the one that is let go; -1: none
+    Column("let_go_at", Instant),  # when the last of the stage were
+    Column("next_at", Instant),  # when there is something to do about it
+    Column("digest", String(64)),  # of what was approved
+    Column("settled_at", Instant),
+    Index(None, "status", "next_at"),
+)
+
+# Who has let a plan or a hold go on, and what it was then: an edit afterwards voids it.
+approval = Table(
+    "approval",
+    metadata,
+    Column("about", String(40), nullable=False),  # plan-… or hold-…
+    Column("digest", String(64), nullable=False),
+    Column("by", String(100), nullable=False),
+    Column("at", Instant, nullable=False),
+    PrimaryKeyConstraint("about", "digest", "by"),
+)
+
+# How often something happened, minute by minute. Each daemon counts in a row of its own: none waits for another one.
+tally = Table(
+    "tally",
+    metadata,
+    Column("name", String(300), nullable=False),
+    Column("minute", Instant, nullable=False),
+    Column("slot", SmallInteger, nullable=False),
+    Column("count", BigInteger, nullable=False),
+    PrimaryKeyConstraint("name", "minute", "slot"),
 )
 
 # Next free id of each member-owned table, taken in blocks inside the transaction that uses them.

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Integer, bindparam, func, insert, select, update
+from sqlalchemy import Connection, bindparam, func, select, update
 
 from engage.store import reaching
-from engage.store.database import take_ids
+from engage.store.claims import Claim
 from engage.store.dialects import beside_index
-from engage.store.keys import change_rows, given_keys, in_given_keys
+from engage.store.ids import take_ids
+from engage.store.keys import given_keys, in_given_keys
 from engage.store.members import MemberRef
+from engage.store.rows import add_rows, change_rows
 from engage.store.tables import IS_UNTOLD, Instant, member, member_value, notice, task
 
 T = task.c
@@ -42,7 +44,7 @@ def open_all(connection: Connection, wanted: Sequence[NewTask], now: datetime) -
     if not new:
         return []
     ids = take_ids(connection, "task", len(new))
-    connection.execute(_OPENED, [_row(each, task_id, now) for each, task_id in zip(new, ids, strict=True)])
+    add_rows(connection, task, [_row(each, task_id, now) for each, task_id in zip(new, ids, strict=True)])
     _queue_notices(
         connection,
         [
@@ -66,7 +68,6 @@ def _never_opened(connection: Connection, wanted: Sequence[NewTask]) -> list[New
     return [each for key, each in by_key.items() if key not in known]
 
 
-_OPENED = insert(task)
 _KNOWN = select(T.bucket, T.key).where(in_given_keys(task, "key"))
 
 
@@ -85,10 +86,7 @@ def _queue_notices(connection: Connection, told: Sequence[tuple[int, int, str]],
             {"bucket": bucket, "id": i, "task_id": task_id, "team": team, **due}
             for i, (bucket, task_id, team) in zip(ids, told, strict=True)
         ]
-        connection.execute(_NOTICED, rows)
-
-
-_NOTICED = insert(notice)
+        add_rows(connection, notice, rows)
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,17 +184,30 @@ class DueNotice:
     task: TaskRow
 
 
-_DUE_NOTICES = (
-    select(notice).where(IS_UNTOLD, N.due_at <= _NOW).order_by(N.due_at, N.id).limit(bindparam("most", type_=Integer()))
-)
+_DUE_NOTICES = Claim(notice, select(notice).where(IS_UNTOLD, N.due_at <= _NOW).order_by(N.due_at, N.id))
+_HELD_NOTICES = update(notice).where(in_given_keys(notice)).values(due_at=bindparam("until", type_=Instant()))
+_ANY_NOTICE = select(N.id).where(IS_UNTOLD, N.due_at <= _NOW).limit(1)
 _NEXT_NOTICE = select(func.min(N.due_at)).where(IS_UNTOLD, N.due_at > _NOW)
 
 
 def due_notices(connection: Connection, now: datetime, limit: int) -> list[DueNotice]:
-    rows = connection.execute(_DUE_NOTICES, {"now": now, "most": limit}).all()
+    rows = _DUE_NOTICES.take(connection, now, limit)
     wanted = given_keys((row.bucket, row.task_id) for row in rows)
     tasks = {t.id: t for t in _tasks(connection, _THESE, **wanted)} if rows else {}
     return [DueNotice(row.bucket, row.id, row.team, row.attempts, tasks[row.task_id]) for row in rows]
+
+
+def any_notice_due(connection: Connection, now: datetime) -> bool:
+    return connection.scalar(_ANY_NOTICE, {"now": now}) is not None
+
+
+def claim_notices(connection: Connection, now: datetime, limit: int, lease: timedelta) -> list[DueNotice]:
+    """Take what is due: nobody else tells it until the lease has ended."""
+    due = due_notices(connection, now, limit)
+    if due:
+        keys = given_keys((each.bucket, each.id) for each in due)
+        connection.execute(_HELD_NOTICES, keys | {"until": now + lease})
+    return due
 
 
 def settle_notices(connection: Connection, rows: Sequence[tuple[DueNotice, dict[str, Any]]]) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Select, Table, or_, select
 
+from engage.store.ledger import read_whole
 from engage.store.members import MemberRef
 from engage.store.tables import Row, answer, decision, delivery, enrolment, event, inbound, notice, task
 
@@ -109,4 +110,5 @@ def _rows(connection: Connection, table: Table, *where: ColumnElement[bool]) -> 
 
 
 def _fetch(connection: Connection, query: Select[Any]) -> list[Row]:
-    return [dict(row) for row in connection.execute(query).mappings()]
+    rows = [dict(row) for row in connection.execute(query).mappings()]
+    return read_whole(connection, rows) if delivery in query.get_final_froms() else rows

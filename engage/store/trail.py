@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, insert
+from sqlalchemy import Connection
 
-from engage.store.database import take_ids
+from engage.store.ids import take_ids
+from engage.store.rows import add_rows
 from engage.store.tables import decision
 
 Line = tuple[int, int, str | None, str, Mapping[str, Any]]
@@ -23,7 +24,4 @@ def note(connection: Connection, lines: Sequence[Line], now: datetime) -> None:
         {"bucket": bucket, "id": i, "enrolment_id": e, "at": now, "step_id": step, "what": what, "detail": dict(detail)}
         for i, (bucket, e, step, what, detail) in zip(ids, lines, strict=True)
     ]
-    connection.execute(_NOTED, rows)
-
-
-_NOTED = insert(decision)
+    add_rows(connection, decision, rows)

@@ -7,13 +7,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Integer, and_, bindparam, func, or_, select, update
+from sqlalchemy import Connection, and_, bindparam, func, or_, select, update
 
 from engage.core.turn import Call
 from engage.core.webhook_call import CALL_LEASE, CallStatus, Settled
 from engage.store.advancing import RunRow, given_runs
-from engage.store.database import take_ids, upsert
+from engage.store.claims import Claim
+from engage.store.ids import take_ids
 from engage.store.keys import given_keys, in_given_keys
+from engage.store.rows import add_rows
 from engage.store.tables import IS_LIVE, IS_OPEN_CALL, Instant, enrolment, webhook_call
 
 C, E = webhook_call.c, enrolment.c
@@ -52,10 +54,7 @@ def queue(connection: Connection, calls: Sequence[NewCall], now: datetime) -> No
         }
         for call, call_id in zip(calls, take_ids(connection, "webhook_call", len(calls)), strict=True)
     ]
-    connection.execute(_QUEUED, rows)
-
-
-_QUEUED = upsert(webhook_call).on_conflict_do_nothing()
+    add_rows(connection, webhook_call, rows, unless_there=True)
 
 
 def calls_of(connection: Connection, runs: Sequence[RunRow], step_id: str) -> dict[int, Call]:
@@ -105,7 +104,7 @@ def next_due(connection: Connection, now: datetime) -> datetime | None:
 def claim(connection: Connection, now: datetime, limit: int, paused: Collection[str]) -> list[DueCall]:
     """Take what is due, the oldest first: attempt + 1, fence + 1, a lease. `paused`: journeys that hold their calls. A
     call whose run has ended, or has gone on without it, is closed instead."""
-    rows = connection.execute(_DUE, {"now": now, "most": limit, "paused": sorted(paused)}).all()
+    rows = _DUE.take(connection, now, limit, paused=sorted(paused))
     _close(connection, [row for row in rows if not row.waited_for], now)
     held = [row for row in rows if row.waited_for]
     _hold(connection, held, now)
@@ -133,13 +132,12 @@ def _given(rows: Iterable[Any]) -> dict[str, str]:
 
 
 _WAITED_FOR = and_(IS_LIVE, E.step_id == C.step_id, E.visit == C.visit)
-_DUE = (
+_DUE = Claim(
+    webhook_call,
     select(webhook_call, _WAITED_FOR.label("waited_for"))
     .join_from(webhook_call, enrolment, and_(E.bucket == C.bucket, E.id == C.enrolment_id))
     .where(IS_OPEN_CALL, C.due_at <= _NOW, C.journey_id.not_in(bindparam("paused", expanding=True)))
-    .order_by(C.due_at, C.id)
-    .limit(bindparam("most", type_=Integer()))
-    .with_for_update(skip_locked=True, of=webhook_call)
+    .order_by(C.due_at, C.id),
 )
 _THESE = update(webhook_call).where(in_given_keys(webhook_call))
 _HELD = _THESE.values(fence=C.fence + 1, attempts=C.attempts + 1, due_at=bindparam("until", type_=Instant()))

@@ -5,18 +5,20 @@ WeChat gives five seconds and shows its follower an error page otherwise; nothin
 
 from __future__ import annotations
 
+import time
 from typing import assert_never
 
 import structlog
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from engage.channels.contract import CallbackRequest, Received, Refused
+from engage.channels.contract import CallbackRequest, CallbackSource, Received, Refused
 from engage.store.inbound import Arrived
 from engage.web.body import read_body
 from engage.web.deps import WebDeps
-from engage.web.inbox import Inbox
+from engage.web.inbox import Inbox, NotStored
 
 # WeChat's envelopes are a few KB, and 8 MB of tiny XML elements cost 13 s of CPU. An SMS push is an array of reports,
 # some 250 bytes each: 64 KB would refuse a few hundred. A bounce may carry the message it returns.
@@ -42,6 +44,21 @@ class Callbacks:
         source = self._deps.sources.get(request.path_params["source"])
         if source is None:
             return PlainTextResponse("not found", 404)
+        begun, status = time.monotonic(), 500
+        try:
+            response = await self._take(request, source)
+            status = response.status_code
+            return response
+        except HTTPException as error:
+            status = error.status_code
+            raise
+        except NotStored:
+            status = 503
+            raise
+        finally:
+            self._deps.observer.callback(source.name, status, time.monotonic() - begun)
+
+    async def _take(self, request: Request, source: CallbackSource) -> Response:
         body = await read_body(request, BODY_LIMITS.get(source.name, BODY_LIMIT))
         opened = source.open(_as_request(request, body), self._deps.clock.now())
         match opened:

@@ -10,6 +10,7 @@ from engage.clock import Clock
 from engage.content.links import Links
 from engage.core.catalog import Catalog
 from engage.runtime.applied import Applied
+from engage.runtime.observing import Observer, Unobserved
 from engage.store.database import Database
 
 
@@ -24,6 +25,8 @@ class WebDeps:
     sources: Mapping[str, CallbackSource]  # by name, as in /callbacks/<name>
     applied: Callable[[], Applied]
     api_keys: Mapping[str, str] = field(default_factory=dict, repr=False)  # name → key
+    observer: Observer = field(default_factory=Unobserved)
+    arrived: Callable[[], None] = lambda: None  # called, on any thread, when something was stored
 
     def catalog(self) -> Catalog:
         return self.applied().catalog

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import structlog
@@ -39,9 +39,10 @@ class _Waiting:
 class Inbox:
     """Belongs to the event loop of one server. What arrives while a commit is under way goes together in the next."""
 
-    def __init__(self, database: Database, clock: Clock) -> None:
+    def __init__(self, database: Database, clock: Clock, arrived: Callable[[], None] = lambda: None) -> None:
         self._database = database
         self._clock = clock
+        self._arrived = arrived
         self._queue: deque[_Waiting] = deque()
         self._writer: asyncio.Task[None] | None = None
 
@@ -75,6 +76,7 @@ class Inbox:
                 _log.error("inbound facts not stored", requests=len(batch), error=type(error).__name__)
                 self._fail(batch, error)
             else:
+                self._arrived()
                 for waiting, count in zip(batch, counts, strict=True):
                     waiting.stored.set_result(count)
         self._writer = None

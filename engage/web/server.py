@@ -6,12 +6,12 @@ import socket
 import threading
 
 import uvicorn
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from engage.errors import EngageError
 
 _STARTS_WITHIN = 15  # seconds
-_STOPS_WITHIN = 5  # seconds, for requests under way
+STOPS_WITHIN = 5  # seconds, for requests under way
 
 
 class ServerError(EngageError):
@@ -19,20 +19,25 @@ class ServerError(EngageError):
 
 
 class Server:
-    """Port 0 takes a free one; `port` tells which. Signals stay with the main thread."""
+    """Port 0 takes a free one; `port` tells which. Signals stay with the main thread. `key`: of the config, where the
+    port is set; `listening`: the port as somebody else has taken it."""
 
-    def __init__(self, app: ASGIApp, host: str, port: int) -> None:
-        self._socket = _listen(host, port)
+    def __init__(
+        self, app: ASGIApp, host: str, port: int, key: str = "web.port", *, listening: socket.socket | None = None
+    ) -> None:
+        self._app = app
+        self._socket = listening or listen(host, port, key)
         self.host = host
         self.port: int = self._socket.getsockname()[1]
         self._uvicorn = _Uvicorn(
             uvicorn.Config(
-                app,
+                self._answer,
+                interface="asgi3",
                 lifespan="off",
                 log_config=None,
                 access_log=False,  # paths carry secrets and tokens
                 server_header=False,
-                timeout_graceful_shutdown=_STOPS_WITHIN,
+                timeout_graceful_shutdown=STOPS_WITHIN,
             )
         )
         self._thread = threading.Thread(
@@ -42,6 +47,17 @@ class Server:
     @property
     def url(self) -> str:
         return f"http://{self.host}:{self.port}"
+
+    @property
+    def runs(self) -> bool:
+        return self._thread.is_alive()
+
+    def serve(self, app: ASGIApp) -> None:
+        """From the next request on, this one answers; requests under way end with the one they began with."""
+        self._app = app
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self._app(scope, receive, send)
 
     def start(self) -> None:
         """Returns once requests are answered."""
@@ -69,11 +85,12 @@ class _Uvicorn(uvicorn.Server):
         self.ready.set()
 
 
-def _listen(host: str, port: int) -> socket.socket:
+def listen(host: str, port: int, key: str) -> socket.socket:
+    """Take a port. `key`: of the config, where it is set."""
     try:
         listening = socket.create_server((host, port), backlog=2048)
     except OSError as error:
-        raise ServerError(f"cannot listen on {host}:{port}: {error.strerror}. Set web.port to a free port.") from error
+        raise ServerError(f"cannot listen on {host}:{port}: {error.strerror}. Set {key} to a free port.") from error
     # asyncio leaves Nagle's algorithm on for a socket made here (its `proto` is 0), and every answer would wait 40 ms
     # for the caller's delayed ACK. Accepted connections inherit this.
     listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

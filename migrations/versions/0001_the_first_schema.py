@@ -68,6 +68,14 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("path", name=op.f("pk_applied_file")),
     )
     op.create_table(
+        "approval",
+        sa.Column("about", sa.String(length=40), nullable=False),
+        sa.Column("digest", sa.String(length=64), nullable=False),
+        sa.Column("by", sa.String(length=100), nullable=False),
+        sa.Column("at", tables.Instant(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("about", "digest", "by", name=op.f("pk_approval")),
+    )
+    op.create_table(
         "arm",
         sa.Column("bucket", sa.SmallInteger(), nullable=False),
         sa.Column("enrolment_id", sa.BigInteger(), nullable=False),
@@ -117,7 +125,8 @@ def upgrade() -> None:
         sa.Column("step_id", sa.String(length=120), nullable=True),
         sa.Column("what", sa.String(length=32), nullable=False),
         sa.Column("detail", sa.JSON(), nullable=False),
-        sa.PrimaryKeyConstraint("bucket", "id", name=op.f("pk_decision")),
+        sa.PrimaryKeyConstraint("bucket", "id", "at", name=op.f("pk_decision")),
+        postgresql_partition_by="RANGE (at)",
     )
     with op.batch_alter_table("decision", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_decision_bucket_enrolment_id"), ["bucket", "enrolment_id"], unique=False)
@@ -168,6 +177,7 @@ def upgrade() -> None:
         sa.Column("cost", sa.Double(), nullable=True),
         sa.Column("arrival", sa.String(length=16), nullable=True),
         sa.Column("arrival_at", tables.Instant(timezone=True), nullable=True),
+        sa.Column("filed_at", tables.Instant(timezone=True), nullable=True),
         sa.PrimaryKeyConstraint("bucket", "id", name=op.f("pk_delivery")),
         sa.UniqueConstraint("bucket", "message_key", "hop", name=op.f("uq_delivery_bucket_message_key_hop")),
     )
@@ -178,16 +188,48 @@ def upgrade() -> None:
             ["bucket", "member_id", "first_sent_at"],
             unique=False,
         )
+        batch_op.create_index(
+            batch_op.f("ix_delivery_channel_address_sent_at"),
+            ["channel", "address", "sent_at"],
+            unique=False,
+            sqlite_where=sa.text("address IS NOT NULL"),
+            postgresql_where=sa.text("address IS NOT NULL"),
+        )
         batch_op.create_index(batch_op.f("ix_delivery_channel_provider_id"), ["channel", "provider_id"], unique=False)
         batch_op.create_index(
             "ix_delivery_due",
-            ["due_at"],
+            ["status", "due_at"],
             unique=False,
             sqlite_where=sa.text("status IN ('pending', 'claimed', 'sending', 'ambiguous')"),
             postgresql_where=sa.text("status IN ('pending', 'claimed', 'sending', 'ambiguous')"),
         )
         batch_op.create_index(batch_op.f("ix_delivery_id"), ["id"], unique=False)
+        batch_op.create_index(
+            "ix_delivery_to_file",
+            ["queued_at"],
+            unique=False,
+            sqlite_where=sa.text("filed_at IS NULL AND status IN ('sent', 'failed', 'skipped', 'cancelled')"),
+            postgresql_where=sa.text("filed_at IS NULL AND status IN ('sent', 'failed', 'skipped', 'cancelled')"),
+        )
+        batch_op.create_index(
+            "ix_delivery_waiting",
+            ["priority", "channel", "due_at", "id"],
+            unique=False,
+            sqlite_where=sa.text("status = 'pending'"),
+            postgresql_where=sa.text("status = 'pending'"),
+        )
 
+    op.create_table(
+        "delivery_ledger",
+        sa.Column("bucket", sa.SmallInteger(), nullable=False),
+        sa.Column("id", sa.BigInteger(), nullable=False),
+        sa.Column("queued_at", tables.Instant(timezone=True), nullable=False),
+        sa.Column("decision", sa.JSON(), nullable=True),
+        sa.Column("payload", sa.JSON(), nullable=True),
+        sa.Column("text", sa.Text(), nullable=True),
+        sa.PrimaryKeyConstraint("bucket", "id", "queued_at", name=op.f("pk_delivery_ledger")),
+        postgresql_partition_by="RANGE (queued_at)",
+    )
     op.create_table(
         "enrolment",
         sa.Column("bucket", sa.SmallInteger(), nullable=False),
@@ -204,19 +246,21 @@ def upgrade() -> None:
         sa.Column("entered_at", tables.Instant(timezone=True), nullable=False),
         sa.Column("ended_at", tables.Instant(timezone=True), nullable=True),
         sa.Column("context", tables.SearchedJson, nullable=False),
-        sa.Column("after_event_id", sa.BigInteger(), nullable=False),
+        sa.Column("after_event", sa.BigInteger(), nullable=False),
         sa.Column("step_id", sa.String(length=120), nullable=True),
         sa.Column("visit", sa.Integer(), server_default="0", nullable=False),
         sa.Column("jumps", sa.JSON(), nullable=True),
         sa.Column("step_started_at", tables.Instant(timezone=True), nullable=True),
         sa.Column("pinned_version", sa.Integer(), nullable=True),
-        sa.Column("step_after_event_id", sa.BigInteger(), nullable=True),
+        sa.Column("step_after_event", sa.BigInteger(), nullable=True),
         sa.Column("phase", sa.String(length=16), nullable=True),
         sa.Column("deadline_at", tables.Instant(timezone=True), nullable=True),
         sa.Column("due_at", tables.Instant(timezone=True), nullable=True),
         sa.Column("last_message_at", tables.Instant(timezone=True), nullable=True),
         sa.Column("goal_at", tables.Instant(timezone=True), nullable=True),
         sa.Column("goal_counts", sa.Boolean(), nullable=True),
+        sa.Column("hold_id", sa.BigInteger(), nullable=True),
+        sa.Column("hold_stage", sa.SmallInteger(), nullable=True),
         sa.PrimaryKeyConstraint("bucket", "id", name=op.f("pk_enrolment")),
         sa.UniqueConstraint(
             "bucket",
@@ -229,10 +273,17 @@ def upgrade() -> None:
     with op.batch_alter_table("enrolment", schema=None) as batch_op:
         batch_op.create_index(
             "ix_enrolment_due",
-            ["due_at"],
+            ["due_at", "id"],
             unique=False,
             sqlite_where=sa.text("status = 'live'"),
             postgresql_where=sa.text("status = 'live'"),
+        )
+        batch_op.create_index(
+            batch_op.f("ix_enrolment_hold_id_status_hold_stage"),
+            ["hold_id", "status", "hold_stage"],
+            unique=False,
+            sqlite_where=sa.text("hold_id IS NOT NULL"),
+            postgresql_where=sa.text("hold_id IS NOT NULL"),
         )
         batch_op.create_index(
             batch_op.f("ix_enrolment_journey_id_step_id"),
@@ -261,6 +312,7 @@ def upgrade() -> None:
         sa.Column("bucket", sa.SmallInteger(), nullable=False),
         sa.Column("id", sa.BigInteger(), nullable=False),
         sa.Column("member_id", sa.BigInteger(), nullable=False),
+        sa.Column("number", sa.BigInteger(), nullable=False),
         sa.Column("name", sa.String(length=64), nullable=False),
         sa.Column("at", tables.Instant(timezone=True), nullable=False),
         sa.Column("payload", tables.SearchedJson, nullable=False),
@@ -289,6 +341,26 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_event_name_at"), ["name", "at"], unique=False)
 
     op.create_table(
+        "hold",
+        sa.Column("id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("journey_id", sa.String(length=64), nullable=False),
+        sa.Column("start", sa.String(length=200), nullable=False),
+        sa.Column("made_at", tables.Instant(timezone=True), nullable=False),
+        sa.Column("members", sa.BigInteger(), nullable=False),
+        sa.Column("status", sa.String(length=16), nullable=False),
+        sa.Column("why", sa.String(length=300), nullable=False),
+        sa.Column("stages", sa.JSON(), nullable=False),
+        sa.Column("stage", sa.SmallInteger(), nullable=False),
+        sa.Column("let_go_at", tables.Instant(timezone=True), nullable=True),
+        sa.Column("next_at", tables.Instant(timezone=True), nullable=True),
+        sa.Column("digest", sa.String(length=64), nullable=True),
+        sa.Column("settled_at", tables.Instant(timezone=True), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_hold")),
+    )
+    with op.batch_alter_table("hold", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_hold_status_next_at"), ["status", "next_at"], unique=False)
+
+    op.create_table(
         "id_block",
         sa.Column("kind", sa.String(length=32), nullable=False),
         sa.Column("next_id", sa.BigInteger(), nullable=False),
@@ -312,10 +384,18 @@ def upgrade() -> None:
         sa.Column("status", sa.String(length=16), server_default="new", nullable=False),
         sa.Column("processed_at", tables.Instant(timezone=True), nullable=True),
         sa.Column("error", sa.String(length=500), nullable=True),
+        sa.Column("early_for", sa.String(length=220), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_inbound")),
         sa.UniqueConstraint("source", "key", name=op.f("uq_inbound_source_key")),
     )
     with op.batch_alter_table("inbound", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_inbound_early",
+            ["early_for"],
+            unique=False,
+            sqlite_where=sa.text("status = 'early'"),
+            postgresql_where=sa.text("status = 'early'"),
+        )
         batch_op.create_index(
             "ix_inbound_new",
             ["id"],
@@ -359,6 +439,7 @@ def upgrade() -> None:
         sa.Column("external_id", sa.String(length=200), nullable=True),
         sa.Column("timezone", sa.String(length=64), nullable=True),
         sa.Column("timezone_at", tables.Instant(timezone=True), nullable=True),
+        sa.Column("last_event", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("created_at", tables.Instant(timezone=True), nullable=False),
         sa.Column("updated_at", tables.Instant(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("bucket", "id", name=op.f("pk_member")),
@@ -492,6 +573,14 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_tag_tag"), ["tag"], unique=False)
 
     op.create_table(
+        "tally",
+        sa.Column("name", sa.String(length=300), nullable=False),
+        sa.Column("minute", tables.Instant(timezone=True), nullable=False),
+        sa.Column("slot", sa.SmallInteger(), nullable=False),
+        sa.Column("count", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("name", "minute", "slot", name=op.f("pk_tally")),
+    )
+    op.create_table(
         "task",
         sa.Column("bucket", sa.SmallInteger(), nullable=False),
         sa.Column("id", sa.BigInteger(), nullable=False),
@@ -564,6 +653,7 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_task_closed_at_due_at"))
 
     op.drop_table("task")
+    op.drop_table("tally")
     with op.batch_alter_table("tag", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_tag_tag"))
 
@@ -607,10 +697,17 @@ def downgrade() -> None:
         batch_op.drop_index(
             "ix_inbound_new", sqlite_where=sa.text("status = 'new'"), postgresql_where=sa.text("status = 'new'")
         )
+        batch_op.drop_index(
+            "ix_inbound_early", sqlite_where=sa.text("status = 'early'"), postgresql_where=sa.text("status = 'early'")
+        )
 
     op.drop_table("inbound")
     op.drop_table("identity")
     op.drop_table("id_block")
+    with op.batch_alter_table("hold", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_hold_status_next_at"))
+
+    op.drop_table("hold")
     with op.batch_alter_table("event", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_event_name_at"))
         batch_op.drop_index("ix_event_fresh", sqlite_where=sa.text("fresh = 1"), postgresql_where=sa.text("fresh"))
@@ -629,11 +726,27 @@ def downgrade() -> None:
             postgresql_where=sa.text("status = 'live'"),
         )
         batch_op.drop_index(
+            batch_op.f("ix_enrolment_hold_id_status_hold_stage"),
+            sqlite_where=sa.text("hold_id IS NOT NULL"),
+            postgresql_where=sa.text("hold_id IS NOT NULL"),
+        )
+        batch_op.drop_index(
             "ix_enrolment_due", sqlite_where=sa.text("status = 'live'"), postgresql_where=sa.text("status = 'live'")
         )
 
     op.drop_table("enrolment")
+    op.drop_table("delivery_ledger")
     with op.batch_alter_table("delivery", schema=None) as batch_op:
+        batch_op.drop_index(
+            "ix_delivery_waiting",
+            sqlite_where=sa.text("status = 'pending'"),
+            postgresql_where=sa.text("status = 'pending'"),
+        )
+        batch_op.drop_index(
+            "ix_delivery_to_file",
+            sqlite_where=sa.text("filed_at IS NULL AND status IN ('sent', 'failed', 'skipped', 'cancelled')"),
+            postgresql_where=sa.text("filed_at IS NULL AND status IN ('sent', 'failed', 'skipped', 'cancelled')"),
+        )
         batch_op.drop_index(batch_op.f("ix_delivery_id"))
         batch_op.drop_index(
             "ix_delivery_due",
@@ -641,6 +754,11 @@ def downgrade() -> None:
             postgresql_where=sa.text("status IN ('pending', 'claimed', 'sending', 'ambiguous')"),
         )
         batch_op.drop_index(batch_op.f("ix_delivery_channel_provider_id"))
+        batch_op.drop_index(
+            batch_op.f("ix_delivery_channel_address_sent_at"),
+            sqlite_where=sa.text("address IS NOT NULL"),
+            postgresql_where=sa.text("address IS NOT NULL"),
+        )
         batch_op.drop_index(batch_op.f("ix_delivery_bucket_member_id_first_sent_at"))
         batch_op.drop_index(batch_op.f("ix_delivery_bucket_enrolment_id"))
 
@@ -655,6 +773,7 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_arm_journey_id_split_id_way"))
 
     op.drop_table("arm")
+    op.drop_table("approval")
     op.drop_table("applied_file")
     with op.batch_alter_table("answer", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_answer_survey_answered_at"))

@@ -1,4 +1,4 @@
-"""The commands on a PostgreSQL of the shop's own: everything but the daemon."""
+"""The commands on a PostgreSQL of the shop's own."""
 
 import io
 from contextlib import chdir, redirect_stderr, redirect_stdout
@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from engage.cli.app import main
+from engage.runtime.daemon import only_daemon
 from tests.postgresql import one_more_database
 
 
@@ -41,7 +42,30 @@ def test_a_project_on_postgresql(project: Path, postgresql_url: str) -> None:
         assert "1 events to look at" in engage(project, "status", code=1)  # no daemon runs
         assert "138****8000" in engage(project, "explain", "王芳")
         engage(project, "report")
-        assert "daemon runs on SQLite only" in engage(project, "run", code=4)
+
+
+def test_a_shop_that_outgrows_its_file_changes_a_url(project: Path, postgresql_url: str) -> None:
+    """And from then on the file is refused, so that nothing is sent by both."""
+    engage(project, "apply")
+    (project / "members.csv").write_text("会员号,姓名,手机\nM1,王芳,13800138000\n", encoding="utf-8")
+    engage(project, "import", "members", "members.csv")
+    with one_more_database(postgresql_url, "outgrown") as url:
+        assert "rows have moved" in engage(project, "db", "migrate", "--to", url)
+        assert "was moved to" in engage(project, "explain", "王芳", code=4)
+        assert "was moved to" in engage(project, "run", code=4)
+        assert "was moved to" in engage(project, "db", "migrate", "--to", url, code=4)
+        configure(project, url)
+        assert "138****8000" in engage(project, "explain", "王芳")
+        assert "No changes" in engage(project, "plan")
+        assert "only a SQLite file" in engage(project, "db", "migrate", "--to", url, code=4)
+        assert "in order" in engage(project, "db", "housekeep")
+
+
+def test_a_file_whose_daemon_runs_is_not_moved(project: Path, postgresql_url: str) -> None:
+    engage(project, "apply")
+    with only_daemon(project / "engage.db"):
+        assert "stop it first" in engage(project, "db", "migrate", "--to", postgresql_url, code=4)
+    assert "postgresql://" in engage(project, "db", "migrate", "--to", "sqlite:///other.db", code=4)
 
 
 def test_a_server_that_is_not_there_is_said_in_words(project: Path) -> None:

@@ -52,6 +52,7 @@ class Shop:
         assert _ended(folder.parent, "init", folder.name)[0] == 0
         self.ports = dict(zip([*_PORTS.values(), "phone"], _free_ports(5), strict=True))
         self.change(*((usual, str(self.ports[name])) for usual, name in _PORTS.items()))
+        self.change(("port: 8081", "port: 0"))
         self.change(("test_recipients: []", "test_recipients: [me@example.com, 138 0013 8000]"))
         assert _ended(folder, "apply")[0] == 0
 

@@ -5,10 +5,12 @@ import io
 import json
 import logging
 import os
+import shutil
 import signal
 import socket
 import subprocess
 import sys
+import threading
 from contextlib import chdir, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -18,6 +20,8 @@ import pytest
 import structlog
 
 from engage.cli.app import main
+from engage.store import state
+from engage.store.database import Database
 
 # Whatever the hour, this is the same: no channel is set up, so the message is skipped and says why.
 _CARE = """\
@@ -102,6 +106,7 @@ def project(tmp_path_factory):
     place.folder /= "shop"
     config = place.folder / "config.yaml"
     text = config.read_text(encoding="utf-8").replace("port: 8080", f"port: {_free_port()}")
+    text = text.replace("port: 8081", "port: 0")
     head, _, tail = text.partition("\nchannels:\n")
     config.write_text(f"{head}\nchannels: {{}}\n{tail[tail.index('policy:') :]}", encoding="utf-8")
     (place.folder / "journeys" / "care.yaml").write_text(_CARE, encoding="utf-8")
@@ -244,6 +249,58 @@ def test_a_pause_is_shown_and_taken_back(lived):
     lived.engage("pause", "journey:nowhere", code=1)
     lived.engage("resume", code=1)  # “all” was never paused
     lived.engage("resume", "journey:care")
+
+
+def test_a_pause_is_had_while_somebody_else_writes_without_a_break_and_with_no_file_that_can_be_read(lived):
+    """Whoever reaches for the switch has other worries than what else is wrong."""
+    broken = lived.folder / "journeys" / "broken.yaml"
+    broken.write_text("journey: [\n", encoding="utf-8")
+    stop = threading.Event()
+    writing = threading.Thread(target=_write_without_a_break, args=(lived.folder / "engage.db", stop))
+    writing.start()
+    try:
+        lived.run("pause")
+        lived.run("resume")
+    finally:
+        stop.set()
+        writing.join()
+        broken.unlink()
+
+
+def _write_without_a_break(file, stop):
+    database = Database(f"sqlite:///{file}")
+    while not stop.is_set():
+        with database.write() as connection:
+            state.put(connection, "hammered", 1, datetime.now(UTC))
+    database.close()
+
+
+def test_nothing_is_held_back_and_what_is_not_there_cannot_be_approved(lived):
+    assert "Nothing is held back" in lived.engage("approve")
+    assert "no hold-7 that waits" in lived.engage("approve", "hold-7", code=1)
+    assert "no plan-nowhere that waits" in lived.engage("approve", "plan-nowhere", "--by", "王芳", code=1)
+
+
+def test_a_backup_that_is_brought_back_stands_still_until_somebody_says_that_it_is_to_go_on(lived):
+    assert "was not found to be a copy" in lived.engage("resume", "--restored", code=1)
+    lived.engage("db", "backup", "copy.db")
+    shutil.move(lived.folder / "copy.db", lived.folder / "engage.db")
+    daemon = lived.start("run")
+    try:
+        assert "was brought back from a copy" in daemon.stdout.readline()
+        (paused,) = lived.json("status")["paused"]
+        assert paused["scope"] == "restored"
+        assert "engage resume --restored" in lived.engage("resume", code=1)
+        shown = lived.engage("resume", "--restored", code=4)
+        assert "Due by now: 0 messages that wait, and 0 members" in shown
+        assert "--drop-due" in shown
+        lived.engage("resume", "--drop-due", code=2)
+        assert "It goes on from here" in lived.engage("resume", "--restored", "--drop-due")
+        assert lived.json("status")["paused"] == []
+    finally:
+        daemon.send_signal(signal.SIGTERM)
+        daemon.communicate(timeout=30)
+    assert lived.engage("resume", "--restored", code=1)  # nobody has to say it twice
 
 
 def test_an_edit_that_members_on_their_way_notice_is_shown_applied_by_name_and_taken_back(lived):

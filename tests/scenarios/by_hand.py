@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 
 from engage.clock import VirtualClock
 from engage.runtime.applied import Applied
-from engage.runtime.dispatch import Draft, Intended, Ready
-from engage.runtime.drafting import Drafting
+from engage.runtime.drafting import Draft, Drafting, Ready
 from engage.runtime.engine import Engine
+from engage.runtime.handover import Intended
 from engage.store import dispatching
 from engage.store.dispatching import Claimed
 
@@ -50,6 +50,5 @@ class ByHand:
 
     def hand_over(self) -> None:
         """Make the calls, and wait for their records."""
-        for intended in self.intended:
-            self.engine.dispatch._submit(self.applied, [intended])
+        self.engine.dispatch._calls.begin(self.intended)
         self.engine.dispatch.settle()

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
 import structlog
 from stage import OpenStage, Stage
+from stage_databases import KINDS, ON_FILE, Databases, NewDatabase
 from stage_wiring import Setup
 
 
@@ -26,15 +28,31 @@ def _plain_tracebacks() -> Iterator[None]:
     structlog.configure(**before)
 
 
+@pytest.fixture(scope="session")
+def databases(postgresql_url: str) -> Databases:
+    return Databases(postgresql_url)
+
+
+@pytest.fixture(params=KINDS)
+def new_database(request: pytest.FixtureRequest) -> Iterator[NewDatabase]:
+    """Every scenario is played on each kind of database, as far as `KINDS` says so."""
+    with ExitStack() as taken:
+        if request.param == "postgresql":
+            databases: Databases = request.getfixturevalue("databases")
+            yield lambda: taken.enter_context(databases.one())
+        else:
+            yield lambda: ON_FILE
+
+
 @pytest.fixture
-def open_stage(tmp_path: Path) -> Iterator[OpenStage]:
+def open_stage(tmp_path: Path, new_database: NewDatabase) -> Iterator[OpenStage]:
     """Stages that begin at another moment, with faults, or under another policy."""
     opened: list[Stage] = []
 
     def make(starts: str = "2026-11-23 10:00", *, faults: bool = False, **setup: Any) -> Stage:
         folder = tmp_path / str(len(opened))
         folder.mkdir()
-        opened.append(Stage(folder, starts, faults, Setup(**setup)))
+        opened.append(Stage(folder, starts, faults, Setup(database=new_database(), **setup)))
         return opened[-1]
 
     yield make

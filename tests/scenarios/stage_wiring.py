@@ -82,9 +82,12 @@ def _read(files: tuple[tuple[str, str], ...]) -> Project:
 class Setup:
     """What `config.yaml` says beyond the addresses of the sandbox."""
 
+    database: str = "sqlite:///engage.db"
     policy: dict[str, Any] = field(default_factory=dict)
     webhooks: dict[str, Any] = field(default_factory=dict)
     sms: dict[str, Any] = field(default_factory=dict)
+    environment: str = "production"
+    test_recipients: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -152,11 +155,13 @@ def config_of(world: World, port: int, setup: Setup) -> Config:
     web = {"port": port, "public_url": f"http://127.0.0.1:{port}", "signing_key": "k" * 40}
     return Config.model_validate(
         {
-            "database": {"url": "sqlite:///engage.db"},
+            "database": {"url": setup.database},
             "web": web | {"api_keys": {"shop": API_KEY}},
             "channels": {"wechat": wechat, "sms": sms | setup.sms, "email": email},
             "policy": setup.policy,
             "webhooks": setup.webhooks,
+            "environment": setup.environment,
+            "test_recipients": list(setup.test_recipients),
         }
     )
 

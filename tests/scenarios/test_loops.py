@@ -5,6 +5,8 @@ from __future__ import annotations
 from small_journeys import SERVICE, journey
 from stage import Stage
 
+from engage.store.enrolling import MOST_ENTRIES_A_DAY
+
 REMIND = f"{SERVICE}\nid: remind"
 WAIT = "wait_for: order_paid\nup_to: 2d\nthen: [ { exit: 已下单 } ]"
 AGAIN = "goto: remind\nat_most: 2"
@@ -78,3 +80,18 @@ def test_a_jump_ahead_leaves_out_what_lies_between(stage: Stage) -> None:
     assert (len(stage.phone("王芳")), len(stage.phone("李雷"))) == (0, 1)
     assert {stage.run(name, "skip").end_reason for name in ("王芳", "李雷")} == {"再见"}
     assert stage.run("王芳", "skip").visit == 0
+
+
+def test_journeys_that_bring_a_member_to_each_other_come_to_an_end(stage: Stage) -> None:
+    """Neither file is wrong by itself."""
+    there = journey("store_visited", "enroll: back")
+    back = there.replace("start: { event: store_visited }", "start: manual").replace("enroll: back", "enroll: there")
+    stage.member("王芳", sms=True)
+    stage.apply({"there": there, "back": back})
+    stage.happens("王芳", "store_visited", store="湖滨店")
+    assert len(stage.runs("王芳", "there")) == len(stage.runs("王芳", "back")) == MOST_ENTRIES_A_DAY
+    why = "has entered this journey too often today: journeys may be bringing members to each other in circles"
+    assert stage.notes("王芳", "back", "enroll")[-1]["refused"] == why
+    stage.run_until(day=2)
+    stage.happens("王芳", "store_visited", store="湖滨店")
+    assert len(stage.runs("王芳", "there")) == 2 * MOST_ENTRIES_A_DAY

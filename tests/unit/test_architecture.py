@@ -24,7 +24,7 @@ THE_CLOCK = "engage/clock.py"
 # Types that the layers above hand from one query to the next; none of them builds SQL.
 SQLALCHEMY_TYPES = {"Connection", "Select"}
 # The URL is put together where objects are wired; what every fault is to the shell is told at the end of a command.
-ALSO = {"engage/bootstrap.py": {"make_url"}, "engage/cli/ending.py": {"SQLAlchemyError"}}
+ALSO = {"engage/bootstrap.py": {"make_url", "ArgumentError"}, "engage/cli/ending.py": {"SQLAlchemyError"}}
 
 LONGEST = 450
 SCHEMA = "engage/store/tables.py"  # one schema in one place: columns, not code

@@ -4,19 +4,27 @@ from __future__ import annotations
 
 import logging
 import signal
+import subprocess
+import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta, tzinfo
+from pathlib import Path
 from types import FrameType
 from typing import Any, cast
 
 import pytest
 
 from engage.cli.logs import log_fully
+from engage.clock import SystemClock
+from engage.runtime.bells import Bells
 from engage.runtime.daemon import Daemon
 from engage.runtime.engine import Engine
+from engage.runtime.observing import Unobserved
 
+ROOT = Path(__file__).parents[2]
 PATIENCE = 10.0  # seconds; only a test that fails waits so long
 
 
@@ -66,6 +74,7 @@ class Loops:
     staff: Any = field(default_factory=Idle)
     calling: Any = field(default_factory=Idle)
     deciding: Any = field(default_factory=Idle)
+    letting_go: Any = field(default_factory=Idle)
     closed_after: int | None = None
 
     def close(self) -> None:
@@ -80,7 +89,7 @@ def heard() -> Iterator[threading.Event]:
     def note(number: int, frame: FrameType | None) -> None:
         told.set()
 
-    names = (signal.SIGTERM, signal.SIGINT, signal.SIGWINCH)
+    names = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGWINCH)
     before = {name: signal.getsignal(name) for name in names}
     signal.signal(signal.SIGWINCH, note)
     yield told
@@ -116,3 +125,128 @@ def test_a_signal_stops_a_backlog_after_the_batch_at_hand(heard: threading.Event
     Daemon(cast(Engine, loops)).run()
     assert backlog.batches == 1
     assert loops.closed_after == 1
+
+
+class Counted:
+    """Notes how often its bell has rung; the first time, something follows."""
+
+    def __init__(self, then: Callable[[], object] = lambda: None) -> None:
+        self.batches = 0
+        self.rung = threading.Event()
+        self._then = then
+
+    def tick(self) -> int:
+        self.batches += 1
+        if self.batches == 1:
+            self._then()
+        self.rung.set()
+        return 0
+
+
+def tell_main(number: signal.Signals) -> None:
+    signal.pthread_kill(cast(int, threading.main_thread().ident), number)
+
+
+@pytest.mark.usefixtures("heard")
+def test_at_a_sighup_another_engine_takes_over_and_the_old_one_ends_its_calls() -> None:
+    old = Loops(Counted(then=lambda: tell_main(signal.SIGHUP)))
+    new = Loops(Counted(then=lambda: tell_main(signal.SIGTERM)))
+    Daemon(cast(Engine, old), renew=lambda: cast(Engine, new)).run()
+    assert old.closed_after is not None
+    assert old.dispatch.batches == old.closed_after  # it rang no more once the new one did
+    assert new.closed_after is not None
+
+
+@pytest.mark.usefixtures("heard")
+def test_a_renewal_that_comes_to_nothing_or_fails_leaves_the_engine_as_it_is() -> None:
+    def fails() -> None:
+        asked.append(len(asked))
+        if len(asked) == 1:
+            tell_main(signal.SIGHUP)
+            raise RuntimeError("a fault of ours")
+        tell_main(signal.SIGTERM)
+
+    asked: list[int] = []
+    loops = Loops(Counted(then=lambda: tell_main(signal.SIGHUP)))
+    Daemon(cast(Engine, loops), renew=fails).run()
+    assert asked == [0, 1]
+    assert loops.closed_after is not None
+
+
+def test_a_second_signal_ends_it_at_once_whatever_hangs() -> None:
+    """In a process of its own, which it leaves: a batch that never ends cannot be ended otherwise."""
+    hangs = """
+import signal, sys, threading
+sys.path.insert(0, "tests/unit")
+from test_daemon import Counted, Loops
+from engage.runtime.daemon import Daemon
+def hang():
+    print("hangs", flush=True)
+    threading.Event().wait()
+Daemon(Loops(Counted(then=hang))).run()
+"""
+    process = subprocess.Popen([sys.executable, "-c", hangs], cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    try:
+        assert process.stdout is not None
+        while "hangs" not in process.stdout.readline():
+            assert process.poll() is None
+        process.send_signal(signal.SIGTERM)
+        with pytest.raises(subprocess.TimeoutExpired):
+            process.wait(1)  # it waits for the batch
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(PATIENCE) == 0
+    finally:
+        process.kill()
+
+
+class Shifted(datetime):
+    """The system's clock, as APScheduler reads it, and as somebody sets it."""
+
+    by = timedelta(0)
+
+    @classmethod
+    def now(cls, tz: tzinfo | None = None) -> datetime:
+        return datetime.now(tz) + cls.by
+
+
+class ShiftedClock:
+    def now(self) -> datetime:
+        return Shifted.now(UTC)
+
+
+@pytest.mark.parametrize("by", [timedelta(hours=-1), timedelta(days=1)], ids=["back", "forward"])
+def test_bells_ring_on_when_the_clock_is_set(by: timedelta, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("apscheduler.schedulers.base.datetime", Shifted)
+    monkeypatch.setattr(Shifted, "by", timedelta(0))
+    counted = Counted()
+    bells = Bells({"dispatch": counted.tick}, ShiftedClock(), Unobserved())
+    bells.start()
+    try:
+        assert counted.rung.wait(PATIENCE)
+        monkeypatch.setattr(Shifted, "by", by)
+        bells.keep_pace()
+        counted.rung.clear()
+        assert counted.rung.wait(PATIENCE)
+        counted.rung.clear()
+        assert counted.rung.wait(PATIENCE)
+    finally:
+        bells.stop()
+
+
+def test_a_loop_that_does_not_come_round_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("engage.runtime.bells._SILENT_AFTER_SECONDS", 1.0)
+    stuck, freed = Counted(then=lambda: freed.wait(PATIENCE)), threading.Event()
+    bells = Bells({"dispatch": stuck.tick, "receive": Counted().tick}, SystemClock(), Unobserved())
+    assert bells.silent() == []
+    bells.start()
+    try:
+        until = time.monotonic() + PATIENCE
+        while not bells.silent():
+            assert time.monotonic() < until
+        assert bells.silent() == ["dispatch"]
+        freed.set()
+        while bells.silent():
+            assert time.monotonic() < until
+    finally:
+        freed.set()
+        bells.stop()

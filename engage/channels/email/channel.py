@@ -25,6 +25,7 @@ class EmailChannel:
         if sender is None:
             raise unreadable_sender()
         self.concurrency = config.concurrency
+        self.per_second = config.per_second
         self._sender = sender
         self._envelopes = Envelopes(config.bounce_domain)
         self._price = config.price
@@ -47,9 +48,10 @@ class EmailChannel:
     def quote(self, message: Message) -> Payload:
         return wording.quote(message, self._price)
 
-    def send(self, payload: Payload, timeout: float) -> SendOutcome:
+    async def send(self, payload: Payload, timeout: float) -> SendOutcome:
         data = payload.data
-        return self._mailer.send(Envelope(data["mail_from"], data["rcpt_to"], data["mime"], payload.cost), timeout)
+        envelope = Envelope(data["mail_from"], data["rcpt_to"], data["mime"], payload.cost)
+        return await self._mailer.send(envelope, timeout)
 
-    def close(self) -> None:
-        self._mailer.close()
+    async def close(self) -> None:
+        await self._mailer.close()

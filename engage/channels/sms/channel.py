@@ -23,6 +23,7 @@ class SmsChannel:
 
     def __init__(self, config: Sms, clock: Clock) -> None:
         self.concurrency = config.concurrency
+        self.per_second = config.per_second
         self._sign = config.sign_name
         self._price = config.price
         self._sender = Sender(config, clock)
@@ -46,8 +47,8 @@ class SmsChannel:
     def quote(self, message: Message) -> Payload:
         return self.compose(message)
 
-    def send(self, payload: Payload, timeout: float) -> SendOutcome:
-        return self._sender.send(payload, timeout)
+    async def send(self, payload: Payload, timeout: float) -> SendOutcome:
+        return await self._sender.send(payload, timeout)
 
-    def close(self) -> None:
-        self._sender.close()
+    async def close(self) -> None:
+        await self._sender.close()

@@ -36,7 +36,7 @@ class Call:
     host: str
     action: str
     version: str
-    query: Mapping[str, str]
+    query: str  # canonical: as it stands in the url
     at: datetime
     nonce: str
 
@@ -63,9 +63,9 @@ def signed_headers(call: Call, credentials: Credentials) -> dict[str, str]:
     return headers | {"authorization": authorization}
 
 
-def canonical_request(query: Mapping[str, str], headers: Mapping[str, str]) -> str:
+def canonical_request(query: str, headers: Mapping[str, str]) -> str:
     lines = "".join(f"{name}:{value.strip()}\n" for name, value in sorted(headers.items()))
-    return "\n".join(["POST", "/", canonical_query(query), lines, ";".join(sorted(headers)), _EMPTY_BODY])
+    return "\n".join(["POST", "/", query, lines, ";".join(sorted(headers)), _EMPTY_BODY])
 
 
 def _encode(text: str) -> str:

@@ -24,6 +24,7 @@ class WeChatChannel:
 
     def __init__(self, config: WeChat, clock: Clock) -> None:
         self.concurrency = config.concurrency
+        self.per_second = config.per_second
         self._sender = Sender(config, clock)
 
     def supports(self, front: Mapping[str, Any], topic_class: TopicClass) -> bool:
@@ -41,8 +42,12 @@ class WeChatChannel:
     def quote(self, message: Message) -> Payload:
         return self.compose(message)
 
-    def send(self, payload: Payload, timeout: float) -> SendOutcome:
-        return self._sender.send(payload, timeout)
+    async def send(self, payload: Payload, timeout: float) -> SendOutcome:
+        return await self._sender.send(payload, timeout)
 
-    def close(self) -> None:
-        self._sender.close()
+    @property
+    def token_since(self) -> datetime | None:
+        return self._sender.token_since
+
+    async def close(self) -> None:
+        await self._sender.close()

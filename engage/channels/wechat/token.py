@@ -1,14 +1,15 @@
-"""The access token: fetched once, shared by all threads, renewed once when WeChat calls it stale.
+"""The access token: fetched once for all calls, renewed once when WeChat calls it stale.
 
-`stable_token` answers the same token to every process of the account, so processes need not agree among themselves. In
-normal mode it hands out a new one inside the last five minutes, and the old one lives five minutes longer;
-`force_refresh` (20 a day) is never needed. Expiry is counted on the injected clock.
+`stable_token` answers the same token to every process of the account, so daemons need not agree among themselves, nor
+share it through the database: none of them makes another one's token stale. In normal mode it hands out a new one
+inside the last five minutes, and the old one lives five minutes longer; `force_refresh` (20 a day) is never needed.
+Expiry is counted on the injected clock.
 """
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable
+import asyncio
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -30,37 +31,43 @@ class Grant:
 @dataclass(frozen=True, slots=True)
 class _Held:
     token: str
+    since: datetime
     renew_at: datetime
 
 
 class TokenKeeper:
-    def __init__(self, clock: Clock, fetch: Callable[[Deadline], Grant | Rejected]) -> None:
+    def __init__(self, clock: Clock, fetch: Callable[[Deadline], Awaitable[Grant | Rejected]]) -> None:
         self._clock = clock
         self._fetch = fetch
-        self._lock = threading.Lock()
+        self._one_at_a_time = asyncio.Lock()
         self._held: _Held | None = None
 
-    def current(self, deadline: Deadline) -> str | Rejected:
+    @property
+    def held_since(self) -> datetime | None:
+        """When the token in force was fetched; None if there is none."""
+        return self._held.since if self._held is not None else None
+
+    async def current(self, deadline: Deadline) -> str | Rejected:
         """The token in force; fetched if there is none or it is about to expire."""
         held = self._held
         if held is not None and self._clock.now() < held.renew_at:
             return held.token
-        return self._exchange(held.token if held else None, deadline)
+        return await self._exchange(held.token if held else None, deadline)
 
-    def renew(self, stale: str, deadline: Deadline) -> str | Rejected:
-        """Another token than `stale`: the one a faster thread has already fetched, else a new one."""
-        return self._exchange(stale, deadline)
+    async def renew(self, stale: str, deadline: Deadline) -> str | Rejected:
+        """Another token than `stale`: the one a faster call has already fetched, else a new one."""
+        return await self._exchange(stale, deadline)
 
-    def _exchange(self, stale: str | None, deadline: Deadline) -> str | Rejected:
-        if not self._lock.acquire(timeout=deadline.left()):
-            return not_sent("no access token within the time allowed")
+    async def _exchange(self, stale: str | None, deadline: Deadline) -> str | Rejected:
         try:
-            if self._held is not None and self._held.token != stale:
-                return self._held.token
-            granted = self._fetch(deadline)
-            if isinstance(granted, Rejected):
-                return granted
-            self._held = _Held(granted.token, self._clock.now() + granted.lasts_for - _MARGIN)
-            return granted.token
-        finally:
-            self._lock.release()
+            async with asyncio.timeout(deadline.left()), self._one_at_a_time:
+                if self._held is not None and self._held.token != stale:
+                    return self._held.token
+                granted = await self._fetch(deadline)
+        except TimeoutError:
+            return not_sent("no access token within the time allowed")
+        if isinstance(granted, Rejected):
+            return granted
+        now = self._clock.now()
+        self._held = _Held(granted.token, now, now + granted.lasts_for - _MARGIN)
+        return granted.token

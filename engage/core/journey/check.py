@@ -23,6 +23,7 @@ from engage.core.journey.model import (
     Split,
     Step,
     Survey,
+    Webhook,
     WinBy,
     blocks_of,
 )
@@ -77,6 +78,15 @@ def every_step(steps: Iterable[Step]) -> Iterator[Step]:
         yield step
         for _, block in blocks_of(step):
             yield from every_step(block)
+
+
+def webhooks_called(journeys: Iterable[Journey]) -> dict[str, list[str]]:
+    """By name, the journeys that call it."""
+    callers: dict[str, list[str]] = {}
+    for journey in journeys:
+        for name in sorted({step.name for step in every_step(journey.steps) if isinstance(step, Webhook)}):
+            callers.setdefault(name, []).append(journey.id)
+    return dict(sorted(callers.items()))
 
 
 # --- words for every message ------------------------------------------------------------------------------------

@@ -429,6 +429,7 @@ class Journey:
     exit_if: tuple[ExitRule, ...] = ()
     goal: Goal | None = None
     holdout: int = 0  # percent
+    canary: bool = True  # a start that brings very many is let go by stages
     priority: int = 50
     topic: str = "marketing"
     channels: ChannelPolicy = ChannelPolicy()

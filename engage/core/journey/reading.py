@@ -107,6 +107,7 @@ class _Reading:
             exit_if=options.read("exit_if", lambda node, problems: read_exits(node, run_scope, problems)) or (),
             goal=options.read("goal", lambda node, problems: read_goal(node, run_scope, problems)),
             holdout=options.read("holdout", scalars.percent) or 0,
+            canary=options.read("canary", scalars.yes_no) is not False,
             priority=self._priority(),
             topic=self._topic(),
             channels=options.read("channels", read_channels) or ChannelPolicy(),

@@ -47,6 +47,11 @@ JOURNEY: Manual = {
         "固定的对照组：只统计，不打扰。",
         "holdout: 10%",
     ),
+    "canary": told(
+        "`no`: a start that brings very many lets all of them go at once, not by stages.",
+        "`no`：一次进来很多人时直接全部放行，不分批灰度。",
+        "canary: no",
+    ),
     "priority": told(
         "0–100, default 50: whose message wins where a frequency cap allows one.",
         "0–100，默认 50：频次上限只容一条时，谁的消息先发。",

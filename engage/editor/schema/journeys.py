@@ -61,6 +61,7 @@ def _keys(setting: Setting) -> dict[str, Schema]:
         "exit_if": by_shape(_exit(setting), listing=list_of(_exit(setting), 1)),
         "goal": _goal(setting),
         "holdout": values.percent(lang),
+        "canary": values.yes_no(),
         "priority": values.whole(lang, 0, 100),
         "topic": one_of(setting.catalog.topics),
         "channels": refer("channels"),

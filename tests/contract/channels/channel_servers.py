@@ -4,11 +4,19 @@ from __future__ import annotations
 
 import json
 import socketserver
+import ssl
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from urllib.parse import parse_qsl, urlsplit
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 
 
 @dataclass(frozen=True)
@@ -17,6 +25,7 @@ class Answer:
     body: bytes = b""
     headers: Mapping[str, str] = field(default_factory=dict)
     cut: bool = False  # announces more bytes than it sends, then closes
+    closes: bool = False  # without a word of it, after the answer
 
 
 @dataclass(frozen=True)
@@ -29,7 +38,12 @@ class Stall:
     """Read the request, say nothing until the test is over."""
 
 
-Behaviour = Answer | HangUp | Stall
+@dataclass(frozen=True)
+class Drip:
+    """Answer a byte at a time, and never come to an end before the test does."""
+
+
+Behaviour = Answer | HangUp | Stall | Drip
 
 
 def said(value: object, status: int = 200) -> Answer:
@@ -60,16 +74,31 @@ class _HttpServer(ThreadingHTTPServer):
     daemon_threads = True
     block_on_close = False
 
+    def __init__(self, address: tuple[str, int], handler: type[BaseHTTPRequestHandler], over: threading.Semaphore):
+        super().__init__(address, handler)
+        self._over = over
+
+    def shutdown_request(self, request: object) -> None:
+        super().shutdown_request(request)
+        self._over.release()
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """A client that does not trust the certificate is none of the server's faults."""
+
 
 class HttpProvider:
     """`respond` decides each answer; requests and connections are counted."""
 
-    def __init__(self, respond: Callable[[Seen], Behaviour]) -> None:
+    def __init__(self, respond: Callable[[Seen], Behaviour], tls: ssl.SSLContext | None = None) -> None:
         self.respond = respond
+        self.idle = threading.Semaphore(0)  # released for each connection that is over
         self.seen: list[Seen] = []
         self.connections = 0
         self._over = threading.Event()
-        self._server = _HttpServer(("127.0.0.1", 0), self._handler())
+        self._scheme = "http" if tls is None else "https"
+        self._server = _HttpServer(("127.0.0.1", 0), self._handler(), self.idle)
+        if tls is not None:
+            self._server.socket = tls.wrap_socket(self._server.socket, server_side=True, do_handshake_on_connect=False)
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True)
 
     def __enter__(self) -> HttpProvider:
@@ -83,7 +112,7 @@ class HttpProvider:
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self._server.server_port}"
+        return f"{self._scheme}://127.0.0.1:{self._server.server_port}"
 
     def _handler(provider) -> type[BaseHTTPRequestHandler]:
         class Handler(BaseHTTPRequestHandler):
@@ -110,14 +139,19 @@ class HttpProvider:
                     case Stall():
                         provider._over.wait(10)
                         self.close_connection = True
-                    case Answer(status, body, headers, cut):
+                    case Drip():
+                        self.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
+                        while not provider._over.wait(0.02):
+                            self.wfile.write(b" ")
+                            self.wfile.flush()
+                    case Answer(status, body, headers, cut, closes):
                         self.send_response(status)
                         for name, value in headers.items():
                             self.send_header(name, value)
                         self.send_header("Content-Length", str(len(body) + (100 if cut else 0)))
                         self.end_headers()
                         self.wfile.write(body)
-                        self.close_connection = cut
+                        self.close_connection = cut or closes
 
             def log_message(self, *_: object) -> None:
                 """Quiet."""
@@ -137,10 +171,12 @@ class MailServer:
     `replies` maps a verb (`GREETING`, `EHLO`, `MAIL`, `RCPT`, `DATA`, `TEXT`) to a reply, or to a behaviour.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, pipelining: bool = False) -> None:
+        self.offers = ["8BITMIME", *(["PIPELINING"] if pipelining else [])]
         self.replies: dict[str, str | HangUp | Stall] = {}
         self.mails: list[tuple[str, str, bytes]] = []  # what it took responsibility for
         self.verbs: list[str] = []
+        self.texts = 0  # begun
         self.connections = 0
         self.hang_up_when_idle = False  # close a connection as soon as its first mail is done
         self._over = threading.Event()
@@ -177,14 +213,19 @@ class MailServer:
                     self.__dict__[verb] = line[line.index("<") + 1 : line.rindex(">")]
                 if verb == "DATA":
                     return self._data()
-                default = {"EHLO": "250-mail.test\r\n250 8BITMIME", "QUIT": "221 bye"}.get(verb, "250 2.0.0 Ok")
-                return self._say(verb, default) and verb != "QUIT"
+                *offers, last = server.offers
+                offered = "".join(f"250-{offer}\r\n" for offer in offers)
+                default = {"EHLO": f"250-mail.test\r\n{offered}250 {last}", "QUIT": "221 bye"}
+                return self._say(verb, default.get(verb, "250 2.0.0 Ok")) and verb != "QUIT"
 
             def _data(self) -> bool:
+                if not str(server.replies.get("RCPT", "250")).startswith("25") and "DATA" not in server.replies:
+                    return self._say("NOBODY", "503 5.5.1 nobody is to get it")
                 if not self._say("DATA", "354 go on"):
                     return False
                 if not str(server.replies.get("DATA", "354")).startswith("354"):
                     return True
+                server.texts += 1
                 lines = []
                 while (line := self.rfile.readline()) and line != b".\r\n":
                     lines.append(line.removeprefix(b"."))
@@ -206,6 +247,30 @@ class MailServer:
                         return True
 
         return Handler
+
+
+def self_signed(folder: Path) -> ssl.SSLContext:
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "mail.test")])
+    day = datetime(2020, 1, 1, tzinfo=UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(day)
+        .not_valid_after(day + timedelta(days=36500))
+        .sign(key, hashes.SHA256())
+    )
+    pem, key_pem = folder / "cert.pem", folder / "key.pem"
+    pem.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+    key_pem.write_bytes(
+        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    )
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(pem, key_pem)
+    return context
 
 
 def closed_port() -> int:

@@ -6,13 +6,11 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 
 import pytest
-from channel_rigs import EMAIL, NOW, RIGS, SMS, WECHAT, Rig, a_message, build_rig
+from channel_rigs import EMAIL, NOW, RIGS, SMS, WECHAT, OneChannel, Rig, a_message, build_rig, one_channel
 from channel_servers import closed_port
 
-from engage.channels.contract import Channel, Payload
-from engage.channels.registry import build_channels
+from engage.channels.contract import Payload
 from engage.clock import VirtualClock
-from engage.config import Channels
 
 
 @pytest.fixture(params=RIGS)
@@ -46,14 +44,14 @@ def sms_rig() -> Iterator[Rig]:
         yield build_rig("sms", stack)
 
 
-@pytest.fixture
-def email_rig() -> Iterator[Rig]:
+@pytest.fixture(params=RIGS[3:])
+def email_rig(request: pytest.FixtureRequest) -> Iterator[Rig]:
     with ExitStack() as stack:
-        yield build_rig("email", stack)
+        yield build_rig(request.param, stack)
 
 
 @pytest.fixture(params=["wechat", "sms", "email"])
-def unreachable(request: pytest.FixtureRequest) -> Iterator[tuple[Channel, Payload]]:
+def unreachable(request: pytest.FixtureRequest) -> Iterator[tuple[OneChannel, Payload]]:
     """A channel whose provider does not listen."""
     port = closed_port()
     sections = {
@@ -62,7 +60,7 @@ def unreachable(request: pytest.FixtureRequest) -> Iterator[tuple[Channel, Paylo
         "email": EMAIL | {"port": port},
     }
     name = request.param
-    channel = build_channels(Channels.model_validate({name: sections[name]}), VirtualClock(NOW))[name]
+    channel = one_channel(name, sections[name], VirtualClock(NOW))
     mode = {"wechat": "template", "sms": "sms", "email": "email"}[name]
     yield channel, channel.compose(a_message(name, mode))
     channel.close()

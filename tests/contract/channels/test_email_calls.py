@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
 from email import message_from_bytes, policy
 from pathlib import Path
 
@@ -13,23 +11,16 @@ import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.handlers import Message as MessageHandler
 from aiosmtpd.smtp import AuthResult, LoginPassword
-from channel_rigs import EMAIL, NOW, Rig, a_message
-from channel_servers import HangUp, MailServer, Stall, closed_port
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
+from channel_rigs import EMAIL, NOW, OneChannel, Rig, a_message, one_channel
+from channel_servers import HangUp, MailServer, Stall, closed_port, self_signed
 
-from engage.channels.contract import Channel
-from engage.channels.registry import build_channels
 from engage.clock import VirtualClock
-from engage.config import Channels
 from engage.core.outcome import Accepted, Failure, Rejected, Unknown
 from engage.core.words import Rendered
 
 
-def email_channel(**changes: object) -> Channel:
-    return build_channels(Channels.model_validate({"email": EMAIL | changes}), VirtualClock(NOW))["email"]
+def email_channel(**changes: object) -> OneChannel:
+    return one_channel("email", EMAIL | changes, VirtualClock(NOW))
 
 
 @pytest.mark.parametrize("point", ["MAIL", "RCPT", "DATA"])
@@ -66,6 +57,37 @@ def test_a_refused_recipient_does_not_cost_the_connection(email_rig: Rig) -> Non
     server.replies = {}
     assert isinstance(email_rig.channel.send(email_rig.payload(), 5.0), Accepted)
     assert server.connections == 1
+
+
+def test_where_the_server_awaits_a_text_that_nobody_is_to_get_the_connection_is_dropped() -> None:
+    """It said yes to DATA in one breath with its no to the recipient: even an empty text would be a mail."""
+    with MailServer(pipelining=True) as server:
+        channel = email_channel(port=server.port)
+        server.replies = {"RCPT": "550 5.1.1 unknown", "DATA": "354 go on"}
+        assert isinstance(channel.send(channel.compose(a_message("email", "email")), 5.0), Rejected)
+        server.replies = {}
+        assert isinstance(channel.send(channel.compose(a_message("email", "email")), 5.0), Accepted)
+        channel.close()
+    assert len(server.mails) == 1
+    assert server.connections == 2
+
+
+def test_in_one_breath_the_commands_are_the_same() -> None:
+    said = []
+    for pipelining in (False, True):
+        with MailServer(pipelining=pipelining) as server:
+            channel = email_channel(port=server.port)
+            for _ in range(2):
+                assert isinstance(channel.send(channel.compose(a_message("email", "email")), 5.0), Accepted)
+            channel.close()
+        said.append((server.verbs, server.mails))
+    assert said[0] == said[1]
+
+
+@pytest.mark.parametrize("words", ["hello", "25", "250-never\r\n250-ends" + "\r\n250-x" * 20_000])
+def test_what_is_no_smtp_is_no_answer(email_rig: Rig, words: str) -> None:
+    email_rig.behave(("TEXT", words))
+    assert isinstance(email_rig.channel.send(email_rig.payload(), 0.5), Unknown)
 
 
 def test_a_refusal_does_not_repeat_the_address(email_rig: Rig) -> None:
@@ -118,30 +140,6 @@ def test_a_mail_as_its_reader_gets_it() -> None:
     assert mail.get_body(("plain",)).get_content().splitlines() == ["王芳，您好", ".", "..", "结束"]
     assert "<b>您好</b>" in mail.get_body(("html",)).get_content()
     assert handler.raw[0].decode("ascii") == payload.data["mime"]
-
-
-def self_signed(folder: Path) -> ssl.SSLContext:
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "mail.test")])
-    day = datetime(2020, 1, 1, tzinfo=UTC)
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(1)
-        .not_valid_before(day)
-        .not_valid_after(day + timedelta(days=36500))
-        .sign(key, hashes.SHA256())
-    )
-    pem, key_pem = folder / "cert.pem", folder / "key.pem"
-    pem.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
-    key_pem.write_bytes(
-        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    )
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(pem, key_pem)
-    return context
 
 
 @pytest.mark.parametrize(("security", "setting"), [("starttls", "tls_context"), ("tls", "ssl_context")])

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
-from channel_rigs import ADDRESSES, HANGS_UP, NOW, SECRETS, STALLS, Rig, a_message
-from channel_servers import Answer
+from channel_rigs import ADDRESSES, HANGS_UP, NOW, SECRETS, SMS, STALLS, WECHAT, OneChannel, Rig, a_message, one_channel
+from channel_servers import Answer, Behaviour, Drip, HttpProvider, Stall, closed_port, self_signed
 
-from engage.channels.contract import Channel, Contact, NoWay, Payload, Way
+from engage.channels.contract import Contact, NoWay, Payload, Way
 from engage.core.catalog import TopicClass
 from engage.core.fact import Act
 from engage.core.outcome import Accepted, Failure, Rejected, Unknown
@@ -61,7 +63,7 @@ def test_it_works_again_after_trouble(rig: Rig) -> None:
     assert isinstance(rig.channel.send(rig.payload(), PATIENCE), Accepted)
 
 
-def test_nobody_listens(unreachable: tuple[Channel, Payload]) -> None:
+def test_nobody_listens(unreachable: tuple[OneChannel, Payload]) -> None:
     channel, payload = unreachable
     outcome = channel.send(payload, PATIENCE)
     assert isinstance(outcome, Rejected)
@@ -80,14 +82,18 @@ def test_nobody_listens(unreachable: tuple[Channel, Payload]) -> None:
         Answer(200, b'{"errcode": {}, "Code": {}}'),
         Answer(200, b'{"errcode": 0, "Code": "OK"', cut=True),
         Answer(200, b"[" * 100_000),
+        Answer(200, b'{"errcode": 0, "Code": "OK", "more": "' + b"x" * 5_000_000 + b'"}'),  # nobody's verdict
+        Drip(),
         Answer(500, b"<html>Internal Server Error</html>"),
         Answer(502, b""),
         Answer(503, b'{"Code":"ServiceUnavailable","Message":"busy"}'),
     ],
 )
-def test_an_answer_without_a_verdict_is_unknown(http_rig: Rig, answer: Answer) -> None:
+def test_an_answer_without_a_verdict_is_unknown(http_rig: Rig, answer: Behaviour) -> None:
     http_rig.behave(answer)
-    assert isinstance(http_rig.channel.send(http_rig.payload(), PATIENCE), Unknown)
+    patience = IMPATIENCE if isinstance(answer, Drip) else PATIENCE
+    assert isinstance(http_rig.channel.send(http_rig.payload(), patience), Unknown)
+    assert http_rig.handovers() == 1
 
 
 @pytest.mark.parametrize(
@@ -114,6 +120,44 @@ def test_connections_are_kept(rig: Rig) -> None:
     assert rig.server.connections == 1
 
 
+def test_a_kept_connection_that_the_provider_has_closed_is_not_used(http_rig: Rig) -> None:
+    """Between two calls it can be known; else every pause would end in a message of which nobody knows."""
+    normal = http_rig.server.respond
+    http_rig.channel.send(http_rig.payload(), PATIENCE)  # WeChat's token is there
+    http_rig.server.respond = lambda seen: replace(normal(seen), closes=True)
+    for number in range(2, 5):
+        assert isinstance(http_rig.channel.send(http_rig.payload(), PATIENCE), Accepted)
+        assert http_rig.handovers() == number
+        assert http_rig.server.idle.acquire(timeout=PATIENCE)
+
+
+def test_one_call_that_hangs_holds_up_no_other(http_rig: Rig) -> None:
+    http_rig.channel.send(http_rig.payload(), PATIENCE)  # WeChat's token is there
+    normal, hangs = http_rig.server.respond, iter([Stall()])
+    http_rig.server.respond = lambda seen: next(hangs, None) or normal(seen)
+    with ThreadPoolExecutor(8) as pool:
+        outcomes = list(pool.map(lambda _: http_rig.channel.send(http_rig.payload(), 1.0), range(8)))
+    assert sorted(type(outcome).__name__ for outcome in outcomes) == ["Accepted"] * 7 + ["Unknown"]
+    assert http_rig.handovers() == 9
+
+
+def test_a_certificate_nobody_vouches_for_gets_no_message(http_rig: Rig, tmp_path: Path) -> None:
+    section = {"wechat": WECHAT, "sms": SMS}[http_rig.name]
+    with HttpProvider(http_rig.server.respond, self_signed(tmp_path)) as server:
+        channel = one_channel(http_rig.name, section | {"base_url": server.url}, http_rig.clock)
+        outcome = channel.send(http_rig.payload(), PATIENCE)
+        channel.close()
+    assert isinstance(outcome, Rejected)
+    assert "certificate" in outcome.detail
+    assert server.seen == []
+
+
+def test_a_proxy_of_the_shell_is_not_used(monkeypatch: pytest.MonkeyPatch, rig: Rig) -> None:
+    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy"):
+        monkeypatch.setenv(name, f"http://127.0.0.1:{closed_port()}")
+    assert isinstance(rig.channel.send(rig.payload(), PATIENCE), Accepted)
+
+
 def test_no_outcome_tells_a_secret_or_an_address(rig: Rig) -> None:
     for behaviour in [HANGS_UP, STALLS, *(behaviour for behaviour, _ in rig.refusals)]:
         rig.behave(behaviour)
@@ -121,7 +165,7 @@ def test_no_outcome_tells_a_secret_or_an_address(rig: Rig) -> None:
         assert not [secret for secret in (*SECRETS, ADDRESSES[rig.name]) if secret in told]
 
 
-def test_an_unreachable_provider_tells_no_secret(unreachable: tuple[Channel, Payload]) -> None:
+def test_an_unreachable_provider_tells_no_secret(unreachable: tuple[OneChannel, Payload]) -> None:
     channel, payload = unreachable
     told = repr(channel.send(payload, PATIENCE))
     assert not [secret for secret in SECRETS if secret in told]

@@ -35,7 +35,12 @@ def test_the_signature_covers_the_query_and_host_as_sent(sms_rig: Rig) -> None:
     assert urlsplit(seen.target).query == canonical_query(seen.query)
     assert seen.headers["host"] == urlsplit(sms_rig.server.url).netloc
     call = Call(
-        seen.headers["host"], "SendSms", "2017-05-25", seen.query, a_message("sms", "sms").at, _nonce(seen.headers)
+        seen.headers["host"],
+        "SendSms",
+        "2017-05-25",
+        canonical_query(seen.query),
+        a_message("sms", "sms").at,
+        _nonce(seen.headers),
     )
     expected = signed_headers(call, Credentials("LTAI-key", "sms-secret-canary"))
     assert seen.headers["authorization"] == expected["authorization"]

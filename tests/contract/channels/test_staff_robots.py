@@ -123,7 +123,6 @@ def test_mail_to_a_colleague() -> None:
     with MailServer() as server:
         mail = StaffMail(Email.model_validate(EMAIL | {"port": server.port}), VirtualClock(NOW))
         assert mail.send("duty@example.com", "任务：回电\r\nBcc: x@y.example", TASK, 5.0) == Accepted("4ABC")
-        mail.close()
         ((mail_from, rcpt_to, text),) = server.mails
     assert (mail_from, rcpt_to) == ("hello@example.com", "duty@example.com")
     assert b"\nBcc:" not in text

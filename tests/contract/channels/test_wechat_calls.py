@@ -2,39 +2,31 @@
 
 from __future__ import annotations
 
-import traceback
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import timedelta
 
 import pytest
-import requests
-from channel_rigs import NOW, SECRETS, WECHAT, Rig, a_message, wechat_error
-from channel_servers import Answer, Behaviour, HangUp, HttpProvider, Seen, Stall, closed_port, said
+from channel_rigs import NOW, WECHAT, OneChannel, Rig, a_message, one_channel, wechat_error
+from channel_servers import Answer, Behaviour, HangUp, HttpProvider, Seen, Stall, said
 
-from engage.channels.contract import Channel
-from engage.channels.registry import build_channels
-from engage.channels.wechat.transport import ForeignHostError, NeverSentError, NoAnswerError, mount
 from engage.clock import VirtualClock
-from engage.config import Channels
 from engage.core.outcome import Accepted, Failure, Rejected
 
 OK = said({"errcode": 0, "errmsg": "ok", "msgid": 1})
 
 
 @contextmanager
-def wechat(respond: Callable[[Seen], Behaviour]) -> Iterator[tuple[Channel, HttpProvider, VirtualClock]]:
+def wechat(respond: Callable[[Seen], Behaviour]) -> Iterator[tuple[OneChannel, HttpProvider, VirtualClock]]:
     clock = VirtualClock(NOW)
     with HttpProvider(respond) as server:
-        channel = build_channels(Channels.model_validate({"wechat": WECHAT | {"base_url": server.url}}), clock)[
-            "wechat"
-        ]
+        channel = one_channel("wechat", WECHAT | {"base_url": server.url}, clock)
         yield channel, server, clock
         channel.close()
 
 
-def send(channel: Channel) -> object:
+def send(channel: OneChannel) -> object:
     return channel.send(channel.compose(a_message("wechat", "template")), 5.0)
 
 
@@ -161,49 +153,3 @@ def test_a_token_that_takes_too_long_is_a_definite_refusal() -> None:
         assert isinstance(outcome, Rejected)
         assert outcome.failure is Failure.PROVIDER_ERROR
         assert paths(server) == ["stable_token"]
-
-
-# --- the transport ---
-
-
-def session(base_url: str) -> requests.Session:
-    made = requests.Session()
-    mount(made, base_url, 1)
-    return made
-
-
-@pytest.mark.parametrize("url", ["https://example.com/?secret=app-secret-canary", "http://api.weixin.qq.com/cgi-bin/x"])
-def test_other_hosts_are_refused(url: str) -> None:
-    with pytest.raises(ForeignHostError) as caught:
-        session("http://127.0.0.1:9").get(url)
-    assert "canary" not in str(caught.value)
-
-
-def faults(base_url: str) -> Exception:
-    url = "https://api.weixin.qq.com/cgi-bin/token?secret=app-secret-canary&access_token=TOKEN-canary"
-    with pytest.raises((NeverSentError, NoAnswerError)) as caught:
-        session(base_url).get(url, timeout=0.3)
-    return caught.value
-
-
-def test_a_transport_fault_carries_no_secret_even_in_its_traceback() -> None:
-    refused = faults(f"http://127.0.0.1:{closed_port()}")
-    assert isinstance(refused, NeverSentError)
-    with HttpProvider(lambda seen: HangUp()) as server:
-        cut = faults(server.url)
-    assert isinstance(cut, NoAnswerError)
-    for fault in (refused, cut):
-        told = "".join(traceback.format_exception(fault))
-        assert not [secret for secret in SECRETS if secret in told]
-        assert fault.__context__ is None  # the exception that knows the URL does not travel along
-
-
-def test_an_answer_cut_short_is_no_answer() -> None:
-    with HttpProvider(lambda seen: Answer(200, b'{"errcode": 0', cut=True)) as server:
-        assert isinstance(faults(server.url), NoAnswerError)
-
-
-def test_a_proxy_of_the_shell_is_not_used(monkeypatch: pytest.MonkeyPatch, wechat_rig: Rig) -> None:
-    monkeypatch.setenv("HTTP_PROXY", f"http://127.0.0.1:{closed_port()}")
-    monkeypatch.setenv("ALL_PROXY", f"http://127.0.0.1:{closed_port()}")
-    assert isinstance(wechat_rig.channel.send(wechat_rig.payload(), 5.0), Accepted)

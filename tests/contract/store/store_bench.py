@@ -137,8 +137,8 @@ class Bench:
         context: Mapping[str, Any] | None = None,
     ) -> int:
         journey = journey or a_journey()
-        after = events.last_id(self.connection)
-        entrant = Entrant(ref, occurrence or f"o{self.number()}", context or {"event": {}, "var": {}}, after, per)
+        told = context or {"event": {}, "var": {}}
+        entrant = Entrant(ref, occurrence or f"o{self.number()}", told, per_value=per)
         first = journey.steps[0].id
         (run_id,) = enrolling.enter(self.connection, journey, 1, first, [(entrant, held_out)], self.now)
         return run_id

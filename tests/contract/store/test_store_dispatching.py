@@ -11,7 +11,7 @@ from store_bench import DAY, HOUR, MINUTE, NOW, Bench
 
 from engage.core.delivery import LEASE, REPEAT_PAUSE, Recorded, Status
 from engage.core.turn import Purpose
-from engage.store import dispatching, judging, questions, receiving
+from engage.store import dispatching, fallbacks, judging, questions, receiving
 from engage.store.dispatching import Claimed, Settled
 from engage.store.judging import Hop, Spent
 from engage.store.members import MemberRef
@@ -224,7 +224,7 @@ def test_a_message_that_was_cancelled_under_its_holder_is_not_sent(bench: Bench)
     run_id = bench.enters(ref)
     key = bench.queues(ref, enrolment_id=run_id, hop=1)
     claimed = bench.claims_one()
-    dispatching.drop_fallbacks(bench.connection, [(ref.bucket, run_id)], "overtaken")
+    fallbacks.drop_fallbacks(bench.connection, [(ref.bucket, run_id)], "overtaken")
     assert dispatching.still_held(bench.connection, [claimed]) == set()
     bench.begins_sending(claimed)
     assert bench.status(key, 1) == Status.CANCELLED
@@ -390,7 +390,7 @@ def test_without_the_steps_word_nothing_is_claimed_for_a_repeat_however_long_it_
 
 
 def next_hop(bench: Bench, claimed: Claimed, due_at: Any) -> None:
-    dispatching.queue_next_hop(bench.connection, claimed.member, claimed.id, due_at, bench.now)
+    fallbacks.queue_next_hop(bench.connection, claimed.member, claimed.id, due_at, bench.now)
 
 
 def test_the_next_hop_is_the_same_message_without_a_channel(bench: Bench) -> None:
@@ -449,8 +449,8 @@ def test_the_next_message_of_a_run_drops_the_fallbacks_of_its_earlier_ones(bench
     sending = bench.queues(ref, enrolment_id=run_id, hop=1, priority=99)
     bench.begins_sending(bench.claims(1)[0])
     dropped = bench.queues(ref, enrolment_id=run_id, hop=1)
-    dispatching.drop_fallbacks(bench.connection, [(ref.bucket, run_id)], "overtaken by the next message")
-    dispatching.drop_fallbacks(bench.connection, [], "nothing")
+    fallbacks.drop_fallbacks(bench.connection, [(ref.bucket, run_id)], "overtaken by the next message")
+    fallbacks.drop_fallbacks(bench.connection, [], "nothing")
     row = delivery(bench, dropped, 1)
     assert (row["status"], row["reason"]) == (Status.CANCELLED, "overtaken by the next message")
     assert {name: bench.status(*place) for name, place in kept.items()} == dict.fromkeys(kept, Status.PENDING)

@@ -42,13 +42,15 @@ def test_the_same_key_of_two_members_is_two_events(bench: Bench) -> None:
     assert events.record(bench.connection, CATALOG, new, NOW) == new
 
 
-def test_ids_grow_in_the_order_of_recording_and_last_id_is_the_newest(bench: Bench) -> None:
-    assert events.last_id(bench.connection) == 0
-    ref = bench.member()
+def test_each_members_events_are_numbered_in_the_order_of_recording(bench: Bench) -> None:
+    ref, other = bench.member(), bench.member()
     for at in (NOW, NOW - DAY, NOW + DAY):
         bench.happens(ref, "order_paid", at)
-    assert [row["at"] for row in sorted(bench.rows("event"), key=lambda row: row["id"])] == [NOW, NOW - DAY, NOW + DAY]
-    assert events.last_id(bench.connection) == 3
+    told = [NewEvent(who, "order_paid", NOW, key, {}) for who, key in ((ref, "a"), (other, "a"), (ref, "b"))]
+    events.record(bench.connection, CATALOG, told, NOW)
+    rows = {row["number"]: row["at"] for row in bench.rows("event", member_id=ref.id)}
+    assert rows == {1: NOW, 2: NOW - DAY, 3: NOW + DAY, 4: NOW, 5: NOW}
+    assert members.last_events(bench.connection, [ref, other]) == {ref.id: 5, other.id: 1}
 
 
 def test_what_is_fresh_is_looked_at_once_in_the_order_it_came(bench: Bench) -> None:
@@ -56,15 +58,15 @@ def test_what_is_fresh_is_looked_at_once_in_the_order_it_came(bench: Bench) -> N
     for name in ("order_paid", "store_visited", "order_paid"):
         bench.happens(ref, name)
     first = events.fresh_events(bench.connection, 2)
-    assert [(e.id, e.name, e.member) for e in first] == [(1, "order_paid", ref), (2, "store_visited", ref)]
+    assert [(e.number, e.name, e.member) for e in first] == [(1, "order_paid", ref), (2, "store_visited", ref)]
     events.mark_seen(bench.connection, first)
-    assert [e.id for e in events.fresh_events(bench.connection, 10)] == [3]
+    assert [e.number for e in events.fresh_events(bench.connection, 10)] == [3]
     assert events.any_fresh(bench.connection)
     events.mark_seen(bench.connection, events.fresh_events(bench.connection, 10))
     assert not events.any_fresh(bench.connection)
 
 
-def test_a_rollback_takes_the_ids_back(database: Database) -> None:
+def test_a_rollback_takes_the_numbers_back(database: Database) -> None:
     with database.write() as connection:
         ref = Bench(connection).member()
     with contextlib.suppress(RuntimeError), database.write() as connection:
@@ -72,7 +74,7 @@ def test_a_rollback_takes_the_ids_back(database: Database) -> None:
         raise RuntimeError
     with database.write() as connection:
         Bench(connection).happens(ref, "order_paid")
-        assert events.last_id(connection) == 1
+        assert members.last_events(connection, [ref]) == {ref.id: 1}
 
 
 # --- computed fields --------------------------------------------------------------------------------------------

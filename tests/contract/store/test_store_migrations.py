@@ -13,6 +13,7 @@ from store_bench import Bench, open_database
 
 from engage.store.database import Database
 from engage.store.migrating import SchemaTooOld, is_current, require_current, upgrade
+from engage.store.months import is_month
 from engage.store.tables import metadata
 from tests.postgresql import one_more_database
 
@@ -51,7 +52,8 @@ def test_on_postgresql_the_same_script_leads_to_the_same_tables(empty_on_server:
     upgrade(empty_on_server)
     require_current(empty_on_server)
     with empty_on_server.read() as connection:
-        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        included = {"include_name": lambda name, kind, _: kind != "table" or not is_month(name)}
+        context = MigrationContext.configure(connection, opts={"compare_type": True} | included)
         assert compare_metadata(context, metadata) == []
         types = {column["name"]: str(column["type"]) for column in inspect(connection).get_columns("event")}
     assert types["payload"] == "JSONB"

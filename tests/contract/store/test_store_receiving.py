@@ -16,7 +16,7 @@ from engage.core.delivery import LEASE, Recorded, Status
 from engage.core.fact import Arrival
 from engage.core.reply import CORRECTION_WINDOW, Offer
 from engage.core.turn import Purpose
-from engage.store import advancing, dispatching, events, questions, receiving
+from engage.store import advancing, dispatching, events, fallbacks, questions, receiving
 from engage.store.dispatching import Claimed, Settled
 from engage.store.members import MemberRef
 from engage.store.questions import AskedRow, Given, NewAnswer, Wrote
@@ -290,7 +290,7 @@ def test_answers_told_together_each_count_for_their_own_question(bench: Bench) -
 
 
 def test_two_messages_of_one_question_have_one_answer(bench: Bench, question: Claimed) -> None:
-    dispatching.queue_next_hop(bench.connection, question.member, question.id, NOW, NOW)
+    fallbacks.queue_next_hop(bench.connection, question.member, question.id, NOW, NOW)
     reminder = bench.claims_one()
     bench.begins_sending(reminder)
     answers(bench, question, Given(score=3))
@@ -350,7 +350,7 @@ def test_the_wait_for_an_answer_begins_with_the_first_message_on_whichever_chann
     run_id = bench.enters(ref)
     first = asks(bench, ref, run_id, on="wechat")
     bench.now += HOUR
-    dispatching.queue_next_hop(bench.connection, ref, first.id, bench.now, bench.now)
+    fallbacks.queue_next_hop(bench.connection, ref, first.id, bench.now, bench.now)
     bench.begins_sending(bench.claims_one(), channel="sms")
     (row,) = asked(bench, ref, bench.now)
     assert (row.delivery.id == first.id, row.began_at) == (False, NOW)

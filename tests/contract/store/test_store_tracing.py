@@ -19,7 +19,7 @@ def sent(bench: Bench) -> MemberRef:
     ref = bench.member()
     inbound.put(bench.connection, [Arrived("api", "A1", "{}")], NOW)
     bench.happens(ref, "order_paid", key="A1")
-    run_id = bench.enters(ref, a_journey(), occurrence="event:1")
+    run_id = bench.enters(ref, a_journey(), occurrence=f"event:{only(bench, 'event')}")
     bench.queues(ref, "1:hello:0", enrolment_id=run_id, step_id="hello", journey_id="winback")
     claimed = bench.claims_one()
     bench.begins_sending(claimed)
@@ -29,42 +29,51 @@ def sent(bench: Bench) -> MemberRef:
     return ref
 
 
+def only(bench: Bench, table: str, **equal: str) -> int:
+    """The id of the one such row."""
+    return int(bench.row(table, **equal)["id"])
+
+
 @pytest.mark.parametrize("kind", ["delivery", "inbound", "event", "run"])
 def test_a_number_leads_to_its_row(bench: Bench, sent: MemberRef, kind: str) -> None:
+    table = "enrolment" if kind == "run" else kind
+    wanted = only(bench, table, **({"name": "order_paid"} if kind == "event" else {}))
     with explained(bench.connection) as plans:
-        found = tracing.by_id(bench.connection, kind, 1)
-        assert tracing.by_id(bench.connection, kind, 99) is None
+        found = tracing.by_id(bench.connection, kind, wanted)
+        assert tracing.by_id(bench.connection, kind, 10**9) is None
     assert found is not None
-    assert found["id"] == 1
+    assert found["id"] == wanted
     assert plans.walked == []
 
 
 def test_names_lead_to_their_rows(bench: Bench, sent: MemberRef) -> None:
     connection, channels = bench.connection, ("wechat", "sms", "email")
+    delivery_id, order_id, inbound_id = only(bench, "delivery"), only(bench, "event", name="order_paid"), 1
     with explained(connection) as plans:
-        assert [row["id"] for row in tracing.deliveries_named(connection, "p1", channels)] == [1]
-        assert [row["id"] for row in tracing.deliveries_named(connection, "1:hello:0", channels)] == [1]
-        assert [row["id"] for row in tracing.events_named(connection, "A1")] == [1]
-        assert [row["id"] for row in tracing.inbound_named(connection, "A1", ["api", "wechat"])] == [1]
+        assert [row["id"] for row in tracing.deliveries_named(connection, "p1", channels)] == [delivery_id]
+        assert [row["id"] for row in tracing.deliveries_named(connection, "1:hello:0", channels)] == [delivery_id]
+        assert [row["id"] for row in tracing.events_named(connection, "A1")] == [order_id]
+        assert [row["id"] for row in tracing.inbound_named(connection, "A1", ["api", "wechat"])] == [inbound_id]
         assert tracing.deliveries_named(connection, "nobody", channels) == []
     assert plans.walked == []
 
 
 def test_what_belongs_to_a_member_is_found_among_theirs_alone(bench: Bench, sent: MemberRef) -> None:
+    delivery_id, run_id = only(bench, "delivery"), only(bench, "enrolment")
     other = bench.member()
-    bench.queues(other)
+    bench.queues(other, "other")
     connection = bench.connection
     with explained(connection) as plans:
-        assert [row["id"] for row in tracing.deliveries_of(connection, sent, 10)] == [1]
-        assert [row["name"] for row in tracing.events_of(connection, sent, delivery_id=1)] == ["clicked"]
-        assert [row["id"] for row in tracing.runs_of(connection, sent)] == [1]
-        assert [row["what"] for row in tracing.decisions_of(connection, sent, [1])] == ["enter"]
+        assert [row["id"] for row in tracing.deliveries_of(connection, sent, 10)] == [delivery_id]
+        assert [row["name"] for row in tracing.events_of(connection, sent, delivery_id=delivery_id)] == ["clicked"]
+        assert [row["id"] for row in tracing.runs_of(connection, sent)] == [run_id]
+        assert [row["what"] for row in tracing.decisions_of(connection, sent, [run_id])] == ["enter"]
         assert tracing.hops_of(connection, sent, "1:hello:0")[0]["provider_id"] == "p1"
-        assert tracing.answers_to(connection, sent, 1) == []
+        assert tracing.answers_to(connection, sent, delivery_id) == []
         assert tracing.tasks_keyed(connection, sent, ["inbox:1"], "address:1:") == []
         assert tracing.notices_of(connection, sent.bucket, 1) == []
     assert plans.walked == []
-    assert tracing.deliveries_of(connection, other, 10)[0]["id"] == 2
+    assert tracing.deliveries_of(connection, other, 10)[0]["message_key"] == "other"
 
 
 def test_a_story_is_read_from_the_members_own_rows(bench: Bench, sent: MemberRef) -> None:

@@ -12,9 +12,12 @@ from sqlalchemy import Connection, text
 from store_bench import NOW, Bench, a_catalog
 
 from engage.core.condition import HasTag
+from engage.core.journey.model import Since
+from engage.core.turn import Seen
 from engage.errors import DatabaseUnavailable
-from engage.store import journeys, members, segments, state
+from engage.store import advancing, events, journeys, members, segments, state
 from engage.store.database import Database
+from engage.store.events import NewEvent
 from engage.store.members import MemberRef
 from engage.store.segments import Crossing
 from tests.postgresql import empty
@@ -64,6 +67,59 @@ def test_who_crosses_is_seen_by_one_of_two(server: Database) -> None:
     with server.write() as connection:
         members.remove_tags(connection, {ref: ["VIP"]})
     assert in_both(server, look) == ([Crossing(ref, "vip", False)], [])
+
+
+def test_a_fact_told_to_both_is_recorded_by_one_of_two(server: Database) -> None:
+    with server.write() as connection:
+        ref = Bench(connection).member()
+    told = NewEvent(ref, "order_paid", NOW, "A1", {})
+    assert in_both(server, lambda connection: events.record(connection, CATALOG, [told], NOW)) == ([told], [])
+
+
+def test_what_is_committed_late_is_news_to_a_run_that_went_on_before(server: Database) -> None:
+    """And nobody waits for it but who tells something of the same member."""
+    with server.write() as connection:
+        bench = Bench(connection)
+        ref, other = bench.member(), bench.member()
+        run_id = bench.enters(ref)
+    with server.write() as late:
+        Bench(late).happens(ref, "order_paid", key="late")
+        with server.write() as connection:
+            connection.execute(text("SET LOCAL lock_timeout = '1ms'"))
+            Bench(connection).happens(other, "order_paid", key="early")
+            _reaches_a_step(connection)
+        assert _seen(server, run_id) == {}
+    assert _seen(server, run_id) == {run_id: Seen("order_paid", NOW)}
+    with server.write() as connection:
+        _reaches_a_step(connection)
+    assert _seen(server, run_id) == {}
+
+
+def _reaches_a_step(connection: Connection) -> None:
+    """Whoever is due comes to a step, with what is on record behind them."""
+    runs = advancing.due(connection, NOW, 10)
+    moves = [{"bucket": run.member.bucket, "id": run.id, "step_after_event": run.last_event} for run in runs]
+    advancing.save(connection, moves)
+
+
+def _seen(server: Database, run_id: int) -> dict[int, Seen]:
+    with server.read() as connection:
+        runs = [run for run in advancing.due(connection, NOW, 10) if run.id == run_id]
+        return advancing.first_seen(connection, CATALOG, ["order_paid"], Since.HERE, None, None, runs, NOW)
+
+
+def test_of_one_member_the_later_number_is_committed_later(server: Database) -> None:
+    with server.write() as connection:
+        ref = Bench(connection).member()
+    keys = iter(("first", "second"))
+
+    def tell(connection: Connection) -> None:
+        events.record(connection, CATALOG, [NewEvent(ref, "order_paid", NOW, next(keys), {})], NOW)
+
+    in_both(server, tell)
+    with server.write() as connection:
+        rows = Bench(connection).rows("event")
+    assert {row["dedupe_key"]: row["number"] for row in rows} == {"first": 1, "second": 2}
 
 
 def _looking_at(ref: MemberRef) -> Callable[[Connection], list[Crossing]]:

@@ -114,7 +114,9 @@ PUBLISHED = Call(
     host="ecs.cn-shanghai.aliyuncs.com",
     action="RunInstances",
     version="2014-05-26",
-    query={"RegionId": "cn-shanghai", "ImageId": "win2019_1809_x64_dtc_zh-cn_40G_alibase_20230811.vhd"},
+    query=canonical_query(
+        {"RegionId": "cn-shanghai", "ImageId": "win2019_1809_x64_dtc_zh-cn_40G_alibase_20230811.vhd"}
+    ),
     at=datetime(2023, 10, 26, 10, 22, 32, tzinfo=UTC),
     nonce="3156853299f313e23d1673dc12e1703d",
 )
@@ -147,7 +149,7 @@ def test_any_change_of_a_value_changes_the_signature(query: dict[str, str], more
     name = next(iter(query))
     changed = query | {name: query[name] + more}
     signatures = {
-        signed_headers(Call("h", "a", "v", given, PUBLISHED.at, "n"), CREDENTIALS)["authorization"]
+        signed_headers(Call("h", "a", "v", canonical_query(given), PUBLISHED.at, "n"), CREDENTIALS)["authorization"]
         for given in (query, changed, dict(reversed(query.items())))
     }
     assert len(signatures) == 2  # and the order in which parameters were given does not matter

@@ -1,0 +1,38 @@
+"""Trying WeChat: an access token is asked for. That says whether app id and secret are right, and whether our address is
+on the account's list; `stable_token` answers the same token to everybody, so that nobody else's becomes stale."""
+
+from __future__ import annotations
+
+import httpx
+
+from engage.channels.http_answer import json_object, not_sent, without_verdict
+from engage.channels.probe import Probed, date_of
+from engage.channels.wechat import errors
+from engage.config import WeChat
+from engage.core.outcome import Rejected
+
+
+def probe(config: WeChat, timeout: float) -> Probed:
+    body = {
+        "grant_type": "client_credential",
+        "appid": config.app_id,
+        "secret": config.app_secret.get_secret_value(),
+        "force_refresh": False,
+    }
+    try:
+        with httpx.Client(follow_redirects=False, trust_env=False, timeout=timeout) as http:
+            answer = http.post(f"{config.base_url}/cgi-bin/stable_token", json=body)
+    except httpx.HTTPError as error:
+        return Probed(not_sent(f"no answer ({type(error).__name__})"))
+    return Probed(_refused(answer), date_of(answer.headers))
+
+
+def _refused(answer: httpx.Response) -> Rejected | None:
+    match json_object(answer.content):
+        case {"access_token": str(token)} if token:
+            return None
+        case {"errcode": int(code), **more}:
+            return errors.rejected(code, more.get("errmsg", ""))
+        case _:
+            verdict = without_verdict(answer.status_code)
+            return verdict if isinstance(verdict, Rejected) else not_sent(verdict.detail)

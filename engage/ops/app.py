@@ -1,0 +1,87 @@
+"""The pages of those who run it, on a port of their own: `/healthz`, `/readyz`, `/metrics`. They change nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import structlog
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
+
+from engage.errors import DatabaseUnavailable, EngageError
+from engage.store.database import Database
+from engage.store.migrating import require_current
+
+log = structlog.get_logger("engage.ops")
+
+
+class Alive(Protocol):
+    """What is asked of the daemon."""
+
+    @property
+    def stopping(self) -> bool: ...
+
+    def silent_loops(self) -> list[str]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class OpsDeps:
+    """`applied` raises EngageError while nothing is applied that can be run."""
+
+    daemon: Alive
+    database: Database
+    applied: Callable[[], object]
+    registry: CollectorRegistry
+
+
+def make_ops_app(deps: OpsDeps) -> Starlette:
+    pages = _Pages(deps)
+    return Starlette(
+        routes=[
+            Route("/healthz", pages.health, methods=["GET"]),
+            Route("/readyz", pages.readiness, methods=["GET"]),
+            Route("/metrics", pages.metrics, methods=["GET"]),
+        ]
+    )
+
+
+class _Pages:
+    def __init__(self, deps: OpsDeps) -> None:
+        self._deps = deps
+
+    async def health(self, request: Request) -> Response:
+        """Whether the process is worth keeping: a database that is away is no reason to start it anew."""
+        return _answer([f"the loop {name} is stuck" for name in self._deps.daemon.silent_loops()])
+
+    async def readiness(self, request: Request) -> Response:
+        """Whether work can be given to it."""
+        return _answer(await run_in_threadpool(self._in_the_way))
+
+    async def metrics(self, request: Request) -> Response:
+        text = await run_in_threadpool(generate_latest, self._deps.registry)
+        return Response(text, media_type=CONTENT_TYPE_LATEST)
+
+    def _in_the_way(self) -> list[str]:
+        if self._deps.daemon.stopping:
+            return ["it is being stopped"]
+        try:
+            require_current(self._deps.database)
+            self._deps.applied()
+        except DatabaseUnavailable:
+            return ["the database does not answer"]
+        except EngageError as error:
+            return [str(error)]
+        except Exception as error:  # whatever it is: the question was whether work can be done
+            log.error("not_ready", error=type(error).__name__)
+            return [f"something is wrong with the database ({type(error).__name__})"]
+        return []
+
+
+def _answer(wrong: Sequence[str]) -> Response:
+    return PlainTextResponse("\n".join(wrong) + "\n", 503) if wrong else PlainTextResponse("ok\n")

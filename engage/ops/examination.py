@@ -1,0 +1,227 @@
+"""An examination: everything that can be wrong with a running Engage, looked at once, for whoever is on call.
+
+It sends nothing and changes nothing. What is found is data (`Finding`); the words for it, and what to do, are in
+`cli.doctor_words`.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection
+
+from engage.channels.probe import Probe
+from engage.clock import Clock
+from engage.config import Config
+from engage.core.delivery import LEASE
+from engage.core.journey.check import webhooks_called
+from engage.errors import DatabaseUnavailable, EngageError
+from engage.runtime.applied import Applied
+from engage.runtime.daemon import running_daemon
+from engage.store import backlog, daemons, holding, overview, state, symptoms, webhook_calls
+from engage.store.daemons import HEARD_OF_WITHIN
+from engage.store.database import Database
+from engage.store.holding import HoldStatus
+from engage.store.migrating import require_current
+
+STALLED_AFTER = timedelta(minutes=5)  # what is due is dealt with within seconds
+_PROBED_FOR_SECONDS = 8.0
+_CLOCKS_MAY_DIFFER = timedelta(seconds=5)  # a `Date` has whole seconds, and the way takes some
+_DISK_FREE_BYTES = 1 << 30
+_AMBIGUOUS_AN_HOUR = 10  # now and then one is life; more at once is a provider or a network
+_CALLS_OF = timedelta(days=7)
+_STOPPED_OF = timedelta(hours=24)
+
+
+class Weight(StrEnum):
+    WELL = "well"
+    NOTE = "note"  # good to know; nobody has to get up
+    HAND = "hand"  # needs somebody
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """`facts`: numbers, moments and names of things, never of people."""
+
+    kind: str
+    weight: Weight
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """Who is examined. `applied` raises EngageError where nothing is applied that can be run."""
+
+    config: Config
+    database: Database
+    clock: Clock
+    applied: Callable[[], Applied]
+    sources: Collection[str]  # who may call back
+    probes: Mapping[str, Probe]  # none: nothing is tried over the network
+
+
+def examine(case: Case) -> list[Finding]:
+    """All that was looked at, in the order in which somebody on call would."""
+    return [*_database(case), *_disk(case), *_channels(case)]
+
+
+def needs_a_hand(findings: list[Finding]) -> bool:
+    return any(finding.weight is Weight.HAND for finding in findings)
+
+
+def _well_unless(found: list[Finding], kind: str, **facts: Any) -> list[Finding]:
+    return found or [Finding(kind, Weight.WELL, facts)]
+
+
+# --- the database, and what is in it ----------------------------------------------------------------------------
+
+
+def _database(case: Case) -> Iterator[Finding]:
+    file = case.database.file
+    if file is not None and not file.exists():
+        yield Finding("database_missing", Weight.HAND, {"file": str(file)})
+        return
+    try:
+        require_current(case.database)
+        with case.database.read() as connection:
+            yield Finding("database_answers", Weight.WELL)
+            yield from _applied(case)
+            now = case.clock.now()
+            for look in (_daemons, _stalls, _messages, _switches, _callbacks, _database_clock):
+                yield from look(case, connection, now)
+    except DatabaseUnavailable:
+        yield Finding("database_away", Weight.HAND)
+    except EngageError as error:
+        yield Finding("database_unfit", Weight.HAND, {"why": str(error)})
+
+
+def _applied(case: Case) -> Iterator[Finding]:
+    try:
+        applied = case.applied()
+    except DatabaseUnavailable:
+        raise
+    except EngageError as error:
+        yield Finding("nothing_applied", Weight.HAND, {"why": str(error)})
+        return
+    yield Finding("applied", Weight.WELL, {"journeys": len(applied.journeys)})
+    called = webhooks_called(active.journey for active in applied.journeys.values())
+    for name, journeys in called.items():
+        if name not in case.config.webhooks:
+            yield Finding("webhook_missing", Weight.HAND, {"webhook": name, "journeys": journeys})
+
+
+def _daemons(case: Case, connection: Connection, now: datetime) -> Iterator[Finding]:
+    signs = daemons.signs(connection)
+    alive = [sign for sign in signs if sign.at > now - HEARD_OF_WITHIN]
+    for sign in signs:
+        if sign not in alive:
+            yield Finding("daemon_lost", Weight.NOTE, {"daemon": sign.name, "heard_of_at": sign.at})
+        elif stuck := sign.said.get("silent_loops"):
+            yield Finding("loops_stuck", Weight.HAND, {"daemon": sign.name, "loops": stuck})
+    if alive:
+        yield Finding("daemons_alive", Weight.WELL, {"daemons": [sign.name for sign in alive]})
+    elif (process := running_daemon(case.database.file)) is not None:
+        yield Finding("daemon_silent", Weight.HAND, {"process": process})
+    else:
+        yield Finding("daemon_none", Weight.HAND)
+
+
+def _stalls(case: Case, connection: Connection, now: datetime) -> list[Finding]:
+    waits = backlog.backlog(connection, now)
+    found = [
+        Finding("stalled", Weight.HAND, {"queue": queue, "since": since})
+        for queue, since in waits.oldest.items()
+        if since < now - STALLED_AFTER
+    ]
+    stuck = symptoms.stuck_leases(connection, now, LEASE)
+    if stuck:
+        found.append(Finding("leases_stuck", Weight.HAND, {"messages": stuck}))
+    return _well_unless(found, "nothing_stalled")
+
+
+def _messages(case: Case, connection: Connection, now: datetime) -> Iterator[Finding]:
+    waiting = sum(each.messages for each in backlog.backlog(connection, now).messages if each.status == "ambiguous")
+    lately = symptoms.became_ambiguous(connection, now - timedelta(hours=1))
+    if waiting:
+        weight = Weight.HAND if lately >= _AMBIGUOUS_AN_HOUR else Weight.NOTE
+        yield Finding("ambiguous", weight, {"messages": waiting, "in_the_last_hour": lately})
+    unreadable = symptoms.unreadable(connection)
+    if unreadable:
+        yield Finding("unreadable", Weight.NOTE, {"records": unreadable})
+
+
+def _switches(case: Case, connection: Connection, now: datetime) -> Iterator[Finding]:
+    for paused in overview.pauses(connection):
+        facts = {"scope": paused.scope, "since": paused.since, "reason": paused.reason or ""}
+        if paused.scope == state.RESTORED:
+            yield Finding("restored", Weight.HAND, facts)
+        else:
+            yield Finding("paused", Weight.NOTE, facts)
+    for name, count in overview.stopped(connection, now - _STOPPED_OF).items():
+        limit, _, channel = name.rpartition(":")
+        yield Finding("stopped", Weight.HAND, {"limit": limit, "channel": channel, "messages": count})
+    for held in holding.unsettled(connection):
+        if held.status is HoldStatus.WAITING:
+            yield Finding("held", Weight.NOTE, {"hold": held.name, "journey": held.journey_id, "members": held.members})
+    for channel, until in overview.resting(connection, now).items():
+        yield Finding("channel_rests", Weight.HAND, {"channel": channel, "until": until})
+    for calls in webhook_calls.in_trouble(connection, now - _CALLS_OF):
+        facts = {"webhook": calls.webhook, "waiting": calls.waiting, "failed": calls.failed, "reason": calls.reason}
+        yield Finding("webhook_in_trouble", Weight.HAND if calls.waiting else Weight.NOTE, facts)
+
+
+def _callbacks(case: Case, connection: Connection, now: datetime) -> Iterator[Finding]:
+    heard = symptoms.last_came_in(connection)
+    for source in case.sources:
+        if source in heard:
+            yield Finding("callbacks_seen", Weight.WELL, {"source": source, "at": heard[source]})
+        else:
+            yield Finding("callbacks_never", Weight.NOTE, {"source": source})
+
+
+def _database_clock(case: Case, connection: Connection, now: datetime) -> list[Finding]:
+    at = symptoms.server_time(case.database, connection)
+    return list(_clock("database", at, case.clock.now())) if at is not None else []
+
+
+# --- the machine and the providers ------------------------------------------------------------------------------
+
+
+def _clock(whose: str, at: datetime, now: datetime) -> Iterator[Finding]:
+    ahead = now - at
+    if abs(ahead) > _CLOCKS_MAY_DIFFER:
+        yield Finding("clock_differs", Weight.HAND, {"whose": whose, "seconds": round(ahead.total_seconds())})
+
+
+def _disk(case: Case) -> Iterator[Finding]:
+    file = case.database.file
+    if file is None or not file.exists():
+        return
+    free, size = shutil.disk_usage(file.parent).free, _size(file)
+    low = free < max(_DISK_FREE_BYTES, size // 10)
+    yield Finding("disk_low" if low else "disk", Weight.HAND if low else Weight.WELL, {"free": free, "database": size})
+
+
+def _size(file: Path) -> int:
+    """With its write-ahead log."""
+    log = file.with_name(f"{file.name}-wal")
+    return sum(path.stat().st_size for path in (file, log) if path.exists())
+
+
+def _channels(case: Case) -> Iterator[Finding]:
+    for channel, probe in case.probes.items():
+        probed = probe(_PROBED_FOR_SECONDS)
+        if probed.refused is None:
+            yield Finding("channel_answers", Weight.WELL, {"channel": channel})
+        else:
+            refused = probed.refused
+            facts = {"failure": refused.failure.value, "code": refused.code, "detail": refused.detail}
+            yield Finding("channel_refuses", Weight.HAND, {"channel": channel, **facts})
+        if probed.at is not None:
+            yield from _clock(channel, probed.at, case.clock.now())

@@ -1,0 +1,276 @@
+"""Starts that would bring many at once: held back at the door, and let go by stages or by approval.
+
+Whoever is held back has a run already, which has not begun: the start is not offered twice, and nobody is lost between
+the start and the approval.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import structlog
+from sqlalchemy import Connection
+
+from engage.config import Policy
+from engage.core.journey.model import OnSchedule
+from engage.core.lot import lot
+from engage.runtime.applied import Active, Applied
+from engage.runtime.context import Context
+from engage.store import enrolling, holding, journeys, tallies, trail
+from engage.store.holding import Came, Hold, HoldStatus
+from engage.store.members import MemberRef
+
+BATCH = 1000
+_ONE_START = timedelta(hours=1)  # what a segment brings within so long is one start
+_LOOKED_AT_AGAIN = timedelta(minutes=1)
+_NEVER_FEWER = 3  # failures and refusals stop nothing: a single unlucky member is no sign
+_REFUSED = "the start was not approved"
+log = structlog.get_logger("engage.holding")
+
+
+@dataclass(frozen=True, slots=True)
+class Bulk:
+    """A start that may bring many at once. `start` tells it from others of the journey; `expected`: how many it brings
+    in all, where it does so batch by batch and knows."""
+
+    policy: Policy
+    start: str
+    expected: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """The hold of a start, for those it brings now."""
+
+    hold: Hold
+
+    def stage_of(self, ref: MemberRef) -> int:
+        """By hash: the same member is always in the same one, and who is early is another question for each hold."""
+        drawn = lot("canary", self.hold.id, ref.id)
+        return next(stage for stage, percent in enumerate(self.hold.stages) if drawn < percent)
+
+    def waits(self, ref: MemberRef) -> bool:
+        return self.stage_of(ref) > self.hold.stage
+
+
+def hold_back(
+    connection: Connection, applied: Applied, active: Active, bulk: Bulk, count: int, now: datetime
+) -> Held | None:
+    """None: they may come in, all of them, now."""
+    name = f"entered:{active.journey.id}:{bulk.start}"
+    lately = tallies.counted(connection, [name], now - _ONE_START).get(name, 0)
+    tallies.add(connection, {name: count}, 0, now)
+    at_once = max(lately + count, bulk.expected)
+    if at_once < _smallest(bulk.policy):
+        return None
+    known = holding.same_start(connection, active.journey.id, bulk.start)
+    if known is not None:
+        holding.change(connection, known.id, members=known.members + count)
+        return Held(known)
+    made = _hold_of(connection, applied, active, bulk, at_once, now)
+    if made is None:
+        return None
+    made = holding.add(connection, Hold(**{**_fields(made), "members": count}))
+    level = log.info if made.status is HoldStatus.GOING else log.warning
+    level("start_held_back", hold=made.name, journey=made.journey_id, members=at_once, why=made.why)
+    return Held(made)
+
+
+def _smallest(policy: Policy) -> int:
+    guard = policy.audience_guard
+    of_all = [guard.count, guard.share_from, policy.canary.start_from]
+    return min(of_all + ([policy.approvals.start_from] if policy.approvals.topics else []))
+
+
+def _hold_of(
+    connection: Connection, applied: Applied, active: Active, bulk: Bulk, count: int, now: datetime
+) -> Hold | None:
+    canary = bulk.policy.canary
+    staged = count >= canary.start_from and active.journey.canary
+    why = _why_it_waits(connection, applied, active, bulk.policy, count)
+    if why is None and not staged:
+        return None
+    stages = list(canary.stages) if staged else [100]
+    waits = Hold(0, active.journey.id, bulk.start, now, 0, HoldStatus.WAITING, why or "", stages)
+    if why is not None:
+        return waits
+    listed = ", ".join(f"{percent} %" for percent in stages)
+    going = {"status": HoldStatus.GOING, "why": f"by stages: {listed}", "stage": 0}
+    return Hold(**{**_fields(waits), **going, "let_go_at": now, "next_at": now + canary.wait})
+
+
+def _fields(hold: Hold) -> dict[str, object]:
+    return {name: getattr(hold, name) for name in Hold.__slots__}
+
+
+def _why_it_waits(connection: Connection, applied: Applied, active: Active, policy: Policy, count: int) -> str | None:
+    guard, journey = policy.audience_guard, active.journey
+    if count > guard.count:
+        return f"{count} members at once, {guard.count} allowed"
+    everyone_was_said = isinstance(journey.start, OnSchedule) and journey.audience is None
+    if count >= guard.share_from and not everyone_was_said and guard.share < 1:
+        of_all = holding.base(connection)
+        if count > guard.share * of_all:
+            return f"{count} of {of_all} members at once, {guard.share * 100:.0f} % allowed"
+    if count >= policy.approvals.start_from and needs_approval(policy, applied, active):
+        return "starts of this topic need approval"
+    return None
+
+
+def needs_approval(policy: Policy, applied: Applied, active: Active) -> bool:
+    topic = active.journey.topic
+    return bool(policy.approvals.topics & {topic, applied.topic_class(topic).value})
+
+
+def digest_of(connection: Connection, held: Hold) -> str:
+    """Of all that an approval is about: the journey's text, the catalog, the templates, and how many they are."""
+    files = journeys.applied(connection).files
+    mine = f"journeys/{held.journey_id}.yaml"
+    told = {path: text for path, text in files.items() if path == mine or not _is_journey(path)}
+    about = [sorted(told.items()), held.journey_id, held.start, held.members]
+    return hashlib.sha256(json.dumps(about, ensure_ascii=False).encode()).hexdigest()[:32]
+
+
+def _is_journey(path: str) -> bool:
+    return path.startswith("journeys/") and path != "journeys/catalog.yaml"
+
+
+def go_on(connection: Connection, held: Hold, digest: str, now: datetime) -> None:
+    """It was approved, as it was then: the next stage is let go."""
+    onward = {"status": HoldStatus.GOING, "stage": held.stage + 1, "let_go_at": None, "next_at": now}
+    holding.change(connection, held.id, **onward, digest=digest)
+
+
+def refuse(connection: Connection, held: Hold, why: str, now: datetime) -> None:
+    """Whoever still waits in it does not enter."""
+    log.warning("start_refused", hold=held.name, journey=held.journey_id, why=why)
+    holding.change(connection, held.id, status=HoldStatus.REFUSED, why=why[:300], next_at=now)
+
+
+# --- letting go -------------------------------------------------------------------------------------------------
+
+
+class LettingGo:
+    """A loop: whoever may begin, begins, a batch at a time; and after each stage somebody looks at what came of it."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+
+    def tick(self) -> int:
+        now = self._context.clock.now()
+        with self._context.database.read() as connection:
+            due = holding.at_work(connection, now)
+        return sum(self._work_on(hold_id, now) for hold_id in due)
+
+    def next_due(self, connection: Connection, now: datetime) -> datetime | None:
+        return holding.next_due(connection, now)
+
+    def _work_on(self, hold_id: int, now: datetime) -> int:
+        with self._context.database.write() as connection:
+            journeys.hold(connection)
+            applied = self._context.applied.current()
+            held = holding.get(connection, hold_id, to_change=True)
+            if held is None or held.settled_at is not None or held.next_at is None or held.next_at > now:
+                return 0
+            return _Work(connection, self._context.policy, applied, held, now).go_on()
+
+
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """On one hold, in one transaction."""
+
+    connection: Connection
+    policy: Policy
+    applied: Applied
+    held: Hold
+    now: datetime
+
+    def go_on(self) -> int:
+        """How much was done; 0: nothing is left to do now."""
+        active = self.applied.journeys.get(self.held.journey_id)
+        if self.held.status is HoldStatus.REFUSED:
+            return self._end_all()
+        if active is None or active.draining:
+            refuse(self.connection, self.held, "the journey takes nobody new any more", self.now)
+            return 1
+        if self.held.digest is not None and self.held.digest != digest_of(self.connection, self.held):
+            self._stop("it was changed after it had been approved")
+            return 1
+        runs = holding.waiting(self.connection, self.held, BATCH)
+        if runs:
+            self._let_go(active, runs)
+        elif self.held.is_whole:
+            self._change(status=HoldStatus.RELEASED, settled_at=self.now)
+        elif self.held.let_go_at is None:
+            self._change(let_go_at=self.now, next_at=self.now + self.policy.canary.wait)
+        else:
+            self._judge(holding.came_of(self.connection, self.held.id))
+        return len(runs) or 1
+
+    def _let_go(self, active: Active, runs: Sequence[tuple[int, MemberRef]]) -> None:
+        """Whom audience and exclude do not let in any more does not enter."""
+        refs = [ref for _, ref in runs]
+        let_in = enrolling.admitted(self.connection, self.applied.catalog, active.journey, refs, self.now)
+        entering = [(run, ref) for run, ref in runs if ref.id in let_in]
+        begun = {
+            "status": "live",
+            "entered_at": self.now,
+            "step_id": active.program.first,
+            "step_started_at": self.now,
+            "version": active.version,
+            "due_at": self.now,
+        }
+        holding.begin(self.connection, entering, begun)
+        self._end([(run, ref) for run, ref in runs if ref.id not in let_in], "audience or exclude does not let them in")
+        lines = [(ref.bucket, run, None, "let_go", {"hold": self.held.name}) for run, ref in entering]
+        trail.note(self.connection, lines, self.now)
+
+    def _end_all(self) -> int:
+        runs = holding.waiting(self.connection, self.held, BATCH)
+        if not runs:
+            self._change(settled_at=self.now)
+            return 1
+        self._end(runs, _REFUSED)
+        return len(runs)
+
+    def _end(self, runs: Sequence[tuple[int, MemberRef]], why: str) -> None:
+        ended = {"status": "ended", "end_kind": "exit", "end_reason": why, "ended_at": self.now}
+        holding.begin(self.connection, runs, ended)
+        lines = [(ref.bucket, run, None, "exit", {"kind": "exit", "reason": why}) for run, ref in runs]
+        trail.note(self.connection, lines, self.now)
+
+    # --- the canary ---------------------------------------------------------------------------------------------
+
+    def _judge(self, came: Came) -> None:
+        if came.known * 2 < came.runs:
+            self._change(next_at=self.now + _LOOKED_AT_AGAIN)  # too early to say
+            return
+        why = self._amiss(came)
+        if why is not None:
+            self._stop(why)
+            return
+        stage = self.held.stage + 1
+        log.info("stage_let_go", hold=self.held.name, journey=self.held.journey_id, percent=self.held.stages[stage])
+        self._change(stage=stage, let_go_at=None, next_at=self.now)
+
+    def _amiss(self, came: Came) -> str | None:
+        canary = self.policy.canary
+        for what, count, most in (
+            ("failed", came.failed, canary.most_failed),
+            ("unsubscribed", came.unsubscribed, canary.most_unsubscribed),
+            ("complained", came.complained, canary.most_complained),
+        ):
+            if count >= _NEVER_FEWER and count > most * came.sent:
+                return f"{what}: {count} of {came.sent}, {most * 100:.1f} % allowed"
+        return None
+
+    def _stop(self, why: str) -> None:
+        log.error("start_stopped", hold=self.held.name, journey=self.held.journey_id, why=why)
+        self._change(status=HoldStatus.WAITING, why=why[:300], next_at=None, digest=None)
+
+    def _change(self, **values: object) -> None:
+        holding.change(self.connection, self.held.id, **values)

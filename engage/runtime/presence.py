@@ -1,0 +1,58 @@
+"""Presence: this process tells the database, now and then, that it runs and how it is. `engage doctor` and
+`/metrics` of any daemon can so tell of all of them."""
+
+from __future__ import annotations
+
+import os
+import socket
+import time
+from collections.abc import Callable, Sequence
+from datetime import datetime
+
+import structlog
+
+import engage
+from engage.clock import Clock
+from engage.errors import DatabaseUnavailable
+from engage.store import daemons
+from engage.store.daemons import DaemonSign
+from engage.store.database import Database
+
+_EVERY_SECONDS = 10.0
+log = structlog.get_logger("engage.daemon")
+
+
+class Presence:
+    """Given as a loop beside the others: its bell rings as often as theirs, and is mostly passed over."""
+
+    def __init__(self, database: Database, clock: Clock, silent_loops: Callable[[], Sequence[str]]) -> None:
+        self._database = database
+        self._clock = clock
+        self._silent_loops = silent_loops
+        self._name = f"{socket.gethostname()}:{os.getpid()}"
+        self._started_at = clock.now()
+        self._given_at: float | None = None
+
+    def tick(self) -> int:
+        """Never anything more to do."""
+        if self._given_at is None or time.monotonic() - self._given_at >= _EVERY_SECONDS:
+            self._give(self._clock.now())
+            self._given_at = time.monotonic()
+        return 0
+
+    def end(self) -> None:
+        """In good order: nobody is to look for this process."""
+        try:
+            with self._database.write() as connection:
+                daemons.drop_sign(connection, self._name, self._clock.now())
+        except DatabaseUnavailable:
+            log.warning("end_not_told")  # it will be taken for one that was killed
+
+    def _give(self, now: datetime) -> None:
+        said = {
+            "started_at": self._started_at.isoformat(),
+            "version": engage.__version__,
+            "silent_loops": list(self._silent_loops()),
+        }
+        with self._database.write() as connection:
+            daemons.put_sign(connection, DaemonSign(self._name, now, said))

@@ -1,0 +1,54 @@
+"""Claims: rows that are due, taken so that no process waits for another, nor takes what another has.
+
+On PostgreSQL a claim looks at all buckets in one statement and passes over rows that others hold. Citus refuses to do
+that across its servers; there it goes bucket by bucket, in an order that begins elsewhere every second, so that no
+bucket always comes last. On SQLite whoever writes is alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Integer, Select, bindparam
+
+from engage.store.tables import BUCKETS
+
+_BY_BUCKET = "engage_claims_by_bucket"
+
+
+def go_by_bucket(dialect: Any, whether: bool) -> None:
+    """Said once of a database, when it is first connected to."""
+    setattr(dialect, _BY_BUCKET, whether)
+
+
+def by_bucket(connection: Connection) -> bool:
+    return bool(getattr(connection.dialect, _BY_BUCKET, False))
+
+
+class Claim:
+    """A query of rows to take, in the order in which they are wanted; made once, and told `now` when it is executed."""
+
+    def __init__(self, table: Any, query: Select[Any]) -> None:
+        taken = query.limit(bindparam("most", type_=Integer())).with_for_update(skip_locked=True, of=table)
+        self._anywhere = taken
+        self._in_bucket = taken.where(table.c.bucket == bindparam("of_bucket"))
+        self._buckets = query.order_by(None).with_only_columns(table.c.bucket).distinct()
+
+    def take(self, connection: Connection, now: datetime, most: int, **given: Any) -> list[Any]:
+        """At most so many rows, locked until the transaction ends."""
+        told = given | {"now": now, "most": most}
+        if not by_bucket(connection):
+            return list(connection.execute(self._anywhere, told))
+        rows: list[Any] = []
+        for bucket in _in_turn(connection.scalars(self._buckets, given | {"now": now}).all(), now):
+            if len(rows) >= most:
+                break
+            rows += connection.execute(self._in_bucket, told | {"of_bucket": bucket, "most": most - len(rows)})
+        return rows
+
+
+def _in_turn(buckets: Iterable[int], now: datetime) -> list[int]:
+    first = int(now.timestamp()) % BUCKETS
+    return sorted(buckets, key=lambda bucket: (bucket - first) % BUCKETS)

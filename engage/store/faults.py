@@ -1,0 +1,62 @@
+"""What a database complains of, told apart: it does not answer, transactions met in its midst, its disk is full.
+
+Everything else it complains of is a mistake of ours and stays as it is raised.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as NoConnectionFree
+
+from engage.errors import DatabaseConflict, DatabaseUnavailable, DiskFull
+
+# PostgreSQL, “Error Codes”: serialization_failure, deadlock_detected.
+_CONFLICTS = ("40001", "40P01")
+_DISK_FULL = ("53100", "SQLITE_FULL")
+# By how they begin: connections, resources, operators at work, the system's own errors; a lock that is not had in time;
+# a server that does not take writes (any more, or yet: a failover); a session that was ended for idling.
+_GONE = ("08", "53", "57", "58", "55P03", "25006", "25P03")
+_GONE_ON_SQLITE = ("SQLITE_BUSY", "SQLITE_LOCKED", "SQLITE_IOERR", "SQLITE_CANTOPEN", "SQLITE_READONLY")
+
+
+@contextmanager
+def telling_faults_apart() -> Iterator[None]:
+    """Raises DatabaseUnavailable, or what kind of it."""
+    try:
+        yield
+    except (DBAPIError, NoConnectionFree) as error:
+        kind = _kind_of(error)
+        if kind is None:
+            raise
+        raise kind(f"{_WORDS[kind]}: {_first_line(error)}") from error
+
+
+_WORDS = {
+    DatabaseConflict: "two transactions were in each other's way",
+    DiskFull: "the disk of the database is full; make room, and everything goes on by itself",
+    DatabaseUnavailable: "the database does not answer",
+}
+
+
+def _kind_of(error: SQLAlchemyError) -> type[DatabaseUnavailable] | None:
+    if not isinstance(error, DBAPIError):
+        return DatabaseUnavailable
+    code = getattr(error.orig, "sqlstate", None) or getattr(error.orig, "sqlite_errorname", None)
+    if code in _CONFLICTS:
+        return DatabaseConflict
+    if code in _DISK_FULL:
+        return DiskFull
+    if code is not None:
+        return DatabaseUnavailable if code.startswith(_GONE + _GONE_ON_SQLITE) else None
+    # The connection itself has gone: nobody was left to give it a code.
+    gone = error.connection_invalidated or type(error.orig).__name__ in ("OperationalError", "InterfaceError")
+    return DatabaseUnavailable if gone else None
+
+
+def _first_line(error: SQLAlchemyError) -> str:
+    """Without the details, which may quote rows."""
+    said = str(getattr(error, "orig", None) or error).strip()
+    return said.splitlines()[0] if said else type(error).__name__

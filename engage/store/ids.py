@@ -1,0 +1,63 @@
+"""The ids of new rows. They say nothing of the order in which rows were committed; `event.number` does.
+
+On SQLite, where whoever writes is alone, ids are taken inside the transaction that uses them, and a rollback gives them
+back. On PostgreSQL the row of `id_block` would stay locked until that transaction ends, and every other process would
+wait for it: there a process takes a block at a time, in a transaction of its own, and what it does not use is a gap.
+Nothing is kept in the session, so that a pooler may stand in between.
+"""
+
+from __future__ import annotations
+
+import threading
+
+from sqlalchemy import BigInteger, Connection, Engine, bindparam
+from sqlalchemy.dialects.postgresql import insert as upsert
+
+from engage.store.tables import id_block
+
+_BLOCK = 1000
+OPTION = "engage_ids"  # the execution option by which a connection knows its process's blocks
+
+
+class IdBlocks:
+    """The ids a process has taken and not yet used."""
+
+    def __init__(self, engine: Engine) -> None:
+        """`engine`: not the one whose transactions use the ids, or they would wait for each other's connections."""
+        self._engine = engine.execution_options(isolation_level="AUTOCOMMIT")
+        self._lock = threading.Lock()
+        self._left: dict[str, range] = {}
+
+    def take(self, kind: str, count: int) -> range:
+        with self._lock:
+            left = self._left.get(kind, range(0))
+            if len(left) < count:
+                with self._engine.connect() as connection:
+                    left = _take(connection, kind, max(count, _BLOCK))
+            self._left[kind] = left[count:]
+            return left[:count]
+
+    def close(self) -> None:
+        self._engine.dispose()
+
+
+def take_ids(connection: Connection, kind: str, count: int) -> range:
+    """The next `count` ids of a table, one after another."""
+    blocks: IdBlocks | None = connection.get_execution_options().get(OPTION)
+    return _take(connection, kind, count) if blocks is None else blocks.take(kind, count)
+
+
+def _take(connection: Connection, kind: str, count: int) -> range:
+    taken = {"of_kind": kind, "after_first": 1 + count, "taken": count}
+    following: int = connection.execute(_TAKEN, taken).scalar_one()
+    return range(following - count, following)
+
+
+_TAKEN = (
+    upsert(id_block)
+    .values(kind=bindparam("of_kind"), next_id=bindparam("after_first", type_=BigInteger()))
+    .on_conflict_do_update(
+        index_elements=["kind"], set_={"next_id": id_block.c.next_id + bindparam("taken", type_=BigInteger())}
+    )
+    .returning(id_block.c.next_id)
+)

@@ -1,0 +1,104 @@
+"""What waits in the outbox, found a batch at a time: by priority, and by the channel it waits for.
+
+A campaign leaves a million messages of one priority that are due at the same moment. To sort them for every batch would
+cost what is stored; so they are read in the order of an index, lane by lane: a lane is a priority and a channel, or no
+channel yet. Which lanes there are is found by hops along the same index, one for each. A lane whose channel is full is
+not looked into, however much waits there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, String, bindparam, or_, select, text
+
+from engage.core.delivery import Status
+from engage.store.claims import Claim, by_bucket
+from engage.store.tables import IS_PENDING, IS_UNSETTLED, Instant, delivery
+
+D = delivery.c
+
+
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """`channel`: the one these messages wait for; None: it is still to be chosen."""
+
+    priority: int
+    channel: str | None
+
+
+def take_due(connection: Connection, now: datetime, most: int, full: Collection[str] = ()) -> list[Any]:
+    """Rows of the outbox that may be taken up, locked until the transaction ends. First what has been called before and
+    is to be repeated; then lane by lane, the most important first, and what waits for a channel that has room before
+    what has none yet."""
+    rows = _REPEATABLE.take(connection, now, most, full=sorted(full))
+    for lane in lanes(connection):
+        if len(rows) >= most:
+            break
+        if lane.channel is None:
+            rows += _UNCHOSEN.take(connection, now, most - len(rows), of_priority=lane.priority)
+        elif lane.channel not in full:
+            wanted = {"of_priority": lane.priority, "of_channel": lane.channel}
+            rows += _CHOSEN.take(connection, now, most - len(rows), **wanted)
+    return rows
+
+
+def lanes(connection: Connection) -> list[Lane]:
+    """The most important first."""
+    rows = connection.execute(_LANES_ANYWHERE if by_bucket(connection) else _LANES)
+    return [Lane(*row) for row in rows]
+
+
+_NOW = bindparam("now", type_=Instant())
+_ROOM = or_(D.channel.is_(None), D.channel.not_in(bindparam("full", expanding=True)))
+_AGAIN = or_(D.repeat_until > _NOW, D.repeats_left > 0)
+_REPEATABLE = Claim(
+    delivery,
+    select(delivery)
+    .where(IS_UNSETTLED, D.status == Status.AMBIGUOUS, D.due_at <= _NOW, _AGAIN, _ROOM)
+    .order_by(D.due_at),
+)
+# PostgreSQL does not see that what has no channel is in the order of the index, unless it is asked for that very order.
+_WAITING = (
+    select(delivery)
+    .where(IS_PENDING, D.priority == bindparam("of_priority"), D.due_at <= _NOW)
+    .order_by(D.channel, D.due_at, D.id)
+)
+_UNCHOSEN = Claim(delivery, _WAITING.where(D.channel.is_(None)))
+_CHOSEN = Claim(delivery, _WAITING.where(D.channel == bindparam("of_channel", type_=String())))
+
+# Each hop is one look-up along `ix_delivery_waiting`. The lane without a channel is the last of its priority.
+_LANES = text("""WITH RECURSIVE held_priority (priority) AS (
+        SELECT (SELECT priority FROM delivery WHERE status = 'pending' ORDER BY priority DESC LIMIT 1)
+        UNION ALL
+        SELECT (SELECT delivery.priority FROM delivery
+                WHERE delivery.status = 'pending' AND delivery.priority < held_priority.priority
+                ORDER BY delivery.priority DESC LIMIT 1)
+        FROM held_priority WHERE held_priority.priority IS NOT NULL
+    ), lane (priority, channel) AS (
+        SELECT held_priority.priority,
+               (SELECT delivery.channel FROM delivery
+                WHERE delivery.status = 'pending' AND delivery.priority = held_priority.priority
+                  AND delivery.channel IS NOT NULL
+                ORDER BY delivery.channel LIMIT 1)
+        FROM held_priority WHERE held_priority.priority IS NOT NULL
+        UNION ALL
+        SELECT lane.priority,
+               (SELECT delivery.channel FROM delivery
+                WHERE delivery.status = 'pending' AND delivery.priority = lane.priority
+                  AND delivery.channel > lane.channel
+                ORDER BY delivery.channel LIMIT 1)
+        FROM lane WHERE lane.channel IS NOT NULL
+    )
+    SELECT priority, channel FROM lane ORDER BY priority DESC, channel IS NULL, channel
+""")
+# Citus does not follow hops from server to server; each counts up its own.
+_LANES_ANYWHERE = (
+    select(D.priority, D.channel)
+    .where(IS_PENDING)
+    .group_by(D.priority, D.channel)
+    .order_by(D.priority.desc(), D.channel.is_(None), D.channel)
+)

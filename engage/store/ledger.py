@@ -1,0 +1,66 @@
+"""The ledger of messages: what was said, and why, of those that are long over. Rows of the outbox keep all by which
+they are found, counted, and never repeated; the rest of them is read here as if it had never left."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Integer, Select, and_, bindparam, func, insert, null, select, update
+
+from engage.store.keys import given_keys, in_given_keys
+from engage.store.tables import IS_TO_FILE, Instant, Row, delivery, delivery_ledger
+
+D, L = delivery.c, delivery_ledger.c
+_FILED = ("decision", "payload", "text")
+
+
+def file_some(connection: Connection, before: datetime, now: datetime, most: int) -> int:
+    """Of messages that are settled and were queued before that moment, at most so many. Returns how many."""
+    keys = [(bucket, i) for bucket, i in connection.execute(_TO_FILE, {"before": before, "most": most})]
+    if keys:
+        connection.execute(_FILED_AWAY, given_keys(keys))
+        connection.execute(_EMPTIED, given_keys(keys) | {"now": now})
+    return len(keys)
+
+
+_TO_FILE = (
+    select(D.bucket, D.id)
+    .where(IS_TO_FILE, D.queued_at < bindparam("before", type_=Instant()))
+    .order_by(D.queued_at)
+    .limit(bindparam("most", type_=Integer()))
+    .with_for_update(skip_locked=True)
+)
+_COLUMNS = ("bucket", "id", "queued_at", *_FILED)
+_FILED_AWAY = insert(delivery_ledger).from_select(
+    _COLUMNS, select(*(D[name] for name in _COLUMNS)).where(in_given_keys(delivery))
+)
+_EMPTIED = (
+    update(delivery)
+    .where(in_given_keys(delivery))
+    .values(dict.fromkeys(_FILED, null()) | {"filed_at": bindparam("now", type_=Instant())})
+)
+
+
+def with_ledger(query: Select[Any]) -> Select[Any]:
+    """A query of `delivery` that may read `whole` columns, too."""
+    return query.outerjoin(delivery_ledger, and_(L.bucket == D.bucket, L.id == D.id, L.queued_at == D.queued_at))
+
+
+def whole(name: str) -> ColumnElement[Any]:
+    """The column wherever its value is."""
+    return func.coalesce(D[name], L[name]).label(name)
+
+
+def read_whole(connection: Connection, rows: Iterable[Row]) -> list[Row]:
+    """Rows of the outbox with what was filed of them."""
+    found = list(rows)
+    filed = [(row["bucket"], row["id"]) for row in found if row["filed_at"] is not None]
+    if not filed:
+        return found
+    kept = {row["id"]: row for row in connection.execute(_KEPT, given_keys(filed)).mappings()}
+    return [row | {name: kept[row["id"]][name] for name in _FILED} if row["id"] in kept else row for row in found]
+
+
+_KEPT = select(L.id, *(L[name] for name in _FILED)).where(in_given_keys(delivery_ledger))

@@ -1,0 +1,117 @@
+"""Tables that only grow, cut into months on PostgreSQL: a month that nobody needs any more is dropped in an instant,
+and its pages are never vacuumed. On SQLite they are whole, and what is too old is deleted bit by bit. The statements
+that write and read them are the same.
+
+Only tables that no loop looks anything up in by member: who asks without a moment asks every month. So `event` is whole
+(measured: docs/scaling.md), and `delivery` must be, since its key has to be unique over all time.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+
+from sqlalchemy import Column, Connection, Table, delete, select, text, tuple_
+
+from engage.store.tables import decision, delivery_ledger
+
+# The column that says to which month a row belongs.
+BY_MONTH: Mapping[Table, Column[datetime]] = {
+    decision: decision.c.at,
+    delivery_ledger: delivery_ledger.c.queued_at,
+}
+_AHEAD = 2  # months that are there before anything happens in them
+_PATIENCE = "SET LOCAL lock_timeout = '2s'"  # who must wait longer lets the others pass, and tries again
+
+
+def is_month(table_name: str) -> bool:
+    """Whether this is the name of a month's part, or of the part for rows of no month that was made."""
+    return any(re.fullmatch(rf"{table.name}_(\d{{4}}_\d\d|other)", table_name) for table in BY_MONTH)
+
+
+def make_months(connection: Connection, now: datetime) -> int:
+    """Those of now and of the next ones, where they are missing. Returns how many were made."""
+    if connection.dialect.name != "postgresql":
+        return 0
+    made = make_catch_all(connection)
+    for table in BY_MONTH:
+        there = _parts(connection, table)
+        for first, following in _spans(now):
+            if _name(first) not in there and not _strays(connection, table, first, following):
+                span = f"FOR VALUES FROM ('{first:%Y-%m-%d} 00:00:00+00') TO ('{following:%Y-%m-%d} 00:00:00+00')"
+                _make(connection, table, _name(first), span)
+                made += 1
+    return made
+
+
+def make_catch_all(connection: Connection) -> int:
+    """The parts for what is of no month that was made, so that nothing is ever refused."""
+    if connection.dialect.name != "postgresql":
+        return 0
+    missing = [table for table in BY_MONTH if "other" not in _parts(connection, table)]
+    for table in missing:
+        _make(connection, table, "other", "DEFAULT")
+    return len(missing)
+
+
+def drop_before(connection: Connection, moment: datetime, table: Table, most: int) -> int:
+    """Whole months that lie before it; then rows, at most so many. Returns how many parts and rows went."""
+    dropped = 0
+    if connection.dialect.name == "postgresql":
+        for part in sorted(_parts(connection, table) - {"other"}):
+            if _after(_month(part)) <= moment:
+                connection.execute(text(_PATIENCE))
+                connection.execute(text(f"DROP TABLE {table.name}_{part}"))
+                dropped += 1
+    return dropped + delete_before(connection, table, BY_MONTH[table], moment, most)
+
+
+def delete_before(connection: Connection, table: Table, column: Column[datetime], moment: datetime, most: int) -> int:
+    """Rows, at most so many. Returns how many."""
+    key = tuple(table.primary_key)
+    some = select(*key).where(column < moment).limit(most)
+    everywhere = table.c.bucket.between(0, 255)
+    return connection.execute(delete(table).where(everywhere, tuple_(*key).in_(some))).rowcount
+
+
+def _parts(connection: Connection, table: Table) -> set[str]:
+    """The names of the parts it has, after its own."""
+    asked = text(
+        "SELECT child.relname FROM pg_inherits JOIN pg_class child ON child.oid = inhrelid "
+        "WHERE inhparent = CAST(:parent AS regclass)"
+    )
+    names = connection.scalars(asked, {"parent": table.name})
+    return {name.removeprefix(f"{table.name}_") for name in names if is_month(name)}
+
+
+def _make(connection: Connection, table: Table, part: str, span: str) -> None:
+    connection.execute(text(_PATIENCE))
+    connection.execute(text(f"CREATE TABLE {table.name}_{part} PARTITION OF {table.name} {span}"))
+
+
+def _strays(connection: Connection, table: Table, first: datetime, following: datetime) -> bool:
+    """Whether rows of the month stand in the part for all others, where they stay: the month is not made any more."""
+    column = BY_MONTH[table]
+    return connection.execute(select(column).where(column >= first, column < following).limit(1)).first() is not None
+
+
+def _spans(now: datetime) -> Iterator[tuple[datetime, datetime]]:
+    first = datetime(now.year, now.month, 1, tzinfo=UTC)
+    for _ in range(_AHEAD + 1):
+        following = _after(first)
+        yield first, following
+        first = following
+
+
+def _after(first: datetime) -> datetime:
+    return datetime(first.year + first.month // 12, first.month % 12 + 1, 1, tzinfo=UTC)
+
+
+def _name(first: datetime) -> str:
+    return f"{first:%Y_%m}"
+
+
+def _month(part: str) -> datetime:
+    year, month = part.split("_")
+    return datetime(int(year), int(month), 1, tzinfo=UTC)

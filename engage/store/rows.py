@@ -1,0 +1,152 @@
+"""Rows written a batch at a time: one statement however many they are, told its rows as one text.
+
+What all rows of a batch agree on is told once, the rest row by row, as a list of lists in JSON. Both databases read
+that in C: measured per row of the outbox, SQLite takes 14 µs instead of 37 for a statement of its own, PostgreSQL 23
+instead of 49, and of these the client 4 instead of 29.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from functools import lru_cache, partial
+from typing import Any
+
+from sqlalchemy import JSON, Connection, Date, Dialect, bindparam, select, true, update
+from sqlalchemy.types import TypeEngine
+
+from engage.store.database import upsert
+from engage.store.dialects import each_row, value_in
+from engage.store.tables import Instant, moment_in_text
+
+Row = Mapping[str, Any]
+# Which columns rows agree on changes from batch to batch; a few of the possible statements are ever needed.
+_MOST_KEPT = 500
+
+
+def add_rows(connection: Connection, table: Any, rows: Sequence[Row], *, unless_there: bool = False) -> None:
+    """New rows, all with the same columns. `unless_there`: one whose key is taken already is left out in silence."""
+    if rows:
+        told = _tell(connection, table, rows)
+        connection.execute(_adding(table, told.names, told.varying, unless_there), told.given)
+
+
+def put_rows(connection: Connection, table: Any, rows: Sequence[Row]) -> None:
+    """Insert or replace by primary key; of two with the same key the later one. All rows have the same columns."""
+    if rows:
+        keys = [column.name for column in table.primary_key]
+        told = _tell(connection, table, _last_of_each(rows, keys))
+        connection.execute(_replacing(table, told.names, told.varying), told.given)
+
+
+def change_rows(connection: Connection, table: Any, rows: Iterable[Row]) -> None:
+    """Set columns: each row has its bucket and id, and what is new. Those that set the same columns are one statement,
+    in key order: two that are about the same rows wait for one another."""
+    alike: dict[tuple[str, ...], list[Row]] = defaultdict(list)
+    for row in sorted(rows, key=_key):
+        alike[tuple(sorted(row))].append(row)
+    for same in alike.values():
+        told = _tell(connection, table, _last_of_each(same, _KEY))
+        connection.execute(_changing(table, told.names, told.varying), told.given)
+
+
+_KEY = ("bucket", "id")
+
+
+def _key(row: Row) -> tuple[int, int]:
+    return row["bucket"], row["id"]
+
+
+def _last_of_each(rows: Iterable[Row], keys: Sequence[str]) -> list[Row]:
+    return list({tuple(row[key] for key in keys): row for row in rows}.values())
+
+
+# --- statements -------------------------------------------------------------------------------------------------
+
+
+@lru_cache(_MOST_KEPT)
+def _adding(table: Any, names: tuple[str, ...], varying: tuple[str, ...], unless_there: bool) -> Any:
+    statement = upsert(table).from_select(names, _rows(table, names, varying))
+    return statement.on_conflict_do_nothing() if unless_there else statement
+
+
+@lru_cache(_MOST_KEPT)
+def _replacing(table: Any, names: tuple[str, ...], varying: tuple[str, ...]) -> Any:
+    keys = [column.name for column in table.primary_key]
+    statement = upsert(table).from_select(names, _rows(table, names, varying))
+    changes = {name: statement.excluded[name] for name in names if name not in keys}
+    if not changes:
+        return statement.on_conflict_do_nothing()
+    return statement.on_conflict_do_update(index_elements=keys, set_=changes)
+
+
+@lru_cache(_MOST_KEPT)
+def _changing(table: Any, names: tuple[str, ...], varying: tuple[str, ...]) -> Any:
+    new = _values(table, names, varying)
+    here = [table.c[name] == new[name] for name in _KEY]
+    return update(table).where(*here).values({name: new[name] for name in names if name not in _KEY})
+
+
+def _rows(table: Any, names: tuple[str, ...], varying: tuple[str, ...]) -> Any:
+    # SQLite would take the ON of ON CONFLICT for that of a join, if no WHERE came before it.
+    values = _values(table, names, varying)
+    return select(*(values[name].label(name) for name in names)).where(true())
+
+
+_EACH = each_row(bindparam("given_rows"))
+
+
+def _values(table: Any, names: tuple[str, ...], varying: tuple[str, ...]) -> dict[str, Any]:
+    place = {name: number for number, name in enumerate(varying)}
+    return {
+        name: value_in(_EACH, place[name], table.c[name].type)
+        if name in place
+        else bindparam(f"given_{name}", type_=table.c[name].type)
+        for name in names
+    }
+
+
+# --- what they are told -----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """Columns of the rows, those that differ from row to row, and what the statement is executed with."""
+
+    names: tuple[str, ...]
+    varying: tuple[str, ...]
+    given: dict[str, Any]
+
+
+def _tell(connection: Connection, table: Any, rows: Sequence[Row]) -> _Told:
+    """A row that is alone agrees with itself on all there is: its statement is a plain one."""
+    names = tuple(rows[0])
+    columns = {name: [row[name] for row in rows] for name in names}
+    varying = tuple(name for name in names if columns[name].count(columns[name][0]) < len(rows))
+    given = {f"given_{name}": columns[name][0] for name in names if name not in varying}
+    if varying:
+        written = [_written(table.c[name].type, connection.dialect, columns[name]) for name in varying]
+        each = list(zip(*written, strict=True))
+        given["given_rows"] = json.dumps(each, ensure_ascii=False, allow_nan=False)
+    return _Told(names, varying, given)
+
+
+def _written(kept_as: TypeEngine[Any], dialect: Dialect, values: list[Any]) -> list[Any]:
+    """As JSON, each database can read it into such a column."""
+    write = _writer(kept_as, dialect)
+    return values if write is None else [None if value is None else write(value) for value in values]
+
+
+def _writer(kept_as: TypeEngine[Any], dialect: Dialect) -> Callable[[Any], str] | None:
+    match kept_as:
+        case Instant():
+            return moment_in_text(dialect)
+        case Date():
+            return date.isoformat
+        case JSON():
+            return partial(json.dumps, ensure_ascii=False, allow_nan=False)
+        case _:
+            return None

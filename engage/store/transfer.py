@@ -1,0 +1,181 @@
+"""All rows of a SQLite file into an empty PostgreSQL database: for whoever outgrows one machine.
+
+All or nothing: one transaction over there, in which what has arrived is read back and compared with what was read
+here, table by table. Nobody writes here meanwhile. The file is marked as moved before the other side commits, so that
+there is no moment at which both would send; whoever died in between does it again. Rows stream; none is kept.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import datetime
+from typing import Any
+
+from psycopg import DatabaseError
+from psycopg.sql import SQL, Identifier
+from sqlalchemy import Boolean, Column, Connection, Double, Table, select, text
+
+from engage.errors import EngageError
+from engage.store import state
+from engage.store.database import Database
+from engage.store.migrating import MOVED, require_here
+from engage.store.tables import Instant, SearchedJson, metadata
+from engage.store.tables import state as state_table
+
+_CAME = "came"  # of `state` over there: from which move
+_AT_ONCE = 5_000  # rows read from the file at a time
+
+
+class NotEmpty(EngageError):
+    """There are rows in the other database already. Take an empty one."""
+
+
+class NotTaken(EngageError):
+    """The other database refuses a row. The message says which, never what is in it."""
+
+
+def transfer(source: Database, target: Database, now: datetime, told: Callable[[str], None]) -> int:
+    """Both are at the schema this version needs. `told`: a line for each table, when it is over there and compared.
+    Returns how many rows went. Raises NotEmpty or NotTaken; then nothing has happened."""
+    to, rows = target.url.set(password=None).render_as_string(), 0
+    with target.write() as there, source.write() as here:
+        moved = state.get(here, MOVED)
+        if moved is not None and (moved["to"] != to or state.get(there, _CAME) == moved["at"]):
+            require_here(here)
+        _require_empty(there)
+        for table in metadata.sorted_tables:
+            came = _copy(here, there, table)
+            told(f"  {table.name} {came:,}")
+            rows += came
+        _go_on_numbering(there)
+        state.put(there, _CAME, now.isoformat(), now)
+        state.put(here, MOVED, {"to": to, "at": now.isoformat()}, now)
+    return rows
+
+
+def _require_empty(there: Connection) -> None:
+    for table in metadata.sorted_tables:
+        if there.execute(select(*table.primary_key).limit(1)).first() is not None:
+            raise NotEmpty(f"there are rows in the other database already ({table.name}); take an empty one")
+
+
+def _go_on_numbering(there: Connection) -> None:
+    """Columns that number themselves go on after the last row that came."""
+    for table in metadata.sorted_tables:
+        column = table.autoincrement_column
+        if column is not None:
+            last = f"(SELECT max({column.name}) FROM {table.name})"  # noqa: S608 — names of our own
+            there.execute(text(f"SELECT setval(pg_get_serial_sequence('{table.name}', '{column.name}'), {last})"))
+
+
+# --- one table --------------------------------------------------------------------------------------------------
+
+
+def _copy(here: Connection, there: Connection, table: Table) -> int:
+    """How many rows there are. Raises NotTaken if they cannot be taken over as they are."""
+    sent = _Sum(table.columns)
+    _send(there, table, sent.watching(_rows_here(here, table)), here)
+    came = _Sum(table.columns)
+    for _ in came.watching(_rows_there(there, table)):
+        pass
+    if (sent.rows, sent.sum) != (came.rows, came.sum):
+        raise NotTaken(f"{table.name} did not arrive as it was sent: {sent.rows} rows here, {came.rows} there")
+    return sent.rows
+
+
+def _rows_here(here: Connection, table: Table) -> Iterator[tuple[Any, ...]]:
+    """As SQLite keeps them: times as UTC text, JSON as text. PostgreSQL reads all of that as it stands."""
+    asked = f"SELECT {_names(table)} FROM {table.name} {_but_the_mark(table)} ORDER BY {_key(table)}"  # noqa: S608
+    cursor = here.exec_driver_sql(asked).cursor
+    while some := cursor.fetchmany(_AT_ONCE):
+        yield from some
+
+
+def _send(there: Connection, table: Table, rows: Iterable[Sequence[Any]], here: Connection) -> None:
+    columns = SQL(", ").join(Identifier(column.name) for column in table.columns)
+    wanted = SQL("COPY {} ({}) FROM STDIN").format(Identifier(table.name), columns)
+    cursor: Any = there.connection.cursor()
+    try:
+        with cursor.copy(wanted) as copy:
+            for row in rows:
+                copy.write_row(row)
+    except DatabaseError as error:
+        raise NotTaken(_where(here, table, error)) from None  # what it quotes may be personal
+
+
+def _where(here: Connection, table: Table, error: DatabaseError) -> str:
+    place = re.match(r"COPY \w+, line (\d+)(?:, column (\w+))?", error.diag.context or "")
+    said = f"the other database refuses a row of {table.name} ({type(error).__name__})"
+    if place is None:
+        return said
+    nth = f"SELECT {_key(table)} FROM {table.name} {_but_the_mark(table)} ORDER BY {_key(table)} LIMIT 1 OFFSET ?"  # noqa: S608
+    key = here.exec_driver_sql(nth, (int(place[1]) - 1,)).one()
+    named = ", ".join(f"{column.name} {value}" for column, value in zip(table.primary_key, key, strict=True))
+    return f"{said}, the one with {named}; look at its {place[2] or 'columns'}"
+
+
+def _rows_there(there: Connection, table: Table) -> Iterator[tuple[str | None, ...]]:
+    """As text, each value spelt as SQLite would."""
+    columns = SQL(", ").join(_spelt(column) for column in table.columns)
+    asked = SQL("COPY (SELECT {} FROM {}) TO STDOUT").format(columns, Identifier(table.name))
+    cursor: Any = there.connection.cursor()
+    with cursor.copy(asked) as copy:
+        yield from copy.rows()
+
+
+def _spelt(column: Column[Any]) -> Any:
+    name = Identifier(column.name)
+    if isinstance(column.type, Instant):
+        return SQL("to_char({}, 'YYYY-MM-DD HH24:MI:SS.US')").format(name)
+    return SQL("{}::int").format(name) if isinstance(column.type, Boolean) else name
+
+
+def _names(table: Table) -> str:
+    return ", ".join(f'"{column.name}"' for column in table.columns)
+
+
+def _key(table: Table) -> str:
+    return ", ".join(f'"{column.name}"' for column in table.primary_key)
+
+
+def _but_the_mark(table: Table) -> str:
+    return f"WHERE key <> '{MOVED}'" if table is state_table else ""
+
+
+# --- the same rows, in whatever order ---------------------------------------------------------------------------
+
+
+class _Sum:
+    """How many rows have passed, and the sum of their hashes."""
+
+    def __init__(self, columns: Iterable[Column[Any]]) -> None:
+        self.rows = 0
+        self.sum = 0
+        self._numbers: list[int] = []
+        self._documents: list[int] = []
+        for place, column in enumerate(columns):
+            if isinstance(column.type, Double):
+                self._numbers.append(place)
+            elif column.type is SearchedJson:
+                self._documents.append(place)
+
+    def watching(self, rows: Iterable[tuple[Any, ...]]) -> Iterator[tuple[Any, ...]]:
+        for row in rows:
+            self.rows += 1
+            self.sum = (self.sum + hash(self._plain(row))) & 0xFFFF_FFFF_FFFF_FFFF
+            yield row
+
+    def _plain(self, row: tuple[Any, ...]) -> tuple[Any, ...]:
+        plain = [None if value is None else str(value) for value in row]
+        for place in self._numbers:
+            plain[place] = None if row[place] is None else repr(float(row[place]))
+        for place in self._documents:
+            plain[place] = None if row[place] is None else _document(str(row[place]))
+        return tuple(plain)
+
+
+def _document(written: str) -> str:
+    """`jsonb` has an order of keys and a spelling of numbers of its own."""
+    return json.dumps(json.loads(written, parse_int=float), sort_keys=True)

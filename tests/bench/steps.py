@@ -1,0 +1,120 @@
+"""How many runs the advance loop moves, beside the database's own floor, and with a second process beside the first."""
+
+from __future__ import annotations
+
+import gc
+import time
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from datetime import timedelta
+from multiprocessing import get_context
+
+from engage.runtime.advance import BATCH, Advance
+from engage.runtime.context import Context
+from engage.store import members
+from engage.store.database import Database
+from tests.bench import floor, ground
+from tests.bench.figures import Beside, Figure, Goal, Scale
+
+TITLE = "Steps"
+ABOUT = (
+    "Runs that come to a `send` with a condition on a field of the member, and then to a `wait`: each is claimed,"
+    " judged and moved, its message queued, its trail written. The floor is the same rows, batch by batch of the same"
+    " size, changed and added by the database alone: in one statement on PostgreSQL, in four on SQLite, which cannot"
+    " say it in one."
+)
+JOURNEY = """
+    journey: 测速
+    start: { event: store_visited }
+    reentry: always
+    topic: service
+    steps:
+      - send: sorry_personal
+        only_if: { level: 1.. }
+      - wait: 30d
+"""
+_LATER = ground.BEGAN + timedelta(days=30)
+
+
+def measure(scale: Scale) -> Iterator[Figure]:
+    count = scale.of(50_000, 2_000)
+    with ground.sqlite(scale) as database:
+        context = _stand(database, count)
+        lowest = _floor(database, count)
+        _stand_again(context, count)
+        yield Figure("advance on SQLite", _alone(context, count), "runs/s", Beside("floor", lowest))
+    with ground.postgresql() as database:
+        context = _stand(database, count)
+        lowest = _floor(database, count)
+        _stand_again(context, count)
+        one = _alone(context, count)
+        yield Figure("advance on PostgreSQL", one, "runs/s", Beside("floor", lowest), Goal(at_least=0.6))
+        _stand_again(context, count)
+        two = _together(database, 2, count)
+        yield Figure("two processes on PostgreSQL", two, "runs/s", Beside("one process", one), Goal(at_least=1.5))
+
+
+# --- runs that are due ------------------------------------------------------------------------------------------
+
+
+def _stand(database: Database, count: int) -> Context:
+    """That many members, each of whom has just entered the journey."""
+    context = ground.context_of(database, JOURNEY)
+    refs = ground.newcomers(database, count)
+    with database.write() as connection:
+        level = {ref: {"level": 3.0} for ref in refs}
+        members.set_values(connection, context.applied.current().catalog, level, ground.BEGAN)
+    ground.enter(context, refs)
+    ground.vacuum(database)
+    return context
+
+
+def _stand_again(context: Context, count: int) -> None:
+    """All over, for other members: what was done before is gone."""
+    ground.forget_runs(context.database)
+    ground.enter(context, ground.all_members(context.database, count))
+    ground.vacuum(context.database)
+
+
+# --- how long it takes ------------------------------------------------------------------------------------------
+
+
+def _alone(context: Context, count: int) -> float:
+    return count / _seconds_to_advance(context)
+
+
+def _seconds_to_advance(context: Context) -> float:
+    loop = Advance(context)
+    gc.collect()
+    gc.freeze()
+    began = time.perf_counter()
+    while loop.tick():
+        pass
+    return time.perf_counter() - began
+
+
+def _together(database: Database, processes: int, count: int) -> float:
+    url = database.url.render_as_string(hide_password=False)
+    with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
+        list(pool.map(_warm_up, range(processes)))
+        began = time.perf_counter()
+        list(pool.map(_advance, [url] * processes))
+        return count / (time.perf_counter() - began)
+
+
+def _warm_up(_: int) -> None:
+    """The process is there, and has imported this module."""
+    time.sleep(0.2)
+
+
+def _advance(url: str) -> None:
+    database = Database(url)
+    _seconds_to_advance(ground.running_context(database))
+    database.close()
+
+
+def _floor(database: Database, count: int) -> float:
+    began = time.perf_counter()
+    moved = floor.advance_all(database, BATCH, ground.BEGAN, _LATER)
+    assert moved == count, moved
+    return count / (time.perf_counter() - began)

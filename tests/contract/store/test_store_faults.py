@@ -1,0 +1,90 @@
+"""What a real database complains of comes out as what it is, and the next transaction finds it again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from threading import Barrier
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
+from store_bench import NOW, open_database
+
+from engage.errors import DatabaseConflict, DatabaseUnavailable, DiskFull
+from engage.store import state
+from engage.store.database import Database
+from tests.postgresql import empty
+
+
+@pytest.fixture
+def server(postgresql_tables: Database) -> Iterator[Database]:
+    with postgresql_tables.write() as connection:
+        for key in ("a", "b"):
+            state.put(connection, key, 1, NOW)
+    yield postgresql_tables
+    empty(postgresql_tables)
+
+
+def test_of_two_that_wait_for_each_other_one_is_told_so(server: Database) -> None:
+    both_hold_one = Barrier(2)
+
+    def change(first: str, second: str) -> type[Exception] | None:
+        try:
+            with server.write() as connection:
+                state.put(connection, first, 2, NOW)
+                both_hold_one.wait()
+                state.put(connection, second, 2, NOW)
+        except DatabaseUnavailable as error:
+            return type(error)
+        return None
+
+    with ThreadPoolExecutor(2) as two:
+        ends = {end.result() for end in (two.submit(change, "a", "b"), two.submit(change, "b", "a"))}
+    assert ends == {None, DatabaseConflict}
+
+
+def test_a_lock_that_is_not_had_in_time_is_no_conflict(server: Database) -> None:
+    with server.write() as one, pytest.raises(DatabaseUnavailable) as told, server.write() as other:
+        state.put(one, "a", 2, NOW)
+        other.execute(text("SET LOCAL lock_timeout = '1ms'"))
+        state.put(other, "a", 3, NOW)
+    assert told.type is DatabaseUnavailable
+
+
+def test_a_connection_that_is_cut_is_told_in_one_line_and_the_next_one_works(server: Database) -> None:
+    with pytest.raises(DatabaseUnavailable) as told, server.write() as connection:
+        state.put(connection, "a", 2, NOW)
+        pid = connection.scalar(text("SELECT pg_backend_pid()"))
+        with server.write() as another:
+            another.execute(text("SELECT pg_terminate_backend(:pid)"), {"pid": pid})
+        state.put(connection, "b", 2, NOW)
+    assert "\n" not in str(told.value)
+    with server.write() as connection:
+        assert (state.get(connection, "a"), state.get(connection, "b")) == (1, 1)
+
+
+def test_a_server_that_is_not_there_is_unavailable() -> None:
+    gone = Database("postgresql://engage@127.0.0.1:1/engage")
+    with pytest.raises(DatabaseUnavailable), gone.read():
+        pass
+    gone.close()
+
+
+def test_a_full_disk_is_said_to_be_full_and_nothing_is_lost(tmp_path: Path) -> None:
+    database = open_database(tmp_path / "engage.db")
+    with database.write() as connection:
+        state.put(connection, "a", "kept", NOW)
+    with pytest.raises(DiskFull), database.write() as connection:
+        pages = connection.scalar(text("PRAGMA page_count"))
+        connection.execute(text(f"PRAGMA max_page_count = {pages}"))
+        state.put(connection, "a", "x" * 1_000_000, NOW)
+    with database.read() as connection:
+        assert state.get(connection, "a") == "kept"
+    database.close()
+
+
+def test_a_mistake_of_ours_stays_as_it_is(server: Database) -> None:
+    with pytest.raises(DBAPIError), server.write() as connection:
+        connection.execute(text("SELECT nonsense"))

@@ -1,0 +1,419 @@
+"""The promise, read from what is left of a world: the providers' truth, the log of what was said, the final tables.
+
+No rule trusts one of the three alone, and none asks the engine. What a message is, it says itself (`truth.Saying`).
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime, time, timedelta
+from itertools import pairwise
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from engage.core.delivery import MOST_REPEATS, REPEAT_PAUSE, WIRE_DEADLINE, Status
+from engage.core.fact import Arrival, Clicked, Followed, Happened, OptedOut, Receipt, Typed, Unfollowed
+from tests.harness.cast import BY_CANARY, PEOPLE, Person
+from tests.harness.outside import Told
+from tests.harness.project import CONVERSATION, MARKETING, REPEATED, SERVICE
+from tests.harness.providers import DEDUPED_FOR
+from tests.harness.truth import Call, Saying
+from tests.harness.world import CAPS, Life
+
+Rule = Callable[[Life], Iterator[str]]
+
+# From the decision to the provider's door: the deadline, and the seconds that pass at the door itself.
+_ON_THE_WAY = WIRE_DEADLINE + timedelta(seconds=15)
+_MOST = {"booking": 1 + MOST_REPEATS, "nps": 2, "nag": 2}
+"""Handovers of one saying on one channel; the others have one. `nps` is put and asked again, `nag` has two visits."""
+_STARTS = {"bought": ("care", "nag"), "shipped": ("promo",), "visited": ("club",), "asked_back": ("survey",)}
+_JOURNEY_OF = {
+    "receipt": "care", "booking": "care", "thanks": "care", "nag": "nag", "offer": "promo", "soft": "promo",
+    "hard": "promo", "nps": "survey", "why": "survey", "sorry": "survey", "glad": "survey", "confirm": None,
+}  # fmt: skip
+_SAYS = {
+    "care": [{"receipt"}, {"booking"}, {"thanks"}],
+    "nag": [{"nag"}],
+    "promo": [{"offer"}, {"soft", "hard"}],
+    "club": [{"club_one"}, {"club_two"}, {"club_three"}],
+    "survey": [{"ask-nps"}],
+}
+"""Templates of which a run that came to its natural end has queued one each."""
+
+
+def violations(life: Life) -> list[str]:
+    return [f"{rule.__name__}: {what}" for rule in RULES for what in rule(life)]
+
+
+# --- handovers --------------------------------------------------------------------------------------------------
+
+
+def handed_over_once(life: Life) -> Iterator[str]:
+    counted = Counter((c.channel, c.saying) for c in life.truth.calls if c.reached and c.saying.message != "confirm")
+    for (channel, saying), times in counted.items():
+        if times > _MOST.get(saying.message, 1):
+            yield f"{saying} reached {channel} {times} times"
+    by_delivery = Counter(c.delivery_id for c in life.truth.calls if c.reached and c.delivery_id is not None)
+    for delivery_id, times in by_delivery.items():
+        if times > 1 and _template(life, delivery_id) not in REPEATED:
+            yield f"delivery {delivery_id} was handed over {times} times"
+
+
+def repeated_only_under_shelter(life: Life) -> Iterator[str]:
+    """After a call whose outcome nobody knows, none is made but where the provider's key or the step allows it; and
+    then with the same bytes."""
+    for calls in _by_delivery(life).values():
+        first = calls[0]
+        for before, call in pairwise(calls):
+            if before.answer == "refused" and before is first:
+                first = call  # surely not sent: whatever comes next is the first
+                continue
+            what = f"{call.saying} on {call.channel} at {call.began:%d %H:%M:%S}"
+            if call.digest != first.digest:
+                yield f"{what} was repeated with other bytes"
+            if call.key is not None and life.set_back:
+                continue
+            if call.key is None and call.clock - before.clock < REPEAT_PAUSE - _ON_THE_WAY and not life.jumps:
+                yield f"{what} was repeated {call.clock - before.clock} after the call before"
+            sheltered = call.key is not None and call.began - first.began < DEDUPED_FOR
+            if not sheltered and call.saying.message not in REPEATED:
+                yield f"{what} was repeated without shelter, {call.began - first.began} after {first.answer}"
+
+
+def another_channel_only_where_asked(life: Life) -> Iterator[str]:
+    """`promo` has a fallback, `nps` a reminder. A fallback is a repeat: not while the first may have arrived."""
+    by_saying: dict[Saying, list[Call]] = defaultdict(list)
+    for call in life.truth.calls:
+        by_saying[call.saying].append(call)
+    for saying, calls in by_saying.items():
+        if saying.message in ("nps", "confirm"):
+            continue
+        if _JOURNEY_OF.get(saying.message) != "promo" and len({c.channel for c in calls if c.reached}) > 1:
+            yield f"{saying} reached {sorted({c.channel for c in calls if c.reached})}, and nobody asked for that"
+        for number, call in enumerate(calls):
+            for before in calls[:number]:
+                if before.channel == call.channel:
+                    continue
+                if not _is_known(life, before, by=call.began):
+                    yield f"{saying} went to {call.channel} while {before.channel} was ambiguous"
+                if _was_clicked(life, before, by=call.began - _ON_THE_WAY):
+                    yield f"{saying} went to {call.channel} after a click on {before.channel}"
+
+
+def _is_known(life: Life, call: Call, by: datetime) -> bool:
+    if call.answer == "refused":
+        return True
+    told = any(_is_about(told, call) and at <= by for told, at in life.log.read())
+    if call.answer == "accepted":
+        row = life.delivery(call.delivery_id)
+        return told or row is None or row.status != Status.AMBIGUOUS
+    later = [c for c in life.truth.calls if c.delivery_id == call.delivery_id and call.began < c.began <= by]
+    return told or (call.delivery_id is not None and any(c.answer == "accepted" for c in later))
+
+
+def _was_clicked(life: Life, call: Call, by: datetime) -> bool:
+    return any(isinstance(told.fact, Clicked) and _is_about(told, call) and at <= by for told, at in life.log.read())
+
+
+# --- consent, pause, stop ---------------------------------------------------------------------------------------
+
+
+def nothing_after_a_no(life: Life) -> Iterator[str]:
+    for told, at in life.log.read():
+        match told.fact:
+            case OptedOut(channel=channel, address=str(address)) | Typed(channel=channel, address=address, text="TD"):
+                covered = MARKETING | {"nps", "why", "glad"}
+            case Unfollowed(channel=channel, address=address):
+                covered = MARKETING | SERVICE | {"nps", "why", "glad", "confirm"}
+            case _:
+                continue
+        until = _follows_again(life, told, at)
+        for call in life.truth.calls:
+            to_them = call.channel == channel and address.endswith(call.address)
+            late = at + _ON_THE_WAY < call.began < until
+            if to_them and late and call.saying.message in covered:
+                word = type(told.fact).__name__
+                yield f"{call.saying} on {channel} at {call.began:%d %H:%M:%S}, after {word} at {at:%d %H:%M:%S}"
+
+
+def _follows_again(life: Life, told: Told, at: datetime) -> datetime:
+    if not isinstance(told.fact, Unfollowed):
+        return _NEVER
+    address = told.fact.address
+    again = [then for each, then in life.log.read() if _acts_on_wechat(each, address) and then >= at]
+    return min(again, default=_NEVER)
+
+
+def _acts_on_wechat(told: Told, address: str) -> bool:
+    return isinstance(told.fact, Followed | Typed) and told.fact.address == address
+
+
+def nothing_while_paused(life: Life) -> Iterator[str]:
+    for pause in life.log.pauses:
+        kind, _, name = pause.scope.partition(":")
+        for call in life.truth.calls:
+            concerned = {
+                "all": True,
+                "channel": call.channel == name,
+                "journey": _journey_of(call.saying) == name,
+            }[kind]
+            if concerned and pause.since + _ON_THE_WAY < call.began < (pause.until or _NEVER):
+                yield f"{call.saying} on {call.channel} at {call.began:%d %H:%M:%S}, while {pause.scope} was paused"
+
+
+def nothing_after_the_end(life: Life) -> Iterator[str]:
+    """A goal ends the runs it meets, an exit the run of its reference."""
+    for told, at in life.log.read():
+        match told.fact:
+            case Happened(event="paid"):
+                journey, refs = "promo", _refs(told, "promo")
+            case Happened(event="refunded", payload=payload):
+                journey, refs = "care", _refs(told, "care") & {payload["ref"]}
+            case _:
+                continue
+        for call in life.truth.calls:
+            theirs = BY_CANARY[call.saying.canary].ref == told.fact.member and call.saying.ref in refs
+            if theirs and _journey_of(call.saying) == journey and call.began > at + _ON_THE_WAY:
+                yield f"{call.saying} at {call.began:%d %H:%M:%S}, after {told.fact.event} at {at:%d %H:%M:%S}"
+
+
+def _refs(told: Told, journey: str) -> set[str]:
+    return {run.partition("/")[2] for run in told.live if run.startswith(f"{journey}/")}
+
+
+# --- truth and tables -------------------------------------------------------------------------------------------
+
+
+def sent_means_accepted(life: Life) -> Iterator[str]:
+    taken = {c.delivery_id for c in life.truth.calls if c.taken} | {
+        c.provider_id for c in life.truth.calls if c.taken and c.delivery_id is None
+    }
+    for row in life.tables["delivery"]:
+        if row.status == Status.SENT and not taken & {row.id, row.provider_id} and row.purpose == "send":
+            yield f"delivery {row.id} ({row.template}) counts as sent, and no provider took it"
+
+
+def intended_before_the_call(life: Life) -> Iterator[str]:
+    """When the call was made, its intent was committed, with these bytes; and no older than the deadline."""
+    made: Counter[int] = Counter()
+    for call in life.truth.calls:
+        if call.delivery_id is None:
+            continue
+        made[call.delivery_id] += 1
+        row = call.committed
+        what = f"{call.saying} on {call.channel} at {call.began:%d %H:%M:%S}"
+        if row is None or row["status"] not in (Status.SENDING, Status.SENT, Status.AMBIGUOUS):
+            yield f"{what}: no intent was committed ({row['status'] if row else 'no such delivery'})"
+            continue
+        if row["payload"] != call.wire or row["address"] is None or not row["address"].endswith(call.address):
+            yield f"{what}: other bytes were intended"
+        if row["attempts"] < made[call.delivery_id]:
+            yield f"{what}: call {made[call.delivery_id]} of {row['attempts']} intents"
+        if call.clock > row["sent_at"] + WIRE_DEADLINE + timedelta(seconds=1):
+            yield f"{what}: the intent was {call.clock - row['sent_at']} old"
+
+
+def only_their_own_words(life: Life) -> Iterator[str]:
+    """A member's canary goes to that member's address, and nobody else's comes along."""
+    for call in life.truth.calls:
+        canaries = {saying.canary for saying in call.sayings}
+        person = BY_CANARY.get(min(canaries, default=""))
+        if len(canaries) != 1 or person is None:
+            yield f"{call.channel} to {call.address} carries {sorted(canaries)}"
+        elif not person.addresses[call.channel].endswith(call.address):
+            yield f"{person.canary} went to {call.address}"
+
+
+def every_delivery_is_settled(life: Life) -> Iterator[str]:
+    ended = {Status.SENT, Status.FAILED, Status.SKIPPED, Status.CANCELLED}
+    for row in life.tables["delivery"]:
+        if row.status == Status.AMBIGUOUS and (row.due_at is not None or not row.reason):
+            yield f"delivery {row.id} is ambiguous, due {row.due_at}, because {row.reason}"
+        elif row.status != Status.AMBIGUOUS and row.status not in ended:
+            yield f"delivery {row.id} is still {row.status}, due {row.due_at}, {row.reason}"
+        elif row.status in (Status.SKIPPED, Status.CANCELLED, Status.FAILED) and not row.reason:
+            yield f"delivery {row.id} is {row.status} without a reason"
+    hops: dict[str, list[int]] = defaultdict(list)
+    for row in life.tables["delivery"]:
+        hops[row.message_key].append(row.hop)
+    for key, numbers in hops.items():
+        if sorted(numbers) != list(range(len(numbers))):
+            yield f"hops of {key}: {sorted(numbers)}"
+
+
+def every_run_ends(life: Life) -> Iterator[str]:
+    if life.unsettled:
+        yield life.unsettled
+    for run in life.tables["enrolment"]:
+        if run.status != "ended":
+            yield f"run {run.id} of {run.journey_id} is still {run.status} at {run.step_id}, due {run.due_at}"
+
+
+def nobody_is_lost(life: Life) -> Iterator[str]:
+    """Whoever was brought by an event has a run, one; and a run that went to its end has said all it had to say."""
+    runs = Counter((run.journey_id, run.context["event"]["ref"]) for run in life.tables["enrolment"])
+    for told, _ in life.log.read():
+        if not isinstance(told.fact, Happened) or told.fact.event not in _STARTS:
+            continue
+        for journey in _STARTS[told.fact.event]:
+            times = runs[journey, told.fact.payload["ref"]]
+            if times > 1 or (times == 0 and not life.set_forward):
+                yield f"{told.fact.event} {told.fact.payload['ref']} has {times} runs of {journey}"
+    if life.log.edited:
+        return
+    said: dict[int, set[str]] = defaultdict(set)
+    for row in life.tables["delivery"]:
+        said[row.enrolment_id].add(row.template)
+    for run in life.tables["enrolment"]:
+        if run.end_kind == "completed":
+            for wanted in _SAYS[run.journey_id]:
+                if not said[run.id] & wanted:
+                    yield f"run {run.id} of {run.journey_id} ended without {sorted(wanted)}"
+
+
+def ambiguous_is_what_may_have_arrived(life: Life) -> Iterator[str]:
+    """What was never intended surely did not; and what is on a phone has not failed."""
+    reached = {call.delivery_id for call in life.truth.calls if call.reached}
+    for row in life.tables["delivery"]:
+        if row.status == Status.AMBIGUOUS and not row.attempts:
+            yield f"delivery {row.id} is ambiguous, and nobody has ever meant to send it"
+        if row.status == Status.FAILED and row.id in reached:
+            yield f"delivery {row.id} counts as failed, and it is on a phone"
+
+
+def refused_is_not_forgotten(life: Life) -> Iterator[str]:
+    """A message that was surely not taken is not ambiguous."""
+    for calls in _by_delivery(life).values():
+        row = life.delivery(calls[0].delivery_id)
+        heard = row.attempts == len(calls) == 1 and "the process ended" not in (row.reason or "")
+        if heard and row.status == Status.AMBIGUOUS and calls[0].answer == "refused":
+            yield f"delivery {row.id} is ambiguous, and its only call was refused"
+
+
+# --- caps, hours ------------------------------------------------------------------------------------------------
+
+
+def never_more_than_the_cap(life: Life) -> Iterator[str]:
+    for person in PEOPLE:
+        first: dict[Saying, datetime] = {}
+        for call in life.truth.calls:
+            if call.reached and call.saying.canary == person.canary and call.saying.message in MARKETING:
+                first.setdefault(call.saying, call.clock)
+        for cap in CAPS["marketing"]:
+            within = cap.within - 2 * _ON_THE_WAY
+            for at in first.values():
+                inside = [s.message for s, then in first.items() if at - within < then <= at]
+                if len(inside) > cap.count:
+                    yield f"{person.canary} got {inside} within {cap.within}"
+
+
+def quiet_at_night(life: Life) -> Iterator[str]:
+    for call in life.truth.calls:
+        if call.saying.message in CONVERSATION | {"confirm"}:
+            continue
+        person = BY_CANARY[call.saying.canary]
+        local = call.clock.astimezone(ZoneInfo(person.timezone)).time()
+        marketing = call.saying.message in MARKETING
+        ends = time(20, 31) if marketing and call.channel == "sms" else time(21, 1)
+        if not time(9) <= local < ends and not (call.saying.message in SERVICE and _just_acted(life, person, call)):
+            yield f"{call.saying} on {call.channel} at {local:%H:%M:%S} by their clock"
+
+
+def _just_acted(life: Life, person: Person, call: Call) -> bool:
+    acts = [each for each, _ in life.log.read() if isinstance(each.fact, Typed | Followed | Clicked)]
+    return any(timedelta(minutes=-1) < call.clock - act.fact.at < timedelta(minutes=6) for act in acts)
+
+
+# --- receipts, webhooks -----------------------------------------------------------------------------------------
+
+_RANK = {None: 0, Arrival.DEFERRED: 1, Arrival.DELIVERED: 2, Arrival.BOUNCED: 3}
+
+
+def receipts_commute(life: Life) -> Iterator[str]:
+    """In whatever order they came, how often, how early: the furthest arrival stands, and an outcome that was not known
+    is."""
+    for row in life.tables["delivery"]:
+        about = [
+            told.fact.arrival
+            for told, _ in life.log.read()
+            if isinstance(told.fact, Receipt) and told.fact.channel == row.channel and _names(told.fact, row)
+        ]
+        furthest = max(about, key=lambda arrival: _RANK[arrival], default=None)
+        if row.arrival not in (furthest, furthest or _proven(life, row)):
+            yield f"delivery {row.id}: {row.arrival}, though {furthest} was told"
+        if about and row.status != Status.SENT:
+            yield f"delivery {row.id}: {row.status}, though {furthest} was told"
+
+
+def _proven(life: Life, row: Any) -> Arrival | None:
+    """A click, or words typed in answer, settle an outcome nobody knows: then it has arrived."""
+    acted = any(
+        (isinstance(told.fact, Clicked) and told.fact.delivery_id == row.id) or isinstance(told.fact, Typed)
+        for told, _ in life.log.read()
+    )
+    return Arrival.DELIVERED if acted else None
+
+
+def _names(receipt: Receipt, row: Any) -> bool:
+    if receipt.delivery_id is not None:
+        return bool(receipt.delivery_id == row.id)
+    return receipt.provider_id is not None and bool(receipt.provider_id == row.provider_id)
+
+
+def webhooks_repeat_themselves(life: Life) -> Iterator[str]:
+    """At least once, under one key, with the same bytes; and whoever went past the step had its call made."""
+    bodies: dict[str, set[str]] = defaultdict(set)
+    for hook in life.truth.hooks:
+        bodies[hook.key].add(hook.body)
+    yield from (f"{key} came with {len(found)} bodies" for key, found in bodies.items() if len(found) > 1)
+    ours = {row.key for row in life.tables["webhook_call"]}
+    yield from (f"{key} is no key of ours" for key in bodies.keys() - ours)
+    taken = {hook.key for hook in life.truth.hooks if hook.taken}
+    for row in life.tables["webhook_call"]:
+        if row.status == "done" and row.key not in taken:
+            yield f"webhook call {row.id} is done, and nobody took it"
+        if row.status == "open":
+            yield f"webhook call {row.id} is still open"
+
+
+# --- reading ----------------------------------------------------------------------------------------------------
+
+_NEVER = datetime.max.replace(tzinfo=ZoneInfo("UTC"))
+
+
+def _journey_of(saying: Saying) -> str | None:
+    return "club" if saying.message.startswith("club") else _JOURNEY_OF[saying.message]
+
+
+def _by_delivery(life: Life) -> dict[int, list[Call]]:
+    found: dict[int, list[Call]] = defaultdict(list)
+    for call in life.truth.calls:
+        if call.delivery_id is not None:
+            found[call.delivery_id].append(call)
+    return found
+
+
+def _template(life: Life, delivery_id: int | None) -> str | None:
+    row = life.delivery(delivery_id)
+    return row.template if row is not None else None
+
+
+def _is_about(told: Told, call: Call) -> bool:
+    match told.fact:
+        case Receipt(channel=channel, delivery_id=int(delivery_id)):
+            return (channel, delivery_id) == (call.channel, call.delivery_id)
+        case Receipt(channel=channel, provider_id=str(provider_id)):
+            return (channel, provider_id) == (call.channel, call.provider_id)
+        case Clicked(delivery_id=delivery_id):
+            return bool(delivery_id == call.delivery_id)
+        case _:
+            return False
+
+
+RULES: Sequence[Rule] = (
+    handed_over_once, repeated_only_under_shelter, another_channel_only_where_asked, nothing_after_a_no,
+    nothing_while_paused, nothing_after_the_end, sent_means_accepted, intended_before_the_call, only_their_own_words,
+    every_delivery_is_settled, every_run_ends, nobody_is_lost, ambiguous_is_what_may_have_arrived, refused_is_not_forgotten, never_more_than_the_cap,
+    quiet_at_night, receipts_commute, webhooks_repeat_themselves,
+)  # fmt: skip

@@ -1,0 +1,306 @@
+"""The protocol with one thing wrong each. Every one must be caught by the harness: one that is not means that the
+harness is too weak.
+
+A mutant replaces a piece of the engine's source, in memory. Should that piece change, the mutant says so.
+"""
+
+from __future__ import annotations
+import __future__
+
+import importlib
+import inspect
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from textwrap import dedent
+from types import FunctionType
+from typing import Any
+
+from pytest import MonkeyPatch
+
+Change = Callable[[MonkeyPatch], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Mutant:
+    name: str
+    changes: tuple[Change, ...]
+
+    @contextmanager
+    def at_work(self) -> Iterator[None]:
+        with MonkeyPatch.context() as patch:
+            for change in self.changes:
+                change(patch)
+            yield
+
+
+def says(where: str, old: str, new: str) -> Change:
+    """A function, `module:name` or `module:Class.name`, that says `new` where it says `old`, once."""
+
+    def change(patch: MonkeyPatch) -> None:
+        module_name, _, path = where.partition(":")
+        module = importlib.import_module(module_name)
+        owner: Any = module
+        *outer, name = path.split(".")
+        for part in outer:
+            owner = getattr(owner, part)
+        found = inspect.getattr_static(owner, name)
+        function = found.fget if isinstance(found, property) else inspect.unwrap(getattr(owner, name))
+        source = getattr(function, "mutated", None) or dedent(inspect.getsource(function))
+        assert source.count(old) == 1, f"{where} does not say “{old}” once"
+        made = _made(source.replace(old, new), module, name)
+        if outer:
+            patch.setattr(owner, name, made)
+        else:
+            _everywhere(patch, found, made)
+
+    return change
+
+
+def _made(source: str, module: Any, name: str) -> Any:
+    names: dict[str, Any] = dict(vars(module))
+    exec(compile(source, f"<mutant of {name}>", "exec", __future__.annotations.compiler_flag), names)
+    made = names[name]
+    if isinstance(made, FunctionType):  # with the module's own names, patched or not
+        made = FunctionType(made.__code__, vars(module), name, made.__defaults__, made.__closure__)
+        made.__kwdefaults__ = names[name].__kwdefaults__
+        vars(made)["mutated"] = source
+    return made
+
+
+def _everywhere(patch: MonkeyPatch, old: object, new: object) -> None:
+    """Also where it was imported by its name."""
+    for module in [module for name, module in sys.modules.items() if name.startswith(("engage.", "tests.harness."))]:
+        for name, value in list(vars(module).items()):
+            if value is old:
+                patch.setattr(module, name, new)
+
+
+def is_now(where: str, expression: str) -> Change:
+    """A constant of a module, by an expression in that module's own words."""
+
+    def change(patch: MonkeyPatch) -> None:
+        module_name, _, name = where.partition(":")
+        module = importlib.import_module(module_name)
+        patch.setattr(module, name, eval(expression, dict(vars(module))))
+
+    return change
+
+
+DISPATCH, STORE, PROTOCOL = "engage.runtime.dispatch", "engage.store.dispatching", "engage.core.delivery"
+JUDGE, DRAFTING = "engage.runtime.judge:Judge", "engage.runtime.drafting:Drafting"
+RECORDING, HANDOVER = "engage.runtime.recording", "engage.runtime.handover"
+_UNRESOLVED = "return _unresolved(detail, repeat_until, repeats_left, now)"
+_ON_REPEAT = "return _unresolved(said, repeat_until, repeats_left, now)"
+
+
+def _mutant(name: str, *changes: Change) -> Mutant:
+    return Mutant(name, changes)
+
+
+MUTANTS: Sequence[Mutant] = (
+    # --- intent and wire
+    _mutant(
+        "the call is made before the intent is committed",
+        says(
+            f"{DISPATCH}:Dispatch._intend",
+            "        dispatching.begin_sending(",
+            "        self._calls.begin([Intended(r, applied, now) for r in ready])\n        dispatching.begin_sending(",
+        ),
+        says(f"{DISPATCH}:Dispatch._intend", "return [Intended(r, applied, now) for r in ready]", "return []"),
+    ),
+    ),
+    _mutant(
+        "the deadline is not looked at", says(f"{HANDOVER}:call", "if called_at >= _call_until(intended):", "if False:")
+    ),
+    _mutant("the intent stores no bytes", says(f"{DISPATCH}:_intent_of", '"payload": data,', '"payload": None,')),
+    _mutant(
+        "who has lost the claim goes on",
+        says(f"{STORE}:still_held", "if expected[row.id] == (row.fence, row.status)", ""),
+    ),
+    _mutant("an intent counts as sent", says(f"{STORE}:_intent", '"status": Status.SENDING', '"status": Status.SENT')),
+    # --- record
+    _mutant(
+        "a timeout is tried again",
+        says(f"{PROTOCOL}:record", _UNRESOLVED, "return Recorded(Status.PENDING, detail, due_at=now)"),
+    ),
+    _mutant("a timeout counts as sent", says(f"{PROTOCOL}:record", _UNRESOLVED, "return Recorded(Status.SENT)")),
+    _mutant(
+        "a timeout counts as failed",
+        says(f"{PROTOCOL}:record", _UNRESOLVED, 'return Recorded(Status.FAILED, "timeout", failover=True)'),
+    ),
+    _mutant(
+        "a 429 on a repeat forgets the first call",
+        says(f"{PROTOCOL}:record", _ON_REPEAT, "return Recorded(Status.PENDING, said, due_at=now + REPEAT_AFTER)"),
+    ),
+    _mutant(
+        "a refusal on a repeat settles it",
+        says(f"{PROTOCOL}:record", _ON_REPEAT, "return Recorded(Status.FAILED, said, failover=True)"),
+    ),
+    _mutant(
+        "a refusal is ambiguous",
+        says(
+            f"{PROTOCOL}:record",
+            'return Recorded(Status.PENDING, f"{failure} ({code}) {detail}".strip(), due_at=now + wait)',
+            'return Recorded(Status.AMBIGUOUS, "refused")',
+        ),
+    ),
+    _mutant(
+        "the fence is not checked when the outcome is recorded",
+        says(f"{STORE}:_as_it_stands", "if row.fence != call.claimed.fence:", "if False:"),
+        is_now(
+            f"{STORE}:_MINE",
+            '(D.bucket == bindparam("of_bucket")) & (D.id == bindparam("of_id")) & (D.fence >= bindparam("held_by") - 1_000)',
+        ),
+        says(f"{STORE}:_as_it_stands", "if row.status == Status.SENDING:", "if row.status != Status.CLAIMED:"),
+    ),
+    # --- claim and reconcile
+    _mutant(
+        "the fence is not raised",
+        says(f"{STORE}:held", "fence=row.fence + 1", "fence=row.fence"),
+        is_now(
+            f"{STORE}:_HELD",
+            '_THESE.values(status=bindparam("is_now"), due_at=bindparam("until", type_=Instant()), claimed_at=_NOW)',
+        ),
+    ),
+    _mutant(
+        "the reaper resets to pending",
+        is_now(
+            f"{STORE}:_STRANDED",
+            "_THESE.where(D.status == Status.SENDING, bindparam('after_pause', type_=Instant()).is_not(None)).values(status=Status.PENDING, due_at=_NOW)",
+        ),
+    ),
+    _mutant(
+        "the reaper makes a claim ambiguous",
+        is_now(
+            f"{STORE}:_RELEASED",
+            "_THESE.where(D.status == Status.CLAIMED).values(status=Status.AMBIGUOUS, reason='?', due_at=None)",
+        ),
+    ),
+    _mutant("nobody reaps", says(f"{STORE}:expire_leases", "    if not rows:\n", "    if True:\n")),
+    # --- repeats
+    _mutant(
+        "the dedupe window is looked at by the reconciler only",
+        says(f"{DISPATCH}:_last_word", "if ends is not None and", "if False and"),
+        says(f"{HANDOVER}:_call_until", "claimed.repeat_until if claimed.repeat else None", "None"),
+        says(
+            f"{STORE}:held",
+            "known_until = row.repeat_until if row.repeat_until is not None and row.repeat_until > now else None",
+            "known_until = row.repeat_until",
+        ),
+        says(f"{STORE}:still_held", "    expected =", "    return {c.id for c in claimed}\n    expected ="),
+    ),
+    _mutant("a repeat is worded anew", says(f"{DRAFTING}._word", "if claimed.repeat:", "if False:")),
+    _mutant("every step repeats", says(f"{STORE}:_row", '"repeats_left": message.repeats_left', '"repeats_left": 2')),
+    _mutant(
+        "repeats are not counted",
+        says(
+            f"{STORE}:Claimed.repeats_left_then",
+            "self.repeats_left - 1 if self.unsheltered else self.repeats_left",
+            "self.repeats_left",
+        ),
+    ),
+    _mutant(
+        "a repeat waits for nothing",
+        is_now(f"{PROTOCOL}:REPEAT_PAUSE", "timedelta(seconds=5)"),
+        is_now(f"{STORE}:REPEAT_PAUSE", "REPEAT_PAUSE / 120"),
+        is_now(f"{RECORDING}:REPEAT_PAUSE", "REPEAT_PAUSE / 120"),
+    ),
+    # --- judging
+    _mutant(
+        "nothing is judged again in the intent",
+        says(f"{DISPATCH}:_last_word", "return draft if isinstance(verdict, Clear) else verdict", "return draft"),
+    ),
+    _mutant(
+        "a pause is read at the claim only",
+        says(
+            f"{DISPATCH}:Dispatch._intend",
+            "judge = Judge(self._context, applied, situation)",
+            "situation.paused, situation.resting = drafted.situation.paused, drafted.situation.resting\n        judge = Judge(self._context, applied, situation)",
+        ),
+    ),
+    _mutant(
+        "consent is read at the draft only",
+        says(
+            f"{DISPATCH}:Dispatch._intend",
+            "judge = Judge(self._context, applied, situation)",
+            "situation.consents = drafted.situation.consents\n        judge = Judge(self._context, applied, situation)",
+        ),
+    ),
+    _mutant(
+        "a goal is read at the draft only",
+        says(
+            f"{DISPATCH}:Dispatch._intend",
+            "judge = Judge(self._context, applied, situation)",
+            "situation.ended = drafted.situation.ended\n        judge = Judge(self._context, applied, situation)",
+        ),
+    ),
+    _mutant(
+        "a pause of a channel stops nothing",
+        says("engage.runtime.situation:_resting", 'if f"channel:{name}" in paused', "if False"),
+    ),
+    _mutant("a cap is not reserved inside a batch", says(f"{JUDGE}.reserve", "self.situation.reserve(", "str(")),
+    _mutant(
+        "a cap counts only what surely arrived",
+        says(f"{JUDGE}._over_cap", "spent = self.situation.spent.get(claimed.member.id, [])", "spent = []"),
+    ),
+    _mutant(
+        "the quiet hours are open",
+        says("engage.core.eligibility:may_send_from", "    just_acted =", "    return now\n    just_acted ="),
+    ),
+    _mutant("unfollowing changes nothing", says("engage.store.reaching:change_status", "connection.execute(", "str(")),
+    _mutant(
+        "a fallback goes out while the first is ambiguous",
+        says(
+            f"{PROTOCOL}:_unresolved", 'detail or "no answer", due_at=', 'detail or "no answer", failover=True, due_at='
+        ),
+        says(f"{JUDGE}._follow_up_stopped", "hop.status in (Status.AMBIGUOUS, Status.SENDING)", "False"),
+    ),
+    _mutant(
+        "a fallback goes out after a click",
+        says(f"{JUDGE}._follow_up_stopped", "if claimed.key in self.situation.taken_up:", "if False:"),
+    ),
+    # --- words and addresses
+    _mutant(
+        "somebody else's address",
+        says(
+            f"{DRAFTING}._word",
+            "address=clear.address",
+            'address=next(p["address"] for (_, c), p in judge.situation.points.items() if c == clear.channel)',
+        ),
+    ),
+    _mutant(
+        "somebody else's words",
+        says(
+            f"{DRAFTING}._word",
+            "judge.situation.profiles.get(claimed.member.id, ",
+            "dict(enumerate(judge.situation.profiles.values())).get(0, ",
+        ),
+    ),
+    # --- what comes in, what moves
+    _mutant(
+        "the last receipt counts",
+        says("engage.store.receiving:_after", "if _RANK[told.arrival] > _RANK[current] else row", ""),
+    ),
+    _mutant(
+        "a receipt settles nothing", says("engage.store.receiving:_after", "if row.status in _NOT_KNOWN:", "if False:")
+    ),
+    _mutant("an early receipt is lost", says("engage.store.inbound:lay_by", "if given:", "if False:")),
+    _mutant(
+        "a move forgets what it queued",
+        says(
+            f"{STORE}:queue",
+            "connection.execute(_QUEUED, rows)",
+            "connection.execute(_QUEUED, rows[: len(rows) if now.second % 5 else 0])",
+        ),
+    ),
+    _mutant(
+        "a webhook call has a new key each time",
+        says(
+            "engage.runtime.calling:Calling._call",
+            "caller.call(call.body, call.key,",
+            'caller.call(call.body, f"{call.key}/{call.attempts}",',
+        ),
+    ),
+)

@@ -1,0 +1,408 @@
+"""One world: a shop, three workers on one database, and faults; then the same without faults, until all is settled.
+
+    with Grounds() as grounds:
+        life = World(grounds, seed=17).lives()
+
+Everything that happens comes from the seed. What is left of it is for the `checker` to judge.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from types import TracebackType
+from typing import Any, Self
+
+from sqlalchemy import select
+from sqlalchemy.exc import OperationalError
+
+from engage.bootstrap import build_context
+from engage.config import Cap
+from engage.core.fact_json import fact_to_json
+from engage.errors import DatabaseUnavailable
+from engage.runtime.applied import Applied, load_applied
+from engage.runtime.applying import Done, apply
+from engage.runtime.context import Context
+from engage.runtime.engine import Engine
+from engage.runtime.plan import Rules
+from engage.runtime.receive import Receive
+from engage.simulation.settings import USUAL
+from engage.store import inbound, state
+from engage.store.database import BUSY_TIMEOUT_MS, Database
+from engage.store.inbound import Arrived
+from engage.store.tables import decision, delivery, enrolment, event, webhook_call
+from tests.harness import project, weather
+from tests.harness.boundaries import BEGIN, CALL, COMMIT, COMMITTED, WatchedDatabase
+from tests.harness.cast import PEOPLE
+from tests.harness.clock import SkippingClock
+from tests.harness.crew import LOCKED_OUT, RESTING, Crew, Worker
+from tests.harness.dice import Dice
+from tests.harness.handing import AtOnce, InGroups
+from tests.harness.outside import Log, Outside
+from tests.harness.providers import Colleagues, Provider, Receiver
+from tests.harness.truth import Call, Truth
+from tests.harness.weather import Weather
+
+WORKERS = ["Ada", "Ben", "Cleo"]
+BEGINS = datetime(2026, 11, 23, 2, tzinfo=UTC)  # a Monday, ten o'clock in Shanghai
+_FOR_EVER = datetime.max.replace(tzinfo=UTC)
+_PATIENCE = timedelta(milliseconds=BUSY_TIMEOUT_MS)
+_APPLIED_AT = BEGINS - timedelta(days=30)
+CAPS = {"marketing": [Cap(count=2, within=timedelta(days=1)), Cap(count=4, within=timedelta(days=7))]}
+POLICY = USUAL.policy.model_copy(update={"caps": CAPS})
+CONFIG = USUAL.model_copy(update={"policy": POLICY})
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What a seed leaves open. `crash_at`: the point at which a worker surely dies, the nth time it is reached."""
+
+    crash_at: str | None = None
+    nth: int = 1
+    weather: Weather | None = None  # instead of the seed's own
+    acts: int = 16  # that members, shop and staff do at most
+    lasts: timedelta = timedelta(hours=30)
+    settles_within: timedelta = timedelta(days=12)
+
+
+@dataclass(frozen=True)
+class Life:
+    """All that is left of a world when it is over: truth, log, and the final tables."""
+
+    seed: int
+    options: Options
+    truth: Truth
+    log: Log
+    tables: Mapping[str, list[Any]]
+    timeline: list[str]
+    reached: Mapping[str, int]
+    died_at: Mapping[str, int]
+    unsettled: str | None  # why the world did not come to rest
+    jumps: list[timedelta]  # of the servers' clock
+
+    @property
+    def set_back(self) -> bool:
+        return any(jump < timedelta(0) for jump in self.jumps)
+
+    @property
+    def set_forward(self) -> bool:
+        return sum((max(jump, timedelta(0)) for jump in self.jumps), timedelta(0)) >= timedelta(hours=20)
+
+    def delivery(self, delivery_id: int | None) -> Any:
+        return next((row for row in self.tables["delivery"] if row.id == delivery_id), None)
+
+
+class Grounds:
+    """What every world of this process begins with: the project applied, the members there. Copied for each."""
+
+    def __init__(self) -> None:
+        self._folder = TemporaryDirectory(prefix="engage-harness-")
+        self._known: dict[tuple[str, ...], Applied] = {}
+        ground = Database(self._url("ground"), durable=False)
+        ground.create_all()
+        done = apply(ground, project.project(), _APPLIED_AT)
+        assert isinstance(done, Done), done
+        clock = SkippingClock(_APPLIED_AT)
+        context = build_context(CONFIG, clock, ground)
+        told = [
+            Arrived(inbound.FILE, p.ref, fact_to_json(replace(p.given(_APPLIED_AT), announce=False))) for p in PEOPLE
+        ]
+        with ground.write() as connection:
+            state.forget_time(connection)
+            inbound.put(connection, told, _APPLIED_AT)
+        while Receive(context).tick():
+            pass
+        ground.close()
+        self.wired = context
+        self.database = WatchedDatabase(self._url("world"), durable=False)
+
+    def fresh(self) -> WatchedDatabase:
+        """The database of a new world. One world at a time."""
+        self.database.close()
+        shutil.copyfile(self._file("ground"), self._file("world"))
+        return self.database
+
+    def applied(self, database: Database, edits: tuple[str, ...]) -> Applied:
+        """What these edits, one after the other, have put into force: read once for all worlds."""
+        if edits not in self._known:
+            with database.read() as connection:
+                self._known[edits] = load_applied(connection, project.project(edits[-1]))
+        return self._known[edits]
+
+    def _url(self, name: str) -> str:
+        return f"sqlite:///{self._file(name)}"
+
+    def _file(self, name: str) -> Path:
+        return Path(self._folder.name) / f"{name}.db"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.database.close()
+        self._folder.cleanup()
+
+
+class InForce:
+    """An `AppliedSource` that need not ask the database: only staff apply anything, and only while nobody writes."""
+
+    def __init__(self, grounds: Grounds, database: Database) -> None:
+        self._grounds = grounds
+        self._database = database
+        self._edits = ("as it was",)
+
+    def current(self) -> Applied:
+        return self._grounds.applied(self._database, self._edits)
+
+    def remembered(self) -> Applied:
+        return self.current()
+
+    def apply(self, edit: str, now: datetime) -> None:
+        done = apply(self._database, project.project(edit), now, rules=Rules.of(POLICY))
+        assert isinstance(done, Done), done
+        if edit != self._edits[-1]:
+            self._edits = (*self._edits, edit)
+
+
+class World:
+    def __init__(self, grounds: Grounds, seed: int, options: Options | None = None) -> None:
+        self.seed = seed
+        self.options = options or Options()
+        self.weather = self.options.weather or weather.of(Dice(seed, "weather"))
+        self.clock = SkippingClock(BEGINS)
+        self.truth = Truth()
+        self.timeline: list[str] = []
+        self.database = grounds.fresh()
+        self.outside = Outside(self.database, self.clock, self.weather, Dice(seed, "outside"))
+        self.in_force = InForce(grounds, self.database)
+        self._dice = Dice(seed, "turns")
+        self._calls = Dice(seed, "calls")
+        self._context = self._bent_back(grounds.wired)
+        self.database.crew = None
+        self.crew = Crew(self._hire, WORKERS, self.notes, self._stands_for)
+        self.database.crew = self.crew
+        self._running: Worker | None = None
+        self._acts_left = self.options.acts
+        self._nothing_due: object = None  # how the world stood when somebody last found nothing to do
+
+    def _bent_back(self, wired: Context) -> Context:
+        channels = {name: Provider(real, self, Dice(self.seed, name)) for name, real in wired.channels.items()}
+        return replace(
+            wired,
+            database=self.database,
+            clock=self.clock,
+            applied=self.in_force,
+            channels=channels,
+            staff_robots={"robot": Colleagues(lambda point: self.crew.reach(point))},
+            webhooks={"coupon": Receiver(self, Dice(self.seed, "webhook"))},
+            sweep_every=timedelta(days=1),
+        )
+
+    def _hire(self) -> Engine:
+        engine = Engine(self._context, lambda context, record: InGroups(context, record, self._calls))
+        engine.calling._threads = AtOnce()
+        return engine
+
+    # --- what happens -------------------------------------------------------------------------------------------
+
+    def lives(self) -> Life:
+        """The safety phase, with faults; the liveness phase, without."""
+        try:
+            self.is_at_risk()
+            self.heals()
+            unsettled = self.comes_to_rest()
+            return self._left_behind(unsettled)
+        finally:
+            self.close()
+
+    def is_at_risk(self) -> None:
+        for _ in range(self._dice.some(5, 10)):
+            self._something_happens()
+        ends = BEGINS + self.options.lasts
+        while self.clock.true < ends:
+            self.takes_a_turn()
+
+    def _something_happens(self) -> None:
+        if self._acts_left > 0:
+            self._acts_left -= 1
+            self.notes("the world", self.outside.something_happens())
+
+    def takes_a_turn(self) -> None:
+        """One worker goes on to its next boundary, or meets its fate; or time passes."""
+        if self.database.is_free:
+            self.outside.tells_what_is_due()
+        worker = self._whose_turn()
+        if worker is None:
+            self._time_passes()
+        elif not self._befalls(worker):
+            self._goes_on(worker)
+        if self._dice.hits(self.weather.seconds) and not self._on_the_wire():
+            self.clock.passes(timedelta(seconds=self._dice.some(1, 12)))
+
+    def _whose_turn(self) -> Worker | None:
+        """Mostly whoever ran last; nobody, if nobody has anything to do."""
+        able = [worker for worker in self.crew.workers if self._is_able(worker)]
+        if self._running in able and self._dice.hits(0.7):
+            return self._running
+        busy = [worker for worker in able if worker.at != RESTING]
+        if busy and not self._dice.hits(0.1):
+            self._running = self._dice.one_of(busy)
+        else:
+            self._running = self._dice.one_of(able) if able else None
+        return self._running
+
+    def _is_able(self, worker: Worker) -> bool:
+        if worker.at == LOCKED_OUT and self.database.is_free:
+            worker.asleep_until = None
+        if worker.asleep_until is not None:
+            return worker.asleep_until <= self.clock.true
+        return worker.at != RESTING or self._nothing_due != self._stands()
+
+    def _stands(self) -> object:
+        return (self.clock.now(), self.database.written)
+
+    def _stands_for(self, worker: Worker) -> object:
+        """Without what the worker has written itself."""
+        return (self.clock.now(), self.database.written - worker.commits)
+
+    def _goes_on(self, worker: Worker) -> None:
+        worker.asleep_until = None
+        if worker.at == LOCKED_OUT and not self.database.is_free:
+            self.crew.meets(worker, DatabaseUnavailable("the database is locked"))
+        else:
+            self.crew.goes_on(worker)
+        if worker.at == LOCKED_OUT:
+            worker.asleep_until = self.clock.true + _PATIENCE
+        elif self.crew.nothing_to_do_for(worker):
+            self._nothing_due = self._stands()
+        elif worker.at.endswith(COMMITTED):
+            self.outside.looks_what_was_read()
+
+    def _on_the_wire(self) -> bool:
+        """Somebody stands between the last check and the call: what happens there is outside of the promise."""
+        return any(worker.at.endswith(CALL) for worker in self.crew.workers)
+
+    def _befalls(self, worker: Worker) -> bool:
+        """Whether something else happened to it than that it goes on."""
+        if worker.at in (RESTING, LOCKED_OUT):
+            return False
+        if self._is_to_die(worker) or self._dice.hits(self.weather.crash):
+            self.crew.crashes(worker)
+        elif self._dice.hits(self.weather.zombie) and not worker.at.endswith(CALL):
+            asleep = self._dice.one_of([timedelta(seconds=25), timedelta(minutes=3), timedelta(minutes=40)])
+            if worker.at.endswith(COMMIT):  # its lock is everybody's
+                asleep = timedelta(seconds=25)
+            worker.asleep_until = self.clock.true + asleep
+            self.notes(worker.name, f"falls asleep for {asleep} at {worker.at}")
+        elif self._dice.hits(self.weather.database) and worker.at.endswith((BEGIN, COMMIT, COMMITTED)):
+            self.crew.meets(worker, _fault_at(worker.at))
+            if worker.at.endswith(COMMITTED):
+                self.outside.looks_what_was_read()
+        else:
+            return False
+        return True
+
+    def _is_to_die(self, worker: Worker) -> bool:
+        wanted = self.options.crash_at
+        return worker.at == wanted and self.crew.reached[wanted] == self.options.nth and not self.crew.died_at[wanted]
+
+    # --- time ---------------------------------------------------------------------------------------------------
+
+    def _time_passes(self) -> None:
+        """To the next thing that is due; on the way something may happen, or the servers' clock may be set."""
+        if self._dice.hits(self.weather.acts):
+            self.clock.passes(self._dice.between(timedelta(0), timedelta(minutes=20)))
+            if self.database.is_free:
+                self._something_happens()
+            return
+        if self._dice.hits(self.weather.jump):
+            by = self._dice.one_of([timedelta(days=1), timedelta(hours=2), -timedelta(hours=1), -timedelta(days=1)])
+            self.clock.jumps(by)
+            self.notes("the clock", f"is set by {by}")
+        if self._dice.hits(self.weather.edits) and self.database.is_free:
+            edit = self._dice.one_of(list(project.EDITS))
+            self.in_force.apply(edit, self.clock.now())
+            self.outside.log.edited = True
+            self.notes("staff", f"apply “{edit}”")
+        self.clock.passes(min(self._until_next(), timedelta(hours=1)))
+
+    def _until_next(self) -> timedelta:
+        """A resting engine is asked what is next; asleep, nobody can be."""
+        rested = next((worker for worker in self.crew.workers if worker.at == RESTING), None)
+        true = self.clock.true
+        moments = [worker.asleep_until for worker in self.crew.workers]
+        moments.append(self.outside.next_due())
+        if rested is not None and (due := rested.engine.next_going_on()) is not None:
+            moments.append(due - self.clock.off_by)
+        ahead = [moment - true for moment in moments if moment is not None]
+        return max(min(ahead, default=timedelta(hours=1)), timedelta(seconds=1))
+
+    # --- afterwards ---------------------------------------------------------------------------------------------
+
+    def heals(self) -> None:
+        """No faults from now on; who sleeps wakes up, what is paused goes on."""
+        self.notes("the world", "heals")
+        self.weather = weather.CALM
+        for worker in self.crew.workers:
+            worker.asleep_until = None
+        while not self.database.is_free:
+            self.takes_a_turn()
+        self.outside.resumes(until=_FOR_EVER)
+
+    def comes_to_rest(self) -> str | None:
+        """Until nothing is due any more; else why not."""
+        last = self.clock.true + self.options.settles_within
+        while self.clock.true < last:
+            if self.database.is_free:
+                self.outside.tells_what_is_due()
+            worker = self._whose_turn()
+            if worker is not None:
+                self._goes_on(worker)
+            elif self.outside.next_due() is None and self.crew.workers[0].engine.next_going_on() is None:
+                return None
+            else:
+                self.clock.passes(self._until_next())
+        return f"after {self.options.settles_within} something is still due"
+
+    def _left_behind(self, unsettled: str | None) -> Life:
+        with self.database.read() as connection:
+            tables = {t.name: list(connection.execute(select(t))) for t in _KEPT}
+        return Life(
+            self.seed, self.options, self.truth, self.outside.log, tables, self.timeline, dict(self.crew.reached),
+            dict(self.crew.died_at), unsettled, self.clock.jumped,
+        )  # fmt: skip
+
+    def close(self) -> None:
+        self.crew.close()
+        self.database.crew = None
+
+    # --- what the providers have to do with ---------------------------------------------------------------------
+
+    def committed(self, call: Call) -> Mapping[str, Any] | None:
+        if call.delivery_id is None:
+            return None
+        with self.database.read() as connection:
+            row = connection.execute(select(delivery).where(delivery.c.id == call.delivery_id)).one_or_none()
+        return dict(row._mapping) if row is not None else None
+
+    def reports(self, call: Call) -> None:
+        self.outside.provider_reports(call)
+
+    def notes(self, who: str, what: str) -> None:
+        self.timeline.append(f"{self.clock.true:%d %H:%M:%S} ({self.clock.now():%d %H:%M:%S}) {who} {what}")
+
+
+def _fault_at(point: str) -> Exception:
+    if point.endswith(COMMIT):
+        return OperationalError("COMMIT", {}, sqlite3.OperationalError("disk I/O error"))
+    if point.endswith(BEGIN):
+        return DatabaseUnavailable("the database is locked")
+    return DatabaseUnavailable("the connection was lost while committing")
+
+
+_KEPT = (delivery, enrolment, webhook_call, event, decision)

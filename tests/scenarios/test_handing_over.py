@@ -1,0 +1,77 @@
+"""From intent to record, on the event loop: lanes of their own, records in groups, limits of providers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+from small_journeys import SERVICE, journey
+from stage import OpenStage, Stage
+
+from engage.runtime import recording
+from engage.runtime.handover import Called
+
+NOTE = {"note": journey("store_visited", SERVICE, topic="service")}
+MANY = [f"客{number}" for number in range(30)]
+
+
+def everybody_visits(stage: Stage, names: list[str]) -> None:
+    with stage.by_hand() as hand:
+        for name in names:
+            stage.happens(name, "store_visited", store="湖滨店")
+        hand.queue()
+
+
+def statuses(stage: Stage, names: list[str]) -> list[str]:
+    return sorted(str(stage.delivery(name).status) for name in names)
+
+
+@pytest.mark.parametrize("channel", ["sms", "email"])
+def test_more_than_a_lane_takes_go_out_all_the_same_and_once_each(open_stage: OpenStage, channel: str) -> None:
+    stage = open_stage()
+    for name in MANY:
+        stage.member(name, **{channel: True})
+    stage.apply(NOTE)
+    everybody_visits(stage, MANY)
+    stage.passes("1m")
+    assert statuses(stage, MANY) == ["sent"] * len(MANY)
+    assert [len(stage.phone(name)) for name in MANY] == [1] * len(MANY)
+
+
+def test_an_outcome_that_cannot_be_written_down_costs_no_other_its_record(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = MANY[:5]
+    for name in names:
+        stage.member(name, sms=True)
+    stage.apply(NOTE)
+    write_down = recording._write_down
+
+    def with_a_fault(connection: object, group: Sequence[Called], now: object) -> None:
+        write_down(connection, group, now)  # type: ignore[arg-type]
+        if any(names[2] in called.intended.ready.text for called in group):
+            raise ArithmeticError("a fault of ours")
+
+    monkeypatch.setattr(recording, "_write_down", with_a_fault)
+    everybody_visits(stage, names)
+    assert statuses(stage, names) == ["sending"] + ["sent"] * 4
+    monkeypatch.undo()
+    stage.passes("5m")
+    assert statuses(stage, names) == ["ambiguous"] + ["sent"] * 4
+    assert [len(stage.phone(name)) for name in names] == [1] * 5
+
+
+def test_a_provider_is_not_called_faster_than_its_limit(open_stage: OpenStage) -> None:
+    """Twenty in the second at hand; the others have to come back for the next one."""
+    stage = open_stage(sms={"per_second": 20})
+    for name in MANY:
+        stage.member(name, sms=True)
+    stage.apply(NOTE)
+    everybody_visits(stage, MANY)
+    assert statuses(stage, MANY) == ["pending"] * 10 + ["sent"] * 20
+    waiting = [stage.delivery(name) for name in MANY if stage.delivery(name).status == "pending"]
+    assert {row.reason for row in waiting} == {"the channel is busy"}
+    assert len({row.due_at for row in waiting}) == 10  # each has a moment of its own
+    stage.passes_seconds(2)
+    assert statuses(stage, MANY) == ["sent"] * 30
+    assert [len(stage.phone(name)) for name in MANY] == [1] * 30

@@ -1,0 +1,220 @@
+"""Starts that would bring too many at once are held back, let go by stages, and stopped when they turn out badly."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+from stage import OpenStage, Stage
+
+from engage.runtime import approving, holding
+from engage.runtime.approving import Approved, NotWaiting
+from engage.store import history
+from engage.store import holding as store
+from engage.store.holding import Hold, HoldStatus
+from small_journeys import SERVICE
+
+EVERYBODY = 40
+
+
+def campaign(audience: str = "{ city: 上海 }", more: str = "", topic: str = "service", text: str = SERVICE) -> str:
+    step = "\n".join(f"    {line}" for line in text.splitlines()).strip()
+    head = f"journey: 群发\nstart: {{ every: day, at: 11:00 }}\naudience: {audience}\nreentry: always\ntopic: {topic}\n"
+    return f"{head}{more}steps:\n  - {step}\n"
+
+
+def crowd(open_stage: OpenStage, policy: dict[str, Any], text: str | None = None) -> Stage:
+    stage = open_stage(policy={"caps": {}} | policy)
+    for number in range(EVERYBODY):
+        stage.member(f"m{number}", sms=True, city="上海")
+    stage.apply({"campaign": text or campaign()})
+    stage.run_until(day=0, at="11:01")  # a channel takes so many at once, and the rest a second later
+    return stage
+
+
+def messages(stage: Stage) -> int:
+    return sum(len(stage.phone(f"m{number}")) for number in range(EVERYBODY))
+
+
+def statuses(stage: Stage) -> Counter[str]:
+    return Counter(run.status for number in range(EVERYBODY) for run in stage.runs(f"m{number}"))
+
+
+def the_hold(stage: Stage) -> Hold:
+    with stage.database.read() as connection:
+        found = store.get(connection, 1)
+    assert found is not None
+    return found
+
+
+def approves(stage: Stage, by: str, digest: str | None = None) -> Approved | NotWaiting:
+    policy, now = stage.engine.context.policy, stage.clock.now()
+    with stage.database.write() as connection:
+        held = store.get(connection, 1)
+        assert held is not None
+        told = digest or holding.digest_of(connection, held)
+        came = approving.approve_hold(connection, 1, told, by, policy, now)
+    stage.passes("1m")
+    return came
+
+
+GUARD = {"audience_guard": {"count": 10}}
+CANARY = {"canary": {"start_from": 20, "stages": [10, 50, 100], "wait": "30m"}}
+
+
+def test_a_start_of_few_is_none_of_its_business(open_stage: OpenStage) -> None:
+    stage = crowd(open_stage, {})
+    assert messages(stage) == EVERYBODY
+
+
+def test_too_many_at_once_wait_for_approval_and_nobody_is_lost(open_stage: OpenStage) -> None:
+    stage = crowd(open_stage, GUARD)
+    assert (messages(stage), statuses(stage)) == (0, Counter(held=EVERYBODY))
+    held = the_hold(stage)
+    assert (held.status, held.members, held.why) == ("waiting", EVERYBODY, "40 members at once, 10 allowed")
+    approves(stage, "王芳")
+    assert messages(stage) == EVERYBODY
+    assert the_hold(stage).status is HoldStatus.RELEASED
+
+
+def test_a_share_of_all_members_is_too_many_unless_everyone_was_said(open_stage: OpenStage) -> None:
+    policy = {"audience_guard": {"share": 0.5, "share_from": 10}}
+    assert the_hold(crowd(open_stage, policy)).why == "40 of 40 members at once, 50 % allowed"
+    assert messages(crowd(open_stage, policy, campaign("everyone"))) == EVERYBODY
+
+
+def test_the_next_day_the_same_members_do_not_enter_beside_those_who_wait(open_stage: OpenStage) -> None:
+    stage = crowd(open_stage, GUARD)
+    stage.run_until(day=1, at="12:00")
+    assert statuses(stage) == Counter(held=EVERYBODY)
+
+
+def test_what_happens_meanwhile_wakes_nobody_who_waits(open_stage: OpenStage) -> None:
+    stage = crowd(open_stage, GUARD, campaign(more="exit_if: { event: order_paid }\n"))
+    stage.happens("m1", "order_paid", order_id="A1", amount=10)
+    stage.run_until(day=2)
+    assert messages(stage) == 0
+
+
+def test_whom_the_audience_does_not_let_in_any_more_stays_out_when_it_is_let_go(open_stage: OpenStage) -> None:
+    stage = crowd(open_stage, GUARD)
+    stage.registers("m3", city="北京")
+    approves(stage, "王芳")
+    assert (messages(stage), len(stage.phone("m3"))) == (EVERYBODY - 1, 0)
+    assert stage.runs("m3")[0].end_reason == "audience or exclude does not let them in"
+
+
+def test_a_start_that_is_refused_ends_for_all_who_wait(open_stage: OpenStage) -> None:
+    stage = crowd(open_stage, GUARD)
+    with stage.database.write() as connection:
+        approving.refuse_hold(connection, 1, "王芳", stage.clock.now())
+    stage.settle()
+    assert (messages(stage), statuses(stage)) == (0, Counter(ended=EVERYBODY))
+
+
+def test_a_draining_journey_lets_nobody_in_who_waits(open_stage: OpenStage) -> None:
+    stage = crowd(open_stage, GUARD)
+    stage.apply({})
+    approves(stage, "王芳")
+    assert (messages(stage), statuses(stage)) == (0, Counter(ended=EVERYBODY))
+
+
+# --- approvals --------------------------------------------------------------------------------------------------
+
+FOUR_EYES = {"approvals": {"topics": ["service"], "by": 2, "start_from": 5}}
+
+
+def test_as_many_people_as_the_policy_says_and_the_same_one_counts_once(open_stage: OpenStage) -> None:
+    stage = crowd(open_stage, FOUR_EYES)
+    assert the_hold(stage).why == "starts of this topic need approval"
+    for _ in range(2):
+        assert approves(stage, "王芳") == Approved(["王芳"], 2, False)
+    assert messages(stage) == 0
+    assert approves(stage, "李雷") == Approved(["王芳", "李雷"], 2, True)
+    assert messages(stage) == EVERYBODY
+
+
+def test_an_edit_after_the_first_approval_voids_it(open_stage: OpenStage) -> None:
+    stage = crowd(open_stage, FOUR_EYES)
+    approves(stage, "王芳")
+    stage.apply({"campaign": campaign(more="note: 改过\n")})
+    assert approves(stage, "李雷") == Approved(["李雷"], 2, False)
+    assert messages(stage) == 0
+
+
+def test_what_was_shown_is_what_is_approved(open_stage: OpenStage) -> None:
+    stage = crowd(open_stage, {"approvals": {"topics": ["service"], "start_from": 5}})
+    shown = "of something else"
+    assert approves(stage, "王芳", shown) == Approved([], 1, False)
+
+
+def test_an_edit_between_two_stages_voids_the_approval_and_stops_it(open_stage: OpenStage) -> None:
+    stage = crowd(open_stage, FOUR_EYES | CANARY)
+    approves(stage, "王芳")
+    approves(stage, "李雷")
+    let_go = messages(stage)
+    assert 0 < let_go < EVERYBODY
+    stage.apply({"campaign": campaign(more="note: 改过\n")})
+    stage.run_until(day=0, at="18:00")
+    assert messages(stage) == let_go
+    assert (the_hold(stage).status, the_hold(stage).why) == ("waiting", "it was changed after it had been approved")
+
+
+# --- the canary -------------------------------------------------------------------------------------------------
+
+
+def test_a_large_start_goes_by_stages(open_stage: OpenStage) -> None:
+    stage = crowd(open_stage, CANARY)
+    first = messages(stage)
+    assert 0 < first < EVERYBODY / 2
+    stage.run_until(day=0, at="11:29")
+    assert messages(stage) == first
+    stage.run_until(day=0, at="11:31")
+    second = messages(stage)
+    assert first < second < EVERYBODY
+    stage.run_until(day=0, at="12:02")
+    assert messages(stage) == EVERYBODY
+    assert the_hold(stage).status is HoldStatus.RELEASED
+
+
+def test_the_same_members_are_first_whenever_it_is_asked(open_stage: OpenStage) -> None:
+    one, other = ([len(s.phone(f"m{n}")) for n in range(EVERYBODY)] for s in (crowd(open_stage, CANARY) for _ in "ab"))
+    assert one == other
+
+
+def test_a_journey_may_say_that_it_goes_at_once(open_stage: OpenStage) -> None:
+    assert messages(crowd(open_stage, CANARY, campaign(more="canary: no\n"))) == EVERYBODY
+
+
+def test_it_stops_by_itself_when_too_many_unsubscribe_and_goes_on_by_approval(open_stage: OpenStage) -> None:
+    policy = {"canary": {"start_from": 20, "stages": [30, 100], "wait": "30m"}}
+    stage = crowd(open_stage, policy)
+    first = [name for name in (f"m{n}" for n in range(EVERYBODY)) if stage.phone(name)]
+    for name in first[:3]:
+        stage.types(name, "TD", channel="sms")
+    so_far = messages(stage)
+    stage.run_until(day=0, at="18:00")
+    assert messages(stage) == so_far
+    held = the_hold(stage)
+    assert (held.status, held.why) == ("waiting", f"unsubscribed: 3 of {len(first)}, 2.0 % allowed")
+    approves(stage, "王芳")
+    assert statuses(stage)["held"] == 0
+
+
+def test_a_stage_of_which_nothing_is_known_yet_is_waited_for(open_stage: OpenStage) -> None:
+    """Its journey begins with a wait: that an hour has passed says nothing."""
+    late = campaign(text="wait: 1d\n- send: sorry_personal\n  topic: service").replace("    - send", "  - send")
+    stage = crowd(open_stage, CANARY, late.replace("      topic", "    topic"))
+    stage.run_until(day=1, at="10:00")
+    assert the_hold(stage).stage == 0
+    stage.run_until(day=2, at="18:00")
+    assert the_hold(stage).stage > 0
+
+
+def test_what_was_held_and_let_go_is_in_the_trail(open_stage: OpenStage) -> None:
+    stage = crowd(open_stage, GUARD)
+    approves(stage, "王芳")
+    run = stage.runs("m1")[0]
+    with stage.database.read() as connection:
+        lines = history.trail(connection, stage.ref("m1"), [run.id])[run.id]
+    assert [line.what for line in lines][:2] == ["held", "let_go"]

@@ -1,0 +1,94 @@
+"""The database goes at the worst moments: the wire call is made once all the same. On a real PostgreSQL, whose
+connections are cut before or after the COMMIT has arrived."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from small_journeys import SERVICE, journey
+from sqlalchemy import Connection, event, text
+from stage import Stage
+from stage_databases import Databases
+from stage_wiring import Setup
+
+from engage.errors import DatabaseUnavailable
+from engage.store.database import Database
+
+
+class Cut:
+    """Ends the connection of the next transaction that says these words to the database, at its COMMIT."""
+
+    def __init__(self, database: Database, words: str, *, committed: bool) -> None:
+        self._database = database
+        self._words = words
+        self._committed = committed
+        self._said_on: Connection | None = None
+        self.done = 0
+        event.listen(database.engine, "before_cursor_execute", self._hear)
+        event.listen(database.engine, "commit", self._strike)
+
+    def _hear(self, connection: Connection, _cursor: Any, _statement: str, given: Any, *_: Any) -> None:
+        if not self.done and self._words in str(given):
+            self._said_on = connection
+
+    def _strike(self, connection: Connection) -> None:
+        if self._said_on is not connection:
+            return
+        self._said_on, self.done = None, self.done + 1
+        pid = connection.connection.dbapi_connection.info.backend_pid  # type: ignore[union-attr]
+        if self._committed:
+            connection.connection.dbapi_connection.commit()  # type: ignore[union-attr]
+        with self._database.read() as another:
+            another.execute(text("SELECT pg_terminate_backend(:pid)"), {"pid": pid})
+
+
+@pytest.fixture
+def stage(tmp_path: Path, databases: Databases) -> Iterator[Stage]:
+    with databases.one() as url:
+        stage = Stage(tmp_path, "2026-11-23 10:00", False, Setup(database=url))
+        stage.member("王芳", sms=True)
+        stage.apply({"note": journey("store_visited", SERVICE, "wait: 2d", topic="service")})
+        yield stage
+        stage.close()
+
+
+@pytest.mark.parametrize("committed", [False, True], ids=["before it arrived", "after it arrived"])
+def test_an_intent_whose_commit_is_lost_is_called_once(stage: Stage, committed: bool) -> None:
+    with stage.daemon_down():
+        stage.happens("王芳", "store_visited", store="静安店")
+        for loop in (stage.engine.receive, stage.engine.enrol, stage.engine.advance):
+            loop.tick()
+        cut = Cut(stage.database, "'sending'", committed=committed)
+        with pytest.raises(DatabaseUnavailable):
+            stage.engine.dispatch.tick()
+        assert cut.done == 1
+        assert stage.delivery("王芳").status == ("sending" if committed else "claimed")
+        assert stage.phone("王芳") == []
+    assert len(stage.phone("王芳")) == 1
+    assert (stage.delivery("王芳").status, stage.delivery("王芳").attempts) == ("sent", 1)
+
+
+@pytest.mark.parametrize("committed", [False, True], ids=["before it arrived", "after it arrived"])
+def test_an_outcome_whose_commit_is_lost_is_written_again_and_not_called_again(stage: Stage, committed: bool) -> None:
+    cut = Cut(stage.database, "'sent'", committed=committed)
+    stage.happens("王芳", "store_visited", store="静安店")
+    assert cut.done == 1
+    assert len(stage.phone("王芳")) == 1
+    assert stage.delivery("王芳").status == "sent"
+
+
+@pytest.mark.parametrize("committed", [False, True], ids=["before it arrived", "after it arrived"])
+def test_a_run_whose_move_is_lost_moves_once(stage: Stage, committed: bool) -> None:
+    with stage.daemon_down():
+        stage.happens("王芳", "store_visited", store="静安店")
+        for loop in (stage.engine.receive, stage.engine.enrol):
+            loop.tick()
+        cut = Cut(stage.database, "waiting", committed=committed)
+        with pytest.raises(DatabaseUnavailable):
+            stage.engine.advance.tick()
+        assert cut.done == 1
+    assert len(stage.deliveries("王芳")) == 1
+    assert stage.run("王芳", "note").phase == "waiting"

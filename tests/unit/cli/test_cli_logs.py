@@ -1,0 +1,135 @@
+"""What is written for everybody to read: lines of the log, and errors of commands. Whatever a library or a database
+puts into its words, nobody's address and no secret comes through."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import structlog
+
+from engage.cli.app import main
+from engage.cli.logs import log_fully
+from engage.config import load_config, secrets_in
+from engage.core.redaction import HIDDEN, anonymous
+
+SECRET = "canary-secret-5f2c"
+PERSONAL = [
+    "+8613912345678",
+    "13912345678",
+    "139 1234 5678",
+    "canary.bird@example.org",
+    "oCANARY_1234567890abcdefghij",
+    "postgresql://engage:hunter2-canary@db/engage",
+    "https://api.weixin.qq.com/cgi-bin/message?access_token=CANARYTOKEN",
+    f"the answer quoted {SECRET} of ours",
+    'violates unique constraint "uq"\nDETAIL:  Key (source, key)=(wechat, 金丝雀小姐) already exists.',
+]
+CANARIES = ("13912345678", "139 1234 5678", "canary.bird", "oCANARY", "hunter2", "CANARYTOKEN", SECRET, "金丝雀小姐")
+
+
+@pytest.fixture(autouse=True)
+def _as_before() -> Iterator[None]:
+    level = logging.getLogger("apscheduler").level
+    yield
+    logging.getLogger("apscheduler").setLevel(level)
+
+
+@pytest.mark.parametrize("text", PERSONAL)
+def test_no_line_of_the_log_tells_it_however_it_came_there(text: str, capfd: pytest.CaptureFixture[str]) -> None:
+    log_fully("debug", [SECRET])
+    log = structlog.get_logger("engage.test")
+    log.warning("told", why=text, many=[text], deep={"a": {"b": text}})
+    log.error(text)
+    try:
+        raise ValueError(text)
+    except ValueError:
+        log.exception("failed")
+        logging.getLogger("uvicorn.error").exception("failed: %s", text)
+    lines = capfd.readouterr().err
+    assert [canary for canary in CANARIES if canary in lines] == []
+    assert lines.count("ValueError") >= 2  # what went wrong is told
+    assert all(json.loads(line) for line in lines.splitlines())
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "delivery 13912345678901 of 2026-11-23T04:00:00+00:00",  # an id is no phone number
+        "loop_failed dispatch batch 500",
+        "journeys/welcome.yaml:12",
+        "postgresql://db/engage",
+        "http://127.0.0.1:8081",
+    ],
+)
+def test_what_is_nobodys_stays_readable(text: str) -> None:
+    assert anonymous(text) == text
+
+
+def test_ids_and_moments_in_a_line_stay_what_they_are(capfd: pytest.CaptureFixture[str]) -> None:
+    log_fully()
+    structlog.get_logger().warning("sends_not_recorded", delivery_id=[13912345678, 2], seconds=1.5)
+    line = json.loads(capfd.readouterr().err)
+    assert (line["delivery_id"], line["seconds"]) == ([13912345678, 2], 1.5)
+    assert line["timestamp"].endswith("Z")
+
+
+def test_short_secrets_do_not_tear_words_apart() -> None:
+    assert anonymous("a token of the sms", ["sms"]) == "a token of the sms"
+    assert anonymous("x-secret1-x", ["secret1"]) == f"x-{HIDDEN}-x"
+
+
+# --- errors of commands -----------------------------------------------------------------------------------------
+
+_CONFIG = """\
+database: {{ url: "{url}" }}
+web: {{ signing_key: "{secret}{secret}" }}
+channels:
+  sms:
+    access_key_id: LTAI
+    access_key_secret: "{secret}"
+    sign_name: 山野茶事
+    callback_secret: "{secret}"
+"""
+_COMMANDS = (
+    ["run"], ["status"], ["doctor", "--offline"], ["apply", "--yes"], ["plan"], ["db", "upgrade"], ["pause"],
+    ["report"], ["explain", "M1"], ["trace", "1"], ["export", "members"], ["tasks"], ["resume"],
+)  # fmt: skip
+_BROKEN = {
+    "nobody-listens": f"postgresql://engage:{SECRET}@127.0.0.1:1/engage",
+    "no-such-host": f"postgresql://engage:{SECRET}@nowhere.invalid/engage",
+    "no-such-driver": f"mysql://engage:{SECRET}@127.0.0.1/engage",
+    "no-url-at-all": f"postgresql//engage:{SECRET}@127.0.0.1",
+    "strange-port": f"postgresql://engage:{SECRET}@127.0.0.1:port/engage",
+}
+
+
+@pytest.mark.parametrize("url", _BROKEN.values(), ids=_BROKEN)
+def test_a_broken_database_url_is_told_without_its_password(
+    url: str, tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "config.yaml").write_text(_CONFIG.format(url=url, secret=SECRET), encoding="utf-8")
+    (tmp_path / "journeys").mkdir()
+    monkeypatch.chdir(tmp_path)
+    for command in _COMMANDS:
+        with pytest.raises(SystemExit) as ended:
+            main(["--lang", "en", *command])
+        said = "".join(capfd.readouterr())
+        assert ended.value.code not in (0, None), command
+        assert SECRET not in said, command
+        assert "Traceback" not in said, (command, said)
+
+
+def test_a_database_url_may_be_kept_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATABASE_URL", f"postgresql://engage:{SECRET}@db/engage")
+    monkeypatch.setenv("ENGAGE_KEY", "k" * 40)
+    text = "database: { url: env:DATABASE_URL }\nweb: { signing_key: env:ENGAGE_KEY }\n"
+    (tmp_path / "config.yaml").write_text(text, encoding="utf-8")
+    config = load_config(tmp_path / "config.yaml")
+    assert config.database.url == f"postgresql://engage:{SECRET}@db/engage"
+    assert secrets_in(config) == {SECRET, "k" * 40}
+    assert SECRET not in repr(config)
+    assert "k" * 40 not in repr(config)
