@@ -4,13 +4,16 @@ VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
 
-.PHONY: demo test bench lint types layers install clean
+.PHONY: demo test soak bench lint types layers install clean
 
 demo: install
 	$(BIN)/engage demo $(ARGS)
 
 test: install
 	$(BIN)/python -m pytest --numprocesses auto --dist loadfile $(ARGS)
+
+soak: install
+	$(BIN)/python -m tests.harness $(ARGS)
 
 bench: install
 	$(BIN)/python -m tests.bench $(ARGS)

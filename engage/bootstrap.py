@@ -21,7 +21,7 @@ from engage.store import state
 from engage.store.database import Database
 
 
-def open_database(config: Config, folder: Path) -> Database:
+def open_database(config: Config, folder: Path, *, goes_first: bool = False) -> Database:
     """The configured database. A relative SQLite path is relative to the folder of the config file."""
     try:
         url = make_url(config.database.url)
@@ -32,7 +32,7 @@ def open_database(config: Config, folder: Path) -> Database:
         ) from None
     if url.get_backend_name() == "sqlite" and url.database and url.database != ":memory:":
         url = url.set(database=str((folder / url.database).resolve()))
-    return Database(url.render_as_string(hide_password=False))
+    return Database(url.render_as_string(hide_password=False), goes_first=goes_first)
 
 
 def clock_of(database: Database) -> Clock:

@@ -73,7 +73,7 @@ class _Front:
         observer: Observer,
         arrived: Callable[[], None],
     ) -> None:
-        self._database = open_database(config, folder)
+        self._database = open_database(config, folder, goes_first=True)
         self._applied = AppliedHolder(self._database)
         self._taken_up = taken_up
         self._observer = observer

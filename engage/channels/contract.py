@@ -119,7 +119,7 @@ class Channel(Protocol):
         ...
 
     async def close(self) -> None:
-        """Drop connections: on the loop that made the calls, once they are over."""
+        """Drop connections: on the loop that made the calls, once they are over. A later call opens them anew."""
         ...
 
 

@@ -27,19 +27,16 @@ class HttpAnswer:
 
 
 class HttpCaller:
-    """Belongs to the event loop that makes its first call."""
+    """Belongs to the event loop that makes its first call, until it is closed."""
 
     def __init__(self, connections: int) -> None:
         self._connections = connections
         self._session: aiohttp.ClientSession | None = None
-        self._closed = False
 
     async def post(
         self, url: str, headers: Mapping[str, str], body: bytes, deadline: Deadline
     ) -> HttpAnswer | Rejected | Unknown:
         """`url` goes on the wire as it is. Nothing of it is part of an outcome: secrets travel in urls."""
-        if self._closed:
-            return not_sent("the channel is closed")
         if not deadline.left():
             return not_sent("the time allowed was over before the call")
         connect, read = deadline.phases()
@@ -57,9 +54,9 @@ class HttpCaller:
             return Unknown(f"no answer ({type(error).__name__})")
 
     async def close(self) -> None:
-        self._closed = True
-        if self._session is not None:
-            await self._session.close()
+        session, self._session = self._session, None
+        if session is not None:
+            await session.close()
 
     def _open_session(self) -> aiohttp.ClientSession:
         if self._session is None:

@@ -51,7 +51,7 @@ COMMANDS = (
     Later("tasks", "engage.cli.tasks:group", "Open tasks of the teams: list them, close them.", _LOOK),
     Later("import", "engage.cli.importing:group", "Bring in members or events from CSV and Excel.", _DATA),
     Later("export", "engage.cli.exporting:export", "Write what is stored, as JSON Lines or CSV.", _DATA),
-    Later("db", "engage.cli.db:group", "Upgrade and back up the database.", _DATA),
+    Later("db", "engage.cli.db:group", "Upgrade, back up, tidy and move the database.", _DATA),
 )
 
 

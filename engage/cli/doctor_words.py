@@ -59,6 +59,7 @@ _BY_FAILURE: dict[str, Said] = {
         "look at the keys in config.yaml and at the account's balance", "请检查 config.yaml 里的密钥和账户余额"
     ),
     Failure.QUOTA: Said("the day's quota is used up; it goes on by itself tomorrow", "当天额度已用完，明天会自动继续"),
+    Failure.NOT_NOW: Said("it puts off some messages; they go out later by themselves", "有些消息暂缓，稍后会自动发出"),
     Failure.THROTTLED: Said("it is slowed down; it goes on by itself", "被限流，会自动继续"),
     Failure.PROVIDER_ERROR: Said(
         "look at the address in config.yaml, the network, and the provider's own status page",

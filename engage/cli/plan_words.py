@@ -28,7 +28,7 @@ from engage.runtime.plan import (
 )
 
 _NAME_WIDTH, _WHAT_WIDTH = 30, 16  # at least
-_AT_THE_DOOR = frozenset({"start", "audience", "exclude", "per", "reentry"})
+_AT_THE_DOOR = frozenset({"start", "audience", "exclude", "per", "reentry", "canary"})
 _FROM_NOW_ON = frozenset({"exit_if", "goal"})
 _FOR_PEOPLE = frozenset({"journey", "owner", "note"})
 _FOR_EDITS = frozenset({"on_edit"})

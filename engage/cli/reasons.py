@@ -146,6 +146,7 @@ FAILURES = {
     Failure.UNREACHABLE: "暂时无法送达",
     Failure.WINDOW_CLOSED: "回复窗口已关闭",
     Failure.THROTTLED: "发送过快，稍后再试",
+    Failure.NOT_NOW: "对方暂时不收，稍后再试",
     Failure.QUOTA: "配额已用完",
     Failure.OPTED_OUT: "对方已退订",
     Failure.QUIET_HOURS: "服务商的免打扰时段",

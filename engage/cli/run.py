@@ -17,13 +17,13 @@ from engage.clock import SystemClock
 from engage.config import Config, secrets_in
 from engage.content.project import project_files
 from engage.ops.measures import Measures
+from engage.running import Renewal, Service, ops_server
 from engage.runtime.applying import differs
 from engage.runtime.continuity import Continuity, Witness
 from engage.runtime.daemon import Daemon, only_daemon
 from engage.runtime.dry_run import next_tick
 from engage.runtime.housekeeping import Housekeeping
 from engage.runtime.presence import Presence
-from engage.running import Renewal, Service, ops_server
 from engage.store.database import Database
 
 log = structlog.get_logger("engage.cli")

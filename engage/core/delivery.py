@@ -54,6 +54,7 @@ REPEAT_AFTER = timedelta(minutes=1)
 MOST_REPEATS = 2
 REPEAT_PAUSE = timedelta(minutes=10)
 MOST_ATTEMPTS = 6
+BACK_OFF = timedelta(seconds=15)  # of a channel whose provider says that it is called too fast
 _BACKOFF = (timedelta(minutes=1), timedelta(minutes=5), timedelta(minutes=15), timedelta(hours=1), timedelta(hours=3))
 # WeChat's daily quotas and Aliyun's daily limit begin anew at 00:00 there, wherever the business is.
 _BEIJING = ZoneInfo("Asia/Shanghai")
@@ -91,8 +92,10 @@ def record(
         case Rejected(Failure.WINDOW_CLOSED, code, _) if attempts < MOST_ATTEMPTS:
             return Recorded(Status.PENDING, f"window closed ({code})", due_at=now)
         case Rejected(Failure.QUOTA, code, detail):
-            # About the account, not about this message: it uses up none of its attempts.
+            # About the account, not about this message, as being throttled is: it uses up none of its attempts.
             return Recorded(Status.PENDING, f"quota ({code}) {detail}".strip(), due_at=quota_resets_at(now))
+        case Rejected(Failure.THROTTLED, code, detail):
+            return Recorded(Status.PENDING, f"throttled ({code}) {detail}".strip(), due_at=now + BACK_OFF)
         case Rejected(failure, code, detail) if failure in RETRYABLE and attempts < MOST_ATTEMPTS:
             wait = _BACKOFF[min(attempts, len(_BACKOFF)) - 1]
             return Recorded(Status.PENDING, f"{failure} ({code}) {detail}".strip(), due_at=now + wait)

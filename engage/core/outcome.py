@@ -16,7 +16,8 @@ class Failure(StrEnum):
     INVALID_ADDRESS = "invalid_address"  # permanent: suppress the address
     UNREACHABLE = "unreachable"  # unfollowed, blocked, mailbox full: not now
     WINDOW_CLOSED = "window_closed"  # WeChat 45015/45047: our idea of the reply window was wrong
-    THROTTLED = "throttled"  # back off, try again
+    THROTTLED = "throttled"  # too many calls of ours: the channel backs off
+    NOT_NOW = "not_now"  # this message, or this address: try it again later
     QUOTA = "quota"  # what the account may send is used up: the channel rests until the next day in Beijing
     OPTED_OUT = "opted_out"  # the provider knows of a refusal: record it
     QUIET_HOURS = "quiet_hours"  # come back in the morning
@@ -27,7 +28,14 @@ class Failure(StrEnum):
 
 # Failures after which the same message may be tried again on the same channel: it was surely not handed over.
 RETRYABLE = frozenset(
-    {Failure.THROTTLED, Failure.QUOTA, Failure.QUIET_HOURS, Failure.PROVIDER_ERROR, Failure.CONFIGURATION}
+    {
+        Failure.THROTTLED,
+        Failure.NOT_NOW,
+        Failure.QUOTA,
+        Failure.QUIET_HOURS,
+        Failure.PROVIDER_ERROR,
+        Failure.CONFIGURATION,
+    }
 )
 
 

@@ -50,6 +50,7 @@ from engage.runtime.context import Context
 from engage.runtime.doing import Doing
 from engage.runtime.knowing import Knowing
 from engage.runtime.quarantine import Quarantine
+from engage.runtime.stride import Stride
 from engage.store import advancing, journeys, splits, trail
 from engage.store.advancing import RunRow
 
@@ -66,6 +67,7 @@ log = structlog.get_logger("engage.advance")
 class Advance:
     def __init__(self, context: Context) -> None:
         self._context = context
+        self._stride = Stride(BATCH, context)
         self._due = Quarantine(context.database, self._take, self._take_again, self._move, self._set_aside)
 
     def tick(self) -> int:
@@ -77,7 +79,7 @@ class Advance:
 
     def _take(self, connection: Connection) -> Sequence[RunRow]:
         journeys.hold(connection)  # the runs stand in what is applied
-        return advancing.due(connection, self._context.clock.now(), BATCH)
+        return advancing.due(connection, self._context.clock.now(), self._stride.length)
 
     def _take_again(self, connection: Connection, run: RunRow) -> Sequence[RunRow]:
         journeys.hold(connection)
@@ -87,7 +89,8 @@ class Advance:
         now = self._context.clock.now()
         applied = self._context.applied.current()
         knowing = Knowing(connection, applied, self._context.policy.work_calendar(), now)
-        _Batch(connection, applied, now, knowing, Doing(connection, applied, now)).move(runs)
+        with self._stride.over(len(runs)):
+            _Batch(connection, applied, now, knowing, Doing(connection, applied, now)).move(runs)
 
     def _set_aside(self, connection: Connection, run: RunRow, error: Exception) -> None:
         """The member stays where they are, untouched; it is tried again later."""

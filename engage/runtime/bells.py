@@ -25,13 +25,13 @@ from engage.runtime.outage import Outage
 # look is one indexed read.
 _EVERY_SECONDS = 1.0
 _RINGS_FOR = {
-    "receive": ("enrol", "advance", "dispatch"),
-    "enrol": ("advance",),
-    "advance": ("dispatch", "calling", "staff"),
-    "dispatch": ("advance",),
-    "calling": ("advance",),
-    "deciding": ("advance",),
-    "letting_go": ("advance",),
+    "receive": {"enrol", "advance", "dispatch"},
+    "enrol": {"advance"},
+    "advance": {"dispatch", "calling", "staff"},
+    "dispatch": {"advance"},
+    "calling": {"advance"},
+    "deciding": {"advance"},
+    "letting_go": {"advance"},
 }
 # A loop whose batch lasts longer than this is taken for stuck; those whose batches wait for other people's servers, one
 # call after the other, may take longer.
@@ -137,6 +137,6 @@ class Bells:
         self._came_round[name] = ended = time.monotonic()
         self._observer.batch(name, done, ended - begun)
         if done:
-            for other in _RINGS_FOR.get(name, ()):
+            for other in self._loops.keys() & _RINGS_FOR.get(name, set()):
                 self.ring(other)
         return done

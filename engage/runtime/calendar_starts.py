@@ -4,10 +4,15 @@ A slot is worked on once for each zone, by whoever takes it. After a downtime th
 (`catch_up`). Who has moved to a zone whose slot had passed there already, and whose old zone had not had it yet, is
 brought in the same way: a move is a downtime of one. Who had it in the old zone is at the door a second time with the
 same occurrence, and is let in once.
+
+A slot may bring a hundred thousand. They are found without holding anybody up, and come to the door a batch at a time,
+in the order of their ids, each batch in a transaction of its own that says how far it came; the last one takes the
+slot. Should a daemon die in between, another one goes on from there.
 """
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -29,7 +34,67 @@ from engage.store.enrolling import Entrant, Zone
 
 # A move is told in a transaction of its own, which may end after we have looked.
 _TOLD_LATE = timedelta(minutes=5)
+BATCH = 1000
 log = structlog.get_logger("engage.enrol")
+
+
+@dataclass(frozen=True, slots=True)
+class Brought:
+    """Whom a slot brings to a journey's door, in the order of their ids; `job` and `slot`: its names in `job_slot`.
+    `assumed`: the year of which nobody has told
+    yet which days are worked, if the slot depends on that."""
+
+    journey_id: str
+    job: str
+    slot: str
+    entrants: Sequence[Entrant]
+    assumed: int | None
+
+    def after(self, member_id: int, most: int) -> Sequence[Entrant]:
+        first = bisect_right(self.entrants, member_id, key=lambda entrant: entrant.member.id)
+        return self.entrants[first : first + most]
+
+
+@dataclass(frozen=True, slots=True)
+class Coming:
+    """Whom the slots between two moments bring, as found at one look; `mark`: of what was applied then."""
+
+    mark: str
+    seen: datetime | None
+    until: datetime
+    brought: Sequence[Brought]
+
+    def is_outdated(self, connection: Connection, applied: Applied) -> bool:
+        """Whether something else is applied since, or somebody else has let all of them in."""
+        return applied.mark != self.mark or state.moment(connection, state.STARTS_SEEN) != self.seen
+
+    def batch(self, connection: Connection) -> Iterator[tuple[Brought, Sequence[Entrant]]]:
+        """Slot by slot, the next who have not been at the door. Say that they were (`note_came_in`) before you ask for
+        more."""
+        left = BATCH
+        for brought in self.brought:
+            if left > 0 and not state.slot_is_taken(connection, brought.job, brought.slot):
+                some = brought.after(_came_to(connection, brought), left)
+                yield brought, some
+                left -= len(some)
+
+
+def _came_to(connection: Connection, brought: Brought) -> int:
+    """The id of the last of them who was at the door. One start comes in at a time."""
+    known = state.get(connection, state.START_CAME_TO)
+    return int(known["member"]) if known is not None and known["slot"] == [brought.job, brought.slot] else 0
+
+
+def note_came_in(connection: Connection, brought: Brought, some: Sequence[Entrant], now: datetime) -> None:
+    """They were at the door. The slot is taken with the last of them."""
+    if some and some[-1] is not brought.entrants[-1]:
+        came_to = {"slot": [brought.job, brought.slot], "member": some[-1].member.id}
+        state.put(connection, state.START_CAME_TO, came_to, now)
+        return
+    state.take_slot(connection, brought.job, brought.slot, now)
+    year = brought.assumed
+    if year is not None and state.take_slot(connection, "workdays assumed", str(year), now):
+        log.warning("workdays_assumed", year=year)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +118,7 @@ class Calendars:
         )
         return min(slots, default=None)
 
-    def brought(self, active: Active) -> Iterator[list[Entrant]]:
+    def brought(self, active: Active) -> Iterator[Brought]:
         """Slot by slot, the members it brings; none for a journey that does not start by the calendar."""
         start = active.journey.start
         if not isinstance(start, OnDate | OnSchedule):
@@ -61,30 +126,30 @@ class Calendars:
         oldest = max(active.since, self.now - start.catch_up)
         for name in self.zone_names:
             for slot in self._slots(start, max(self.seen, oldest), self.now, name):
-                if self._takes(active, f"{slot.key} {name or 'default'}"):
-                    self._tell_if_assumed(start, slot)
-                    yield self._entrants(active, start, slot, Zone(name))
+                yield from self._of_slot(active, start, slot, f"{slot.key} {name or 'default'}", Zone(name))
         moved_since = self.seen - _TOLD_LATE
         for name in members.zones_moved_to(self.connection, moved_since):
-            if self._takes(active, f"moved to {name} by {self.seen.isoformat()}"):
-                for slot in self._slots(start, oldest, self.seen, name):
-                    yield self._entrants(active, start, slot, Zone(name, moved_since))
+            for slot in self._slots(start, oldest, self.seen, name):
+                moved = f"{slot.key} moved to {name} by {self.seen:%Y-%m-%d %H:%M:%S.%f}"
+                yield from self._of_slot(active, start, slot, moved, Zone(name, moved_since))
 
     def _slots(self, start: OnDate | OnSchedule, after: datetime, until: datetime, name: str | None) -> list[Slot]:
         zone = zone_of(name, self.applied.catalog.timezone)
         return schedule.slots_between(start, after, until, zone, self.work)
 
-    def _takes(self, active: Active, slot: str) -> bool:
-        return state.take_slot(self.connection, f"start:{active.journey.id}", slot, self.now)
+    def _of_slot(
+        self, active: Active, start: OnDate | OnSchedule, slot: Slot, name: str, zone: Zone
+    ) -> Iterator[Brought]:
+        """Nobody, if it was taken."""
+        job = f"start:{active.journey.id}"
+        if not state.slot_is_taken(self.connection, job, name):
+            entrants = self._entrants(active, start, slot, zone)
+            yield Brought(active.journey.id, job, name, entrants, self._assumed(start, slot))
 
-    def _tell_if_assumed(self, start: OnDate | OnSchedule, slot: Slot) -> None:
-        """Once for each year: whoever looks after the calendar needs no reminder every morning."""
+    def _assumed(self, start: OnDate | OnSchedule, slot: Slot) -> int | None:
         by_workdays = isinstance(start, OnSchedule) and start.days in (DaySet.WORKDAY, DaySet.WEEKEND)
-        if not by_workdays or not self.work.is_provisional(slot.local_date):
-            return
-        year = slot.local_date.year
-        if state.take_slot(self.connection, "workdays assumed", str(year), self.now):
-            log.warning("workdays_assumed", year=year)
+        is_assumed = by_workdays and self.work.is_provisional(slot.local_date)
+        return slot.local_date.year if is_assumed else None
 
     def _entrants(self, active: Active, start: OnDate | OnSchedule, slot: Slot, zone: Zone) -> list[Entrant]:
         if isinstance(start, OnDate):
@@ -99,7 +164,7 @@ def _celebrants(connection: Connection, start: OnDate, slot: Slot, zone: Zone) -
     dates = [(m.calendar.value, m.month, m.day, m.leap, m.cycle_year) for m in matches]
     lunar_text = anniversary.lunar_text(schedule.celebrated_date(start, slot.local_date))
     entrants = []
-    for celebrant in enrolling.celebrants(connection, start, dates, zone):
+    for celebrant in sorted(enrolling.celebrants(connection, start, dates, zone), key=lambda each: each.member.id):
         told: dict[str, Any] = {"calendar": celebrant.calendar, "lunar_text": lunar_text}
         born = Anniversary(Calendar(celebrant.calendar), celebrant.month, celebrant.day, celebrant.leap, celebrant.year)
         age = anniversary.age_on(born, celebrant.cycle_year)

@@ -30,6 +30,7 @@ from engage.runtime.last_gate import LastGate
 from engage.runtime.pacing import Pacing
 from engage.runtime.recording import Recorder
 from engage.runtime.situation import Situation
+from engage.runtime.stride import Stride
 from engage.store import dispatching, reaching
 from engage.store.dispatching import Claimed, Move
 
@@ -47,6 +48,7 @@ class Dispatch:
         self._alone = alone
         self._calls = calls(context, Recorder(context).record)
         self._pacing = Pacing(context, self._calls)
+        self._stride = Stride(_BATCH_ALONE if alone else BATCH, context)
         self._called_by_nobody: list[tuple[Claimed, Draft | None]] = []
 
     def tick(self) -> int:
@@ -60,7 +62,7 @@ class Dispatch:
             _give_back(connection, self._called_by_nobody, now)
             expired = dispatching.expire_leases(connection, now)
             full = {name for name in self._context.channels if self._calls.room(name) <= 0}
-            claimed = dispatching.claim(connection, now, _BATCH_ALONE if self._alone else BATCH, full)
+            claimed = dispatching.claim(connection, now, self._stride.length, full)
         self._called_by_nobody = []
         if claimed:
             self._calls.begin(self._draft_and_intend(applied, claimed))
@@ -91,7 +93,7 @@ class Dispatch:
         """The intent's transaction: everything is looked up and judged again, then committed before any call."""
         now = self._context.clock.now()
         intended: list[Intended] = []
-        with self._context.database.write() as connection:
+        with self._context.database.write() as connection, self._stride.over(len(batch)):
             held = dispatching.still_held(connection, batch)
             situation = drafted.situation if self._alone else Situation.load(self._context, connection, applied, batch)
             judge = Judge(self._context, applied, situation)

@@ -16,7 +16,8 @@ from engage.config import Policy
 from engage.core.holdout import is_held_out
 from engage.core.journey.model import OnEvent, OnSegment
 from engage.runtime.applied import Active, Applied
-from engage.runtime.calendar_starts import Calendars
+from engage.runtime.calendar_starts import BATCH as BATCH_OF_START
+from engage.runtime.calendar_starts import Calendars, Coming, note_came_in
 from engage.runtime.context import Context
 from engage.runtime.crossings import cross_by_events, cross_by_time, hour_of
 from engage.runtime.goals import note_goals
@@ -36,6 +37,7 @@ class Enrol:
         self._context = context
         self._work_calendar = context.policy.work_calendar()
         self._guarded_by = context.policy if context.guarded else None
+        self._coming: Coming | None = None
         # Asked at every tick, and the same until something starts: kept with what it was worked out from.
         self._next_for: tuple[datetime, str, tuple[str | None, ...]] | None = None
         self._next = datetime.max.replace(tzinfo=UTC)
@@ -84,31 +86,49 @@ class Enrol:
         return self._next
 
     def _start_by_time(self, now: datetime) -> int:
+        """A batch of those whom the calendar brings; with the last of them, what the passing of time does."""
+        coming = self._coming = self._coming or self._who_comes(now)
         with self._context.database.write() as connection:
             journeys.hold(connection)
             if not self._has_turn(connection):
                 return 0
-            seen = state.moment(connection, state.STARTS_SEEN) or now
-            calendars = self._calendars(connection, members.timezones(connection), seen, now)
-            return _start_by_time(calendars, self._guarded_by)
+            applied = self._context.applied.current()
+            outdated = coming.is_outdated(connection, applied)
+            done = self._let_in(connection, applied, coming, now) if not outdated else 1  # there is a look to be taken
+            over = done < BATCH_OF_START
+            if over and not outdated:
+                state.put_moment(connection, state.STARTS_SEEN, coming.until)
+                done += cross_by_time(connection, applied, now)
+        if over:
+            self._coming = None
+        return done
+
+    def _who_comes(self, now: datetime) -> Coming:
+        with self._context.database.read() as connection:
+            seen = state.moment(connection, state.STARTS_SEEN)
+            calendars = self._calendars(connection, members.timezones(connection), seen or now, now)
+            running = [active for active in calendars.applied.journeys.values() if not active.draining]
+            brought = [each for active in running for each in calendars.brought(active)]
+            return Coming(calendars.applied.mark, seen, now, brought)
+
+    def _let_in(self, connection: Connection, applied: Applied, coming: Coming, now: datetime) -> int:
+        """How many were at the door; fewer than a batch: these were the last."""
+        done = 0
+        for brought, some in coming.batch(connection):
+            bulk = None
+            if self._guarded_by is not None and some:
+                of_start = f"{some[0].due_at or now:%Y-%m-%d %H:%M} UTC"
+                bulk = Bulk(self._guarded_by, of_start, len(brought.entrants))
+            admit(connection, applied, applied.journeys[brought.journey_id], some, now, bulk)
+            note_came_in(connection, brought, some, now)
+            done += len(some)
+        return done
 
     def _calendars(
         self, connection: Connection, zone_names: Sequence[str | None], seen: datetime, now: datetime
     ) -> Calendars:
         applied = self._context.applied.current()
         return Calendars(connection, applied, self._work_calendar, zone_names, seen, now)
-
-
-def _start_by_time(calendars: Calendars, policy: Policy | None) -> int:
-    connection, applied, now = calendars.connection, calendars.applied, calendars.now
-    done = 0
-    for active in applied.journeys.values():
-        if not active.draining:
-            for group in calendars.brought(active):
-                bulk = Bulk(policy, f"{group[0].due_at or now:%Y-%m-%d %H:%M} UTC") if policy and group else None
-                done += len(admit(connection, applied, active, group, now, bulk))
-    state.put_moment(connection, state.STARTS_SEEN, now)
-    return done + cross_by_time(connection, applied, now)
 
 
 # --- starts by what happened ------------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 import structlog
@@ -74,7 +74,7 @@ def hold_back(
     made = _hold_of(connection, applied, active, bulk, at_once, now)
     if made is None:
         return None
-    made = holding.add(connection, Hold(**{**_fields(made), "members": count}))
+    made = holding.add(connection, replace(made, members=count))
     level = log.info if made.status is HoldStatus.GOING else log.warning
     level("start_held_back", hold=made.name, journey=made.journey_id, members=at_once, why=made.why)
     return Held(made)
@@ -99,12 +99,8 @@ def _hold_of(
     if why is not None:
         return waits
     listed = ", ".join(f"{percent} %" for percent in stages)
-    going = {"status": HoldStatus.GOING, "why": f"by stages: {listed}", "stage": 0}
-    return Hold(**{**_fields(waits), **going, "let_go_at": now, "next_at": now + canary.wait})
-
-
-def _fields(hold: Hold) -> dict[str, object]:
-    return {name: getattr(hold, name) for name in Hold.__slots__}
+    going = replace(waits, status=HoldStatus.GOING, why=f"by stages: {listed}", stage=0)
+    return replace(going, let_go_at=now, next_at=now + canary.wait)
 
 
 def _why_it_waits(connection: Connection, applied: Applied, active: Active, policy: Policy, count: int) -> str | None:

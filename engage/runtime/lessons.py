@@ -9,12 +9,12 @@ from typing import Any, assert_never
 import structlog
 from sqlalchemy import Connection
 
-from engage.core.delivery import quota_resets_at
+from engage.core.delivery import BACK_OFF, quota_resets_at
 from engage.core.outcome import Accepted, Failure, Rejected, SendOutcome, Unknown
 from engage.runtime.addresses import mark_address
 from engage.runtime.applied import Applied
 from engage.runtime.drafting import Ready
-from engage.store import events, reaching, state
+from engage.store import events, rates, reaching, state
 from engage.store.events import NewEvent
 
 _RESTS_FOR = timedelta(minutes=10)  # after a configuration failure: nothing will be accepted until somebody acts
@@ -51,16 +51,24 @@ def learn(connection: Connection, applied: Applied, ready: Ready, refused: Rejec
             reaching.put_consent(connection, ref, topics, channel, False, evidence, now, own_word=True)
             _tell(connection, applied, ready, "unsubscribed", {"channel": channel}, now)
         case Failure.CONFIGURATION:
-            log.error("channel_rests", channel=channel, code=refused.code, minutes=_RESTS_FOR.total_seconds() / 60)
-            state.put(connection, f"resting:{channel}", (now + _RESTS_FOR).isoformat(), now)
+            _rest(connection, channel, refused, now + _RESTS_FOR, now)
         case Failure.QUOTA:
-            until = quota_resets_at(now)
-            log.error("channel_rests", channel=channel, code=refused.code, until=until.isoformat())
-            state.put(connection, f"resting:{channel}", until.isoformat(), now)
-        case Failure.WINDOW_CLOSED | Failure.THROTTLED | Failure.QUIET_HOURS | Failure.CONTENT | Failure.PROVIDER_ERROR:
+            _rest(connection, channel, refused, quota_resets_at(now), now)
+        case Failure.THROTTLED:
+            if rates.back_off(connection, channel, now + BACK_OFF, now):
+                log.warning("channel_backs_off", channel=channel, code=refused.code)
+        case Failure.WINDOW_CLOSED | Failure.NOT_NOW | Failure.QUIET_HOURS | Failure.CONTENT | Failure.PROVIDER_ERROR:
             pass
         case _:
             assert_never(refused.failure)
+
+
+def _rest(connection: Connection, channel: str, refused: Rejected, until: datetime, now: datetime) -> None:
+    """Told once, however many calls were on the wire and came back with the same."""
+    known = state.moment(connection, f"resting:{channel}")
+    if known is None or known < until - _RESTS_FOR:
+        log.error("channel_rests", channel=channel, code=refused.code, until=until.isoformat())
+        state.put(connection, f"resting:{channel}", until.isoformat(), now)
 
 
 def _tell(

@@ -1,4 +1,4 @@
-"""Who of a batch may go out now: as many as a channel's lane takes, and no faster than its provider allows.
+"""Who of a batch may go out now: as many as a channel's lane takes, and no faster than its provider allows, or takes.
 
 The others go back to the outbox, each until a moment of its own: a channel with a limit and a long queue would else
 look at the whole queue again and again, to send a few of it.
@@ -16,7 +16,7 @@ from sqlalchemy import Connection
 from engage.runtime.context import Context
 from engage.runtime.drafting import Draft, Ready
 from engage.runtime.handover import Calls
-from engage.store.rates import Slots, take_slots
+from engage.store.rates import Beats, free_from, take_beats
 
 _BUSY_FOR = timedelta(seconds=1)
 # An important message that comes now is not to stand behind all of the queue for longer than this.
@@ -33,13 +33,15 @@ class Pacing:
 
     def berths(self, connection: Connection, drafts: Iterable[Draft], now: datetime) -> Berths:
         wanted = Counter(draft.clear.channel for draft in drafts if isinstance(draft, Ready))
-        slots = {}
+        beats: dict[str, Beats] = {}
         for name, count in wanted.items():
             limit = self._context.channels[name].per_second
             if limit is not None:
-                slots[name] = take_slots(connection, name, limit, min(count, self._calls.room(name)), now)
-        room = {name: slots[name].count if name in slots else self._calls.room(name) for name in wanted}
-        return Berths(now, room, slots, self._queue_ends)
+                beats[name] = take_beats(connection, name, limit, min(count, self._calls.room(name)), now)
+            elif (again := free_from(connection, name, now)) > now:
+                beats[name] = Beats(again, timedelta(0), 0)
+        room = {name: beats[name].count if name in beats else self._calls.room(name) for name in wanted}
+        return Berths(now, room, beats, self._queue_ends)
 
 
 @dataclass
@@ -48,7 +50,7 @@ class Berths:
 
     _now: datetime
     _room: dict[str, int]
-    _slots: dict[str, Slots]
+    _beats: dict[str, Beats]
     _queue_ends: dict[str, datetime]
 
     def any(self, channel: str) -> bool:
@@ -57,14 +59,14 @@ class Berths:
     def take(self, channel: str) -> datetime:
         """Not to be called before that."""
         self._room[channel] -= 1
-        slots = self._slots.get(channel)
-        return slots.at(slots.count - 1 - self._room[channel]) if slots is not None else self._now
+        beats = self._beats.get(channel)
+        return beats.at(beats.count - 1 - self._room[channel]) if beats is not None else self._now
 
     def again_at(self, channel: str) -> datetime:
         """When one for which there is no room may ask again."""
-        slots = self._slots.get(channel)
-        if slots is None:
+        beats = self._beats.get(channel)
+        if beats is None:
             return self._now + _BUSY_FOR
-        behind = max(self._queue_ends.get(channel, self._now), slots.at(slots.count)) + slots.every
+        behind = max(self._queue_ends.get(channel, self._now), beats.at(beats.count)) + beats.every
         self._queue_ends[channel] = min(behind, self._now + _LONGEST_QUEUE)
         return self._queue_ends[channel]

@@ -32,13 +32,13 @@ from engage.runtime.batches import of_each_kind
 from engage.runtime.context import Context
 from engage.runtime.quarantine import Quarantine
 from engage.runtime.reading import Reading
+from engage.runtime.stride import Stride
 from engage.runtime.whom import whom
 from engage.store import inbound, state
 from engage.store.inbound import Record
 
 BATCH = 500
-# What the shop told, by API or file: a batch keeps the write lock for some 50 ms.
-BULK_BATCH = 500
+BULK_BATCH = 500  # what the shop told, by API or file
 log = structlog.get_logger("engage.receive")
 
 Entry = tuple[Record, Fact]
@@ -49,6 +49,7 @@ OWN_SOURCES = frozenset({inbound.PAGE, inbound.API, inbound.FILE})
 class Receive:
     def __init__(self, context: Context) -> None:
         self._context = context
+        self._strides = {False: Stride(BATCH, context), True: Stride(BULK_BATCH, context)}
 
     def tick(self) -> int:
         """Read one batch of each class. Returns how many records."""
@@ -57,12 +58,12 @@ class Receive:
         return sum(self._of_class(bulk=bulk).together_or_singly() for bulk in classes)
 
     def _of_class(self, *, bulk: bool) -> Quarantine[Record]:
-        take = partial(self._take, bulk=bulk)
-        return Quarantine(self._context.database, take, self._take_again, self._read, self._set_aside)
+        take, read = partial(self._take, bulk=bulk), partial(self._read, self._strides[bulk])
+        return Quarantine(self._context.database, take, self._take_again, read, self._set_aside)
 
     def _take(self, connection: Connection, *, bulk: bool) -> Sequence[Record]:
         """Nothing while another process reads: what a person did is read in its order."""
-        most = BULK_BATCH if bulk else BATCH
+        most = self._strides[bulk].length
         return inbound.unread(connection, most, bulk=bulk) if self._has_turn(connection) else []
 
     def _take_again(self, connection: Connection, record: Record) -> Sequence[Record]:
@@ -71,7 +72,11 @@ class Receive:
     def _has_turn(self, connection: Connection) -> bool:
         return state.take_turn(connection, "receive", self._context.clock.now())
 
-    def _read(self, connection: Connection, records: Sequence[Record]) -> None:
+    def _read(self, stride: Stride, connection: Connection, records: Sequence[Record]) -> None:
+        with stride.over(len(records)):
+            self._read_all(connection, records)
+
+    def _read_all(self, connection: Connection, records: Sequence[Record]) -> None:
         now = self._context.clock.now()
         reading = Reading(connection, self._context.applied.current(), self._context.channels, now)
         parsed = [(record, self._parse(connection, record)) for record in records]

@@ -55,7 +55,7 @@ class InProcess:
         self.name = real.name
         self.talks = real.talks
         self.concurrency = 1_000  # calls take no time: there is always room
-        self.per_second = None
+        self.per_second: float | None = None
 
     def supports(self, front: Mapping[str, Any], topic_class: TopicClass) -> bool:
         return self._real.supports(front, topic_class)

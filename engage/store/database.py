@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -23,11 +23,10 @@ from engage.store.faults import telling_faults_apart
 from engage.store.ids import IdBlocks
 from engage.store.months import make_catch_all
 from engage.store.tables import metadata
+from engage.store.write_turns import BUSY_TIMEOUT_MS, WriteTurns
 
-__all__ = ["Database", "upsert"]
+__all__ = ["BUSY_TIMEOUT_MS", "Database", "upsert"]
 
-# How long a writer waits for another one before SQLite says “database is locked”. Transactions here last milliseconds.
-BUSY_TIMEOUT_MS = 15_000
 # Each loop and each call on the wire has one or two at a time. Some are kept open, the others come and go.
 _CONNECTIONS_KEPT, _CONNECTIONS_MORE = 10, 40
 _WRITES = "engage_writes"  # the execution option of connections that begin as writers
@@ -43,10 +42,12 @@ class Database:
     """One database. `write()` is a transaction that on SQLite takes the one write lock at once; `read()` never waits
     for one. `written`: how many transactions of `write()` have been committed here."""
 
-    def __init__(self, url: str, *, durable: bool = True) -> None:
-        """`durable=False`: for a database that nobody will miss after a power cut."""
+    def __init__(self, url: str, *, durable: bool = True, goes_first: bool = False) -> None:
+        """`durable=False`: for a database that nobody will miss after a power cut. `goes_first`: where one process
+        writes at a time, this one's transactions wait for no more than the one at hand."""
         self.url = make_url(url)
         self.engine = _make_engine(url)
+        self._turns = WriteTurns(self.file, goes_first=goes_first) if self.file is not None else None
         self._id_blocks = IdBlocks(_make_engine(url)) if self.is_server else None
         self.written = 0
         if not durable:
@@ -55,9 +56,11 @@ class Database:
     @contextmanager
     def write(self) -> Iterator[Connection]:
         """Committed at the end; rolled back if anything is raised. Raises DatabaseUnavailable if it cannot be had."""
-        with telling_faults_apart(), self.engine.connect() as connection:
+        turn = self._turns.turn() if self._turns is not None else nullcontext(_nobody_waits)
+        with telling_faults_apart(), turn as begun, self.engine.connect() as connection:
             connection.execution_options(**{_WRITES: True, ids.OPTION: self._id_blocks})
             with connection.begin():
+                begun()
                 yield connection
             self.written += 1
 
@@ -85,8 +88,14 @@ class Database:
 
     def close(self) -> None:
         self.engine.dispose()
+        if self._turns is not None:
+            self._turns.close()
         if self._id_blocks is not None:
             self._id_blocks.close()
+
+
+def _nobody_waits() -> None:
+    """Many write at once."""
 
 
 def _make_engine(url: str) -> Engine:

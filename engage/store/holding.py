@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -13,7 +13,6 @@ from sqlalchemy import Connection, Integer, and_, bindparam, case, exists, func,
 from engage.core.delivery import Status
 from engage.store.database import upsert
 from engage.store.ids import take_ids
-from engage.store.keys import given_keys, in_given_keys
 from engage.store.members import MemberRef
 from engage.store.rows import change_rows
 from engage.store.tables import approval, delivery, enrolment, event, hold, member
@@ -62,7 +61,7 @@ def add(connection: Connection, made: Hold) -> Hold:
     (new_id,) = take_ids(connection, "hold", 1)
     values = {name: getattr(made, name) for name in Hold.__slots__} | {"id": new_id, "stages": list(made.stages)}
     connection.execute(insert(hold).values(values))
-    return _hold(values)
+    return replace(made, id=new_id)
 
 
 def change(connection: Connection, hold_id: int, **values: Any) -> None:
@@ -72,19 +71,19 @@ def change(connection: Connection, hold_id: int, **values: Any) -> None:
 def get(connection: Connection, hold_id: int, *, to_change: bool = False) -> Hold | None:
     query = select(hold).where(H.id == hold_id)
     row = connection.execute(query.with_for_update() if to_change else query).one_or_none()
-    return _hold(row._mapping) if row is not None else None
+    return _hold(row) if row is not None else None
 
 
 def same_start(connection: Connection, journey_id: str, start: str) -> Hold | None:
     """The one that more of the same start join: it is not settled yet."""
     query = select(hold).where(H.journey_id == journey_id, H.start == start, H.settled_at.is_(None))
     row = connection.execute(query.order_by(H.id.desc()).limit(1).with_for_update()).one_or_none()
-    return _hold(row._mapping) if row is not None else None
+    return _hold(row) if row is not None else None
 
 
 def unsettled(connection: Connection) -> list[Hold]:
     rows = connection.execute(select(hold).where(H.settled_at.is_(None)).order_by(H.id))
-    return [_hold(row._mapping) for row in rows]
+    return [_hold(row) for row in rows]
 
 
 def at_work(connection: Connection, now: datetime) -> list[int]:
@@ -100,9 +99,9 @@ def next_due(connection: Connection, now: datetime) -> datetime | None:
     return earliest
 
 
-def _hold(row: Mapping[str, Any]) -> Hold:
-    values = {name: row[name] for name in Hold.__slots__}
-    return Hold(**{**values, "status": HoldStatus(row["status"])})
+def _hold(row: Any) -> Hold:
+    values = {name: getattr(row, name) for name in Hold.__slots__}
+    return Hold(**{**values, "status": HoldStatus(row.status)})
 
 
 def base(connection: Connection) -> int:
@@ -182,13 +181,6 @@ _TOLD = (
     .where(_LET_GO, event.c.name.in_(["unsubscribed", "complained"]))
     .group_by(event.c.name)
 )
-
-
-def held_of(connection: Connection, runs: Sequence[tuple[int, int]]) -> dict[int, Hold]:
-    """The holds in which these runs, given as (bucket, id), wait; by run."""
-    query = select(E.id.label("run"), hold).join(hold, H.id == E.hold_id)
-    rows = connection.execute(query.where(in_given_keys(enrolment), E.status == HELD), given_keys(runs))
-    return {row.run: _hold(row._mapping) for row in rows}
 
 
 # --- approvals --------------------------------------------------------------------------------------------------

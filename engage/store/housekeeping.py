@@ -1,4 +1,4 @@
-"""What is too old, or of no use any more: a small batch at a time. Each function returns how much went; at 0 all has."""
+"""What is too old, or of no more use: a small batch at a time. Each function returns how much went; at 0 all did."""
 
 from __future__ import annotations
 

@@ -30,14 +30,15 @@ def is_month(table_name: str) -> bool:
     return any(re.fullmatch(rf"{table.name}_(\d{{4}}_\d\d|other)", table_name) for table in BY_MONTH)
 
 
-def make_months(connection: Connection, now: datetime) -> int:
-    """Those of now and of the next ones, where they are missing. Returns how many were made."""
+def make_months(connection: Connection, now: datetime, since: datetime | None = None) -> int:
+    """Those of now and of the next ones, where they are missing; `since`: earlier ones as well. Returns how many were
+    made."""
     if connection.dialect.name != "postgresql":
         return 0
     made = make_catch_all(connection)
     for table in BY_MONTH:
         there = _parts(connection, table)
-        for first, following in _spans(now):
+        for first, following in _spans(since or now, now):
             if _name(first) not in there and not _strays(connection, table, first, following):
                 span = f"FOR VALUES FROM ('{first:%Y-%m-%d} 00:00:00+00') TO ('{following:%Y-%m-%d} 00:00:00+00')"
                 _make(connection, table, _name(first), span)
@@ -96,9 +97,12 @@ def _strays(connection: Connection, table: Table, first: datetime, following: da
     return connection.execute(select(column).where(column >= first, column < following).limit(1)).first() is not None
 
 
-def _spans(now: datetime) -> Iterator[tuple[datetime, datetime]]:
-    first = datetime(now.year, now.month, 1, tzinfo=UTC)
-    for _ in range(_AHEAD + 1):
+def _spans(since: datetime, now: datetime) -> Iterator[tuple[datetime, datetime]]:
+    first = datetime(since.year, since.month, 1, tzinfo=UTC)
+    until = datetime(now.year, now.month, 1, tzinfo=UTC)
+    for _ in range(_AHEAD):
+        until = _after(until)
+    while first <= until:
         following = _after(first)
         yield first, following
         first = following

@@ -1,6 +1,6 @@
-"""How fast a provider may be called, counted over all daemons: each call has a time slot of its own.
+"""How fast a provider may be called, counted over all daemons: each call has a beat of its own.
 
-One row of `state` for each channel with a limit says up to when slots are given away. Dividing the limit among daemons
+One row of `state` for each channel with a limit says up to when beats are given away. Dividing the limit among daemons
 instead would need to know how many live, and would leave unused what the idle ones have.
 """
 
@@ -16,11 +16,11 @@ from engage.store import state
 from engage.store.database import upsert
 from engage.store.tables import state as state_table
 
-_AHEAD = timedelta(seconds=1)  # slots are given away this far ahead: well within the life of an intent
+_AHEAD = timedelta(seconds=1)  # beats are given away this far ahead: well within the life of an intent
 
 
 @dataclass(frozen=True, slots=True)
-class Slots:
+class Beats:
     """One call at `begin`, one at each `every` after it. What comes after the last is nobody's yet."""
 
     begin: datetime
@@ -31,17 +31,33 @@ class Slots:
         return self.begin + self.every * number
 
 
-def take_slots(connection: Connection, channel: str, per_second: float, wanted: int, now: datetime) -> Slots:
+def take_beats(connection: Connection, channel: str, per_second: float, wanted: int, now: datetime) -> Beats:
     """As many as there are, up to `wanted`. They are taken inside the caller's transaction: a rollback gives them back;
     until it ends, nobody else takes any of this channel's."""
     key, every = f"rate:{channel}", timedelta(seconds=1 / per_second)
     connection.execute(_FIRST_OF_ALL, {"of_key": key, "since": now.isoformat(), "then": now})
-    free_from = max(datetime.fromisoformat(connection.scalar(_FREE_FROM, {"of_key": key})), now)
-    free = math.ceil((now + _AHEAD - free_from) / every)
-    slots = Slots(free_from, every, max(0, min(wanted, free)))
-    if slots.count:
-        state.put(connection, key, slots.at(slots.count).isoformat(), now)
-    return slots
+    given_away_until = connection.execute(_FREE_FROM, {"of_key": key}).scalar_one()
+    begin = max(datetime.fromisoformat(given_away_until), now)
+    free = math.ceil((now + _AHEAD - begin) / every)
+    beats = Beats(begin, every, max(0, min(wanted, free)))
+    if beats.count:
+        state.put(connection, key, beats.at(beats.count).isoformat(), now)
+    return beats
+
+
+def free_from(connection: Connection, channel: str, now: datetime) -> datetime:
+    """When the channel may be called again, for one without a limit: now, unless it backs off."""
+    known = state.moment(connection, f"rate:{channel}")
+    return max(known, now) if known is not None else now
+
+
+def back_off(connection: Connection, channel: str, until: datetime, now: datetime) -> bool:
+    """No beats before that. False if that is so already: of many calls that were on the wire together, the first one
+    says it."""
+    if free_from(connection, channel, now) > now + _AHEAD:
+        return False
+    state.put(connection, f"rate:{channel}", until.isoformat(), now)
+    return True
 
 
 _FIRST_OF_ALL = (

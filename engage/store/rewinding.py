@@ -24,6 +24,7 @@ from engage.store.tables import (
     contact_point,
     decision,
     delivery,
+    delivery_ledger,
     enrolment,
     event,
     member,
@@ -35,7 +36,7 @@ from engage.store.tables import (
 )
 
 # Journeys begin on an empty page: what they did and sent is not to stand in the way of what they would have done.
-_OF_JOURNEYS = (answer, arm, decision, delivery, enrolment, notice, task, webhook_call)
+_OF_JOURNEYS = (answer, arm, decision, delivery, delivery_ledger, enrolment, notice, task, webhook_call)
 # What would have happened by itself, or did because of what was sent: it is not told again.
 _NOT_TOLD = frozenset({*RESPONSE_EVENTS, *MEMBER_EVENTS}) - {"member_created", "wechat_followed"}
 

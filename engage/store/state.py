@@ -15,6 +15,7 @@ from engage.store.tables import job_slot, pause, state
 
 VIRTUAL_NOW = "virtual_now"  # where the clock of a demo stands
 STARTS_SEEN = "starts_seen"  # up to when starts at a moment have been looked for
+START_CAME_TO = "start_came_to"  # a start that comes in by batches: its slot, and the last member who was at the door
 SEGMENTS_SWEPT = "segments_swept"  # up to when the passing of time has been applied to segments
 ARREARS = "arrears"  # what came due while nobody was at work
 ALL = "all"  # the pause scope that stops everything
@@ -76,6 +77,10 @@ def take_slot(connection: Connection, job: str, slot: str, now: datetime) -> boo
     return connection.scalar(_TAKEN, {"job": job, "slot": slot, "done_at": now}) is not None
 
 
+def slot_is_taken(connection: Connection, job: str, slot: str) -> bool:
+    return connection.scalar(_IS_TAKEN, {"of_job": job, "of_slot": slot}) is not None
+
+
 def take_turn(connection: Connection, work: str, now: datetime) -> bool:
     """For work that one process does at a time. True for whoever is first to ask, until its transaction ends; whoever
     asks meanwhile is told no, and does not wait. On SQLite whoever writes is alone as it is."""
@@ -93,6 +98,9 @@ def take_turn(connection: Connection, work: str, now: datetime) -> bool:
 _TURN = select(state.c.key).where(state.c.key == bindparam("wanted")).with_for_update(skip_locked=True)
 _FIRST_TURN = upsert(state).on_conflict_do_nothing().returning(state.c.key)
 _TAKEN = upsert(job_slot).on_conflict_do_nothing().returning(job_slot.c.slot)
+_IS_TAKEN = select(job_slot.c.slot).where(
+    job_slot.c.job == bindparam("of_job"), job_slot.c.slot == bindparam("of_slot")
+)
 _PAUSED = select(pause.c.scope)
 
 

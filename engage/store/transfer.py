@@ -15,12 +15,13 @@ from typing import Any
 
 from psycopg import DatabaseError
 from psycopg.sql import SQL, Identifier
-from sqlalchemy import Boolean, Column, Connection, Double, Table, select, text
+from sqlalchemy import Boolean, Column, Connection, Double, Table, func, select, text
 
 from engage.errors import EngageError
 from engage.store import state
 from engage.store.database import Database
 from engage.store.migrating import MOVED, require_here
+from engage.store.months import BY_MONTH, make_months
 from engage.store.tables import Instant, SearchedJson, metadata
 from engage.store.tables import state as state_table
 
@@ -45,6 +46,7 @@ def transfer(source: Database, target: Database, now: datetime, told: Callable[[
         if moved is not None and (moved["to"] != to or state.get(there, _CAME) == moved["at"]):
             require_here(here)
         _require_empty(there)
+        make_months(there, now, since=_oldest(here))
         for table in metadata.sorted_tables:
             came = _copy(here, there, table)
             told(f"  {table.name} {came:,}")
@@ -59,6 +61,12 @@ def _require_empty(there: Connection) -> None:
     for table in metadata.sorted_tables:
         if there.execute(select(*table.primary_key).limit(1)).first() is not None:
             raise NotEmpty(f"there are rows in the other database already ({table.name}); take an empty one")
+
+
+def _oldest(here: Connection) -> datetime | None:
+    """Of what is cut into months over there."""
+    moments = [here.scalar(select(func.min(column))) for column in BY_MONTH.values()]
+    return min((moment for moment in moments if moment is not None), default=None)
 
 
 def _go_on_numbering(there: Connection) -> None:

@@ -15,6 +15,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from multiprocessing.connection import Connection
 from typing import Protocol
@@ -87,10 +88,8 @@ class WebProcess:
     def stop(self) -> None:
         """Lets requests under way finish, then returns. Harmless where it has never started, or has died."""
         self._stopping = True
-        try:
+        with suppress(OSError):  # it has ended already
             self._ours.send(False)
-        except OSError:
-            pass  # it has ended already
         self._process.join(STOPS_WITHIN + _LOOKS_EVERY + 1)
         self._process.kill()
         self._process.join()

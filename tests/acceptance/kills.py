@@ -92,15 +92,17 @@ def survive(folder: Path, database_url: str, ordeal: Ordeal) -> Aftermath:
             for daemon in daemons:
                 daemon.start()
             with visits.keep_coming():
-                _kill(daemons, ordeal)
+                _kill(daemons, visits, ordeal)
         shop.settle()
     return _judged(shop, visits, ordeal)
 
 
-def _kill(daemons: list[_Daemon], ordeal: Ordeal) -> None:
+def _kill(daemons: list[_Daemon], visits: _Visits, ordeal: Ordeal) -> None:
+    """In the midst of work, however slow the machine is."""
     chance = random.Random(ordeal.seed)
     for _ in range(ordeal.kills):
-        time.sleep(chance.uniform(0.1, 1.2))
+        visits.wait_for_more(chance.randint(1, 20))
+        time.sleep(chance.uniform(0.0, 0.3))
         daemon = chance.choice(daemons)
         daemon.kill()
         daemon.start()
@@ -292,6 +294,13 @@ class _Visits:
             for thread in threads:
                 thread.join()
 
+    def wait_for_more(self, count: int) -> None:
+        """Until so many more have been acknowledged."""
+        wanted, until = self.acknowledged + count, time.monotonic() + _UP_WITHIN
+        while self.acknowledged < min(wanted, len(self._shop.people)):
+            assert time.monotonic() < until, "nobody takes a visit"
+            time.sleep(0.01)
+
     def _tick(self) -> None:
         while not self._over.wait(0.1):
             self._shop.world.tick()
@@ -303,7 +312,9 @@ class _Visits:
                     return
                 visit = {"id": f"v-{person.ref}", "member": person.ref, "event": "store_visited"}
                 visit["at"] = datetime.now(UTC).isoformat()
+                until = time.monotonic() + _UP_WITHIN
                 while not self._taken(client, visit):
+                    assert time.monotonic() < until, "nobody takes a visit"
                     time.sleep(0.05)
                 self.acknowledged += 1
 

@@ -42,6 +42,7 @@ def test_a_project_on_postgresql(project: Path, postgresql_url: str) -> None:
         assert "1 events to look at" in engage(project, "status", code=1)  # no daemon runs
         assert "138****8000" in engage(project, "explain", "王芳")
         engage(project, "report")
+        assert "CREATE EXTENSION citus" in engage(project, "db", "distribute", code=4)
 
 
 def test_a_shop_that_outgrows_its_file_changes_a_url(project: Path, postgresql_url: str) -> None:

@@ -40,9 +40,10 @@ from tests.bench.providers import provider
 TITLE = "Sending"
 ABOUT = (
     "Messages that are due leave through the whole protocol: claimed, judged, rendered, composed, intended (committed),"
-    " called, recorded. WeChat and SMS go to simulators in a process of their own, mail to Postfix's `smtp-sink`, beside"
-    " Postfix's `smtp-source` with as many connections and mails of the same size: with a connection for each mail, as it"
-    " comes, and with connections that are kept (`-d`), as ours are. `smtp-source` renders nothing and writes nothing down."
+    " called, recorded. WeChat and SMS go to simulators in a process of their own, mail to Postfix's `smtp-sink`,"
+    " beside Postfix's `smtp-source` with as many connections and mails of the same size: with a connection for each"
+    " mail, as it comes, and with connections that are kept (`-d`), as ours are. `smtp-source` renders nothing and"
+    " writes nothing down."
 )
 _AT_ONCE = 16  # calls, and connections
 _JOURNEY = """

@@ -412,8 +412,22 @@ def _is_about(told: Told, call: Call) -> bool:
 
 
 RULES: Sequence[Rule] = (
-    handed_over_once, repeated_only_under_shelter, another_channel_only_where_asked, nothing_after_a_no,
-    nothing_while_paused, nothing_after_the_end, sent_means_accepted, intended_before_the_call, only_their_own_words,
-    every_delivery_is_settled, every_run_ends, nobody_is_lost, ambiguous_is_what_may_have_arrived, refused_is_not_forgotten, never_more_than_the_cap,
-    quiet_at_night, receipts_commute, webhooks_repeat_themselves,
-)  # fmt: skip
+    handed_over_once,
+    repeated_only_under_shelter,
+    another_channel_only_where_asked,
+    nothing_after_a_no,
+    nothing_while_paused,
+    nothing_after_the_end,
+    sent_means_accepted,
+    intended_before_the_call,
+    only_their_own_words,
+    every_delivery_is_settled,
+    every_run_ends,
+    nobody_is_lost,
+    ambiguous_is_what_may_have_arrived,
+    refused_is_not_forgotten,
+    never_more_than_the_cap,
+    quiet_at_night,
+    receipts_commute,
+    webhooks_repeat_themselves,
+)

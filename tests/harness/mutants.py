@@ -17,9 +17,9 @@ from textwrap import dedent
 from types import FunctionType
 from typing import Any
 
-from pytest import MonkeyPatch
+import pytest
 
-Change = Callable[[MonkeyPatch], None]
+Change = Callable[[pytest.MonkeyPatch], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ class Mutant:
 
     @contextmanager
     def at_work(self) -> Iterator[None]:
-        with MonkeyPatch.context() as patch:
+        with pytest.MonkeyPatch.context() as patch:
             for change in self.changes:
                 change(patch)
             yield
@@ -38,7 +38,7 @@ class Mutant:
 def says(where: str, old: str, new: str) -> Change:
     """A function, `module:name` or `module:Class.name`, that says `new` where it says `old`, once."""
 
-    def change(patch: MonkeyPatch) -> None:
+    def change(patch: pytest.MonkeyPatch) -> None:
         module_name, _, path = where.partition(":")
         module = importlib.import_module(module_name)
         owner: Any = module
@@ -47,7 +47,7 @@ def says(where: str, old: str, new: str) -> Change:
             owner = getattr(owner, part)
         found = inspect.getattr_static(owner, name)
         function = found.fget if isinstance(found, property) else inspect.unwrap(getattr(owner, name))
-        source = getattr(function, "mutated", None) or dedent(inspect.getsource(function))
+        source = getattr(function, "mutated", None) or _in_its_place(function)
         assert source.count(old) == 1, f"{where} does not say “{old}” once"
         made = _made(source.replace(old, new), module, name)
         if outer:
@@ -58,9 +58,15 @@ def says(where: str, old: str, new: str) -> Change:
     return change
 
 
+def _in_its_place(function: Any) -> str:
+    """Its source, on the lines where it stands: the boundaries are named after them."""
+    lines, first = inspect.getsourcelines(function)
+    return "\n" * (first - 1) + dedent("".join(lines))
+
+
 def _made(source: str, module: Any, name: str) -> Any:
     names: dict[str, Any] = dict(vars(module))
-    exec(compile(source, f"<mutant of {name}>", "exec", __future__.annotations.compiler_flag), names)
+    exec(compile(source, module.__file__ or name, "exec", __future__.annotations.compiler_flag), names)
     made = names[name]
     if isinstance(made, FunctionType):  # with the module's own names, patched or not
         made = FunctionType(made.__code__, vars(module), name, made.__defaults__, made.__closure__)
@@ -69,7 +75,7 @@ def _made(source: str, module: Any, name: str) -> Any:
     return made
 
 
-def _everywhere(patch: MonkeyPatch, old: object, new: object) -> None:
+def _everywhere(patch: pytest.MonkeyPatch, old: object, new: object) -> None:
     """Also where it was imported by its name."""
     for module in [module for name, module in sys.modules.items() if name.startswith(("engage.", "tests.harness."))]:
         for name, value in list(vars(module).items()):
@@ -80,7 +86,7 @@ def _everywhere(patch: MonkeyPatch, old: object, new: object) -> None:
 def is_now(where: str, expression: str) -> Change:
     """A constant of a module, by an expression in that module's own words."""
 
-    def change(patch: MonkeyPatch) -> None:
+    def change(patch: pytest.MonkeyPatch) -> None:
         module_name, _, name = where.partition(":")
         module = importlib.import_module(module_name)
         patch.setattr(module, name, eval(expression, dict(vars(module))))
@@ -106,10 +112,9 @@ MUTANTS: Sequence[Mutant] = (
         says(
             f"{DISPATCH}:Dispatch._intend",
             "        dispatching.begin_sending(",
-            "        self._calls.begin([Intended(r, applied, now) for r in ready])\n        dispatching.begin_sending(",
+            "        self._calls.begin(intended)\n        dispatching.begin_sending(",
         ),
-        says(f"{DISPATCH}:Dispatch._intend", "return [Intended(r, applied, now) for r in ready]", "return []"),
-    ),
+        says(f"{DISPATCH}:Dispatch._intend", "return intended\n", "return []\n"),
     ),
     _mutant(
         "the deadline is not looked at", says(f"{HANDOVER}:call", "if called_at >= _call_until(intended):", "if False:")
@@ -151,7 +156,7 @@ MUTANTS: Sequence[Mutant] = (
         says(f"{STORE}:_as_it_stands", "if row.fence != call.claimed.fence:", "if False:"),
         is_now(
             f"{STORE}:_MINE",
-            '(D.bucket == bindparam("of_bucket")) & (D.id == bindparam("of_id")) & (D.fence >= bindparam("held_by") - 1_000)',
+            '(D.bucket == bindparam("of_bucket")) & (D.id == bindparam("of_id")) & (bindparam("held_by") > 0)',
         ),
         says(f"{STORE}:_as_it_stands", "if row.status == Status.SENDING:", "if row.status != Status.CLAIMED:"),
     ),
@@ -168,7 +173,7 @@ MUTANTS: Sequence[Mutant] = (
         "the reaper resets to pending",
         is_now(
             f"{STORE}:_STRANDED",
-            "_THESE.where(D.status == Status.SENDING, bindparam('after_pause', type_=Instant()).is_not(None)).values(status=Status.PENDING, due_at=_NOW)",
+            "_THESE.where(D.status == Status.SENDING).values(status=Status.PENDING, due_at=_NOW)",
         ),
     ),
     _mutant(
@@ -217,7 +222,9 @@ MUTANTS: Sequence[Mutant] = (
         says(
             f"{DISPATCH}:Dispatch._intend",
             "judge = Judge(self._context, applied, situation)",
-            "situation.paused, situation.resting = drafted.situation.paused, drafted.situation.resting\n        judge = Judge(self._context, applied, situation)",
+            "earlier = drafted.situation\n"
+            "        situation.paused, situation.resting = earlier.paused, earlier.resting\n"
+            "        judge = Judge(self._context, applied, situation)",
         ),
     ),
     _mutant(
@@ -240,7 +247,14 @@ MUTANTS: Sequence[Mutant] = (
         "a pause of a channel stops nothing",
         says("engage.runtime.situation:_resting", 'if f"channel:{name}" in paused', "if False"),
     ),
-    _mutant("a cap is not reserved inside a batch", says(f"{JUDGE}.reserve", "self.situation.reserve(", "str(")),
+    _mutant(
+        "a cap is not reserved inside a batch",
+        says(
+            f"{JUDGE}.reserve",
+            "self.situation.reserve(claimed, clear.channel, uses_window=clear.way.uses_window)",
+            "return",
+        ),
+    ),
     _mutant(
         "a cap counts only what surely arrived",
         says(f"{JUDGE}._over_cap", "spent = self.situation.spent.get(claimed.member.id, [])", "spent = []"),

@@ -76,7 +76,7 @@ class Outside:
         self.log = Log()
         self._database = database
         self._clock = clock
-        self._weather = weather
+        self.weather = weather
         self._dice = dice
         self._keys = count(1)
         self._refs = count(1)
@@ -195,11 +195,11 @@ class Outside:
 
     def provider_reports(self, call: Call) -> None:
         """Receipts of a message that is on a phone: perhaps at once, days late, twice, out of order, never."""
-        how = self._dice.by_weight(self._weather.receipts or {"none": 1.0})
+        how = self._dice.by_weight(self.weather.receipts or {"none": 1.0})
         arrivals = [Arrival(word) for word in how.split(", ") if word != "none"]
         if not arrivals or (call.delivery_id is None and call.provider_id is None):
             return
-        early = self._dice.hits(self._weather.early)
+        early = self._dice.hits(self.weather.early)
         for arrival in arrivals:
             after = _NOW if early else self._dice.between(_NOW, self._dice.one_of(_DELAYS))
             key = f"receipt:{next(self._keys)}"

@@ -182,11 +182,8 @@ def _templates() -> dict[str, str]:
 
 
 def _template(name: str, saying: str) -> dict[str, str]:
-    keyed = (
-        f'---\ntemplate_message: {{ id: TM_1, data: {{ thing1: "{saying}", thing2: "{{{{ member.points }}}}" }} }}\n---\n'
-        if name in SERVICE
-        else ""
-    )
+    fields = f'{{ thing1: "{saying}", thing2: "{{{{ member.points }}}}" }}'
+    keyed = f"---\ntemplate_message: {{ id: TM_1, data: {fields} }}\n---\n" if name in SERVICE else ""
     refuse = "" if name in SERVICE or name == "optout-confirm" else "拒收请回复R"
     params = ", ".join(f'{key.split(".")[-1]}: "{{{{ {key} }}}}"' for key in _PRINTED.findall(saying))
     links = '<p><a href="{{ link(\'shop\') }}">看</a><a href="{{ unsubscribe_url }}">退订</a></p>'

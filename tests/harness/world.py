@@ -214,9 +214,16 @@ class World:
         """The safety phase, with faults; the liveness phase, without."""
         try:
             self.is_at_risk()
+        except BaseException:
+            self.close()
+            raise
+        return self.ends()
+
+    def ends(self) -> Life:
+        """Faults are healed, and every row has to settle."""
+        try:
             self.heals()
-            unsettled = self.comes_to_rest()
-            return self._left_behind(unsettled)
+            return self._left_behind(self.comes_to_rest())
         finally:
             self.close()
 
@@ -241,7 +248,7 @@ class World:
             self._time_passes()
         elif not self._befalls(worker):
             self._goes_on(worker)
-        if self._dice.hits(self.weather.seconds) and not self._on_the_wire():
+        if self._dice.hits(self.weather.seconds) and not self.somebody_is_at_the_wire():
             self.clock.passes(timedelta(seconds=self._dice.some(1, 12)))
 
     def _whose_turn(self) -> Worker | None:
@@ -283,7 +290,7 @@ class World:
         elif worker.at.endswith(COMMITTED):
             self.outside.looks_what_was_read()
 
-    def _on_the_wire(self) -> bool:
+    def somebody_is_at_the_wire(self) -> bool:
         """Somebody stands between the last check and the call: what happens there is outside of the promise."""
         return any(worker.at.endswith(CALL) for worker in self.crew.workers)
 

@@ -72,8 +72,7 @@ class Records(Scene):
         query = select(table).where(*(table.c[column] == value for column, value in where.items()))
         if name is not None:
             query = query.where(table.c.member_id == self.ref(name).id)
-        if "id" in table.c:
-            query = query.order_by(table.c.id)
+        query = query.order_by(*([table.c.id] if "id" in table.c else table.primary_key))
         with self.database.read() as connection:
             return list(connection.execute(query))
 

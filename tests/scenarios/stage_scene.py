@@ -207,7 +207,7 @@ class Scene(Cast):
     @contextmanager
     def another_worker(self) -> Iterator[ByHand]:
         """A second process on the same database."""
-        engine = Engine(self.house.app.context)
+        engine = Engine(build_context(self.house.config, self.clock, self.database))
         yield ByHand(engine, self.applied, self.clock)
         engine.close()
 

@@ -96,6 +96,7 @@ class House:
 
     app: App
     world: World
+    config: Config
 
     def close(self) -> None:
         self.world.stop()
@@ -122,9 +123,10 @@ def build_house(
         read_files(shipped_files()).library.approved_sms,
     )
     world.start()
-    app = build(config_of(world, port, setup), clock, folder)
+    config = config_of(world, port, setup)
+    app = build(config, clock, folder)
     app.context.database.create_all()
-    return House(app, world)
+    return House(app, world, config)
 
 
 def _settings(port: int, faults: bool) -> SandboxSettings:

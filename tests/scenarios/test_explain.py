@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from every_row import every_row
 from small_journeys import COUPON, journey
 from stage import OpenStage, Stage
 from test_winback import EVERYBODY, falls_asleep
@@ -337,9 +338,9 @@ def test_nothing_is_changed_by_asking(stage: Stage) -> None:
     assert _everything(stage) == before
 
 
-def _everything(stage: Stage) -> list[str]:
+def _everything(stage: Stage) -> dict[str, list[dict[str, Any]]]:
     with stage.database.read() as connection:
-        return list(connection.connection.driver_connection.iterdump())  # type: ignore[union-attr]
+        return every_row(connection, unnumbered=())
 
 
 # --- how it looks -----------------------------------------------------------------------------------------------

@@ -7,9 +7,11 @@ from collections.abc import Sequence
 import pytest
 from small_journeys import SERVICE, journey
 from stage import OpenStage, Stage
+from stage_wiring import unlucky
 
 from engage.runtime import recording
 from engage.runtime.handover import Called
+from engage.sandbox.faults import Fault
 
 NOTE = {"note": journey("store_visited", SERVICE, topic="service")}
 MANY = [f"客{number}" for number in range(30)]
@@ -57,7 +59,7 @@ def test_an_outcome_that_cannot_be_written_down_costs_no_other_its_record(
     assert statuses(stage, names) == ["sending"] + ["sent"] * 4
     monkeypatch.undo()
     stage.passes("5m")
-    assert statuses(stage, names) == ["ambiguous"] + ["sent"] * 4
+    assert statuses(stage, names) == ["sent"] * 5  # by the carrier's receipt
     assert [len(stage.phone(name)) for name in names] == [1] * 5
 
 
@@ -75,3 +77,18 @@ def test_a_provider_is_not_called_faster_than_its_limit(open_stage: OpenStage) -
     stage.passes_seconds(2)
     assert statuses(stage, MANY) == ["sent"] * 30
     assert [len(stage.phone(name)) for name in MANY] == [1] * 30
+
+
+def test_a_channel_that_is_called_too_fast_backs_off_and_no_message_pays_for_it(open_stage: OpenStage) -> None:
+    """One provider says 429; other people's messages of that channel wait with it, on none but that channel."""
+    stage = open_stage(faults=True)
+    stage.member("王芳", wechat=unlucky("wechat", Fault.THROTTLED))
+    stage.member("李雷", wechat=True)
+    stage.apply(NOTE)
+    stage.happens("王芳", "store_visited", store="湖滨店")
+    stage.happens("李雷", "store_visited", store="湖滨店")
+    assert statuses(stage, ["王芳", "李雷"]) == ["pending", "pending"]
+    assert stage.delivery("李雷").attempts == 0
+    stage.passes_seconds(16)
+    assert statuses(stage, ["王芳", "李雷"]) == ["sent", "sent"]
+    assert [len(stage.phone(name)) for name in ("王芳", "李雷")] == [1, 1]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
+from small_journeys import SERVICE
 from stage import OpenStage, Stage
 
 from engage.runtime import approving, holding
@@ -12,7 +13,6 @@ from engage.runtime.approving import Approved, NotWaiting
 from engage.store import history
 from engage.store import holding as store
 from engage.store.holding import Hold, HoldStatus
-from small_journeys import SERVICE
 
 EVERYBODY = 40
 

@@ -19,30 +19,32 @@ from engage.store.database import Database
 
 
 class Cut:
-    """Ends the connection of the next transaction that says these words to the database, at its COMMIT."""
+    """Ends the connection of the next transaction that sets this column of this table, at its COMMIT."""
 
-    def __init__(self, database: Database, words: str, *, committed: bool) -> None:
+    def __init__(self, database: Database, table: str, column: str, *, committed: bool) -> None:
         self._database = database
-        self._words = words
+        self._begins, self._column = f"UPDATE {table} ", column
         self._committed = committed
         self._said_on: Connection | None = None
         self.done = 0
         event.listen(database.engine, "before_cursor_execute", self._hear)
         event.listen(database.engine, "commit", self._strike)
 
-    def _hear(self, connection: Connection, _cursor: Any, _statement: str, given: Any, *_: Any) -> None:
-        if not self.done and self._words in str(given):
+    def _hear(self, connection: Connection, _cursor: Any, statement: str, *_: Any) -> None:
+        if not self.done and statement.startswith(self._begins) and self._column in statement:
             self._said_on = connection
 
     def _strike(self, connection: Connection) -> None:
         if self._said_on is not connection:
             return
         self._said_on, self.done = None, self.done + 1
-        pid = connection.connection.dbapi_connection.info.backend_pid  # type: ignore[union-attr]
+        wire: Any = connection.connection.dbapi_connection
         if self._committed:
-            connection.connection.dbapi_connection.commit()  # type: ignore[union-attr]
-        with self._database.read() as another:
-            another.execute(text("SELECT pg_terminate_backend(:pid)"), {"pid": pid})
+            wire.commit()
+            wire.close()
+        else:
+            with self._database.read() as another:
+                another.execute(text("SELECT pg_terminate_backend(:pid)"), {"pid": wire.info.backend_pid})
 
 
 @pytest.fixture
@@ -61,7 +63,7 @@ def test_an_intent_whose_commit_is_lost_is_called_once(stage: Stage, committed: 
         stage.happens("王芳", "store_visited", store="静安店")
         for loop in (stage.engine.receive, stage.engine.enrol, stage.engine.advance):
             loop.tick()
-        cut = Cut(stage.database, "'sending'", committed=committed)
+        cut = Cut(stage.database, "delivery", "payload_hash", committed=committed)
         with pytest.raises(DatabaseUnavailable):
             stage.engine.dispatch.tick()
         assert cut.done == 1
@@ -73,7 +75,7 @@ def test_an_intent_whose_commit_is_lost_is_called_once(stage: Stage, committed: 
 
 @pytest.mark.parametrize("committed", [False, True], ids=["before it arrived", "after it arrived"])
 def test_an_outcome_whose_commit_is_lost_is_written_again_and_not_called_again(stage: Stage, committed: bool) -> None:
-    cut = Cut(stage.database, "'sent'", committed=committed)
+    cut = Cut(stage.database, "delivery", "called_at", committed=committed)
     stage.happens("王芳", "store_visited", store="静安店")
     assert cut.done == 1
     assert len(stage.phone("王芳")) == 1
@@ -86,7 +88,7 @@ def test_a_run_whose_move_is_lost_moves_once(stage: Stage, committed: bool) -> N
         stage.happens("王芳", "store_visited", store="静安店")
         for loop in (stage.engine.receive, stage.engine.enrol):
             loop.tick()
-        cut = Cut(stage.database, "waiting", committed=committed)
+        cut = Cut(stage.database, "enrolment", "phase", committed=committed)
         with pytest.raises(DatabaseUnavailable):
             stage.engine.advance.tick()
         assert cut.done == 1

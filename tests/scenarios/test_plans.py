@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from contextlib import AbstractContextManager
+from datetime import datetime
 
 import pytest
 from on_the_way import PEOPLE, START, A, B, C, in_flight, moves_of, nobody_is_stranded, sent, story
@@ -18,7 +18,7 @@ from engage.runtime import applying
 from engage.runtime.applying import Done, NoSuchPlan, Outcome, Superseded, Unseen, WorldMoved
 from engage.runtime.plan import Change, Homeless, NeedsDraft, Rules, SmallerHoldout, Terms, Unreadable
 from engage.runtime.undoing import NeverApplied, NotTheLast, Undone, UndoneBefore
-from engage.store.advancing import RunRow
+from engage.store import advancing
 from engage.store.tables import answer, enrolment, enrolment_move, journey_version
 from engage.store.tables import plan as plan_table
 
@@ -171,15 +171,17 @@ def test_an_apply_that_dies_half_way_has_done_nothing(stage: Stage, monkeypatch:
 def test_a_worker_that_was_just_looking_at_them_moves_them_by_the_new_version(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It has seen what is due; then somebody applies; then it takes the database to move them."""
+    """It has seen that something is due; then somebody applies; then it takes the database to move them."""
     in_flight(stage, (A, "wait: 9d\nid: pause", B))
     made = stage.plans(story(A, "wait: 9d\nid: rest\nwas: pause", B))
     outcomes: list[Outcome] = []
-    move, write = stage.engine.advance._move, stage.database.write
+    look, write = advancing.anything_due, stage.database.write
 
-    def moves(due: Sequence[RunRow]) -> None:
-        monkeypatch.setattr(stage.database, "write", writes)
-        move(due)
+    def looks(connection: Connection, now: datetime) -> bool:
+        found = look(connection, now)
+        if found:
+            monkeypatch.setattr(stage.database, "write", writes)
+        return found
 
     def writes() -> AbstractContextManager[Connection]:
         monkeypatch.setattr(stage.database, "write", write)
@@ -187,7 +189,7 @@ def test_a_worker_that_was_just_looking_at_them_moves_them_by_the_new_version(
             outcomes.append(applying.apply_plan(stage.database, made.id, stage.clock.now(), Rules()))
         return write()
 
-    monkeypatch.setattr(stage.engine.advance, "_move", moves)
+    monkeypatch.setattr(advancing, "anything_due", looks)
     stage.run_until(day=9)
     assert [type(outcome) for outcome in outcomes] == [Done]
     nobody_is_stranded(stage)

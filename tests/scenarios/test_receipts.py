@@ -17,9 +17,10 @@ from sqlalchemy import Connection
 from engage.content.project import project_files, read_project
 from engage.core.delivery import Recorded, Status
 from engage.core.fact import Arrival, Clicked, Fact, Receipt
-from engage.core.outcome import Failure
+from engage.core.outcome import Accepted, Failure, SendOutcome
 from engage.core.turn import Purpose
 from engage.runtime.receive import Receive
+from engage.simulation.channels import Call
 from engage.simulation.ground import Ground
 from engage.store import dispatching, members, reaching
 from engage.store.dispatching import NewMessage, Settled
@@ -95,6 +96,29 @@ def test_the_property_is_about_something(ground: Ground) -> None:
     at_once, in_time = NOW, NOW + timedelta(days=2)
     assert {row["message_key"]: row["due_at"] for row in hops} == {"m1": at_once, "m2": at_once, "m3": in_time}
     assert {row["id"]: row["status"] for row in after["delivery"]}[9] == Status.SENT
+
+
+def test_a_receipt_that_comes_before_our_own_record_is_read_when_it_is_there(ground: Ground) -> None:
+    """It names the message by the provider's id, which nobody knows before the call is recorded."""
+
+    def tells_before_it_answers(call: Call) -> SendOutcome:
+        world.tell([Receipt(call.channel, Arrival.DELIVERED, NOW, provider_id="p1")])
+        assert Receive(world.context).tick() == 1
+        return Accepted("p1")
+
+    with ground.world(NOW, fate=tells_before_it_answers) as world:
+        with world.database.write() as connection:
+            ref = members.create(connection, NOW, "M1", None)
+            reaching.put_contact_points(connection, [(ref, "sms", "+8613800000001", NOW)])
+            reaching.put_consent(connection, ref, ["marketing"], "sms", True, "柜台", NOW, own_word=True)
+            of_step = {"journey_id": "winback", "step_id": "winback_story", "visit": 0}
+            new = NewMessage(ref, "m", Purpose.SEND, "marketing", 50, "winback_story", NOW, **of_step)
+            dispatching.queue(connection, [new], NOW)
+        world.settle()
+        with world.database.read() as connection:
+            rows = every_row(connection, unnumbered={"event"})
+    assert [(row["status"], row["arrival"]) for row in rows["delivery"][:1]] == [(Status.SENT, Arrival.DELIVERED)]
+    assert [row["status"] for row in rows["inbound"]] == ["done"]
 
 
 def _read(ground: Ground, batches: Sequence[Sequence[Fact]]) -> dict[str, list[dict[str, Any]]]:

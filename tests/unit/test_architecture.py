@@ -124,6 +124,22 @@ def test_only_the_clock_tells_the_time_and_nothing_is_left_to_chance(path: Path)
         assert not (module == "time" and taken & {"time", "time_ns"})
 
 
+def test_only_the_edges_know_the_network() -> None:
+    """Messages go out through channels; what comes in, through the web. Nothing else opens a connection."""
+    network = {"socket", "ssl", "http", "urllib3", "httpx", "requests", "aiohttp", "smtplib", "ftplib", "telnetlib"}
+    edges = ("engage/channels/", "engage/web/", "engage/sandbox/", "engage/demo/", "engage/cli/sandbox.py")
+    edges += (
+        "engage/config_values.py",
+        "engage/runtime/presence.py",
+    )  # reads URLs as httpx will; asks the host its name
+    for path in MODULES:
+        if name_of(path).startswith(edges):
+            continue
+        modules = {module for module, _ in imported(tree_of(path))}
+        assert not {module.split(".")[0] for module in modules} & network, name_of(path)
+        assert "urllib.request" not in modules, name_of(path)
+
+
 def test_a_seeded_generator_always_has_its_seed() -> None:
     for path in MODULES:
         for node in ast.walk(tree_of(path)):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from datetime import UTC, datetime, timedelta
 
@@ -13,7 +14,9 @@ from engage.core.arrears import Arrears
 NOW = datetime(2026, 11, 23, 2, 0, tzinfo=UTC)
 
 
-def taken(arrears: Arrears, count: int, earliest: datetime = NOW, now: datetime = NOW) -> tuple[list[datetime], Arrears]:
+def taken(
+    arrears: Arrears, count: int, earliest: datetime = NOW, now: datetime = NOW
+) -> tuple[list[datetime], Arrears]:
     moments = []
     for _ in range(count):
         at, arrears = arrears.queue_up(earliest, now, 60)
@@ -65,5 +68,5 @@ def test_never_more_than_so_many_an_hour_in_a_line_and_it_is_kept_as_it_is(
         lines.setdefault(earliest, []).append(at)
     apart = timedelta(hours=1) / an_hour
     for moments in lines.values():
-        assert all(later - earlier >= apart for earlier, later in zip(moments, moments[1:], strict=False))
+        assert all(later - earlier >= apart for earlier, later in itertools.pairwise(moments))
     assert Arrears.from_data(json.loads(json.dumps(arrears.as_data()))) == arrears

@@ -90,7 +90,7 @@ def test_a_definite_refusal_that_no_wait_cures_fails_and_frees_the_next_channel(
     assert what_became(Rejected(failure, "E1", "no")) == expected
 
 
-@pytest.mark.parametrize("failure", sorted(RETRYABLE - {Failure.QUOTA}))
+@pytest.mark.parametrize("failure", sorted(RETRYABLE - {Failure.QUOTA, Failure.THROTTLED}))
 @pytest.mark.parametrize(("attempts", "minutes"), [(1, 1), (2, 5), (3, 15), (4, 60), (5, 180)])
 def test_a_refusal_that_time_may_cure_is_tried_again_with_growing_patience(
     failure: Failure, attempts: int, minutes: int
@@ -99,7 +99,13 @@ def test_a_refusal_that_time_may_cure_is_tried_again_with_growing_patience(
     assert recorded == Recorded(Status.PENDING, f"{failure} (429)", due_at=NOW + minutes * MINUTE)
 
 
-@pytest.mark.parametrize("failure", sorted({*RETRYABLE, Failure.WINDOW_CLOSED} - {Failure.QUOTA}))
+@pytest.mark.parametrize("attempts", [1, MOST_ATTEMPTS + 1])
+def test_being_throttled_is_about_the_account_and_ends_soon(attempts: int) -> None:
+    recorded = what_became(Rejected(Failure.THROTTLED, "45011", "slow down"), attempts=attempts)
+    assert (recorded.status, recorded.due_at) == (Status.PENDING, NOW + timedelta(seconds=15))
+
+
+@pytest.mark.parametrize("failure", sorted({*RETRYABLE, Failure.WINDOW_CLOSED} - {Failure.QUOTA, Failure.THROTTLED}))
 def test_after_the_last_attempt_it_has_failed(failure: Failure) -> None:
     recorded = what_became(Rejected(failure, "429"), attempts=MOST_ATTEMPTS)
     assert (recorded.status, recorded.failover, recorded.due_at) == (Status.FAILED, True, None)
@@ -184,7 +190,8 @@ def test_a_message_that_is_tried_again_and_again_settles_in_the_end_unless_the_a
     refused: Rejected,
 ) -> None:
     last = what_became(refused, attempts=MOST_ATTEMPTS)
-    assert last.status is (Status.PENDING if refused.failure is Failure.QUOTA else Status.FAILED)
+    of_the_account = refused.failure in (Failure.QUOTA, Failure.THROTTLED)
+    assert last.status is (Status.PENDING if of_the_account else Status.FAILED)
 
 
 def test_the_table_names_every_status() -> None:

@@ -30,7 +30,7 @@ _BY_STATUS: tuple[tuple[str, Failure], ...] = (  # the first prefix that fits
     ("5.3.4.", Failure.CONTENT),  # too long for this server
     ("5.6.", Failure.CONTENT),
     ("5.7.8.", Failure.CONFIGURATION),  # credentials
-    ("4.7.", Failure.THROTTLED),
+    ("4.7.", Failure.NOT_NOW),  # greylisting
 )
 
 _BY_STAGE = {
@@ -60,7 +60,7 @@ def _class_of(stage: Stage, code: int, status: str) -> Failure:
     if failure := _by_status(status):
         return failure
     if 400 <= code < 500:
-        return Failure.THROTTLED
+        return Failure.NOT_NOW
     if not 500 <= code < 600:  # not an answer at all
         return Failure.PROVIDER_ERROR
     if stage is Stage.RECIPIENT and code in {550, 551, 553} and not status:

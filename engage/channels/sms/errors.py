@@ -7,7 +7,7 @@ from engage.core.outcome import Failure, Rejected
 # https://help.aliyun.com/document_detail/101346.html
 _BY_CODE: dict[str, Failure] = {
     "isv.MOBILE_NUMBER_ILLEGAL": Failure.INVALID_ADDRESS,
-    "isv.BUSINESS_LIMIT_CONTROL": Failure.THROTTLED,  # too many to this number
+    "isv.BUSINESS_LIMIT_CONTROL": Failure.NOT_NOW,  # too many to this number
     "isv.DAY_LIMIT_CONTROL": Failure.QUOTA,  # the account's own cap, as set in Aliyun's console
     "isv.MONTH_LIMIT_CONTROL": Failure.QUOTA,
     "isv.BLACK_KEY_CONTROL_LIMIT": Failure.CONTENT,

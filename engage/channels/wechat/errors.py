@@ -24,8 +24,8 @@ _BY_CODE: dict[int, Failure] = {
     50007: Failure.CONFIGURATION,
     45009: Failure.QUOTA,  # of the day, until 00:00 Beijing time
     45011: Failure.THROTTLED,  # of the minute
-    43117: Failure.THROTTLED,  # template messages to this openid too frequent
-    40241: Failure.THROTTLED,  # the same template message within 60 seconds
+    43117: Failure.NOT_NOW,  # template messages to this openid too frequent
+    40241: Failure.NOT_NOW,  # the same template message within 60 seconds
     45015: Failure.WINDOW_CLOSED,
     45047: Failure.WINDOW_CLOSED,
     40003: Failure.INVALID_ADDRESS,  # not an openid of this account

@@ -1,5 +1,5 @@
-"""Trying WeChat: an access token is asked for. That says whether app id and secret are right, and whether our address is
-on the account's list; `stable_token` answers the same token to everybody, so that nobody else's becomes stale."""
+"""Trying WeChat: an access token is asked for. That says whether app id and secret are right, and whether our
+address is on the list; `stable_token` answers the same token to everybody, so that nobody else's becomes stale."""
 
 from __future__ import annotations
 

@@ -140,7 +140,7 @@ WECHAT_REFUSALS: list[tuple[Any, Failure]] = [
     (wechat_error(48002), Failure.UNREACHABLE),
     (wechat_error(45009), Failure.QUOTA),
     (wechat_error(45011), Failure.THROTTLED),
-    (wechat_error(43117), Failure.THROTTLED),
+    (wechat_error(43117), Failure.NOT_NOW),
     (wechat_error(40249), Failure.CONTENT),
     (wechat_error(47003), Failure.CONTENT),
     (wechat_error(40164), Failure.CONFIGURATION),
@@ -149,7 +149,7 @@ WECHAT_REFUSALS: list[tuple[Any, Failure]] = [
 ]
 SMS_REFUSALS: list[tuple[Any, Failure]] = [
     (aliyun_error("isv.MOBILE_NUMBER_ILLEGAL"), Failure.INVALID_ADDRESS),
-    (aliyun_error("isv.BUSINESS_LIMIT_CONTROL"), Failure.THROTTLED),
+    (aliyun_error("isv.BUSINESS_LIMIT_CONTROL"), Failure.NOT_NOW),
     (aliyun_error("isv.DAY_LIMIT_CONTROL"), Failure.QUOTA),
     (aliyun_error("isv.MONTH_LIMIT_CONTROL"), Failure.QUOTA),
     (aliyun_error("Throttling.User", 400), Failure.THROTTLED),
@@ -167,8 +167,8 @@ EMAIL_REFUSALS: list[tuple[Any, Failure]] = [
     (("RCPT", "452 4.2.2 mailbox full"), Failure.UNREACHABLE),
     (("RCPT", "554 5.7.1 relay access denied"), Failure.UNREACHABLE),
     (("MAIL", "421 4.7.0 too many connections"), Failure.THROTTLED),
-    (("RCPT", "451 4.7.1 greylisted"), Failure.THROTTLED),
-    (("RCPT", "450 try later"), Failure.THROTTLED),
+    (("RCPT", "451 4.7.1 greylisted"), Failure.NOT_NOW),
+    (("RCPT", "450 try later"), Failure.NOT_NOW),
     (("MAIL", "530 5.7.0 authentication required"), Failure.CONFIGURATION),
     (("MAIL", "553 5.1.8 sender address rejected"), Failure.CONFIGURATION),
     (("TEXT", "550 5.7.1 looks like spam"), Failure.CONTENT),

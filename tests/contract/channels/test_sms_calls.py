@@ -6,7 +6,6 @@ from urllib.parse import urlsplit
 
 from channel_rigs import Rig, a_message
 
-from engage.channels.contract import Payload
 from engage.channels.sms.signing import Call, Credentials, canonical_query, signed_headers
 from engage.core.words import Rendered
 
@@ -50,13 +49,6 @@ def test_no_nonce_is_used_twice(sms_rig: Rig) -> None:
     for _ in range(3):
         sms_rig.channel.send(sms_rig.payload(), 5.0)
     assert len({_nonce(seen.headers) for seen in sms_rig.server.seen}) == 3
-
-
-def test_a_closed_channel_sends_nothing(sms_rig: Rig) -> None:
-    payload: Payload = sms_rig.payload()
-    sms_rig.channel.close()
-    sms_rig.channel.send(payload, 5.0)
-    assert sms_rig.server.seen == []
 
 
 def _nonce(headers: dict[str, str]) -> str:

@@ -4,6 +4,7 @@ and cheap ones."""
 from __future__ import annotations
 
 from collections import Counter
+from datetime import UTC, datetime
 
 from store_bench import DAY, HOUR, MINUTE, NOW, Bench, a_journey
 from store_plans import explained
@@ -12,6 +13,7 @@ from engage.core.delivery import LEASE, Recorded, Status
 from engage.store import advancing, backlog, daemons, dispatching, inbound, symptoms
 from engage.store.backlog import DueRuns
 from engage.store.daemons import DaemonSign
+from engage.store.database import Database
 from engage.store.dispatching import Settled
 from engage.store.inbound import Arrived
 
@@ -100,3 +102,12 @@ def test_a_look_costs_what_waits_and_walks_through_no_table(bench: Bench) -> Non
         symptoms.became_ambiguous(bench.connection, NOW)
     assert plans.walked == []
     assert {"ix_enrolment_due", "ix_delivery_due"} <= plans.indexes
+
+
+def test_a_server_tells_its_own_time_and_a_file_has_none(database: Database, bench: Bench) -> None:
+    at = symptoms.server_time(database, bench.connection)
+    if database.is_server:
+        assert at is not None
+        assert abs(datetime.now(UTC) - at) < MINUTE
+    else:
+        assert at is None

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from sqlalchemy import Executable, delete, select, update
+from sqlalchemy import Executable, UniqueConstraint, delete, exists, select, union, update
 from store_bench import NOW, Bench
 
+from engage.store.distributing import owned_tables
 from engage.store.tables import delivery, enrolment, event, inbound, member, suppression, tag
 
 HERE = (member.c.bucket == 1) & (member.c.id == 1)
@@ -19,6 +20,9 @@ HERE = (member.c.bucket == 1) & (member.c.id == 1)
         update(enrolment).where(enrolment.c.due_at <= NOW).values(bucket=3),
         delete(tag).where(tag.c.member_id == 1),
         select(event).where(event.c.id == 1).with_for_update(),
+        update(tag).where(tag.c.bucket == 1, tag.c.member_id == 1).values(bucket=2),
+        select(tag.c.tag).join(member, member.c.id == tag.c.member_id),
+        select(member.c.id).where(exists(select(tag.c.tag).join(event, event.c.member_id == tag.c.member_id))),
     ],
     ids=str,
 )
@@ -40,6 +44,8 @@ def test_a_statement_that_names_no_bucket_is_noticed(
         select(event).where(event.c.id == 1),
         select(event).where(event.c.fresh).with_for_update(skip_locked=True),
         select(member).where(HERE).with_for_update(),
+        select(tag.c.tag).join(member, (member.c.bucket == tag.c.bucket) & (member.c.id == tag.c.member_id)),
+        union(select(member.c.id), select(tag.c.member_id)),
     ],
     ids=str,
 )
@@ -48,3 +54,11 @@ def test_a_statement_that_names_its_bucket_or_needs_none_is_not(
 ) -> None:
     bench.connection.execute(statement)
     assert statements_without_bucket == []
+
+
+def test_whatever_is_unique_among_members_rows_is_unique_within_a_bucket() -> None:
+    """Citus can promise nothing else."""
+    for table in owned_tables():
+        keys = [each.columns for each in table.constraints if isinstance(each, UniqueConstraint)]
+        keys += [index.columns for index in table.indexes if index.unique]
+        assert all("bucket" in key for key in [table.primary_key.columns, *keys]), table.name

@@ -46,20 +46,29 @@ def test_of_two_that_wait_for_each_other_one_is_told_so(server: Database) -> Non
 
 
 def test_a_lock_that_is_not_had_in_time_is_no_conflict(server: Database) -> None:
-    with server.write() as one, pytest.raises(DatabaseUnavailable) as told, server.write() as other:
+    def change_without_patience() -> None:
+        with server.write() as other:
+            other.execute(text("SET LOCAL lock_timeout = '1ms'"))
+            state.put(other, "a", 3, NOW)
+
+    with server.write() as one:
         state.put(one, "a", 2, NOW)
-        other.execute(text("SET LOCAL lock_timeout = '1ms'"))
-        state.put(other, "a", 3, NOW)
+        with pytest.raises(DatabaseUnavailable) as told:
+            change_without_patience()
     assert told.type is DatabaseUnavailable
 
 
 def test_a_connection_that_is_cut_is_told_in_one_line_and_the_next_one_works(server: Database) -> None:
-    with pytest.raises(DatabaseUnavailable) as told, server.write() as connection:
-        state.put(connection, "a", 2, NOW)
-        pid = connection.scalar(text("SELECT pg_backend_pid()"))
-        with server.write() as another:
-            another.execute(text("SELECT pg_terminate_backend(:pid)"), {"pid": pid})
-        state.put(connection, "b", 2, NOW)
+    def lose_the_connection() -> None:
+        with server.write() as connection:
+            state.put(connection, "a", 2, NOW)
+            pid = connection.scalar(text("SELECT pg_backend_pid()"))
+            with server.write() as another:
+                another.execute(text("SELECT pg_terminate_backend(:pid)"), {"pid": pid})
+            state.put(connection, "b", 2, NOW)
+
+    with pytest.raises(DatabaseUnavailable) as told:
+        lose_the_connection()
     assert "\n" not in str(told.value)
     with server.write() as connection:
         assert (state.get(connection, "a"), state.get(connection, "b")) == (1, 1)
@@ -76,10 +85,15 @@ def test_a_full_disk_is_said_to_be_full_and_nothing_is_lost(tmp_path: Path) -> N
     database = open_database(tmp_path / "engage.db")
     with database.write() as connection:
         state.put(connection, "a", "kept", NOW)
-    with pytest.raises(DiskFull), database.write() as connection:
-        pages = connection.scalar(text("PRAGMA page_count"))
-        connection.execute(text(f"PRAGMA max_page_count = {pages}"))
-        state.put(connection, "a", "x" * 1_000_000, NOW)
+
+    def fill_the_disk() -> None:
+        with database.write() as connection:
+            pages = connection.scalar(text("PRAGMA page_count"))
+            connection.execute(text(f"PRAGMA max_page_count = {pages}"))
+            state.put(connection, "a", "x" * 1_000_000, NOW)
+
+    with pytest.raises(DiskFull):
+        fill_the_disk()
     with database.read() as connection:
         assert state.get(connection, "a") == "kept"
     database.close()

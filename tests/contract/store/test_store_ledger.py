@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import pytest
-from sqlalchemy import inspect, select, text
+from sqlalchemy import inspect, select, text, update
 from store_bench import DAY, HOUR, NOW, Bench
 
 from engage.core.delivery import Recorded, Status
@@ -15,7 +15,7 @@ from engage.store.database import Database
 from engage.store.dispatching import Settled
 from engage.store.inbound import Arrived
 from engage.store.members import MemberRef
-from engage.store.tables import decision
+from engage.store.tables import decision, enrolment, notice, plan, webhook_call
 from tests.postgresql import one_more_database
 
 LATER = NOW + 31 * DAY
@@ -161,6 +161,38 @@ def test_events_go_whatever_their_name(bench: Bench) -> None:
     assert [housekeeping.drop_events(bench.connection, NOW) for _ in range(3)] == [1, 1, 0]
     assert {row["at"] for row in bench.rows("event")} == {NOW}
     assert bench.row("member_value", field="orders")["number_value"] == 2
+
+
+def test_calls_go_when_they_are_settled_and_their_run_has_ended(bench: Bench) -> None:
+    ref = bench.member()
+    ended, live = bench.enters(ref), bench.enters(ref)
+    here = (enrolment.c.bucket == ref.bucket) & (enrolment.c.id == ended)
+    bench.connection.execute(update(enrolment).where(here).values(status="ended"))
+    for run_id, at in ((ended, NOW - HOUR), (live, NOW - HOUR), (ended, NOW), (ended, None)):
+        row = {"bucket": ref.bucket, "id": bench.number(), "enrolment_id": run_id, "journey_id": "winback", "visit": 0}
+        row |= {"step_id": f"s{bench.number()}", "webhook": "crm", "key": "k", "body": "{}", "status": "done"}
+        row |= {"queued_at": NOW, "due_at": NOW, "give_up_at": NOW, "settled_at": at}
+        bench.connection.execute(webhook_call.insert(), row)
+    assert housekeeping.drop_calls(bench.connection, NOW) == 1
+    kept = [(row["enrolment_id"], row["settled_at"]) for row in bench.rows("webhook_call")]
+    assert sorted(kept, key=repr) == sorted([(live, NOW - HOUR), (ended, NOW), (ended, None)], key=repr)
+
+
+def test_word_to_staff_goes_when_it_is_over(bench: Bench) -> None:
+    for status, at in (("sent", NOW - HOUR), ("sent", NOW), ("pending", NOW - HOUR)):
+        n = bench.number()
+        row = {"bucket": 1, "id": n, "task_id": n, "team": "t", "status": status, "due_at": at}
+        bench.connection.execute(notice.insert(), row)
+    assert housekeeping.drop_notices(bench.connection, NOW) == 1
+    assert sorted(row["status"] for row in bench.rows("notice")) == ["pending", "sent"]
+
+
+def test_plans_go_that_were_never_applied(bench: Bench) -> None:
+    for plan_id, made_at, applied_at in (("a", NOW - HOUR, None), ("b", NOW - HOUR, NOW), ("c", NOW, None)):
+        row = {"id": plan_id, "digest": plan_id, "made_at": made_at, "mark": "0", "applied_at": applied_at}
+        bench.connection.execute(plan.insert(), row | {"before": {}, "files": {}, "options": {}, "effect": {}})
+    assert housekeeping.drop_plans(bench.connection, NOW) == 1
+    assert [row["id"] for row in bench.rows("plan")] == ["b", "c"]
 
 
 def test_marks_of_what_was_done_once_go_long_after(bench: Bench) -> None:

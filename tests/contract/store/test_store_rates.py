@@ -1,4 +1,4 @@
-"""How fast a provider may be called: every call a time slot of its own, whoever asks."""
+"""How fast a provider may be called: every call a beat of its own, whoever asks."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from itertools import pairwise
 import pytest
 from store_bench import NOW, Bench
 
-from engage.store.rates import take_slots
+from engage.store.rates import take_beats
 
 SECOND = timedelta(seconds=1)
 
@@ -19,22 +19,22 @@ def test_no_two_calls_are_nearer_to_each_other_than_the_limit_allows(bench: Benc
     calls = []
     for step in range(60):
         now = NOW + step * SECOND / 4
-        slots = take_slots(bench.connection, "sms", per_second, 1000, now)
-        calls += [slots.at(number) for number in range(slots.count)]
-        assert all(now <= call <= now + SECOND for call in calls[-slots.count :] if slots.count)
+        beats = take_beats(bench.connection, "sms", per_second, 1000, now)
+        calls += [beats.at(number) for number in range(beats.count)]
+        assert all(now <= call <= now + SECOND for call in calls[-beats.count :] if beats.count)
     gaps = [later - earlier for earlier, later in pairwise(calls)]
     assert min(gaps) >= timedelta(seconds=1 / per_second) - timedelta(microseconds=1)
     assert len(calls) >= 15 * per_second - 1  # nor is any of it left unused
 
 
 def test_what_is_not_wanted_is_there_for_others(bench: Bench) -> None:
-    assert take_slots(bench.connection, "sms", 10, 3, NOW).count == 3
-    assert take_slots(bench.connection, "sms", 10, 100, NOW).count == 7
-    assert take_slots(bench.connection, "sms", 10, 100, NOW).count == 0
-    assert take_slots(bench.connection, "email", 10, 100, NOW).count == 10
+    assert take_beats(bench.connection, "sms", 10, 3, NOW).count == 3
+    assert take_beats(bench.connection, "sms", 10, 100, NOW).count == 7
+    assert take_beats(bench.connection, "sms", 10, 100, NOW).count == 0
+    assert take_beats(bench.connection, "email", 10, 100, NOW).count == 10
 
 
 def test_time_in_which_nobody_called_is_not_saved_up(bench: Bench) -> None:
-    take_slots(bench.connection, "sms", 10, 1, NOW)
-    later = take_slots(bench.connection, "sms", 10, 100, NOW + timedelta(hours=1))
+    take_beats(bench.connection, "sms", 10, 1, NOW)
+    later = take_beats(bench.connection, "sms", 10, 100, NOW + timedelta(hours=1))
     assert (later.begin, later.count) == (NOW + timedelta(hours=1), 10)

@@ -29,7 +29,7 @@ from engage.store import inbound, state
 from engage.store.database import Database
 from engage.store.inbound import Arrived
 from engage.store.migrating import DatabaseMoved, require_current, upgrade
-from engage.store.tables import Instant, member, metadata
+from engage.store.tables import Instant, decision, delivery_ledger, member, metadata
 from engage.store.transfer import NotEmpty, NotTaken, transfer
 from tests.postgresql import one_more_database
 
@@ -102,6 +102,16 @@ def test_every_row_of_every_table_is_there_as_it_was(source: Database, target: D
     for table in metadata.sorted_tables:
         if table.name != "state":  # where each side writes down what has happened
             assert rows_of(target, table) == rows_of(source, table), table.name
+
+
+def test_old_rows_come_to_their_months(source: Database, target: Database) -> None:
+    with source.write() as connection:
+        for table in (decision, delivery_ledger):
+            connection.execute(insert(table), filled(table)[0] | {"at": NOW - 60 * DAY, "queued_at": NOW - 60 * DAY})
+    moves(source, target)
+    with target.read() as connection:
+        where = connection.execute(text("SELECT tableoid::regclass::text FROM decision")).scalars().all()
+    assert where == ["decision_2026_09"]
 
 
 def test_ids_go_on_where_they_were(source: Database, target: Database) -> None:

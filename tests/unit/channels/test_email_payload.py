@@ -166,7 +166,7 @@ def test_a_delivery_is_found_again_in_its_addresses(delivery_id: int) -> None:
         (Stage.RECIPIENT, 553, "no such mailbox", Failure.INVALID_ADDRESS),
         (Stage.RECIPIENT, 552, "5.2.2 over quota", Failure.UNREACHABLE),
         (Stage.RECIPIENT, 550, "5.7.1 blocked by the reader", Failure.UNREACHABLE),
-        (Stage.RECIPIENT, 451, "4.3.0 try later", Failure.THROTTLED),
+        (Stage.RECIPIENT, 451, "4.3.0 try later", Failure.NOT_NOW),
         (Stage.SENDER, 550, "5.7.1 not yours to use", Failure.CONFIGURATION),
         (Stage.SENDER, 550, "5.1.7 bad sender", Failure.CONFIGURATION),
         (Stage.CONTENT, 550, "5.7.1 spam", Failure.CONTENT),

@@ -55,14 +55,14 @@ def printed(form: str, values: dict[str, str], mark: object) -> str:
 
 def mail(form: str, values: dict[str, str]) -> tuple[tuple[str, str] | None, tuple[str, str]]:
     """With a stencil, and without. The braces of styles are written [ ]."""
-    made, parts, plain = Stencil(), [], []
+    made, marked, plain = Stencil(), "", ""
     for piece in form.replace("{", "\0{").split("\0"):
         name, brace, rest = piece.partition("}") if piece.startswith("{") else ("", "", piece)
-        value = values[name[1:]] if brace else ""
-        parts.append(printed("{v}", {"v": value}, made.mark) + rest if brace else rest)
-        plain.append(printed("{v}", {"v": value}, str) + rest if brace else rest)
-    own = str.maketrans({"[": "{", "]": "}"})
-    return made.finish("".join(p.translate(own) for p in parts)), finish_mail("".join(p.translate(own) for p in plain))
+        rest = rest.translate({ord("["): "{", ord("]"): "}"})
+        value = {"v": values[name[1:]]} if brace else {"v": ""}
+        marked += (printed("{v}", value, made.mark) if brace else "") + rest
+        plain += (printed("{v}", value, str) if brace else "") + rest
+    return made.finish(marked), finish_mail(plain)
 
 
 @settings(max_examples=200, deadline=None)

@@ -1,0 +1,60 @@
+"""Whose turn it is to write to a SQLite file: one after the other, and whoever answers callers goes before the loops.
+
+SQLite lets one write at a time, and whoever waits for that looks again now and then; loops that write one batch after
+the other are always quicker. (Measured: 90 callbacks/s beside them, within minutes.) So the threads of a process wait
+for one another here; and whoever goes first holds the turnstile, through which all the others have to pass, from before
+they wait for the transaction at hand until their own is over.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+from engage.errors import DatabaseUnavailable
+
+# How long a writer waits for another one before SQLite says “database is locked”. Transactions here last milliseconds.
+BUSY_TIMEOUT_MS = 15_000
+
+
+class WriteTurns:
+    """Of one process, on one file."""
+
+    def __init__(self, database_file: Path, *, goes_first: bool) -> None:
+        self._path = database_file.with_name(database_file.name + ".turn")
+        self._goes_first = goes_first
+        self._writing = threading.Lock()
+        self._turnstile: IO[bytes] | None = None
+
+    @contextmanager
+    def turn(self) -> Iterator[Callable[[], None]]:
+        """For one transaction. Yields what is to be called once it has begun. Whoever waits in vain goes on without:
+        SQLite has the words for that."""
+        mine = self._writing.acquire(timeout=BUSY_TIMEOUT_MS / 1000)
+        try:
+            turnstile = self._opened()
+            fcntl.flock(turnstile, fcntl.LOCK_EX)
+            try:
+                yield (lambda: None) if self._goes_first else (lambda: fcntl.flock(turnstile, fcntl.LOCK_UN))
+            finally:
+                fcntl.flock(turnstile, fcntl.LOCK_UN)
+        finally:
+            if mine:
+                self._writing.release()
+
+    def _opened(self) -> IO[bytes]:
+        if self._turnstile is None:
+            try:
+                self._turnstile = self._path.open("ab")
+            except OSError as error:
+                raise DatabaseUnavailable(f"no file can be made beside the database: {error.strerror}") from error
+        return self._turnstile
+
+    def close(self) -> None:
+        if self._turnstile is not None:
+            self._turnstile.close()
+            self._turnstile = None

@@ -1,0 +1,85 @@
+"""Housekeeping by the real engine's clock: at night, a batch at a bell, once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import func, select
+from stage_scene import files_with
+from stage_wiring import read_files
+
+from engage.bootstrap import build_context
+from engage.clock import VirtualClock
+from engage.config import Retention
+from engage.runtime.applying import apply
+from engage.runtime.context import Context
+from engage.runtime.housekeeping import Housekeeping
+from engage.simulation.settings import USUAL
+from engage.store import housekeeping, inbound
+from engage.store.database import Database
+from engage.store.inbound import Arrived
+from engage.store.tables import inbound as records
+from engage.store.tables import job_slot
+
+EVENING = datetime(2026, 11, 23, 16, tzinfo=UTC)  # midnight in Shanghai
+NIGHT = EVENING + timedelta(hours=2)
+KEPT = timedelta(days=90)
+
+
+@pytest.fixture
+def context(tmp_path: Path) -> Iterator[Context]:
+    database = Database(f"sqlite:///{tmp_path / 'engage.db'}")
+    database.create_all()
+    apply(database, read_files(files_with({})), EVENING)
+    yield build_context(USUAL, VirtualClock(EVENING), database)
+    database.close()
+
+
+def receives(context: Context, count: int, at: datetime) -> None:
+    with context.database.write() as connection:
+        inbound.put(connection, [Arrived("api", f"{at}{n}", "{}") for n in range(count)], at)
+
+
+def left(context: Context) -> int:
+    with context.database.read() as connection:
+        return connection.scalar(select(func.count()).select_from(records)) or 0
+
+
+def nights(context: Context) -> list[str]:
+    with context.database.read() as connection:
+        return list(connection.scalars(select(job_slot.c.slot).where(job_slot.c.job == "housekeeping")))
+
+
+def comes(context: Context, moment: datetime) -> None:
+    assert isinstance(context.clock, VirtualClock)
+    context.clock.advance_to(moment)
+
+
+def test_at_night_what_is_too_old_goes_a_batch_at_a_bell(context: Context, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(housekeeping, "BATCH", 2)
+    receives(context, 3, NIGHT - KEPT - timedelta(seconds=1))
+    receives(context, 1, NIGHT - KEPT)
+    house = Housekeeping(context, lambda: Retention(inbound=KEPT))
+
+    def after_a_bell() -> int:
+        assert house.tick() == 0
+        return left(context)
+
+    assert after_a_bell() == 4
+    comes(context, NIGHT)
+    assert [after_a_bell() for _ in range(3)] == [2, 1, 1]
+    assert nights(context) == ["2026-11-24"]
+    comes(context, NIGHT + timedelta(hours=5))
+    assert after_a_bell() == 1
+    comes(context, NIGHT + timedelta(days=1))
+    assert after_a_bell() == 0
+
+
+def test_what_is_to_be_kept_is_kept(context: Context) -> None:
+    receives(context, 1, NIGHT - 10 * KEPT)
+    comes(context, NIGHT)
+    Housekeeping(context, lambda: Retention(inbound=None)).tick()
+    assert left(context) == 1
