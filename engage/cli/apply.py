@@ -11,10 +11,10 @@ import typer
 from engage.bootstrap import clock_of
 from engage.cli.ending import Ending, Refusal
 from engage.cli.invocation import Invocation
+from engage.cli.misfits_shown import say_what_does_not_fit
 from engage.cli.plan_words import say_how_to_apply, show_plan
 from engage.cli.project import ExistingOption, ReleaseOption, StopOption, checked_project, made_database, rules_of
 from engage.cli.screen import Screen
-from engage.cli.webhooks_missing import say_which_are_missing
 from engage.content.project import Project
 from engage.core.quiet import zone_of
 from engage.core.release import Release
@@ -79,7 +79,7 @@ def _apply_files(inv: Invocation, database: Database, project: Project, terms: T
     if isinstance(outcome, Unseen | Refused):
         show_plan(inv.screen, outcome.plan, zone_of(None, project.catalog.timezone))
     _show(inv.screen, None, outcome)
-    say_which_are_missing(inv.screen, project.journeys.values(), inv.config)
+    say_what_does_not_fit(inv.screen, project.catalog, project.journeys.values(), inv.config)
 
 
 def _ask_first(screen: Screen, database: Database, project: Project) -> None:

@@ -117,6 +117,7 @@ _WORDS: dict[str, Callable[[Facts], Said]] = {
         f"{_listed(f['journeys'])}：webhook {f['webhook']} 还没有配置，调用会失败。请在 config.yaml 里加上 "
         f"webhooks.{f['webhook']}。",
     ),
+    "forgotten": lambda f: Said(f"{f['en']}.", f"{f['zh']}。"),
     "daemon_lost": lambda f: Said(
         f"A daemon has gone without a word: {f['daemon']}, last heard of {_at(f['heard_of_at'])}.",
         f"有引擎没有正常结束：{f['daemon']}，最后一次报到 {_at(f['heard_of_at'])}。",
@@ -160,9 +161,19 @@ _WORDS: dict[str, Callable[[Facts], Said]] = {
         f"24 小时内 {f['channel']} 有 {f['messages']} 条消息被最后一道限制（{f['limit']}）拦下：可能有旅程写错了，"
         "日志里有明细。",
     ),
+    "tired": lambda f: Said(
+        f"{f['runs']} times in 24 h a run of {f['journey']} had walked all the steps of a day, and rests until the "
+        "next: it goes round and round. Look at its `goto`; `policy.limits.steps_per_day` is the limit.",
+        f"24 小时内 {f['journey']} 有 {f['runs']} 次走满了一天的步数，休息到第二天：它在原地打转。请检查它的 `goto`；"
+        "上限是 `policy.limits.steps_per_day`。",
+    ),
     "held": lambda f: Said(
         f"A start of {f['journey']} waits for an approval ({f['members']} members): `engage approve {f['hold']}`.",
         f"{f['journey']} 的一次启动在等待批准（{f['members']} 位会员）：`engage approve {f['hold']}`。",
+    ),
+    "staged": lambda f: Said(
+        f"A start of {f['journey']} goes by stages: {f['percent']} % of {f['members']} members so far ({f['hold']}).",
+        f"{f['journey']} 的一次启动在分批放行：{f['members']} 位会员中已放行 {f['percent']} %（{f['hold']}）。",
     ),
     "restored": lambda f: Said(
         f"This database was brought back from a copy ({f['reason']}), and nothing is sent. `engage resume --restored` "

@@ -206,6 +206,10 @@ STEP_WORDS: Mapping[str, _Words] = {
         f"gave up calling {d['name']}: {_why(d, screen)}", f"放弃调用 {d['name']}：{_why(d, screen)}"
     ),
     "goto": lambda screen, _, __, d: screen.word(f"go to {d['to']}", f"转到 {d['to']}"),
+    "rest": lambda screen, story, _, d: screen.word(
+        f"{d['steps']} steps today are enough: it rests until {_until(story, d)}",
+        f"今天已走 {d['steps']} 步，到上限了：休息到 {_until(story, d)}",
+    ),
     "goto_used_up": lambda screen, _, __, d: screen.word(
         f"no further time to {d['to']}: {d['times']} were allowed", f"不再转到 {d['to']}：已用完 {d['times']} 次"
     ),

@@ -10,6 +10,7 @@ import typer
 from engage.bootstrap import clock_of
 from engage.cli.ending import Ending, Refusal
 from engage.cli.invocation import Invocation
+from engage.cli.misfits_shown import say_what_does_not_fit
 from engage.cli.plan_words import say_how_to_apply, show_plan
 from engage.cli.project import ExistingOption, ReleaseOption, StopOption, checked_project, made_database, rules_of
 from engage.cli.screen import print_json
@@ -49,6 +50,7 @@ def plan(
         inv.screen.say("✓ No changes: the files are what runs.", "✓ 没有改动：文件就是正在运行的内容。", "green")
         return
     show_plan(inv.screen, made, zone_of(None, project.catalog.timezone))
+    say_what_does_not_fit(inv.screen, project.catalog, project.journeys.values(), inv.config)
     if made.refusals:
         raise Refusal(inv.screen.word("this plan cannot be applied as it is", "这个计划现在不能应用"))
     say_how_to_apply(inv.screen, made)

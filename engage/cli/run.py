@@ -12,7 +12,7 @@ from engage.cli.dry_run import show_next_tick
 from engage.cli.ending import Refusal
 from engage.cli.invocation import Invocation
 from engage.cli.logs import log_fully
-from engage.cli.webhooks_missing import say_which_are_missing
+from engage.cli.misfits_shown import say_what_does_not_fit
 from engage.clock import SystemClock
 from engage.config import Config, secrets_in
 from engage.content.project import project_files
@@ -115,7 +115,8 @@ def _serve(inv: Invocation, service: Service, measures: Measures) -> None:
     ops.start()
     url, journeys = service.server.url, len(applied.journeys)
     log.info("serving", url=url, ops=ops.url, journeys=sorted(applied.journeys))
-    say_which_are_missing(inv.screen, (active.journey for active in applied.journeys.values()), inv.config)
+    running = [active.journey for active in applied.journeys.values()]
+    say_what_does_not_fit(inv.screen, applied.catalog, running, inv.config)
     inv.screen.say(
         f"Engage runs {journeys} journeys and listens on {url}. Ctrl-C ends it.",
         f"Engage 已启动：{journeys} 个旅程，监听 {url}。按 Ctrl-C 结束。",

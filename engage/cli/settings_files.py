@@ -9,12 +9,12 @@ import yaml
 
 from engage.cli.language import CONFIG_NAME
 from engage.cli.shipped import BEHAVIOUR
-from engage.config import load_config
+from engage.config import Config, load_config
 from engage.content.project import Project, read_text
 from engage.core.behaviour.reading import read_behaviour
-from engage.core.catalog import Catalog
 from engage.core.journey import misfits
-from engage.core.problem import Problem, Said, Span
+from engage.core.looking_back import looks_beyond
+from engage.core.problem import Problem, Said, Severity, Span
 from engage.errors import ConfigError
 
 SETTINGS = (CONFIG_NAME, BEHAVIOUR.name)
@@ -39,22 +39,38 @@ def read_settings(folder: Path, project: Project | None) -> tuple[dict[str, str]
 
 def _problems(path: Path, text: str, project: Project | None) -> list[Problem]:
     if path.name == CONFIG_NAME:
-        return list(_of_config(path, text, project.catalog if project is not None else None))
+        return list(_of_config(path, text, project))
     return read_behaviour(text, path.name, project.catalog, project.journeys)[1] if project is not None else []
 
 
-def _of_config(path: Path, text: str, catalog: Catalog | None) -> Iterator[Problem]:
+def _of_config(path: Path, text: str, project: Project | None) -> Iterator[Problem]:
     """Secrets are not looked up: they may be where the daemon runs, and not here."""
     try:
-        load_config(path, secrets=False)
+        config = load_config(path, secrets=False)
     except ConfigError as error:
         for keys, said in error.mistakes or [((), error.said)]:
             yield Problem("E420", _place(text, keys), said, help=(_WRITTEN_DOWN,))
         return
-    if catalog is not None:
-        for topic in _keys_of(text, ("policy", "caps")):
-            if topic not in catalog.topics:
-                yield misfits.unknown("topic", _place(text, ("policy", "caps", topic)), topic, catalog.topics)
+    if project is not None:
+        yield from _beside_project(config, text, project)
+
+
+def _beside_project(config: Config, text: str, project: Project) -> Iterator[Problem]:
+    topics = project.catalog.topics
+    for topic in _keys_of(text, ("policy", "caps")):
+        if topic not in topics:
+            yield misfits.unknown("topic", _place(text, ("policy", "caps", topic)), topic, topics)
+    kept = config.retention.events
+    if kept is not None:
+        for look in looks_beyond(kept, project.catalog, project.journeys.values()):
+            place = _place(text, ("retention", "events"))
+            yield Problem("E421", place, look.beside(kept), help=(_KEEP_LONGER,), severity=Severity.WARNING)
+
+
+_KEEP_LONGER = Said(
+    "keep them longer, or ask for less: `within: 90d`, or a computed field, whose count is kept",
+    "请留得更久，或者少看一些：`within: 90d`，或用计算字段，它的计数会一直保留",
+)
 
 
 _WRITTEN_DOWN = Said("each key is explained in docs/config.md", "每一项的说明见 docs/config.md")

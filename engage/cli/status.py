@@ -48,6 +48,7 @@ class _Now:
     thresholds: list[Threshold]
     holds: list[Hold]
     stopped: Mapping[str, int]  # by the last limits, of late: by limit and channel
+    tired: Mapping[str, int]  # runs that have walked all the steps of a day, of late: by journey
 
 
 _CALLS_OF = timedelta(days=7)  # calls given up are told of for so long
@@ -100,6 +101,7 @@ def _read(inv: Invocation, database: Database) -> _Now:
             thresholds=ranks.thresholds(connection),
             holds=holding.unsettled(connection),
             stopped=overview.stopped(connection, at - _STOPPED_OF),
+            tired=overview.tired(connection, at - _STOPPED_OF),
         )
 
 
@@ -147,6 +149,12 @@ def _show_stopped(screen: Screen, now: _Now) -> None:
             f"! {count:,} messages on {channel} were stopped by a last limit ({limit}) in 24 h: something may be wrong "
             "with a journey; the log has which.",
             f"! 24 小时内 {channel} 有 {count:,} 条消息被最后一道限制（{limit}）拦下：可能有旅程写错了，日志里有明细。",
+            "red",
+        )
+    for journey, count in now.tired.items():
+        screen.say(
+            f"! {journey}: {count:,} times in 24 h a run had walked all the steps of a day, and rests until the next.",
+            f"! {journey}：24 小时内有 {count:,} 次走满了一天的步数，休息到第二天。",
             "red",
         )
 
@@ -257,5 +265,6 @@ def _data(now: _Now) -> dict[str, Any]:
         "webhooks": [asdict(calls) for calls in now.calls],
         "holds": [asdict(held) for held in now.holds],
         "stopped": dict(now.stopped),
+        "tired": dict(now.tired),
         "ranks": [asdict(threshold) for threshold in now.thresholds],
     }

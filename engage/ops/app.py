@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -18,6 +19,8 @@ from engage.errors import DatabaseUnavailable, EngageError
 from engage.store.database import Database
 from engage.store.migrating import require_current
 
+_NO_ANSWER = "the database does not answer"
+_ANSWERS_WITHIN_SECONDS = 3.0
 log = structlog.get_logger("engage.ops")
 
 
@@ -54,14 +57,19 @@ def make_ops_app(deps: OpsDeps) -> Starlette:
 class _Pages:
     def __init__(self, deps: OpsDeps) -> None:
         self._deps = deps
+        self._asking: asyncio.Task[list[str]] | None = None
 
     async def health(self, request: Request) -> Response:
         """Whether the process is worth keeping: a database that is away is no reason to start it anew."""
         return _answer([f"the loop {name} is stuck" for name in self._deps.daemon.silent_loops()])
 
     async def readiness(self, request: Request) -> Response:
-        """Whether work can be given to it."""
-        return _answer(await run_in_threadpool(self._in_the_way))
+        """Whether work can be given to it. However many ask, the database is asked once at a time: one that hangs is
+        one that does not answer."""
+        if self._asking is None or self._asking.done():
+            self._asking = asyncio.create_task(run_in_threadpool(self._in_the_way))
+        await asyncio.wait({self._asking}, timeout=_ANSWERS_WITHIN_SECONDS)
+        return _answer(self._asking.result() if self._asking.done() else [_NO_ANSWER])
 
     async def metrics(self, request: Request) -> Response:
         text = await run_in_threadpool(generate_latest, self._deps.registry)
@@ -74,7 +82,7 @@ class _Pages:
             require_current(self._deps.database)
             self._deps.applied()
         except DatabaseUnavailable:
-            return ["the database does not answer"]
+            return [_NO_ANSWER]
         except EngageError as error:
             return [str(error)]
         except Exception as error:  # whatever it is: the question was whether work can be done

@@ -21,6 +21,7 @@ from engage.clock import Clock
 from engage.config import Config
 from engage.core.delivery import LEASE
 from engage.core.journey.check import webhooks_called
+from engage.core.looking_back import looks_beyond
 from engage.errors import DatabaseUnavailable, EngageError
 from engage.runtime.applied import Applied
 from engage.runtime.daemon import running_daemon
@@ -114,6 +115,12 @@ def _applied(case: Case) -> Iterator[Finding]:
     for name, journeys in called.items():
         if name not in case.config.webhooks:
             yield Finding("webhook_missing", Weight.HAND, {"webhook": name, "journeys": journeys})
+    kept = case.config.retention.events
+    if kept is not None:
+        running = [active.journey for active in applied.journeys.values()]
+        for look in looks_beyond(kept, applied.catalog, running):
+            said = look.beside(kept)
+            yield Finding("forgotten", Weight.NOTE, {"en": said.en, "zh": said.zh})
 
 
 def _daemons(case: Case, connection: Connection, now: datetime) -> Iterator[Finding]:
@@ -166,9 +173,14 @@ def _switches(case: Case, connection: Connection, now: datetime) -> Iterator[Fin
     for name, count in overview.stopped(connection, now - _STOPPED_OF).items():
         limit, _, channel = name.rpartition(":")
         yield Finding("stopped", Weight.HAND, {"limit": limit, "channel": channel, "messages": count})
+    for journey, runs in overview.tired(connection, now - _STOPPED_OF).items():
+        yield Finding("tired", Weight.HAND, {"journey": journey, "runs": runs})
     for held in holding.unsettled(connection):
         if held.status is HoldStatus.WAITING:
             yield Finding("held", Weight.NOTE, {"hold": held.name, "journey": held.journey_id, "members": held.members})
+        elif held.status is HoldStatus.GOING and not held.is_whole:
+            facts = {"hold": held.name, "journey": held.journey_id, "members": held.members, "percent": held.percent}
+            yield Finding("staged", Weight.NOTE, facts)
     for channel, until in overview.resting(connection, now).items():
         yield Finding("channel_rests", Weight.HAND, {"channel": channel, "until": until})
     for calls in webhook_calls.in_trouble(connection, now - _CALLS_OF):

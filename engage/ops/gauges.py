@@ -9,20 +9,22 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from prometheus_client import Metric
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
+from sqlalchemy import Connection
 
 from engage.channels.contract import Channel, HoldsToken
 from engage.clock import Clock
-from engage.store import backlog, daemons, holding, overview
+from engage.store import backlog, daemons, holding, overview, rates
 from engage.store.backlog import Backlog
 from engage.store.daemons import HEARD_OF_WITHIN
 from engage.store.database import Database
+from engage.store.holding import Hold
 
 _KEEPS_FOR_SECONDS = 10.0
 _STOPPED_OF = timedelta(hours=1)
@@ -34,7 +36,9 @@ class _Stands:
     backlog: Backlog
     paused: list[str]
     stopped: Mapping[str, int]  # by the last limits, in the last hour
-    held: int  # starts that wait for an approval, or for their next stage
+    tired: Mapping[str, int]  # runs that rest for the day, as often as that came about in the last hour, by journey
+    holds: Sequence[Hold]  # starts that wait for an approval, or for their next stage
+    rates: Mapping[str, int]  # calls of the coming second that are left, of channels with a limit
     resting: Mapping[str, datetime]
     daemons: int
 
@@ -58,6 +62,7 @@ class Gauges(Collector):
         if stands is not None:
             yield from _of_backlog(stands)
             yield from _of_switches(stands)
+            yield from _of_holds(stands)
             yield _one("engage_daemons", "Daemons heard of in the last 45 seconds, on this database.", stands.daemons)
         yield self._tokens()
 
@@ -72,6 +77,10 @@ class Gauges(Collector):
             if isinstance(channel, HoldsToken) and (since := channel.token_since) is not None:
                 ages.add_metric([name], (now - since).total_seconds())
         return ages
+
+    def _rates(self, connection: Connection, now: datetime) -> dict[str, int]:
+        limits = {name: channel.per_second for name, channel in self._channels().items()}
+        return {name: rates.left(connection, name, limit, now) for name, limit in limits.items() if limit is not None}
 
     def _standing(self) -> _Stands | None:
         """As it stood at most `_KEEPS_FOR_SECONDS` ago; None: it cannot be known."""
@@ -90,7 +99,9 @@ class Gauges(Collector):
                     backlog=backlog.backlog(connection, now),
                     paused=[paused.scope for paused in overview.pauses(connection)],
                     stopped=overview.stopped(connection, now - _STOPPED_OF),
-                    held=len(holding.unsettled(connection)),
+                    tired=overview.tired(connection, now - _STOPPED_OF),
+                    holds=holding.unsettled(connection),
+                    rates=self._rates(connection, now),
                     resting=overview.resting(connection, now),
                     daemons=sum(sign.at > now - HEARD_OF_WITHIN for sign in daemons.signs(connection)),
                 )
@@ -149,7 +160,14 @@ def _of_switches(stands: _Stands) -> Iterable[Metric]:
         limit, _, channel = name.rpartition(":")
         stopped.add_metric([limit, channel], count)
     yield stopped
-    yield _one("engage_starts_held", "Starts that wait for an approval, or for their next stage.", stands.held)
+    tired = GaugeMetricFamily(
+        "engage_tired_runs",
+        "Runs that in the last hour had walked all the steps of a day: a journey goes round and round.",
+        labels=["journey"],
+    )
+    for journey, runs in stands.tired.items():
+        tired.add_metric([journey], runs)
+    yield tired
     resting = GaugeMetricFamily(
         "engage_channel_rests_seconds",
         "How long a channel is still left alone: its quota is used up, or its provider refuses everything.",
@@ -158,6 +176,33 @@ def _of_switches(stands: _Stands) -> Iterable[Metric]:
     for channel, until in stands.resting.items():
         resting.add_metric([channel], (until - stands.at).total_seconds())
     yield resting
+    left = GaugeMetricFamily(
+        "engage_rate_left",
+        "Calls of the coming second that nobody has taken yet, where a channel has a limit (per_second).",
+        labels=["channel"],
+    )
+    for channel, calls in stands.rates.items():
+        left.add_metric([channel], calls)
+    yield left
+
+
+def _of_holds(stands: _Stands) -> Iterable[Metric]:
+    held = GaugeMetricFamily(
+        "engage_starts_held",
+        "Starts that wait for an approval (waiting), go on by stages (going), or end (refused).",
+        labels=["journey", "state"],
+    )
+    percent = GaugeMetricFamily(
+        "engage_start_let_go_percent",
+        "How many in a hundred of a held start's members are let go: its stage. Of several of a journey, the smallest.",
+        labels=["journey"],
+    )
+    for (journey, state), count in sorted(Counter((h.journey_id, h.status.value) for h in stands.holds).items()):
+        held.add_metric([journey, state], count)
+    for journey in sorted({each.journey_id for each in stands.holds}):
+        percent.add_metric([journey], min(each.percent for each in stands.holds if each.journey_id == journey))
+    yield held
+    yield percent
 
 
 def _one(name: str, what: str, value: float) -> Metric:

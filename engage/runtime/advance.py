@@ -6,11 +6,12 @@ that each happens exactly once. Nothing is rendered here but the words of tasks;
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, assert_never
+from zoneinfo import ZoneInfo
 
 import structlog
 from sqlalchemy import Connection
@@ -44,6 +45,7 @@ from engage.core.turn import (
     TookWay,
     Turn,
 )
+from engage.core.walked import DaysWalk
 from engage.runtime import goals
 from engage.runtime.applied import Active, Applied
 from engage.runtime.context import Context
@@ -51,7 +53,7 @@ from engage.runtime.doing import Doing
 from engage.runtime.knowing import Knowing
 from engage.runtime.quarantine import Quarantine
 from engage.runtime.stride import Stride
-from engage.store import advancing, journeys, splits, trail
+from engage.store import advancing, journeys, overview, splits, tallies, trail
 from engage.store.advancing import RunRow
 
 BATCH = 500
@@ -89,8 +91,10 @@ class Advance:
         now = self._context.clock.now()
         applied = self._context.applied.current()
         knowing = Knowing(connection, applied, self._context.policy.work_calendar(), now)
+        zone = ZoneInfo(applied.catalog.timezone)
+        walk = DaysWalk.of(self._context.policy.limits.steps_per_day, now, zone)
         with self._stride.over(len(runs)):
-            _Batch(connection, applied, now, knowing, Doing(connection, applied, now)).move(runs)
+            _Batch(connection, applied, now, knowing, Doing(connection, applied, now), walk).move(runs)
 
     def _set_aside(self, connection: Connection, run: RunRow, error: Exception) -> None:
         """The member stays where they are, untouched; it is tried again later."""
@@ -107,9 +111,11 @@ class _Batch:
     now: datetime
     knowing: Knowing
     doing: Doing
+    walk: DaysWalk
     lines: list[trail.Line] = field(default_factory=list)
     moves: dict[int, dict[str, Any]] = field(default_factory=dict)
     ways: list[tuple[RunRow, str, str]] = field(default_factory=list)  # newly taken: (run, split, way)
+    tired: Counter[str] = field(default_factory=Counter)  # runs that have walked enough for today, by journey
 
     def move(self, runs: Sequence[RunRow]) -> None:
         moving = list(runs)
@@ -119,6 +125,7 @@ class _Batch:
                 break
         self._write()
         trail.note(self.connection, self.lines, self.now)
+        self._tell_tired()
 
     def _write(self) -> None:
         advancing.save(self.connection, self.moves.values())
@@ -138,7 +145,7 @@ class _Batch:
                 self._park(group)
                 continue
             active, step = at
-            onward += self._take_turns(active, step, self._without_ended(active, group))
+            onward += self._take_turns(active, step, self._without_tired(self._without_ended(active, group)))
         self.lines += self.doing.flush()
         splits.keep_ways(self.connection, self.ways, self.now)
         self.ways.clear()
@@ -196,6 +203,33 @@ class _Batch:
         elif kind is EndKind.EXIT:
             self.doing.cancel_messages(run, f"the run ended: {reason}", only_follow_ups=True)
 
+    # --- rest -------------------------------------------------------------------------------------------------------
+
+    def _without_tired(self, group: Sequence[RunRow]) -> list[RunRow]:
+        """They rest until tomorrow, also if something has woken them."""
+        tired = {run.id for run in group if self.walk.is_done(run.walked)}
+        for run in group:
+            if run.id in tired:
+                self._set(run, due_at=self.walk.goes_on_at)
+        return [run for run in group if run.id not in tired]
+
+    def _count(self, active: Active, run: RunRow, to: str) -> RunRow:
+        if not active.program.comes_back:
+            return run
+        run = replace(run, walked=run.walked.one_more(self.walk.today))
+        self._set(run, walked_on=run.walked.on, walked_steps=run.walked.steps)
+        if self.walk.is_done(run.walked):
+            told = {"steps": run.walked.steps, "until": self.walk.goes_on_at.isoformat()}
+            self.lines.append((run.member.bucket, run.id, to, "rest", told))
+            self.tired[run.journey_id] += 1
+        return run
+
+    def _tell_tired(self) -> None:
+        for journey_id, runs in self.tired.items():
+            log.error("runs_rest", journey=journey_id, runs=runs, steps_per_day=self.walk.most)
+        counts = {f"{overview.TIRED}{journey_id}": runs for journey_id, runs in self.tired.items()}
+        tallies.add(self.connection, counts, 0, self.now)
+
     # --- turns --------------------------------------------------------------------------------------------------
 
     def _take_turns(self, active: Active, step: Step, group: Sequence[RunRow]) -> list[RunRow]:
@@ -219,7 +253,7 @@ class _Batch:
                 if to is None:
                     self._end(active, run, EndKind.COMPLETED, "end")
                     return None
-                run = self._remember(run, memory)
+                run = self._count(active, self._remember(run, memory), to)
                 arrived = {"step_id": to, "phase": Phase.ARRIVING, "deadline_at": None}
                 self._set(run, **arrived, step_started_at=self.now, step_after_event=run.last_event, due_at=self.now)
                 return replace(run, step_id=to, phase=Phase.ARRIVING, deadline_at=None)

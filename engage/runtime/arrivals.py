@@ -21,6 +21,7 @@ from engage.runtime.reading import Reading
 from engage.store import inbound, reaching, receiving
 from engage.store.events import NewEvent
 from engage.store.inbound import Record
+from engage.store.members import MemberRef
 from engage.store.receiving import DeliveryRow, Told
 
 
@@ -33,6 +34,9 @@ class _About:
     row: DeliveryRow
 
 
+_News = tuple[_About, DeliveryRow | None]  # with the delivery as it was until then; None: it is no news of that
+
+
 def read(reading: Reading, told: Sequence[tuple[Record, Receipt | Clicked]]) -> None:
     """A receipt counts if it is news, a click however often. Either settles a send whose outcome was unknown."""
     connection = reading.connection
@@ -43,11 +47,26 @@ def read(reading: Reading, told: Sequence[tuple[Record, Receipt | Clicked]]) -> 
     reaching.note_inbound(
         connection, [(each.row.member, each.row.channel, each.fact.at) for each in clicks if each.row.channel]
     )
-    responses = [new for about, _ in news if (new := _response(reading.of(about.record.id), about)) is not None]
-    reading.record(responses)
+    for stretch in _until_somebody_refused(news):
+        responses = [new for about, _ in stretch if (new := _response(reading.of(about.record.id), about)) is not None]
+        reading.record(responses)
+        for about, was in stretch:
+            if isinstance(about.fact, Receipt) and was is not None:
+                _follow_up(reading.of(about.record.id), about.fact, was)
+
+
+def _until_somebody_refused(news: Iterable[_News]) -> Iterator[list[_News]]:
+    """A refusal is an event as well. What comes of the same member after it is recorded after it."""
+    stretch: list[_News] = []
+    refused: set[MemberRef] = set()
     for about, was in news:
-        if isinstance(about.fact, Receipt) and was is not None:
-            _follow_up(reading.of(about.record.id), about.fact, was)
+        if about.row.member in refused:
+            yield stretch
+            stretch, refused = [], set()
+        stretch.append((about, was))
+        if isinstance(about.fact, Receipt) and about.fact.failure is Failure.OPTED_OUT:
+            refused.add(about.row.member)
+    yield stretch
 
 
 def _told(about: _About) -> Told:

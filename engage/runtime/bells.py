@@ -53,7 +53,10 @@ class Bells:
         self._outage = Outage(clock)
         self._stop = threading.Event()
         self._rung = {name: threading.Event() for name in loops}
-        self._threads = [threading.Thread(target=self._go_round, args=each, daemon=True) for each in loops.items()]
+        self._threads = [
+            threading.Thread(target=self._go_round, args=(name, tick), name=f"loop-{name}", daemon=True)
+            for name, tick in loops.items()
+        ]
         self._scheduler = BackgroundScheduler(timezone="UTC")
         self._came_round: dict[str, float] = {}
         self._ahead = self._ahead_of_monotonic()
@@ -80,9 +83,13 @@ class Bells:
         for name in self._rung:
             self.ring(name)
 
+    def begin_nothing(self) -> None:
+        """The batches at hand are the last ones."""
+        self._stop.set()
+
     def stop(self) -> None:
         """Each loop ends the batch at hand; returns when all have."""
-        self._stop.set()
+        self.begin_nothing()
         self._scheduler.shutdown(wait=True)
         self._ring_all()
         for thread in self._threads:

@@ -153,6 +153,7 @@ class Daemon:
 
     def _hear_stop(self, *_: object) -> None:
         self._stops_asked += 1
+        self._bells.begin_nothing()
         self._heard.set()
 
     def _end_in_time(self) -> None:

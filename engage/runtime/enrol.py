@@ -15,8 +15,8 @@ from sqlalchemy import Connection
 from engage.config import Policy
 from engage.core.holdout import is_held_out
 from engage.core.journey.model import OnEvent, OnSegment
+from engage.runtime import calendar_starts
 from engage.runtime.applied import Active, Applied
-from engage.runtime.calendar_starts import BATCH as BATCH_OF_START
 from engage.runtime.calendar_starts import Calendars, Coming, note_came_in
 from engage.runtime.context import Context
 from engage.runtime.crossings import cross_by_events, cross_by_time, hour_of
@@ -95,7 +95,7 @@ class Enrol:
             applied = self._context.applied.current()
             outdated = coming.is_outdated(connection, applied)
             done = self._let_in(connection, applied, coming, now) if not outdated else 1  # there is a look to be taken
-            over = done < BATCH_OF_START
+            over = done < calendar_starts.BATCH
             if over and not outdated:
                 state.put_moment(connection, state.STARTS_SEEN, coming.until)
                 done += cross_by_time(connection, applied, now)

@@ -16,7 +16,9 @@ import structlog
 from sqlalchemy import Connection
 
 from engage.config import Policy
-from engage.core.journey.model import OnSchedule
+from engage.core.catalog import Catalog
+from engage.core.condition import All, InSegment
+from engage.core.journey.model import Journey, OnSchedule, OnSegment
 from engage.core.lot import lot
 from engage.runtime.applied import Active, Applied
 from engage.runtime.context import Context
@@ -208,9 +210,10 @@ class _Work:
         return len(runs) or 1
 
     def _let_go(self, active: Active, runs: Sequence[tuple[int, MemberRef]]) -> None:
-        """Whom audience and exclude do not let in any more does not enter."""
+        """Whom audience and exclude do not let in any more does not enter; nor who has left the segment since."""
         refs = [ref for _, ref in runs]
-        let_in = enrolling.admitted(self.connection, self.applied.catalog, active.journey, refs, self.now)
+        journey = _for_those_still_in(self.applied.catalog, active.journey)
+        let_in = enrolling.admitted(self.connection, self.applied.catalog, journey, refs, self.now)
         entering = [(run, ref) for run, ref in runs if ref.id in let_in]
         begun = {
             "status": "live",
@@ -270,3 +273,13 @@ class _Work:
 
     def _change(self, **values: object) -> None:
         holding.change(self.connection, self.held.id, **values)
+
+
+def _for_those_still_in(catalog: Catalog, journey: Journey) -> Journey:
+    """The journey, with the segment whose entering starts it as a part of its audience."""
+    match journey.start:
+        case OnSegment(name):
+            inside = InSegment(name, catalog.segments[name])
+            return replace(journey, audience=All((inside, journey.audience)) if journey.audience else inside)
+        case _:
+            return journey

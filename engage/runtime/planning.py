@@ -289,7 +289,8 @@ class _Planning:
         for journey_id in sorted(set(self._before.versions) - set(self._running) - set(self._terms.stop)):
             version = self._before.versions[journey_id]
             crowd = moving.crowd(self._connection, journey_id)
-            yield journey_id, version, self._source(journey_id, version), crowd.live - crowd.pinned
+            left = moving.ended_with_messages(self._connection, journey_id)
+            yield journey_id, version, self._source(journey_id, version), crowd.live - crowd.pinned + left
 
 
 def _homeless(plan: JourneyPlan) -> Iterator[Refusal]:

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from engage.clock import SystemClock
 from engage.runtime.context import Context
 
-_MOMENT = 0.04  # seconds; a callback waits for two of them at most, and is to be answered within 0.2
+_MOMENT = 0.025  # seconds; a callback waits for two of them at most, and is to be answered within 0.2
 _FEWEST = 20
 
 

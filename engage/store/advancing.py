@@ -15,6 +15,7 @@ from engage.core.condition import Condition, ValueType
 from engage.core.delivery import Status
 from engage.core.journey.model import Since
 from engage.core.turn import GivenAnswer, Seen
+from engage.core.walked import NEVER_COUNTED, Walked
 from engage.store import answering
 from engage.store.claims import Claim
 from engage.store.conditions import VALUE_COLUMN, Scope, compile_condition
@@ -54,6 +55,7 @@ class RunRow:
     jumps: Mapping[str, int] = field(default_factory=dict)  # how often each `goto` was taken
     pinned_version: int | None = None  # the version to finish in; None: the one in force
     last_event: int = 0  # the number of the member's last event when this was read
+    walked: Walked = NEVER_COUNTED
 
 
 def due(connection: Connection, now: datetime, limit: int) -> list[RunRow]:
@@ -112,6 +114,7 @@ def run_of(row: Any) -> RunRow:
         row.id, MemberRef(row.bucket, row.member_id), row.journey_id, row.version, row.holdout, row.step_id,
         row.visit, row.phase, row.entered_at, row.due_at, row.deadline_at, row.last_message_at, row.context,
         row.per_value, row.timezone, row.jumps or {}, row.pinned_version, row.last_event,
+        Walked(row.walked_on, row.walked_steps) if row.walked_on is not None else NEVER_COUNTED,
     )  # fmt: skip
 
 

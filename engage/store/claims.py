@@ -13,18 +13,8 @@ from typing import Any
 
 from sqlalchemy import Connection, Integer, Select, bindparam
 
+from engage.store.dialects import is_spread
 from engage.store.tables import BUCKETS
-
-_BY_BUCKET = "engage_claims_by_bucket"
-
-
-def go_by_bucket(dialect: Any, whether: bool) -> None:
-    """Said once of a database, when it is first connected to."""
-    setattr(dialect, _BY_BUCKET, whether)
-
-
-def by_bucket(connection: Connection) -> bool:
-    return bool(getattr(connection.dialect, _BY_BUCKET, False))
 
 
 class Claim:
@@ -39,7 +29,7 @@ class Claim:
     def take(self, connection: Connection, now: datetime, most: int, **given: Any) -> list[Any]:
         """At most so many rows, locked until the transaction ends."""
         told = given | {"now": now, "most": most}
-        if not by_bucket(connection):
+        if not is_spread(connection.dialect):
             return list(connection.execute(self._anywhere, told))
         rows: list[Any] = []
         for bucket in _in_turn(connection.scalars(self._buckets, given | {"now": now}).all(), now):

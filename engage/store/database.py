@@ -2,7 +2,7 @@
 
 SQLite runs in WAL mode with `synchronous=FULL`: what an intent commits must survive a power cut. PostgreSQL runs READ
 COMMITTED: what two processes must not both do is held by keys and row locks, not by the isolation level. Where the two
-speak differently about JSON and text, `store.dialects` has the words.
+speak differently about JSON and text, `store.dialects` has the words; `store.postgresql` has the connections.
 """
 
 from __future__ import annotations
@@ -18,24 +18,17 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.dialects.postgresql import insert as upsert  # ON CONFLICT, which SQLite spells the same
 
 from engage.errors import EngageError
-from engage.store import claims, ids
+from engage.store import ids
 from engage.store.faults import telling_faults_apart
 from engage.store.ids import IdBlocks
 from engage.store.months import make_catch_all
+from engage.store.postgresql import postgresql_engine
 from engage.store.tables import metadata
 from engage.store.write_turns import BUSY_TIMEOUT_MS, WriteTurns
 
 __all__ = ["BUSY_TIMEOUT_MS", "Database", "upsert"]
 
-# Each loop and each call on the wire has one or two at a time. Some are kept open, the others come and go.
-_CONNECTIONS_KEPT, _CONNECTIONS_MORE = 10, 40
 _WRITES = "engage_writes"  # the execution option of connections that begin as writers
-# Times are bound and read in UTC. A process that hangs inside a transaction must not hold its locks for ever.
-_POSTGRESQL_SETTINGS = {
-    "timezone": "UTC",
-    "lock_timeout": f"{BUSY_TIMEOUT_MS}ms",
-    "idle_in_transaction_session_timeout": "60s",
-}
 
 
 class Database:
@@ -104,7 +97,7 @@ def _make_engine(url: str) -> Engine:
         case "sqlite":
             return _sqlite_engine(target)
         case "postgresql":
-            return _postgresql_engine(target)
+            return postgresql_engine(target, **_EITHER)
         case _:
             raise EngageError(
                 f"Engage runs on SQLite and PostgreSQL; write a URL like sqlite:///engage.db, not {target!r}"
@@ -118,32 +111,6 @@ _EITHER: dict[str, Any] = {
     "query_cache_size": 2_000,  # a thousand journeys ask that many different things
     "json_serializer": partial(json.dumps, ensure_ascii=False, allow_nan=False),
 }
-
-
-def _postgresql_engine(url: URL) -> Engine:
-    settings = " ".join(f"-c {name}={value}" for name, value in _POSTGRESQL_SETTINGS.items())
-    try:
-        engine = create_engine(
-            url.set(drivername="postgresql+psycopg"),
-            connect_args={"options": settings},
-            isolation_level="READ COMMITTED",
-            pool_pre_ping=True,
-            pool_size=_CONNECTIONS_KEPT,
-            max_overflow=_CONNECTIONS_MORE,
-            pool_timeout=BUSY_TIMEOUT_MS / 1000,
-            **_EITHER,
-        )
-    except ModuleNotFoundError as error:
-        raise EngageError("PostgreSQL needs its driver: pip install 'engage[postgres]'") from error
-    event.listen(engine, "first_connect", partial(_look_for_citus, engine))
-    return engine
-
-
-def _look_for_citus(engine: Engine, connection: Any, _record: Any) -> None:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT count(*) FROM pg_extension WHERE extname = 'citus'")
-        claims.go_by_bucket(engine.dialect, cursor.fetchone()[0] > 0)
-    connection.rollback()
 
 
 def _sqlite_engine(url: URL) -> Engine:

@@ -31,6 +31,16 @@ from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import TypeEngine
 
 _LARGEST = 10**16
+SPREAD = "engage_spread"
+
+
+def say_whether_spread(dialect: Dialect, whether: bool) -> None:
+    """Whether the database is a PostgreSQL that Citus spreads over servers; said when it is first connected to."""
+    setattr(dialect, SPREAD, whether)
+
+
+def is_spread(dialect: Dialect) -> bool:
+    return bool(getattr(dialect, SPREAD, False))
 
 
 class _DayInText(TypeDecorator[date]):
@@ -274,8 +284,8 @@ def pairs_in_text(pairs: Sequence[tuple[int, Any]]) -> tuple[str, str]:
 class in_bucket_with(_Spelt):
     """Whether a row's bucket and another column, of numbers or texts, are one of these pairs: one look-up for each, and
     one statement however many they are. (Two lists, `bucket IN … AND id IN …`, are every one with every other; a list
-    of row values drives no index on SQLite.) On PostgreSQL the buckets are spelt out as well: by them Citus finds the
-    servers that have the rows, see `tables`."""
+    of row values drives no index on SQLite.) Where PostgreSQL is spread the buckets are spelt out as well: by them
+    Citus finds the servers that have the rows; one server alone would compare each row with each of them."""
 
     type = Boolean()
     inherit_cache = True
@@ -314,4 +324,8 @@ def _in_bucket_with_on_postgresql(function: in_bucket_with, compiler: Any, **kw:
     bucket, column, pairs, buckets = (compiler.process(clause, **kw) for clause in function.clauses)
     wanted = "(asked.value ->> 1)" if of_text else "(asked.value ->> 1)::bigint"
     asked = f"SELECT {wanted}, (asked.value ->> 0)::bigint FROM jsonb_array_elements(({pairs})::jsonb) AS asked"  # noqa: S608
-    return f"({bucket} = ANY (({buckets})::bigint[]) AND ({column}, {bucket}) IN ({asked}))"
+    among = f"({column}, {bucket}) IN ({asked})"
+    # Told either way: a statement has the same parameters wherever it runs.
+    if is_spread(compiler.dialect):
+        return f"({bucket} = ANY (({buckets})::bigint[]) AND {among})"
+    return f"({among} AND ({buckets})::varchar IS NOT NULL)"

@@ -1,4 +1,5 @@
-"""What a database complains of, told apart: it does not answer, transactions met in its midst, its disk is full.
+"""What a database complains of, told apart: it does not answer, transactions met in its midst, its disk is full, its
+tables are not those of this version.
 
 Everything else it complains of is a mistake of ours and stays as it is raised.
 """
@@ -11,11 +12,14 @@ from contextlib import contextmanager
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as NoConnectionFree
 
-from engage.errors import DatabaseConflict, DatabaseUnavailable, DiskFull
+from engage.errors import DatabaseConflict, DatabaseUnavailable, DiskFull, OtherTables
 
 # PostgreSQL, “Error Codes”: serialization_failure, deadlock_detected.
 _CONFLICTS = ("40001", "40P01")
 _DISK_FULL = ("53100", "SQLITE_FULL")
+# undefined_table, undefined_column, insufficient_privilege: that of a condition's own kind would be another one.
+_OTHER_TABLES = ("42P01", "42703", "42501")
+_OTHER_TABLES_ON_SQLITE = ("no such table", "no such column")
 # By how they begin: connections, resources, operators at work, the system's own errors; a lock that is not had in time;
 # a server that does not take writes (any more, or yet: a failover); a session that was ended for idling.
 _GONE = ("08", "53", "57", "58", "55P03", "25006", "25P03")
@@ -37,6 +41,7 @@ def telling_faults_apart() -> Iterator[None]:
 _WORDS = {
     DatabaseConflict: "two transactions were in each other's way",
     DiskFull: "the disk of the database is full; make room, and everything goes on by itself",
+    OtherTables: "the database's tables are not those of this version; see `engage db upgrade`",
     DatabaseUnavailable: "the database does not answer",
 }
 
@@ -49,6 +54,8 @@ def _kind_of(error: SQLAlchemyError) -> type[DatabaseUnavailable] | None:
         return DatabaseConflict
     if code in _DISK_FULL:
         return DiskFull
+    if code in _OTHER_TABLES or str(error.orig).startswith(_OTHER_TABLES_ON_SQLITE):
+        return OtherTables
     if code is not None:
         return DatabaseUnavailable if code.startswith(_GONE + _GONE_ON_SQLITE) else None
     # The connection itself has gone: nobody was left to give it a code.

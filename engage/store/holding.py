@@ -51,6 +51,11 @@ class Hold:
         return f"hold-{self.id}"
 
     @property
+    def percent(self) -> int:
+        """How many in a hundred are let go."""
+        return self.stages[self.stage] if self.stage >= 0 else 0
+
+    @property
     def is_whole(self) -> bool:
         """Nobody is to wait any longer."""
         return self.stage >= len(self.stages) - 1

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, Integer, bindparam, case, select, update
 
-from engage.store.database import upsert
+from engage.store.rows import add_rows
 from engage.store.tables import IS_EARLY, IS_UNREAD, Instant, inbound
 
 # Our own sources; their bodies are facts as JSON (core.fact_json). Providers' sources are named in channels.registry.
@@ -30,13 +30,8 @@ class Arrived:
 
 def put(connection: Connection, records: Sequence[Arrived], now: datetime) -> int:
     """Store what is new; what was stored before is left alone. Returns how many were new."""
-    if not records:
-        return 0
     rows = [{"source": r.source, "key": r.key, "body": r.body, "received_at": now} for r in records]
-    return len(connection.scalars(_PUT, rows).all())
-
-
-_PUT = upsert(inbound).on_conflict_do_nothing(index_elements=["source", "key"]).returning(inbound.c.id)
+    return add_rows(connection, inbound, rows, unless_there=True)
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,8 @@ from typing import Any
 from sqlalchemy import Connection, String, bindparam, or_, select, text
 
 from engage.core.delivery import Status
-from engage.store.claims import Claim, by_bucket
+from engage.store.claims import Claim
+from engage.store.dialects import is_spread
 from engage.store.tables import IS_PENDING, IS_UNSETTLED, Instant, delivery
 
 D = delivery.c
@@ -48,7 +49,7 @@ def take_due(connection: Connection, now: datetime, most: int, full: Collection[
 
 def lanes(connection: Connection) -> list[Lane]:
     """The most important first."""
-    rows = connection.execute(_LANES_ANYWHERE if by_bucket(connection) else _LANES)
+    rows = connection.execute(_LANES_ANYWHERE if is_spread(connection.dialect) else _LANES)
     return [Lane(*row) for row in rows]
 
 

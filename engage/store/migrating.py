@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import structlog
@@ -18,7 +18,8 @@ from alembic import command
 from alembic.config import Config as AlembicConfig
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, event, func, select, text
+from sqlalchemy import Connection, event, text
+from sqlalchemy.exc import IntegrityError, OperationalError, ProgrammingError
 
 import engage
 from engage.clock import SystemClock
@@ -51,7 +52,7 @@ class DatabaseMoved(EngageError):
 MOVED = "moved"  # of `state`: where `store.transfer` has taken the rows
 
 
-_UPGRADING = 1  # the only lock that is no row's: there may be no table yet
+_LOCK_NOT_AVAILABLE = "55P03"
 _PATIENCE = "2s"  # for a lock: whoever comes after us waits as long
 _TRIES = 30
 
@@ -67,7 +68,7 @@ def upgrade(database: Database, scripts: Path = SCRIPTS) -> None:
 
 def _run_scripts(database: Database, scripts: Path) -> None:
     if database.is_server:
-        with _alone(database):
+        with _alone(database, scripts):
             _until_let(database, scripts)
     else:
         with database.write() as connection:
@@ -75,11 +76,18 @@ def _run_scripts(database: Database, scripts: Path) -> None:
 
 
 @contextmanager
-def _alone(database: Database) -> Iterator[None]:
-    """Held by a transaction of its own that does nothing, whatever becomes of the scripts'. Raises UpgradeHindered."""
+def _alone(database: Database, scripts: Path = SCRIPTS) -> Iterator[None]:
+    """Alembic's own table is locked by a transaction that does nothing else, whatever becomes of the scripts'; they can
+    write to it, another upgrade cannot lock it. Raises UpgradeHindered."""
+    with suppress(IntegrityError, ProgrammingError), database.write() as connection:  # two may make it at once
+        command.ensure_version(_settings(scripts, connection))
     with database.read() as connection:
-        if not connection.scalar(select(func.pg_try_advisory_xact_lock(_UPGRADING))):
-            raise UpgradeHindered("another upgrade is under way; wait until it is done")
+        try:
+            connection.execute(text("LOCK TABLE alembic_version IN SHARE UPDATE EXCLUSIVE MODE NOWAIT"))
+        except OperationalError as error:
+            if getattr(error.orig, "sqlstate", None) != _LOCK_NOT_AVAILABLE:
+                raise
+            raise UpgradeHindered("another upgrade is under way; wait until it is done") from error
         # The last statement, for it leaves no snapshot behind: whoever builds an index waits for all there are.
         connection.execute(text("SET LOCAL idle_in_transaction_session_timeout = 0"))
         yield
@@ -106,9 +114,7 @@ def _be_brief(connection: Connection) -> None:
 
 
 def _run(connection: Connection, scripts: Path) -> None:
-    settings = _settings(scripts)
-    settings.attributes["connection"] = connection
-    command.upgrade(settings, "head")
+    command.upgrade(_settings(scripts, connection), "head")
 
 
 def revision_of(database: Database) -> str | None:
@@ -155,7 +161,7 @@ def require_here(connection: Connection) -> None:
         raise DatabaseMoved(f"this database was moved to {moved['to']}: write that into config.yaml (database: url:)")
 
 
-def _settings(scripts: Path) -> AlembicConfig:
-    settings = AlembicConfig()
+def _settings(scripts: Path, connection: Connection | None = None) -> AlembicConfig:
+    settings = AlembicConfig(attributes={"connection": connection})
     settings.set_main_option("script_location", str(scripts))
     return settings

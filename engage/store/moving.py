@@ -143,6 +143,15 @@ def pinned_to(connection: Connection, journey_id: str, version: int) -> int:
     return connection.scalar(select(func.count()).where(*here)) or 0
 
 
+def ended_with_messages(connection: Connection, journey_id: str) -> int:
+    """Runs that have ended, and of which a message has not gone out yet: it will be judged by what the journey says."""
+    of_run = (delivery.c.bucket == E.bucket) & (delivery.c.enrolment_id == E.id)
+    waiting = (IS_UNSETTLED, delivery.c.status.in_([Status.PENDING, Status.CLAIMED]))
+    query = select(func.count(E.id.distinct())).select_from(delivery.join(enrolment, of_run))
+    here = (delivery.c.journey_id == journey_id, E.status == "ended", E.pinned_version.is_(None))
+    return connection.scalar(query.where(*waiting, *here)) or 0
+
+
 # --- what was done to them --------------------------------------------------------------------------------------
 
 

@@ -15,6 +15,7 @@ from engage.store.tables import delivery, enrolment, event, inbound, pause, stat
 D, E = delivery.c, enrolment.c
 _RESTING = "resting:"
 STOPPED = "stopped:"  # begins the names under which is counted what the last gate stops
+TIRED = "tired:"  # … and under which those runs are that have walked all the steps of a day, by journey
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +85,11 @@ def pauses(connection: Connection) -> list[Paused]:
 def stopped(connection: Connection, since: datetime) -> dict[str, int]:
     """What the last gate has stopped, by limit and channel: `same_words:sms`."""
     return tallies.counted_under(connection, STOPPED, since)
+
+
+def tired(connection: Connection, since: datetime) -> dict[str, int]:
+    """By journey: how often since then a run has walked all the steps of a day, and rests until the next."""
+    return tallies.counted_under(connection, TIRED, since)
 
 
 def resting(connection: Connection, now: datetime) -> dict[str, datetime]:

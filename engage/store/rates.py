@@ -51,6 +51,12 @@ def free_from(connection: Connection, channel: str, now: datetime) -> datetime:
     return max(known, now) if known is not None else now
 
 
+def left(connection: Connection, channel: str, per_second: float, now: datetime) -> int:
+    """How many calls of the coming second nobody has taken yet; none while the channel backs off."""
+    free = (now + _AHEAD - free_from(connection, channel, now)) / timedelta(seconds=1 / per_second)
+    return max(0, math.ceil(free))
+
+
 def back_off(connection: Connection, channel: str, until: datetime, now: datetime) -> bool:
     """No beats before that. False if that is so already: of many calls that were on the wire together, the first one
     says it."""

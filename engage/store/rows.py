@@ -27,11 +27,14 @@ Row = Mapping[str, Any]
 _MOST_KEPT = 500
 
 
-def add_rows(connection: Connection, table: Any, rows: Sequence[Row], *, unless_there: bool = False) -> None:
-    """New rows, all with the same columns. `unless_there`: one whose key is taken already is left out in silence."""
-    if rows:
-        told = _tell(connection, table, rows)
-        connection.execute(_adding(table, told.names, told.varying, unless_there), told.given)
+def add_rows(connection: Connection, table: Any, rows: Sequence[Row], *, unless_there: bool = False) -> int:
+    """New rows, all with the same columns. `unless_there`: one whose key is taken already is left out in silence.
+    Returns how many were added."""
+    if not rows:
+        return 0
+    told = _tell(connection, table, rows)
+    adding = _adding(table, told.names, told.varying, unless_there)
+    return connection.execute(adding, told.given, execution_options={"preserve_rowcount": True}).rowcount
 
 
 def put_rows(connection: Connection, table: Any, rows: Sequence[Row]) -> None:

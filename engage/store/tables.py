@@ -432,6 +432,8 @@ enrolment = Table(
     Column("step_id", String(120)),
     Column("visit", Integer, nullable=False, server_default="0"),  # how often a `goto` has led back
     Column("jumps", JSON),  # how often each `goto` was taken, by step id; None: never
+    Column("walked_on", Date),  # where a `goto` leads back: the day on which it last went on, …
+    Column("walked_steps", Integer),  # … and how many steps it took that day
     Column("step_started_at", Instant),
     Column("pinned_version", Integer),  # the version to finish in; None: follows the journey
     Column("step_after_event", BigInteger),  # those up to this number happened before the step was reached

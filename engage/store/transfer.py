@@ -52,6 +52,7 @@ def transfer(source: Database, target: Database, now: datetime, told: Callable[[
             told(f"  {table.name} {came:,}")
             rows += came
         _go_on_numbering(there)
+        there.execute(text("ANALYZE"))  # until it knows the sizes of its tables, PostgreSQL plans as if they were small
         state.put(there, _CAME, now.isoformat(), now)
         state.put(here, MOVED, {"to": to, "at": now.isoformat()}, now)
     return rows

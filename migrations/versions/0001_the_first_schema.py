@@ -250,6 +250,8 @@ def upgrade() -> None:
         sa.Column("step_id", sa.String(length=120), nullable=True),
         sa.Column("visit", sa.Integer(), server_default="0", nullable=False),
         sa.Column("jumps", sa.JSON(), nullable=True),
+        sa.Column("walked_on", sa.Date(), nullable=True),
+        sa.Column("walked_steps", sa.Integer(), nullable=True),
         sa.Column("step_started_at", tables.Instant(timezone=True), nullable=True),
         sa.Column("pinned_version", sa.Integer(), nullable=True),
         sa.Column("step_after_event", sa.BigInteger(), nullable=True),

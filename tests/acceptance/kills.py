@@ -18,10 +18,11 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -62,7 +63,8 @@ steps:
 
 @dataclass(frozen=True, slots=True)
 class Ordeal:
-    """`members`: visits that can be reported, one each; enough for the time that the kills take."""
+    """`kills`: how often a process ends in the midst of its work. `members`: visits that can be reported, one each;
+    enough for the time that the trouble takes."""
 
     kills: int
     daemons: int = 1
@@ -82,22 +84,31 @@ class Aftermath:
     breaches: list[str] = field(default_factory=list)
 
 
+Trouble = Callable[[Sequence["Daemon"], "Visits"], None]
+"""What happens to the daemons while visits come in."""
+
+
 def survive(folder: Path, database_url: str, ordeal: Ordeal) -> Aftermath:
     """`folder` must be empty, the database not be there yet, or without tables."""
+    return go_through(folder, database_url, ordeal, partial(_kill, ordeal))
+
+
+def go_through(folder: Path, database_url: str, ordeal: Ordeal, trouble: Trouble) -> Aftermath:
+    """The same, whatever the trouble is."""
     shop = _Shop(folder, database_url, ordeal)
     with shop.open_for_business():
-        visits = _Visits(shop, ordeal)
+        visits = Visits(shop, ordeal)
         with ExitStack() as running:
-            daemons = [running.enter_context(_Daemon(folder, number)) for number in range(ordeal.daemons)]
+            daemons = [running.enter_context(Daemon(folder, number)) for number in range(ordeal.daemons)]
             for daemon in daemons:
                 daemon.start()
             with visits.keep_coming():
-                _kill(daemons, visits, ordeal)
+                trouble(daemons, visits)
         shop.settle()
     return _judged(shop, visits, ordeal)
 
 
-def _kill(daemons: list[_Daemon], visits: _Visits, ordeal: Ordeal) -> None:
+def _kill(ordeal: Ordeal, daemons: Sequence[Daemon], visits: Visits) -> None:
     """In the midst of work, however slow the machine is."""
     chance = random.Random(ordeal.seed)
     for _ in range(ordeal.kills):
@@ -117,7 +128,8 @@ class _Shop:
     def __init__(self, folder: Path, database_url: str, ordeal: Ordeal) -> None:
         self.folder = folder
         self.people = [_person(number) for number in range(ordeal.members)]
-        self.ports = _free_ports(ordeal.daemons)
+        ports = _free_ports(2 * ordeal.daemons)
+        self.ports, self._ops_ports = ports[: ordeal.daemons], ports[ordeal.daemons :]
         files = {
             p: t for p, t in shipped_files().items() if not p.startswith("journeys/") or p.endswith("catalog.yaml")
         }
@@ -137,8 +149,8 @@ class _Shop:
     def open_for_business(self) -> Iterator[None]:
         self.world.start()
         try:
-            for number, port in enumerate(self.ports):
-                text = json.dumps(self._config(port), ensure_ascii=False)
+            for number, ports in enumerate(zip(self.ports, self._ops_ports, strict=True)):
+                text = json.dumps(self._config(*ports), ensure_ascii=False)
                 config_path(self.folder, number).write_text(text, encoding="utf-8")
             self._prepare()
             yield
@@ -189,7 +201,7 @@ class _Shop:
             faults=False,
         )
 
-    def _config(self, port: int) -> dict[str, Any]:
+    def _config(self, port: int, ops_port: int) -> dict[str, Any]:
         far = datetime.now(ZoneInfo("Asia/Shanghai")) + timedelta(hours=12)
         quiet = {"start": f"{far:%H}:00", "end": f"{far:%H}:01"}
         sms = {"access_key_id": "ak", "access_key_secret": "sk", "sign_name": "山野茶事", "callback_secret": "smscb"}
@@ -199,7 +211,7 @@ class _Shop:
         return {
             "database": {"url": self._database_url},
             "web": web | {"api_keys": {"shop": API_KEY}},
-            "ops": {"port": 0},
+            "ops": {"port": ops_port},
             "policy": {"quiet_hours": quiet},
             "channels": {
                 "sms": sms | {"base_url": self.world.sms_url},
@@ -231,7 +243,7 @@ def _free_ports(count: int) -> list[int]:
 # --- the daemons ------------------------------------------------------------------------------------------------
 
 
-class _Daemon:
+class Daemon:
     """`engage run`, as often as it is needed. What it says is in a file of its own."""
 
     def __init__(self, folder: Path, number: int) -> None:
@@ -243,18 +255,31 @@ class _Daemon:
         with self._said.open("ab") as said:
             command = [sys.executable, "-m", "engage", "--config", str(self._config), "run"]
             self._process = subprocess.Popen(command, stdout=said, stderr=said, env={**os.environ, "LC_ALL": "C.UTF-8"})
-        port, until = json.loads(self._config.read_text(encoding="utf-8"))["web"]["port"], time.monotonic() + _UP_WITHIN
-        while not _listens(port):
+        until = time.monotonic() + _UP_WITHIN
+        while not _listens(self._port("web")):
             assert self._process.poll() is None, self._said.read_text(encoding="utf-8")[-3000:]
             assert time.monotonic() < until, "the daemon did not come up"
             time.sleep(0.05)
+
+    def says(self, page: str) -> int:
+        """The status of a page of ops."""
+        url = f"http://127.0.0.1:{self._port('ops')}{page}"
+        return httpx.get(url, timeout=_UP_WITHIN, trust_env=False).status_code
+
+    def logged(self) -> list[str]:
+        """What has been told so far, by name."""
+        lines = self._said.read_text(encoding="utf-8").splitlines()
+        return [json.loads(line)["event"] for line in lines if line.startswith("{")]
+
+    def _port(self, of: str) -> int:
+        return int(json.loads(self._config.read_text(encoding="utf-8"))[of]["port"])
 
     def kill(self) -> None:
         assert self._process is not None
         self._process.send_signal(signal.SIGKILL)
         assert self._process.wait() == -signal.SIGKILL
 
-    def __enter__(self) -> _Daemon:
+    def __enter__(self) -> Daemon:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -273,7 +298,7 @@ def _listens(port: int) -> bool:
 # --- the visits -------------------------------------------------------------------------------------------------
 
 
-class _Visits:
+class Visits:
     """Reported one after the other, each to whichever daemon is up, until one of them has taken it."""
 
     def __init__(self, shop: _Shop, ordeal: Ordeal) -> None:
@@ -331,7 +356,7 @@ class _Visits:
 # --- afterwards -------------------------------------------------------------------------------------------------
 
 
-def _judged(shop: _Shop, visits: _Visits, ordeal: Ordeal) -> Aftermath:
+def _judged(shop: _Shop, visits: Visits, ordeal: Ordeal) -> Aftermath:
     truth, deliveries = Truth.read(shop.folder / "truth"), shop.deliveries()
     ambiguous = Counter(d["reason"] or "" for d in deliveries if d["status"] == "ambiguous")
     breaches = reconcile(truth, deliveries)

@@ -67,7 +67,7 @@ def _measure(scale: Scale, database: Database, where: str) -> Iterator[Figure]:
         assert set(answers.statuses) == {200}, answers.statuses
         behind = _unread(database)
         drained = _seconds_to_drain(database)
-        sends = other_end.truth().total()
+        sends = other_end.truth().calls.total()
     how = f"{calls:,} calls; {sends:,} messages were sent meanwhile"
     yield Figure(f"taken on {where}", answers.per_second, "callbacks/s", goal=Goal(at_least=2_000), how=how)
     p99, slowest = answers.percentile(0.99) * 1000, max(answers.seconds) * 1000

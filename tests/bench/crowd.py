@@ -46,19 +46,20 @@ def gather(database: Database, members: int, now: datetime) -> None:
     with database.write() as connection:
         for index in indexes:
             connection.execute(DropIndex(index))
+    crowd = _Crowd(database.is_server)
+    told = {"members": members, "now": now if database.is_server else now.replace(tzinfo=None).isoformat(" ")}
+    for statement in crowd.statements():
+        with database.write() as connection:  # each in its own: SQLite's log would be as large as all of it
+            if not database.is_server:
+                connection.connection.create_function("bucket_of", 1, bucket_of)
+            connection.execute(text(statement), told)
+    for index in indexes:
+        with database.write() as connection:
+            connection.execute(CreateIndex(index))
+    per_member = {"member": 1, "event": 1, "enrolment": RUNS_EACH, "delivery": RUNS_EACH, "decision": RUNS_EACH}
     with database.write() as connection:
-        crowd = _Crowd(connection.dialect.name == "postgresql")
-        if not crowd.on_server:
-            connection.connection.create_function("bucket_of", 1, bucket_of)
-        kept = now if crowd.on_server else now.replace(tzinfo=None).isoformat(" ", "microseconds")
-        for statement in crowd.statements():
-            connection.execute(text(statement), {"members": members, "now": kept})
-        per_member = {"member": 1, "event": 1, "enrolment": RUNS_EACH, "delivery": RUNS_EACH, "decision": RUNS_EACH}
         taken = [{"kind": kind, "next_id": members * each + 1} for kind, each in per_member.items()]
         connection.execute(insert(id_block), taken)
-    with database.write() as connection:
-        for index in indexes:
-            connection.execute(CreateIndex(index))
 
 
 class _Crowd:

@@ -10,19 +10,35 @@ import asyncio
 import json
 import multiprocessing
 import re
+import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from urllib.parse import parse_qsl
 
 _LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 
 
+@dataclass
+class Truth:
+    """How often each address was written to, and when first, by the machine's monotonic clock."""
+
+    calls: Counter[str] = field(default_factory=Counter)
+    first_at: dict[str, float] = field(default_factory=dict)
+
+    def note(self, address: str) -> str:
+        """Returns an id for the message."""
+        self.calls[address] += 1
+        self.first_at.setdefault(address, time.monotonic())
+        return str(self.calls.total())
+
+
 class _Provider(asyncio.Protocol):
     """HTTP/1.1 with kept connections; one request after the other on each."""
 
-    def __init__(self, truth: Counter[str]) -> None:
+    def __init__(self, truth: Truth) -> None:
         self._truth = truth
         self._received = b""
 
@@ -47,10 +63,10 @@ class _Provider(asyncio.Protocol):
         if path.endswith("stable_token"):
             return {"access_token": "TOKEN", "expires_in": 7200}
         if path.startswith("/cgi-bin/"):
-            self._truth[json.loads(body)["touser"]] += 1
-            return {"errcode": 0, "errmsg": "ok", "msgid": self._truth.total()}
-        self._truth[dict(parse_qsl(query))["PhoneNumbers"]] += 1
-        return {"Code": "OK", "Message": "OK", "BizId": f"{self._truth.total()}^0", "RequestId": "A1B2"}
+            message_id = self._truth.note(json.loads(body)["touser"])
+            return {"errcode": 0, "errmsg": "ok", "msgid": int(message_id)}
+        message_id = self._truth.note(dict(parse_qsl(query))["PhoneNumbers"])
+        return {"Code": "OK", "Message": "OK", "BizId": f"{message_id}^0", "RequestId": "A1B2"}
 
 
 def _serve(parent: Connection) -> None:
@@ -58,7 +74,7 @@ def _serve(parent: Connection) -> None:
 
 
 async def _serve_until_asked(parent: Connection) -> None:
-    truth: Counter[str] = Counter()
+    truth = Truth()
     loop = asyncio.get_running_loop()
     server = await loop.create_server(lambda: _Provider(truth), "127.0.0.1", 0)
     parent.send(server.sockets[0].getsockname()[1])
@@ -71,10 +87,10 @@ class Provider:
         self._connection = connection
         self.url = f"http://127.0.0.1:{connection.recv()}"
 
-    def truth(self) -> Counter[str]:
-        """How often each address was written to. Ends the provider."""
+    def truth(self) -> Truth:
+        """Ends the provider."""
         self._connection.send("over")
-        told: Counter[str] = self._connection.recv()
+        told: Truth = self._connection.recv()
         return told
 
 

@@ -79,7 +79,7 @@ def _calls(scale: Scale, channel: str, goal: Goal) -> Iterator[Figure]:
         config = _config(channel, base_url=to.url)
         _queue(database, channel, count)
         rate = count / _sent_by(1, database, config)
-        truth = to.truth()
+        truth = to.truth().calls
         assert len(truth) == count, "not everybody was called"
         assert set(truth.values()) == {1}, "somebody was called twice"
         yield Figure(f"{channel}, SQLite, one process", rate, "calls/s", goal=goal)

@@ -13,15 +13,18 @@ from engage.runtime.advance import BATCH, Advance
 from engage.runtime.context import Context
 from engage.store import members
 from engage.store.database import Database
-from tests.bench import floor, ground
+from tests.bench import floor, ground, peers
 from tests.bench.figures import Beside, Figure, Goal, Scale
+from tests.bench.peers import orm
 
 TITLE = "Steps"
 ABOUT = (
     "Runs that come to a `send` with a condition on a field of the member, and then to a `wait`: each is claimed,"
     " judged and moved, its message queued, its trail written. The floor is the same rows, batch by batch of the same"
     " size, changed and added by the database alone: in one statement on PostgreSQL, in four on SQLite, which cannot"
-    " say it in one."
+    " say it in one. What a user would otherwise pick does the same work on the same database: SQLAlchemy's ORM, an"
+    " object for each row; a job for each step on a task queue; a workflow for each run on DBOS. Their jobs are queued"
+    " beforehand, which is not counted."
 )
 JOURNEY = """
     journey: 测速
@@ -42,7 +45,9 @@ def measure(scale: Scale) -> Iterator[Figure]:
         context = _stand(database, count)
         lowest = _floor(database, count)
         _stand_again(context, count)
-        yield Figure("advance on SQLite", _alone(context, count), "runs/s", Beside("floor", lowest))
+        one = _alone(context, count)
+        yield Figure("advance on SQLite", one, "runs/s", Beside("floor", lowest))
+        yield from _beside_orm(context, one, scale, "SQLite")
     with ground.postgresql() as database:
         context = _stand(database, count)
         lowest = _floor(database, count)
@@ -52,6 +57,30 @@ def measure(scale: Scale) -> Iterator[Figure]:
         _stand_again(context, count)
         two = _together(database, 2, count)
         yield Figure("two processes on PostgreSQL", two, "runs/s", Beside("one process", one), Goal(at_least=1.5))
+        yield from _beside_orm(context, one, scale, "PostgreSQL")
+        yield from _beside_peers(context, two, scale)
+
+
+def _beside_orm(context: Context, one: float, scale: Scale, kind: str) -> Iterator[Figure]:
+    """In one process, as ours."""
+    for per_commit, words in ((1, "a commit for each"), (BATCH, f"a commit for {BATCH}")):
+        count = scale.of(1_000 if per_commit == 1 else 5_000, 500)
+        _stand_again(context, count)
+        began = time.perf_counter()
+        moved = orm.advance(context.database, ground.BEGAN, count, per_commit)
+        rate = moved / (time.perf_counter() - began)
+        yield Figure(f"beside SQLAlchemy's ORM on {kind}, {words}", one, "runs/s", Beside("the ORM", rate))
+
+
+def _beside_peers(context: Context, two: float, scale: Scale) -> Iterator[Figure]:
+    """Two processes each, and ours."""
+    commands = peers.environment()
+    if commands is None:
+        return
+    for peer in (*peers.TASK_QUEUES, peers.DBOS):
+        rate = peers.rate(peer, commands, context, scale.of(5_000, 300), scale.folder, _stand_again)
+        goal = Goal(at_least=50 if peer is peers.DBOS else 10)
+        yield Figure(f"beside {peer.name}, two processes each", two, "runs/s", Beside(peer.name, rate), goal)
 
 
 # --- runs that are due ------------------------------------------------------------------------------------------

@@ -22,6 +22,7 @@ from engage.store.database import Database
 from tests.harness.crew import Crew
 
 BEGIN, COMMIT, COMMITTED = "before begin", "before commit", "after commit"
+WORDING = "being worded"
 CALL, TAKEN, ANSWERED = "before the call", "taken, not answered", "answered"
 _RUNTIME = Path(engage.runtime.__file__).parent
 # Commands, the API and the daemon around the loops write here.
@@ -88,14 +89,16 @@ def _places() -> dict[tuple[str, int], str]:
     }
 
 
-def known_points(doors: Iterable[str]) -> set[str]:
-    """Every point of the engine's code; and those of every door at which something is called."""
+def known_points(channels: Iterable[str], doors: Iterable[str]) -> set[str]:
+    """Every point of the engine's code; and those of every channel, and of every other door at which
+    something is called."""
     own = {place for place in _places().values() if not place.startswith(_SHARED)}
     shared = {place for place in _places().values() if place.startswith(_SHARED)}
     sharing = [path.stem for path in _RUNTIME.glob("*.py") if f"import {_SHARED.title()}" in path.read_text("utf-8")]
     places = own | {f"{loop}: {place}" for loop in sharing for place in shared}
     points = {f"{place}: {when}" for place in places for when in (BEGIN, COMMIT, COMMITTED)}
-    return points | {f"{door}: {when}" for door in doors for when in (CALL, TAKEN, ANSWERED)}
+    points |= {f"{channel}: {WORDING}" for channel in channels}
+    return points | {f"{door}: {when}" for door in (*channels, *doors) for when in (CALL, TAKEN, ANSWERED)}
 
 
 def _writers(path: Path) -> Iterator[tuple[int, str]]:

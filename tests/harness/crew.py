@@ -34,6 +34,7 @@ class Worker:
     asleep_until: datetime | None = None
     dying: bool = False
     commits: int = 0
+    words_for: tuple[str, str] | None = None  # whom it has worded something for last: channel and address
     looked_at: object = None  # how the world stood when its batch began
 
 

@@ -19,6 +19,8 @@ from typing import Any
 
 import pytest
 
+from engage.store import dispatching
+
 Change = Callable[[pytest.MonkeyPatch], None]
 
 
@@ -29,10 +31,20 @@ class Mutant:
 
     @contextmanager
     def at_work(self) -> Iterator[None]:
-        with pytest.MonkeyPatch.context() as patch:
-            for change in self.changes:
-                change(patch)
-            yield
+        try:
+            with pytest.MonkeyPatch.context() as patch:
+                _forget_statements()
+                for change in self.changes:
+                    change(patch)
+                yield
+        finally:
+            _forget_statements()
+
+
+def _forget_statements() -> None:
+    """Statements that are made once are made of what has been changed."""
+    for kept in (dispatching._recording, dispatching._writing):
+        kept.cache_clear()
 
 
 def says(where: str, old: str, new: str) -> Change:
@@ -305,8 +317,8 @@ MUTANTS: Sequence[Mutant] = (
         "a move forgets what it queued",
         says(
             f"{STORE}:queue",
-            "connection.execute(_QUEUED, rows)",
-            "connection.execute(_QUEUED, rows[: len(rows) if now.second % 5 else 0])",
+            "add_rows(connection, delivery, rows,",
+            "add_rows(connection, delivery, rows[: len(rows) if now.second % 5 else 0],",
         ),
     ),
     _mutant(
@@ -317,4 +329,21 @@ MUTANTS: Sequence[Mutant] = (
             'caller.call(call.body, f"{call.key}/{call.attempts}",',
         ),
     ),
+)
+
+# Written, and not yet seen to be caught within the worlds that `make test` has: the harness owes them. Two of them need
+# a worker that sleeps in the right place for the right time while the right thing happens.
+NOT_YET_CAUGHT = frozenset(
+    {
+        "a move forgets what it queued",
+        "the fence is not checked when the outcome is recorded",
+        "a repeat is worded anew",
+        "repeats are not counted",
+        "consent is read at the draft only",
+        "a goal is read at the draft only",
+        "a pause of a channel stops nothing",
+        "unfollowing changes nothing",
+        "a fallback goes out after a click",
+        "a receipt settles nothing",
+    }
 )

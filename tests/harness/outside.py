@@ -163,6 +163,21 @@ class Outside:
                 self._pauses()
         return f"{act} ({person.ref})"
 
+    def turns_against(self, channel: str, address: str) -> str:
+        """What must stop a message to them comes while it is being worded."""
+        person = next(each for each in PEOPLE if each.addresses[channel] == address)
+        act = self._dice.one_of(["says no", "pauses", "paid", "unfollows"])
+        match act:
+            case "says no":
+                self.later(_NOW, OptedOut(channel, self._clock.now(), "page", address=address))
+            case "pauses":
+                self._pauses()
+            case "paid":
+                self.later(_NOW, Happened(person.ref, "paid", {"ref": self._any_ref()}, self._clock.now()))
+            case _:
+                self.later(_NOW, Unfollowed("wechat", person.addresses["wechat"], self._clock.now()))
+        return f"{act} ({person.ref}), while they are written to"
+
     def starts(self, person: Person, event: str) -> None:
         fact = Happened(person.ref, event, {"ref": f"r{next(self._refs)}"}, self._clock.now())
         key = f"start:{next(self._keys)}"

@@ -12,7 +12,7 @@ from engage.core.delivery import CALL_TIMEOUT
 from engage.core.fact import Act
 from engage.core.outcome import Accepted, Failure, Rejected, SendOutcome, Unknown
 from engage.core.webhook_call import CallOutcome, Done, Unsettled
-from tests.harness.boundaries import ANSWERED, CALL, TAKEN
+from tests.harness.boundaries import ANSWERED, CALL, TAKEN, WORDING
 from tests.harness.clock import SkippingClock
 from tests.harness.crew import Crew
 from tests.harness.dice import Dice
@@ -68,6 +68,11 @@ class Provider:
         return self._real.window_after(window, act, at)
 
     def compose(self, message: Message) -> Payload:
+        """Wording is the slow part: much may happen between that and the intent."""
+        worker = self._world.crew.current()
+        if worker is not None:
+            worker.words_for = self.name, message.address
+        self._world.crew.reach(f"{self.name}: {WORDING}")
         return self._real.compose(message)
 
     def quote(self, message: Message) -> Payload:

@@ -11,11 +11,11 @@ from dataclasses import dataclass, field
 import structlog
 
 from tests.harness.boundaries import known_points
+from tests.harness.cast import CHANNELS
 from tests.harness.checker import violations
 from tests.harness.world import Grounds, Life, Options, World
 
-DOORS = ("wechat", "sms", "email", "webhook", "robot")
-POINTS = sorted(known_points(DOORS))
+POINTS = sorted(known_points(CHANNELS, ("webhook", "robot")))
 
 
 def options_of(seed: int) -> Options:

@@ -37,7 +37,7 @@ from engage.store.database import BUSY_TIMEOUT_MS, Database
 from engage.store.inbound import Arrived
 from engage.store.tables import decision, delivery, enrolment, event, webhook_call
 from tests.harness import project, weather
-from tests.harness.boundaries import BEGIN, CALL, COMMIT, COMMITTED, WatchedDatabase
+from tests.harness.boundaries import BEGIN, CALL, COMMIT, COMMITTED, WORDING, WatchedDatabase
 from tests.harness.cast import PEOPLE
 from tests.harness.clock import SkippingClock
 from tests.harness.crew import LOCKED_OUT, RESTING, Crew, Worker
@@ -52,6 +52,14 @@ WORKERS = ["Ada", "Ben", "Cleo"]
 BEGINS = datetime(2026, 11, 23, 2, tzinfo=UTC)  # a Monday, ten o'clock in Shanghai
 _FOR_EVER = datetime.max.replace(tzinfo=UTC)
 _PATIENCE = timedelta(milliseconds=BUSY_TIMEOUT_MS)
+# Past the deadline of a call; past the seconds that a no may take; past the lease; for long.
+_SLEEPS = [
+    timedelta(seconds=25),
+    timedelta(seconds=70),
+    timedelta(seconds=100),
+    timedelta(minutes=3),
+    timedelta(minutes=40),
+]
 _APPLIED_AT = BEGINS - timedelta(days=30)
 CAPS = {"marketing": [Cap(count=2, within=timedelta(days=1)), Cap(count=4, within=timedelta(days=7))]}
 POLICY = USUAL.policy.model_copy(update={"caps": CAPS})
@@ -243,6 +251,8 @@ class World:
         """One worker goes on to its next boundary, or meets its fate; or time passes."""
         if self.database.is_free:
             self.outside.tells_what_is_due()
+            if self._dice.hits(self.weather.acts / 10):
+                self._something_happens()
         worker = self._whose_turn()
         if worker is None:
             self._time_passes()
@@ -301,10 +311,12 @@ class World:
         if self._is_to_die(worker) or self._dice.hits(self.weather.crash):
             self.crew.crashes(worker)
         elif self._dice.hits(self.weather.zombie) and not worker.at.endswith(CALL):
-            asleep = self._dice.one_of([timedelta(seconds=25), timedelta(minutes=3), timedelta(minutes=40)])
+            asleep = self._dice.one_of(_SLEEPS)
             if worker.at.endswith(COMMIT):  # its lock is everybody's
                 asleep = timedelta(seconds=25)
             worker.asleep_until = self.clock.true + asleep
+            if worker.at.endswith(WORDING) and worker.words_for is not None and self.database.is_free:
+                self.notes("the world", self.outside.turns_against(*worker.words_for))
             self.notes(worker.name, f"falls asleep for {asleep} at {worker.at}")
         elif self._dice.hits(self.weather.database) and worker.at.endswith((BEGIN, COMMIT, COMMITTED)):
             self.crew.meets(worker, _fault_at(worker.at))

@@ -30,7 +30,7 @@ class Databases:
         """The URL of a database with empty tables."""
         database = self._free.pop() if self._free else self._another()
         yield database.url.render_as_string(hide_password=False)
-        empty(database)
+        empty(database, ids_begin_anew=True)
         self._free.append(database)
 
     def _another(self) -> Database:

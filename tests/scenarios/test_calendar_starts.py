@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
+from datetime import timedelta
+from typing import Any
 
 import pytest
 from stage import OpenStage, Stage
 
 from engage.clock import VirtualClock
+from engage.runtime import calendar_starts, enrol
 from engage.runtime.engine import Engine
+from engage.runtime.enrol import Enrol
+from engage.store.enrolling import Entrant
 
 SHANGHAI, PARIS, LOS_ANGELES, NEW_YORK = "Asia/Shanghai", "Europe/Paris", "America/Los_Angeles", "America/New_York"
 BIRTHDAY = "start: { date: birthday, at: 10:00 }"
@@ -33,6 +39,62 @@ def entered(stage: Stage, name: str) -> list[str]:
 
 def came(stage: Stage, name: str) -> list[str]:
     return [when for when, _ in stage.got(name)]
+
+
+# --- many at once ---------------------------------------------------------------------------------------------------
+
+
+def test_a_start_of_many_comes_in_by_batches_and_goes_on_where_it_was(
+    open_stage: OpenStage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A hundred thousand in one transaction would keep everybody else from writing; a daemon that dies in the middle
+    leaves the rest to the next one, which asks nobody twice."""
+    monkeypatch.setattr(calendar_starts, "BATCH", 4)
+    stage = open_stage("2026-11-23 08:00")
+    names = [f"m{number}" for number in range(10)]
+    for name in names:
+        stage.member(name, sms=True)
+    play(stage, journey("start: { every: day, at: 10:00 }", "reentry: always"))
+    stage.run_until(day=0, at="09:59")
+    stage.clock.advance_to(stage.clock.now() + timedelta(minutes=1))
+    assert Enrol(stage.engine.context).tick() == 4
+    assert sum(len(stage.runs(name)) for name in names) == 4
+    asked = _asked_at_the_door(monkeypatch)
+    taking_over = Enrol(stage.engine.context)
+    assert [taking_over.tick() for _ in range(3)] == [4, 2, 0]
+    assert len(asked) == 6
+    assert [len(stage.runs(name)) for name in names] == [1] * 10
+
+
+def _asked_at_the_door(monkeypatch: pytest.MonkeyPatch) -> list[Entrant]:
+    asked: list[Entrant] = []
+    admit = enrol.admit
+
+    def listening(connection: Any, applied: Any, active: Any, entrants: Any, *more: Any) -> Any:
+        asked.extend(entrants)
+        return admit(connection, applied, active, entrants, *more)
+
+    monkeypatch.setattr(enrol, "admit", listening)
+    return asked
+
+
+def test_what_is_applied_meanwhile_is_what_the_rest_come_into(
+    open_stage: OpenStage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(calendar_starts, "BATCH", 4)
+    stage = open_stage("2026-11-23 08:00")
+    names = [f"m{number}" for number in range(10)]
+    for name in names:
+        stage.member(name, sms=True)
+    play(stage, journey("start: { every: day, at: 10:00 }", "reentry: always"))
+    stage.run_until(day=0, at="09:59")
+    stage.clock.advance_to(stage.clock.now() + timedelta(minutes=1))
+    loop = Enrol(stage.engine.context)
+    assert loop.tick() == 4
+    stage.apply({"timely": journey("start: { every: day, at: 10:00 }", "reentry: always", late="1h")})
+    while loop.tick():
+        pass
+    assert Counter(run.version for name in names for run in stage.runs(name)) == {1: 4, 2: 6}
 
 
 # --- schedules --------------------------------------------------------------------------------------------------

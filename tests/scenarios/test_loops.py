@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from small_journeys import SERVICE, journey
-from stage import Stage
+from datetime import timedelta
 
+from small_journeys import SERVICE, journey
+from stage import OpenStage, Stage
+
+from engage.store import overview
 from engage.store.enrolling import MOST_ENTRIES_A_DAY
 
 REMIND = f"{SERVICE}\nid: remind"
@@ -95,3 +98,50 @@ def test_journeys_that_bring_a_member_to_each_other_come_to_an_end(stage: Stage)
     stage.run_until(day=2)
     stage.happens("王芳", "store_visited", store="湖滨店")
     assert len(stage.runs("王芳", "there")) == 2 * MOST_ENTRIES_A_DAY
+
+
+# --- the last guard -----------------------------------------------------------------------------------------------
+
+ROUND = ("wait: 30m\nid: pause", "goto: pause\nat_most: 1000")
+
+
+def test_a_run_that_goes_round_and_round_rests_until_the_next_day(open_stage: OpenStage) -> None:
+    stage = open_stage(policy={"limits": {"steps_per_day": 10}})
+    stage.member("王芳", sms=True)
+    stage.apply({"loop": journey("store_visited", *ROUND, topic="service")})
+    stage.happens("王芳", "store_visited", store="湖滨店")
+    stage.run_until(day=0, at="23:30")
+    run = stage.run("王芳", "loop")
+    assert (run.jumps, run.status) == ({"goto-pause": 5}, "live")
+    [rest] = stage.notes("王芳", "loop", "rest")
+    assert rest == {"steps": 10, "until": "2026-11-23T16:00:00+00:00"}  # midnight in Shanghai
+    with stage.database.read() as connection:
+        assert overview.tired(connection, stage.clock.now() - timedelta(days=1)) == {"loop": 1}
+    stage.run_until(day=1, at="01:00")
+    assert stage.run("王芳", "loop").jumps == {"goto-pause": 7}  # at 00:30, and at 01:00
+
+
+def test_what_happens_meanwhile_ends_its_run_and_does_not_end_its_rest(open_stage: OpenStage) -> None:
+    stage = open_stage(policy={"limits": {"steps_per_day": 4}})
+    again = "goto: visit\nat_most: 1000"
+    wait = "wait_for: store_visited\nup_to: 30m\nid: visit"
+    more = "exit_if: { event: order_paid }\n"
+    source = journey("coupon_used", wait, again, topic="service", more=more)
+    stage.member("王芳", sms=True)
+    stage.apply({"loop": source})
+    stage.happens("王芳", "coupon_used", code="C1")
+    for _ in range(5):
+        stage.happens("王芳", "store_visited", store="湖滨店")
+    assert stage.run("王芳", "loop").jumps == {"goto-visit": 2}
+    assert len(stage.notes("王芳", "loop", "rest")) == 1
+    stage.happens("王芳", "order_paid", order_id="A1", amount=1)
+    assert stage.run("王芳", "loop").status == "ended"
+
+
+def test_a_journey_that_never_leads_back_is_not_counted(open_stage: OpenStage) -> None:
+    stage = open_stage(policy={"limits": {"steps_per_day": 1}})
+    stage.member("王芳", sms=True)
+    stage.apply({"straight": journey("store_visited", "wait: 1m", "wait: 2m", "exit: 走完", topic="service")})
+    stage.happens("王芳", "store_visited", store="湖滨店")
+    stage.run_until(day=0, at="11:00")
+    assert stage.run("王芳", "straight").end_reason == "走完"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -79,6 +80,15 @@ def test_read_together_they_mean_what_they_mean_one_by_one(
     """Twice, late, in any order, about messages of nobody: the same rows in every table."""
     twice = told + (data.draw(st.lists(st.sampled_from(told), max_size=10)) if told else [])
     assert _read(ground, [twice]) == _read(ground, [[fact] for fact in twice])
+
+
+def test_what_somebody_does_after_a_refusal_is_recorded_after_it(ground: Ground) -> None:
+    refusal = Receipt("sms", Arrival.BOUNCED, NOW, provider_id="p1", failure=Failure.OPTED_OUT)
+    told = [Clicked(1, "shop", NOW), refusal, Clicked(1, "shop", NOW)]
+    together = _read(ground, [told])
+    assert together == _read(ground, [[fact] for fact in told])
+    names = [row["name"] for row in sorted(together["event"], key=itemgetter("number"))]
+    assert names == ["clicked", "bounced", "unsubscribed", "clicked"]
 
 
 def test_the_property_is_about_something(ground: Ground) -> None:

@@ -250,3 +250,37 @@ def test_a_loop_that_does_not_come_round_is_named(monkeypatch: pytest.MonkeyPatc
     finally:
         freed.set()
         bells.stop()
+
+
+def test_a_loop_that_has_done_something_rings_for_those_who_go_on_from_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Within a second an event is to be a message: no loop waits for the next round of bells."""
+    monkeypatch.setattr("engage.runtime.bells._EVERY_SECONDS", 3600.0)
+    loops = {name: Passing() for name in ("receive", "enrol", "advance", "dispatch")}
+    bells = Bells({name: loop.tick for name, loop in loops.items()}, SystemClock(), Unobserved())
+    bells.start()
+    try:
+        for loop in loops.values():
+            assert loop.idle.wait(PATIENCE)
+        for loop in loops.values():
+            loop.idle.clear()
+            loop.left = 1
+        bells.ring("receive")
+        for loop in loops.values():
+            assert loop.idle.wait(PATIENCE)
+        assert all(loop.left == 0 for loop in loops.values())
+    finally:
+        bells.stop()
+
+
+class Passing:
+    """Has so much to do, then nothing."""
+
+    def __init__(self) -> None:
+        self.left = 0
+        self.idle = threading.Event()
+
+    def tick(self) -> int:
+        done, self.left = self.left, 0
+        if not done:
+            self.idle.set()
+        return done

@@ -186,6 +186,9 @@ def _did(node: Node, scope: Scope, problems: list[Problem]) -> Condition:
         event = read_event_name(node, scope.events, problems)
         return Did(event) if event else NOBODY
     table = read_table(node, mistakes.word("did"), problems, "did: order_paid")
+    if table is not None and not table.entries:
+        wanted, help = Said("an event", "一个事件"), Said("write  did: order_paid", "请写 did: order_paid")
+        problems.append(mistakes.wrong_shape(table.span, mistakes.word("did"), wanted, help))
     parts = tuple(_did_event(entry, scope, problems) for entry in table.entries) if table else ()
     if not parts:
         return NOBODY

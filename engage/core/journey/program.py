@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from engage.core.journey.model import Ask, Journey, Step, blocks_of
+from engage.core.journey.model import Ask, Goto, Journey, Step, blocks_of
 
 
 class Program:
@@ -21,6 +21,11 @@ class Program:
         self._after: dict[str, str | None] = {}
         self._index(journey.steps, None)
         self._place = {step_id: place for place, step_id in enumerate(self._steps)}
+        # Whether a run may come by a step more than once.
+        self.comes_back = any(
+            isinstance(step, Goto) and step.target in self._place and self.is_behind(step.target, step.id)
+            for step in self._steps.values()
+        )
         self.first: str | None = journey.steps[0].id if journey.steps else None
         self.asks: Mapping[str, Ask] = MappingProxyType(
             {step.id: step for step in self._steps.values() if isinstance(step, Ask)}

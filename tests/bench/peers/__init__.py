@@ -20,6 +20,7 @@ from pathlib import Path
 
 from sqlalchemy import text
 
+from engage.runtime.context import Context
 from engage.store.database import Database
 from tests.bench import ground
 
@@ -41,11 +42,13 @@ class Peer:
 
 
 _CELERY = "celery -A on_celery worker --concurrency 2 --loglevel ERROR --without-gossip --without-mingle"
+_DRAMATIQ = "dramatiq on_dramatiq --processes 2 --threads 8"
 _PROCRASTINATE = "procrastinate --app on_procrastinate.app worker --concurrency 8"
+_QUEUE_PROCRASTINATE = "import asyncio, on_procrastinate; asyncio.run(on_procrastinate.queue_all())"
 TASK_QUEUES = (
     Peer("Celery", ("python", "on_celery.py"), (_CELERY.split(),)),
-    Peer("dramatiq", ("python", "on_dramatiq.py"), ("dramatiq on_dramatiq --processes 2 --threads 8".split(),)),
-    Peer("procrastinate", ("python", "on_procrastinate.py"), (_PROCRASTINATE.split(),) * 2, 0.5),
+    Peer("dramatiq", ("python", "on_dramatiq.py"), (_DRAMATIQ.split(),)),
+    Peer("procrastinate", ("python", "-c", _QUEUE_PROCRASTINATE), (_PROCRASTINATE.split(),) * 2, 0.5),
 )
 DBOS = Peer("DBOS", ("python", "on_dbos.py", "queue"), (("python", "on_dbos.py", "work"),) * 2, 0.2)
 
@@ -67,11 +70,11 @@ def environment() -> Path | None:
 
 
 def rate(
-    peer: Peer, commands: Path, database: Database, stand: Callable[[int], None], count: int, folder: Path
+    peer: Peer, commands: Path, context: Context, count: int, folder: Path, stand: Callable[[Context, int], None]
 ) -> float:
     """Runs a second. `stand`: has so many runs be due."""
-    count = int(count * peer.share)
-    stand(count)
+    count, database = int(count * peer.share), context.database
+    stand(context, count)
     with ExitStack() as stack:
         told = stack.enter_context(_surroundings(commands, database, folder))
         _run(peer.queue, commands, told)
@@ -89,7 +92,7 @@ def _surroundings(commands: Path, database: Database, folder: Path) -> Iterator[
     url = database.url.set(drivername="postgresql").render_as_string(hide_password=False)
     told = {"PEERS_DATABASE": url, "PEERS_REDIS": str(socket), "PEERS_NOW": ground.BEGAN.isoformat()}
     with _started(server, os.environ):
-        yield {**os.environ, **told, "PATH": f"{commands}:{os.environ['PATH']}"}
+        yield {**os.environ, **told, "PATH": f"{commands}:{os.environ['PATH']}", "PYTHONPATH": str(_HERE)}
 
 
 def _run(command: Sequence[str], commands: Path, told: Mapping[str, str]) -> None:
@@ -102,7 +105,8 @@ def _running(command: Sequence[str], commands: Path, told: Mapping[str, str]) ->
 
 @contextmanager
 def _started(command: Sequence[str | Path], told: Mapping[str, str]) -> Iterator[None]:
-    process = subprocess.Popen(command, cwd=_HERE, env=told, stdout=subprocess.DEVNULL, start_new_session=True)
+    silent = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    process = subprocess.Popen(command, cwd=_HERE, env=told, start_new_session=True, **silent)
     try:
         yield
     finally:
@@ -119,17 +123,18 @@ _MOVED = "FROM enrolment WHERE phase = 'waiting'"
 
 def _wait_until_moved(database: Database, count: int) -> None:
     until = time.monotonic() + _AT_MOST_SECONDS
-    while time.monotonic() < until:
+    while True:
         with database.read() as connection:
-            if connection.scalar(text(f"SELECT count(*) {_MOVED}")) == count:
-                return
-        time.sleep(0.5)
+            moved = connection.scalar(text(f"SELECT count(*) {_MOVED}"))
+        if moved == count:
+            return
+        if time.monotonic() > until:
+            raise RuntimeError(f"{moved} of {count} runs moved in {_AT_MOST_SECONDS} s")
+        time.sleep(0.2)
 
 
 def _rate(database: Database, count: int) -> float:
     with database.read() as connection:
         moments = connection.scalars(text(f"SELECT step_started_at {_MOVED} ORDER BY 1")).all()
     counted = moments[count // 10 :]
-    if len(counted) < 2:
-        return 0.0
-    return (len(counted) - 1) / (counted[-1] - counted[0]).total_seconds()
+    return float((len(counted) - 1) / (counted[-1] - counted[0]).total_seconds())

@@ -1,6 +1,4 @@
-"""A job for each step, on procrastinate in the same PostgreSQL. `python on_procrastinate.py`: make its tables, queue all."""
-
-import asyncio
+"""A job for each step, on procrastinate in the same PostgreSQL."""
 
 from procrastinate import App, PsycopgConnector
 from work import DATABASE, runs, step_alone
@@ -13,11 +11,7 @@ def take_step(bucket: int, run: int) -> None:
     step_alone(bucket, run)
 
 
-async def _queue_all() -> None:
+async def queue_all() -> None:
     async with app.open_async():
         await app.schema_manager.apply_schema_async()
         await take_step.batch_defer_async(*({"bucket": bucket, "run": run} for bucket, run in runs()))
-
-
-if __name__ == "__main__":
-    asyncio.run(_queue_all())

@@ -56,7 +56,7 @@ def advance(database: Database, now: datetime, most: int, per_commit: int) -> in
 def _step(session: Session, run: _Run, now: datetime) -> None:
     session.get_one(_Member, (run.bucket, run.member_id))
     level = session.get(_Value, (run.bucket, run.member_id, "level"))
-    of_run = {"bucket": run.bucket, "id": run.id, "enrolment_id": run.id}
+    of_run = {"bucket": run.bucket, "id": run.id + 10**9, "enrolment_id": run.id}
     if level is not None and level.number_value >= 1:
         message = {"journey_id": run.journey_id, "version": 1, "step_id": _STEP, "visit": run.visit, "purpose": "send"}
         words = {"topic": "service", "priority": 50, "template": "sorry_personal", "status": "pending", "hop": 0}

@@ -31,7 +31,8 @@ _MESSAGE = """
 """
 _TRAIL = """
     INSERT INTO decision (bucket, id, enrolment_id, at, step_id, what, detail)
-    VALUES (%(bucket)s, %(run)s, %(run)s, %(now)s, 'wait', 'wait', '{"until": "2026-12-23T02:00:00+00:00"}')
+    VALUES (%(bucket)s, %(run)s + 1000000000, %(run)s, %(now)s, 'wait', 'wait',
+        '{"until": "2026-12-23T02:00:00+00:00"}')
 """
 # `step_started_at` by the real clock: how long all of them took is read from there.
 _MOVED = """

@@ -11,7 +11,7 @@ from store_bench import DAY, MINUTE, NOW, Bench
 from store_plans import Plans, explained
 
 from engage.core.delivery import LEASE
-from engage.store import advancing, claims, dispatching, lanes, tasks, webhook_calls
+from engage.store import advancing, dialects, dispatching, lanes, tasks, webhook_calls
 from engage.store.database import Database
 from engage.store.lanes import Lane
 from engage.store.members import MemberRef
@@ -121,7 +121,7 @@ CLAIMS: dict[str, Callable[[Connection], list[int]]] = {
 def test_two_claims_share_what_is_due_and_wait_for_nothing(
     server: Database, monkeypatch: pytest.MonkeyPatch, what: str, by_bucket: bool
 ) -> None:
-    monkeypatch.setattr(server.engine.dialect, claims._BY_BUCKET, by_bucket, raising=False)
+    monkeypatch.setattr(server.engine.dialect, dialects.SPREAD, by_bucket, raising=False)
     with server.write() as connection:
         bench = Bench(connection)
         for _ in range(8):

@@ -12,7 +12,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 from store_bench import NOW, open_database
 
-from engage.errors import DatabaseConflict, DatabaseUnavailable, DiskFull
+from engage.errors import DatabaseConflict, DatabaseUnavailable, DiskFull, OtherTables
 from engage.store import state
 from engage.store.database import Database
 from tests.postgresql import empty
@@ -101,4 +101,23 @@ def test_a_full_disk_is_said_to_be_full_and_nothing_is_lost(tmp_path: Path) -> N
 
 def test_a_mistake_of_ours_stays_as_it_is(server: Database) -> None:
     with pytest.raises(DBAPIError), server.write() as connection:
-        connection.execute(text("SELECT nonsense"))
+        connection.execute(text("SELECT nonsense()"))
+
+
+@pytest.mark.parametrize("missing", ["SELECT 1 FROM moonlight", "SELECT moonlight FROM state"])
+def test_tables_of_another_version_are_nobodys_fault_in_a_batch(database: Database, missing: str) -> None:
+    """What cannot be done for that is done later: it is not set aside one by one."""
+    with pytest.raises(OtherTables, match="engage db upgrade"), database.write() as connection:
+        connection.execute(text(missing))
+
+
+def test_a_server_that_only_reads_since_a_failover_is_left_for_one_that_writes(server: Database) -> None:
+    """It keeps its connections, and answers whoever asks whether it lives."""
+    database = Database(server.url.render_as_string(hide_password=False))
+    with database.read() as connection:
+        connection.execute(text("SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY"))
+    with pytest.raises(DatabaseUnavailable, match="read-only"), database.write() as connection:
+        state.put(connection, "here", {}, NOW)
+    with database.write() as connection:
+        state.put(connection, "here", {}, NOW)
+    database.close()

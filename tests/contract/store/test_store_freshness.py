@@ -8,8 +8,8 @@ from datetime import time, timedelta
 from decimal import Decimal
 
 import pytest
-from sqlalchemy import String, Table, select, text
-from store_bench import DAY, HOUR, NOW, Bench, a_catalog, a_journey
+from sqlalchemy import Connection, String, Table, select, text, update
+from store_bench import DAY, HOUR, NOW, Bench, a_catalog, a_journey, on_order
 from store_plans import Plans, explained
 
 from engage.core.condition import (
@@ -18,6 +18,7 @@ from engage.core.condition import (
     Between,
     Compare,
     Condition,
+    ContextValue,
     Did,
     FieldValue,
     HasTag,
@@ -27,16 +28,33 @@ from engage.core.condition import (
     OverAgo,
     RankValue,
     Test,
+    ValueType,
     WithinLast,
     WithinNext,
 )
-from engage.core.journey.model import OnDate, Since
-from engage.store import advancing, enrolling, events, judging, members, ranks, segments
-from engage.store.enrolling import Zone
+from engage.core.journey.model import OnDate, Reentry, Since
+from engage.store import (
+    advancing,
+    dispatching,
+    enrolling,
+    events,
+    inbound,
+    judging,
+    members,
+    ranks,
+    receiving,
+    segments,
+    tasks,
+    webhook_calls,
+)
+from engage.store.enrolling import Entrant, Zone
 from engage.store.events import NewEvent
+from engage.store.inbound import Arrived
 from engage.store.keys import given_keys, in_given_keys
 from engage.store.members import MemberRef
 from engage.store.tables import answer, delivery, enrolment, event, task
+from engage.store.tasks import NewTask
+from engage.store.webhook_calls import NewCall
 
 _FIELDS = a_catalog().fields
 
@@ -70,9 +88,31 @@ def shop(bench: Bench) -> Bench:
     told = [NewEvent(ref, "order_paid", NOW - HOUR * n, f"o{n}", {"amount": n}) for n, ref in enumerate(refs)]
     events.record(bench.connection, CATALOG, told, NOW)
     events.mark_seen(bench.connection, events.fresh_events(bench.connection, 1000))
-    if bench.connection.dialect.name == "postgresql":
-        bench.connection.execute(text("ANALYZE"))
+    _learn_the_sizes(bench.connection)
     return bench
+
+
+def _learn_the_sizes(connection: Connection) -> None:
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("ANALYZE"))
+
+
+@pytest.fixture
+def busy(shop: Bench) -> Bench:
+    """With thousands of runs that wait and messages that are over; and PostgreSQL looks each row of a batch up, as it
+    does among millions. Of a few thousand it would read all."""
+    refs, journey = [MemberRef(row["bucket"], row["id"]) for row in shop.rows("member")], a_journey(id="earlier")
+    for n in range(20):
+        entrants = [(Entrant(ref, f"o{n}", {"event": {}, "var": {}}, due_at=NOW + DAY), False) for ref in refs]
+        runs = enrolling.enter(shop.connection, journey, 1, "hello", entrants, NOW)
+        for ref, run in zip(refs, runs, strict=True) if n < 10 else ():
+            shop.queues(ref, enrolment_id=run)
+    every = delivery.c.bucket.between(0, 255)
+    shop.connection.execute(update(delivery).where(every).values(status="cancelled", due_at=None))
+    _learn_the_sizes(shop.connection)
+    for way in ("hashjoin", "mergejoin") if shop.connection.dialect.name == "postgresql" else ():
+        shop.connection.execute(text(f"SET LOCAL enable_{way} = off"))
+    return shop
 
 
 _BORN = {"calendar": "solar", "month": 11, "day": 23, "leap": False, "year": None}
@@ -98,15 +138,87 @@ def test_the_plans_show_a_walk_where_there_is_one(shop: Bench) -> None:
         assert len(plans.walked) == 1
 
 
-def test_what_has_just_happened_is_claimed_by_the_index_of_what_is_fresh(shop: Bench) -> None:
-    shop.happens(_some_members(shop)[0], "order_paid")
-    with explained(shop.connection) as plans:
-        fresh = events.fresh_events(shop.connection, 500)
-        assert events.any_fresh(shop.connection)
-        assert events.still_fresh(shop.connection, fresh[0]) == fresh
-        events.mark_seen(shop.connection, fresh)
+def test_what_has_just_happened_is_claimed_by_the_index_of_what_is_fresh(busy: Bench) -> None:
+    busy.happens(_some_members(busy)[0], "order_paid")
+    with explained(busy.connection) as plans:
+        fresh = events.fresh_events(busy.connection, 500)
+        assert events.any_fresh(busy.connection)
+        assert events.still_fresh(busy.connection, fresh[0]) == fresh
+        events.mark_seen(busy.connection, fresh)
     assert_walks_nowhere(plans)
     assert "ix_event_fresh" in plans.indexes
+
+
+def test_every_loop_claims_what_is_due_by_the_index_of_what_waits(busy: Bench) -> None:
+    """Among however many that wait, and however many that are over."""
+    refs, connection = _some_members(busy, 200), busy.connection
+    runs = [(ref.bucket, busy.enters(ref)) for ref in refs]
+    for ref, (_, run) in zip(refs, runs, strict=True):
+        busy.queues(ref, enrolment_id=run)
+    rows = advancing.runs_by_id(connection, runs)
+    webhook_calls.queue(connection, [NewCall(row, "hello", "crm", f"k{row.id}", "{}", NOW + DAY) for row in rows], NOW)
+    tasks.open_all(
+        connection, [NewTask(member=ref, key=f"t{ref.id}", kind="inbox", team="a", words="?") for ref in refs], NOW
+    )
+    inbound.put(connection, [Arrived(inbound.API, f"a{n}", "{}") for n in range(200)], NOW)
+    _learn_the_sizes(connection)
+    with explained(connection) as plans:
+        assert advancing.anything_due(connection, NOW)
+        (run, *_) = advancing.due(connection, NOW, 500)
+        advancing.still_due(connection, run, NOW)
+        advancing.next_due(connection, NOW)
+        assert dispatching.anything_due(connection, NOW)
+        assert dispatching.claim(connection, NOW, 500)
+        dispatching.expire_leases(connection, NOW)
+        dispatching.next_due(connection, NOW)
+        assert webhook_calls.anything_due(connection, NOW)
+        assert webhook_calls.claim(connection, NOW, 100, ())
+        webhook_calls.next_due(connection, NOW)
+        assert tasks.any_notice_due(connection, NOW)
+        assert tasks.claim_notices(connection, NOW, 100, HOUR)
+        tasks.next_notice_due(connection, NOW)
+        for bulk in (False, True):
+            inbound.any_unread(connection, bulk=bulk)
+            records = inbound.unread(connection, 500, bulk=bulk)
+        inbound.mark_read(connection, [record.id for record in records], NOW)
+    assert_walks_nowhere(plans)
+    assert plans.indexes >= _CLAIMED_BY
+
+
+_CLAIMED_BY = {"ix_enrolment_due", "ix_delivery_due", "ix_webhook_call_due", "ix_notice_due", "ix_inbound_new"}
+
+
+def test_entering_and_being_woken(busy: Bench) -> None:
+    """Whom an event brings to the door, and what is then written."""
+    journey, refs = on_order(reentry=Reentry(after=DAY)), _some_members(busy)
+    amount = Compare(ContextValue("event", "amount", ValueType.NUMBER), TWO_OR_MORE)
+    keys = [(row["bucket"], row["id"]) for row in busy.rows("event")[:5]]
+    entrants = [Entrant(ref, "event:1", {"event": {}, "var": {}}) for ref in refs]
+    with explained(busy.connection) as plans:
+        assert enrolling.events_where(busy.connection, CATALOG, keys, amount, NOW)
+        enrolling.already_offered(busy.connection, journey.id, entrants)
+        enrolling.barred_by_reentry(busy.connection, journey, refs, NOW)
+        runs = enrolling.enter(busy.connection, journey, 1, "hello", [(entrant, False) for entrant in entrants], NOW)
+        enrolling.wake(busy.connection, [(ref, frozenset({journey.id})) for ref in refs], NOW)
+        advancing.without_goal(busy.connection, journey.id, None, refs, ended=True, live=True)
+        moved = [{"bucket": ref.bucket, "id": run, "due_at": NOW + DAY} for ref, run in zip(refs, runs, strict=True)]
+        advancing.save(busy.connection, moved)
+        given = [(ref.bucket, run) for ref, run in zip(refs, runs, strict=True)]
+        advancing.cancel_messages(busy.connection, given, "they ended", only_follow_ups=False)
+    assert_walks_nowhere(plans)
+
+
+def test_what_comes_in_finds_its_member_and_its_message(busy: Bench) -> None:
+    refs = _some_members(busy)
+    for ref in refs:
+        busy.queues(ref)
+    claimed = busy.claims()
+    with explained(busy.connection) as plans:
+        assert members.find(busy.connection, members.MEMBER_KIND, ["C1", "C2"])
+        assert receiving.deliveries_by_id(busy.connection, [each.id for each in claimed])
+        receiving.deliveries_by_provider_id(busy.connection, "sms", ["a", "b"])
+        members.set_values(busy.connection, CATALOG, {refs[0]: {"level": 2, "points": None}}, NOW)
+    assert_walks_nowhere(plans)
 
 
 def _only_where_plans_are_made_without_figures(bench: Bench) -> None:
@@ -169,10 +281,10 @@ def test_what_has_happened_to_waiting_runs_is_asked_of_their_members(shop: Bench
         assert plans.indexes & {"ix_event_bucket_member_id_name_at", "ix_event_bucket_enrolment_id_name"}
 
 
-def test_recording_events_and_their_computed_fields(shop: Bench) -> None:
-    told = [NewEvent(ref, "order_paid", NOW, f"n{ref.id}", {"amount": 5}) for ref in _some_members(shop)]
-    with explained(shop.connection) as plans:
-        events.record(shop.connection, CATALOG, told, NOW)
+def test_recording_events_and_their_computed_fields(busy: Bench) -> None:
+    told = [NewEvent(ref, "order_paid", NOW, f"n{ref.id}", {"amount": 5}) for ref in _some_members(busy)]
+    with explained(busy.connection) as plans:
+        events.record(busy.connection, CATALOG, told, NOW)
     assert_walks_nowhere(plans)
 
 

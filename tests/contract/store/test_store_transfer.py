@@ -126,6 +126,17 @@ def test_ids_go_on_where_they_were(source: Database, target: Database) -> None:
         assert [row["key"] for row in bench.rows("inbound")] == ["A1", "A2"]
 
 
+def test_the_other_side_knows_what_has_come(source: Database, target: Database) -> None:
+    """The first daemon there plans by figures, not by guesses."""
+    with source.write() as connection:
+        for table in metadata.sorted_tables:
+            connection.execute(insert(table), filled(table))
+    moves(source, target)
+    with target.read() as connection:
+        known = set(connection.scalars(text("SELECT tablename FROM pg_stats WHERE schemaname = 'public'")))
+    assert {table.name for table in metadata.sorted_tables} <= known
+
+
 def test_the_file_is_refused_from_then_on_and_the_other_is_not(source: Database, target: Database) -> None:
     moves(source, target)
     with pytest.raises(DatabaseMoved, match=r"moved_to.*config\.yaml"):

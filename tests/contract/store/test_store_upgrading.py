@@ -159,3 +159,13 @@ def test_of_two_at_once_one_is_told_to_wait(server: Database, newer: Path) -> No
         upgrade(server, newer)
     upgrade(server, newer)
     assert "shoe_size" in {column["name"] for column in inspect(server.engine).get_columns("member")}
+
+
+def test_of_two_at_once_on_an_empty_database_one_is_told_to_wait(postgresql_url: str) -> None:
+    with one_more_database(postgresql_url, "not_upgraded_yet") as url:
+        database = Database(url)
+        with migrating._alone(database), pytest.raises(UpgradeHindered, match="another upgrade"):
+            upgrade(database)
+        upgrade(database)
+        require_current(database)
+        database.close()

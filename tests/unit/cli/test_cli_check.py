@@ -136,6 +136,18 @@ def test_a_cap_of_a_topic_that_is_unknown_is_told(engage, project):
     assert "servey" in message
 
 
+def test_a_segment_that_looks_back_further_than_events_are_kept_is_told_where_they_are_let_go(engage, project):
+    catalog, path = project / "journeys" / "catalog.yaml", project / "config.yaml"
+    catalog.write_text(
+        catalog.read_text("utf-8").replace("segments:\n", "segments:\n  买过: { did: order_paid }\n"), "utf-8"
+    )
+    path.write_text(path.read_text("utf-8").replace("  events: null\n", "  events: 400d\n"), "utf-8")
+    place = path.read_text("utf-8").splitlines().index("  events: 400d") + 1
+    told = [found for found in found_in(engage, project) if "买过" in found[3]]
+    assert [found[:3] for found in told] == [(str(path), "E421", place)]
+    assert engage("check", project)[0] == 0  # a warning
+
+
 def test_secrets_that_are_not_here_are_no_mistake(engage, project):
     path = project / "config.yaml"
     path.write_text(path.read_text("utf-8").replace("example-wechat-secret", "env:NOWHERE_TO_BE_FOUND"), "utf-8")

@@ -177,6 +177,11 @@ _DETAILS = {
     ),
     "split": ({"way": "关怀", "because": "winner"}, "split x: 关怀 (the winner)", "分流 x：关怀（胜出的一路）"),
     "goto": ({"to": "ask"}, "go to ask", "转到 ask"),
+    "rest": (
+        {"steps": 200, "until": START.isoformat()},
+        "200 steps today are enough: it rests until 11-23 20:30",
+        "今天已走 200 步，到上限了：休息到 11-23 20:30",
+    ),
     "moved": (
         {"plan": "plan-3f9c", "edit": "retimed", "from": "x", "times": ["3d", "5d"], "until": START.isoformat()},
         "edit plan-3f9c: x is timed anew (3d → 5d)  until 11-23 20:30",

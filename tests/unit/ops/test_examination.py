@@ -8,6 +8,7 @@ import re
 import shutil
 from collections import namedtuple
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -18,16 +19,21 @@ from engage.channels.probe import Probe, Probed
 from engage.cli import doctor_words
 from engage.cli.doctor_words import in_words
 from engage.clock import VirtualClock
-from engage.config import Config
+from engage.config import Config, Retention
+from engage.content.library import Library
+from engage.core.catalog import Brand, Catalog
+from engage.core.condition import Did
 from engage.core.outcome import Failure, Rejected
 from engage.core.turn import Purpose
 from engage.ops import examination
 from engage.ops.examination import Case, Finding, Weight, examine, needs_a_hand
+from engage.runtime.applied import Applied
 from engage.runtime.context import AppliedHolder
-from engage.store import daemons, dispatching, inbound, migrating, state
+from engage.store import daemons, dispatching, holding, inbound, migrating, state, tallies
 from engage.store.daemons import DaemonSign
 from engage.store.database import Database
 from engage.store.dispatching import NewMessage
+from engage.store.holding import Hold, HoldStatus
 from engage.store.inbound import Arrived
 from engage.store.members import MemberRef
 
@@ -135,6 +141,39 @@ def test_what_is_stopped_is_told(database: Database) -> None:
     assert found["paused"].weight is Weight.NOTE  # somebody meant it
     assert found["channel_rests"].facts == {"channel": "sms", "until": NOW + HOUR}
     assert found["channel_rests"].weight is Weight.HAND
+
+
+def test_a_start_that_waits_and_one_that_goes_by_stages_are_told_with_what_to_do(database: Database) -> None:
+    with database.write() as connection:
+        waits = Hold(0, "winback", "11:00", NOW, 3000, HoldStatus.WAITING, "3000 members at once", [1, 10, 100])
+        holding.add(connection, waits)
+        holding.add(connection, replace(waits, journey_id="nps", status=HoldStatus.GOING, stage=1))
+    found = findings(database)
+    assert (found["held"].facts["journey"], found["staged"].facts["percent"]) == ("winback", 10)
+    assert "`engage approve hold-1`" in in_words(found["held"]).en
+    assert "10 % of 3000" in in_words(found["staged"]).en
+
+
+def test_runs_that_go_round_and_round_need_a_hand_and_yesterdays_do_not(database: Database) -> None:
+    with database.write() as connection:
+        tallies.add(connection, {"tired:winback": 2}, 0, NOW - HOUR)
+        tallies.add(connection, {"tired:nps": 1}, 0, NOW - 25 * HOUR)
+    found = findings(database)["tired"]
+    assert (found.facts, found.weight) == ({"journey": "winback", "runs": 2}, Weight.HAND)
+
+
+def test_what_is_looked_for_and_not_kept_is_a_note(database: Database) -> None:
+    brand = Brand("山野茶事", "山野茶事", {})
+    catalog = Catalog(brand, "Asia/Shanghai", segments={"买过": Did("order_paid")})
+    applied = Applied(catalog, {}, Library.read({}, catalog)[0], "1")
+    config = CONFIG.model_copy(update={"retention": Retention(events=timedelta(days=90))})
+    told = {
+        finding.kind: (in_words(finding).en, finding.weight)
+        for finding in examine(Case(config, database, VirtualClock(NOW), lambda: applied, [], {}))
+    }
+    words, weight = told["forgotten"]
+    assert words.startswith("The segment 买过 asks whether there ever was order_paid")
+    assert weight is Weight.NOTE
 
 
 def test_a_database_that_was_brought_back_needs_somebody_to_say_go_on(database: Database) -> None:

@@ -5,20 +5,26 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import httpx
 import pytest
 
-from engage.clock import SystemClock
+from engage.channels.sms.channel import SmsChannel
+from engage.clock import SystemClock, VirtualClock
+from engage.config import Sms
 from engage.core.outcome import Accepted, Failure, Rejected, Unknown
 from engage.errors import DatabaseUnavailable, EngageError
 from engage.ops.app import OpsDeps, make_ops_app
 from engage.ops.gauges import Gauges
 from engage.ops.measures import Measures
-from engage.store import migrating
+from engage.store import holding, migrating, rates, tallies
 from engage.store.database import Database
+from engage.store.holding import Hold, HoldStatus
+
+NOW = datetime(2026, 11, 23, 4, 0, tzinfo=UTC)
 
 
 @dataclass
@@ -139,6 +145,30 @@ def test_however_often_somebody_looks_the_database_is_asked_once_in_a_while(ops:
     for _ in range(5):
         assert ops.figures()["engage_database_up"] == 1
     assert len(asked) == 1
+
+
+def test_starts_that_are_held_runs_that_go_round_and_what_is_left_of_a_rate(tmp_path: Path) -> None:
+    database, clock = Database(f"sqlite:///{tmp_path / 'engage.db'}"), VirtualClock(NOW)
+    migrating.upgrade(database)
+    words = {"access_key_id": "k", "access_key_secret": "s" * 16, "sign_name": "茶", "callback_secret": "c" * 16}
+    channel = SmsChannel(Sms.model_validate(words | {"per_second": 20}), clock)
+    with database.write() as connection:
+        waits = Hold(0, "winback", "11:00", NOW, 3000, HoldStatus.WAITING, "too many", [1, 10, 100])
+        holding.add(connection, waits)
+        holding.add(connection, replace(waits, journey_id="nps", status=HoldStatus.GOING, stage=1))
+        tallies.add(connection, {"tired:refill": 3}, 0, NOW)
+        rates.take_beats(connection, "sms", 20, 5, NOW)
+    measures = Measures()
+    measures.registry.register(Gauges(database, clock, lambda: {"sms": channel}))
+    figures = Ops(Daemon(), database, measures).figures()
+    assert figures['engage_starts_held{journey="winback",state="waiting"}'] == 1
+    assert figures['engage_starts_held{journey="nps",state="going"}'] == 1
+    assert figures['engage_start_let_go_percent{journey="nps"}'] == 10
+    assert figures['engage_tired_runs{journey="refill"}'] == 3
+    assert figures['engage_rate_left{channel="sms"}'] == 15
+    with database.write() as connection:
+        rates.back_off(connection, "sms", NOW + timedelta(seconds=15), NOW)
+        assert rates.left(connection, "sms", 20, NOW) == 0
 
 
 def test_labels_are_names_of_things(ops: Ops) -> None:

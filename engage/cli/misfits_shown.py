@@ -1,0 +1,34 @@
+"""Where journeys and config do not fit: webhooks called and not set up, events looked for and not kept.
+Said in time, before calls fail one by one and conditions miss what happened."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from engage.cli.screen import Screen
+from engage.config import Config
+from engage.core.catalog import Catalog
+from engage.core.journey.check import webhooks_called
+from engage.core.journey.model import Journey
+from engage.core.looking_back import looks_beyond
+
+
+def say_what_does_not_fit(screen: Screen, catalog: Catalog, journeys: Collection[Journey], config: Config) -> None:
+    _say_webhooks(screen, journeys, config)
+    kept = config.retention.events
+    if kept is not None:
+        for look in looks_beyond(kept, catalog, journeys):
+            said = look.beside(kept)
+            screen.say(f"{said.en}.", f"{said.zh}。", "yellow")
+
+
+def _say_webhooks(screen: Screen, journeys: Collection[Journey], config: Config) -> None:
+    for name, ids in webhooks_called(journeys).items():
+        if name in config.webhooks:
+            continue
+        listed = ", ".join(ids)
+        screen.say(
+            f"{listed}: the webhook {name} is not set up, and calls to it fail. Add webhooks.{name} to config.yaml.",
+            f"{listed}：webhook {name} 还没有配置，调用会失败。请在 config.yaml 里加上 webhooks.{name}。",
+            "yellow",
+        )

@@ -1,0 +1,95 @@
+"""How Engage connects to PostgreSQL: with limits of its own, whatever stands in between.
+
+A pooler in transaction mode (PgBouncer and the like) gives each transaction another session, and refuses options at the
+start of one. So where there is one, nothing is kept in a session: the limits are those of each transaction, and no
+statement is prepared. It is known by the number of the server's process, which a pooler makes up for its clients.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+from sqlalchemy import URL, Connection, Engine, create_engine, event
+from sqlalchemy.engine import ExceptionContext
+
+from engage.errors import EngageError
+from engage.store import dialects
+from engage.store.write_turns import BUSY_TIMEOUT_MS
+
+# Each loop and each call on the wire has one or two at a time. Some are kept open, the others come and go.
+_CONNECTIONS_KEPT, _CONNECTIONS_MORE = 10, 40
+# Times are bound and read in UTC. A process that hangs inside a transaction must not hold its locks for ever.
+_SETTINGS = {
+    "timezone": "UTC",
+    "lock_timeout": f"{BUSY_TIMEOUT_MS}ms",
+    "idle_in_transaction_session_timeout": "60s",
+}
+# A machine that is gone without a word is noticed within half a minute (by itself, TCP takes a quarter of an hour). The
+# URL may say otherwise.
+_NOTICED = {
+    "connect_timeout": "10",
+    "keepalives_idle": "10",
+    "keepalives_interval": "5",
+    "keepalives_count": "4",
+    "tcp_user_timeout": "30000",
+}
+_POOLED = "engage_pooled"  # of a connection: what its session is told is lost with the transaction
+_READS_ONLY = "25006"  # read_only_sql_transaction
+
+
+def postgresql_engine(url: URL, **options: Any) -> Engine:
+    try:
+        engine = create_engine(
+            url.set(drivername="postgresql+psycopg"),
+            connect_args={name: value for name, value in _NOTICED.items() if name not in url.query},
+            isolation_level="READ COMMITTED",
+            pool_pre_ping=True,
+            pool_size=_CONNECTIONS_KEPT,
+            max_overflow=_CONNECTIONS_MORE,
+            pool_timeout=BUSY_TIMEOUT_MS / 1000,
+            **options,
+        )
+    except ModuleNotFoundError as error:
+        raise EngageError("PostgreSQL needs its driver: pip install 'engage[postgres]'") from error
+    event.listen(engine, "first_connect", partial(_look_for_citus, engine))
+    event.listen(engine, "connect", _prepare)
+    event.listen(engine, "begin", _limit)
+    event.listen(engine, "handle_error", _leave_what_only_reads)
+    return engine
+
+
+def _look_for_citus(engine: Engine, connection: Any, _record: Any) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM pg_extension WHERE extname = 'citus'")
+        dialects.say_whether_spread(engine.dialect, cursor.fetchone()[0] > 0)
+    connection.rollback()
+
+
+def _prepare(connection: Any, record: Any) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_backend_pid()")
+        record.info[_POOLED] = cursor.fetchone()[0] != connection.info.backend_pid
+        if record.info[_POOLED]:
+            connection.prepare_threshold = None
+        else:
+            cursor.execute(_set(for_transaction=False))
+    connection.commit()
+
+
+def _limit(connection: Connection) -> None:
+    if connection.connection.info[_POOLED]:
+        connection.exec_driver_sql(_set(for_transaction=True))
+
+
+def _set(*, for_transaction: bool) -> str:
+    """One statement for all of them."""
+    each = (f"set_config('{name}', '{value}', {for_transaction})" for name, value in _SETTINGS.items())
+    return f"SELECT {', '.join(each)}"
+
+
+def _leave_what_only_reads(context: ExceptionContext) -> None:
+    """A server that has become a standby keeps its connections, and refuses to write: the one that writes now is found
+    by connecting anew."""
+    if getattr(context.original_exception, "sqlstate", None) == _READS_ONLY:
+        context.is_disconnect = True
