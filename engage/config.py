@@ -153,9 +153,7 @@ class Limits(Section):
     per_minute: dict[str, Annotated[int, Field(ge=1)]] = Field(
         default_factory=lambda: {"wechat": 120_000, "sms": 120_000, "email": 120_000}
     )  # calls on a channel; one without a line has no ceiling
-    steps_per_day: int = Field(
-        default=200, ge=1
-    )  # of a run whose journey leads back by a `goto`
+    steps_per_day: int = Field(default=200, ge=1)  # of a run whose journey leads back by a `goto`
     outage: Duration = timedelta(minutes=10)  # nobody at work for longer: what came due meanwhile is a backlog
     backlog_per_hour: int = Field(default=20_000, ge=1)  # of it, service messages aside
 

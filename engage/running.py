@@ -15,13 +15,14 @@ from starlette.types import ASGIApp
 from engage.bootstrap import build_context, open_database
 from engage.clock import SystemClock
 from engage.config import Config, load_config
-from engage.errors import ConfigError, EngageError
+from engage.errors import ConfigError, DatabaseUnavailable, EngageError
 from engage.ops.app import Alive, OpsDeps, make_ops_app
 from engage.ops.gauges import Gauges
 from engage.ops.measures import Measures
 from engage.runtime.context import AppliedHolder
 from engage.runtime.engine import Engine
 from engage.runtime.observing import Observer
+from engage.runtime.outage import Outage
 from engage.serving import web_deps
 from engage.web.app import make_app
 from engage.web.process import WebProcess
@@ -75,6 +76,7 @@ class _Front:
     ) -> None:
         self._database = open_database(config, folder, goes_first=True)
         self._applied = AppliedHolder(self._database)
+        self._outage = Outage(SystemClock())
         self._taken_up = taken_up
         self._observer = observer
         self._arrived = arrived
@@ -82,12 +84,16 @@ class _Front:
     def app(self, config: Config) -> ASGIApp:
         self._taken_up(config)
         deps = web_deps(config, self._database, SystemClock(), self._applied, self._observer)
-        return make_app(replace(deps, arrived=self._arrived))
+        return make_app(replace(deps, outage=self._outage, arrived=self._arrived))
 
     def look(self) -> None:
+        """Where nothing can be read, what was in force until now stays so."""
         try:
             self._applied.current()
-        except EngageError as error:  # what was in force until now stays so
+            self._outage.over("applied")
+        except DatabaseUnavailable as error:
+            self._outage.begun("applied", error)
+        except EngageError as error:
             log.warning("applied_not_read", error=type(error).__name__)
 
 

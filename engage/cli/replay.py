@@ -15,6 +15,7 @@ from engage.cli.logs import log_faults
 from engage.cli.offline import must_know, real_ground, sound_project
 from engage.cli.reasons import reason_in
 from engage.cli.screen import Screen, local, print_json
+from engage.cli.simulate_pages import show_foreseen
 from engage.core.timing import local_moment
 from engage.simulation.replaying import Replay, replay
 from engage.store.reporting import Period
@@ -98,6 +99,7 @@ def _show_counts(screen: Screen, told: Replay, zone: ZoneInfo) -> None:
         f"  messages: {len(told.sent):,} would have gone out; {told.really_sent:,} of this journey really did",
         f"  消息：本会发出 {len(told.sent):,} 条；这个旅程当时实际发出 {told.really_sent:,} 条",
     )
+    show_foreseen(screen, told.held)
     for skipped in told.skipped:
         reason = reason_in(skipped.reason, screen.lang)
         screen.say(f"  not sent: {reason} {skipped.count:,}", f"  没有发出：{reason} {skipped.count:,}")

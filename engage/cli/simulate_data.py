@@ -90,6 +90,7 @@ def as_data(told: Forecast, source: Source) -> dict[str, Any]:
             "members": told.unreached.members,
             "why": [{"channel": c, "why": why, "messages": n} for (c, why), n in told.unreached.why.most_common()],
         },
+        "would_be_held": [asdict(start) for start in told.held],
         "nps": asdict(nps),
         "csat": asdict(told.report.csat[None]),
         "opt_outs": told.report.opt_outs,

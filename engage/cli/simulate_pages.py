@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 
 from engage.cli.reasons import reason_in
 from engage.cli.screen import Screen
 from engage.cli.simulate_data import Row, Source, channels, reasons, rows
 from engage.core.measure import Nps
 from engage.simulation.forecast import Forecast
+from engage.store.holding import Foreseen
 
 _NONE = "–"
 _MOST_REASONS = 6
+_MOST_STARTS = 5
 
 
 def show_forecast(screen: Screen, told: Forecast, source: Source, seconds: float) -> None:
@@ -22,6 +25,7 @@ def show_forecast(screen: Screen, told: Forecast, source: Source, seconds: float
     _nps(screen, told.report.nps[None])
     _not_sent(screen, told)
     _unreached(screen, told)
+    show_foreseen(screen, told.held)
     _load(screen, told)
 
 
@@ -120,6 +124,19 @@ def _unreached(screen: Screen, told: Forecast) -> None:
         f"  members some message could not reach: {told.unreached.members:,}   ({listed})",
         f"  有消息送不到的会员：{told.unreached.members:,} 人   （{listed}）",
     )
+
+
+def show_foreseen(screen: Screen, held: Sequence[Foreseen]) -> None:
+    for start in held[:_MOST_STARTS]:
+        why = reason_in(start.why, screen.lang)
+        screen.say(
+            f"  held back in life, not here: {start.journey_id}, {start.members:,} members, {start.start} ({why})",
+            f"  实际运行时会被暂缓（这里没有）：{start.journey_id}，{start.members:,} 位会员，{start.start}（{why}）",
+            "yellow",
+        )
+    more = len(held) - _MOST_STARTS
+    if more > 0:
+        screen.say(f"  and {more:,} more such starts", f"  另有 {more:,} 次这样的启动", "yellow")
 
 
 def _load(screen: Screen, told: Forecast) -> None:

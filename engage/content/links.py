@@ -14,6 +14,7 @@ import hmac
 import re
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cached_property
 from typing import Protocol
 
 _MAC_BYTES = 16  # 128 bits: beyond guessing, and the link stays short enough for a chat
@@ -41,14 +42,14 @@ class _Purpose(StrEnum):
     UNSUBSCRIBE = "unsubscribe"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class DeliveryLinks:
     """The links of one delivery; a `LinkMaker`."""
 
     links: Links
     delivery_id: int
 
-    @property
+    @cached_property
     def unsubscribe_url(self) -> str:
         return self.links.unsubscribe(self.delivery_id)
 

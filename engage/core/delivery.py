@@ -67,6 +67,7 @@ class Recorded:
     status: Status
     reason: str | None = None
     due_at: datetime | None = None
+    counts: bool = True  # as one of the message's attempts
     failover: bool = False  # known not to have arrived: the next channel may be tried, where the journey asks for it
 
 
@@ -93,9 +94,11 @@ def record(
             return Recorded(Status.PENDING, f"window closed ({code})", due_at=now)
         case Rejected(Failure.QUOTA, code, detail):
             # About the account, not about this message, as being throttled is: it uses up none of its attempts.
-            return Recorded(Status.PENDING, f"quota ({code}) {detail}".strip(), due_at=quota_resets_at(now))
+            reason = f"quota ({code}) {detail}".strip()
+            return Recorded(Status.PENDING, reason, due_at=quota_resets_at(now), counts=False)
         case Rejected(Failure.THROTTLED, code, detail):
-            return Recorded(Status.PENDING, f"throttled ({code}) {detail}".strip(), due_at=now + BACK_OFF)
+            reason = f"throttled ({code}) {detail}".strip()
+            return Recorded(Status.PENDING, reason, due_at=now + BACK_OFF, counts=False)
         case Rejected(failure, code, detail) if failure in RETRYABLE and attempts < MOST_ATTEMPTS:
             wait = _BACKOFF[min(attempts, len(_BACKOFF)) - 1]
             return Recorded(Status.PENDING, f"{failure} ({code}) {detail}".strip(), due_at=now + wait)

@@ -145,7 +145,7 @@ def _with_their_deliveries(reading: Reading, told: Sequence[tuple[Record, Receip
     facts = [fact for _, fact in told]
     by_id = receiving.deliveries_by_id(reading.connection, {f.delivery_id for f in facts if f.delivery_id is not None})
     early: list[tuple[int, str, str]] = []
-    by_provider = _by_provider_id(reading, (f for f in facts if isinstance(f, Receipt) and f.delivery_id is None))
+    by_provider = _by_provider_id(reading, [f for f in facts if isinstance(f, Receipt) and f.delivery_id is None])
     for record, fact in told:
         match fact:
             case Clicked(delivery_id=delivery_id, machine=machine):
@@ -161,7 +161,20 @@ def _with_their_deliveries(reading: Reading, told: Sequence[tuple[Record, Receip
     inbound.lay_by(reading.connection, early)
 
 
-def _by_provider_id(reading: Reading, facts: Iterable[Receipt]) -> dict[tuple[str, str], DeliveryRow]:
+_Named = dict[tuple[str, str], DeliveryRow]  # by channel and the provider's id
+
+
+def _by_provider_id(reading: Reading, facts: Sequence[Receipt]) -> _Named:
+    """What is not found may be on its way to the database at this moment: then it is waited for."""
+    found = _on_record(reading, facts)
+    unknown = [fact for fact in facts if fact.provider_id and (fact.channel, fact.provider_id) not in found]
+    if not unknown:
+        return found
+    inbound.begin_laying_by(reading.connection)
+    return found | _on_record(reading, unknown)
+
+
+def _on_record(reading: Reading, facts: Iterable[Receipt]) -> _Named:
     asked: dict[str, set[str]] = defaultdict(set)
     for fact in facts:
         if fact.provider_id is not None:

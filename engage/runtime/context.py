@@ -79,6 +79,6 @@ class Context:
     staff_mail: StaffMail | None = None
     webhooks: Mapping[str, WebhookReceiver] = field(default_factory=dict)  # of journeys, by name
     allowed: frozenset[str] | None = None  # the only addresses that may be written to; None: any, this is production
-    guarded: bool = True  # starts that bring many are held back; no: nobody is there to let them go on
+    guarded: bool = True  # starts that bring many are held back; no: nobody is there to let them go on, and it is noted
     sweep_every: timedelta = timedelta(hours=1)  # how often the passing of time is applied to segments
     observer: Observer = field(default_factory=Unobserved)

@@ -29,9 +29,9 @@ from engage.runtime.judge import Clear, Judge, Later, Overtaken, Skip, Verdict
 from engage.runtime.last_gate import LastGate
 from engage.runtime.pacing import Pacing
 from engage.runtime.recording import Recorder
-from engage.runtime.situation import Situation
+from engage.runtime.situation import PAUSED_FOR, Situation
 from engage.runtime.stride import Stride
-from engage.store import dispatching, reaching
+from engage.store import dispatching, reaching, state
 from engage.store.dispatching import Claimed, Move
 
 BATCH = 200
@@ -61,12 +61,25 @@ class Dispatch:
         with self._context.database.write() as connection:
             _give_back(connection, self._called_by_nobody, now)
             expired = dispatching.expire_leases(connection, now)
-            full = {name for name in self._context.channels if self._calls.room(name) <= 0}
-            claimed = dispatching.claim(connection, now, self._stride.length, full)
+            claimed, held = self._claim(connection, now)
         self._called_by_nobody = []
         if claimed:
             self._calls.begin(self._draft_and_intend(applied, claimed))
-        return expired + len(claimed)
+        return expired + len(claimed) + held
+
+    def _claim(self, connection: Connection, now: datetime) -> tuple[list[Claimed], int]:
+        """What is to be dealt with, and how many are put off at once: a pause may hold a hundred thousand messages, and
+        none of them is worded or judged meanwhile. (That nothing is sent in a pause is for the intent to see to.)"""
+        paused = state.paused(connection)
+        if paused & state.EVERYTHING:
+            return [], 0
+        names = self._context.channels
+        shut = {name for name in names if self._calls.room(name) <= 0 or f"channel:{name}" in paused}
+        claimed = dispatching.claim(connection, now, self._stride.length, shut)
+        held = {each.id: each for each in claimed if f"journey:{each.journey_id}" in paused}
+        later = Later(now + PAUSED_FOR, "paused")
+        dispatching.make(connection, [_not_now(each, later) for each in held.values()])
+        return [each for each in claimed if each.id not in held], len(held)
 
     def _draft_and_intend(self, applied: Applied, claimed: Sequence[Claimed]) -> list[Intended]:
         drafts: Mapping[int, Draft] = {}
@@ -120,9 +133,7 @@ class Dispatch:
             dispatching.make(connection, moves)
             ready = [each.ready for each in intended]
             dispatching.begin_sending(connection, [(r.claimed, _intent_of(r, now)) for r in ready], now)
-            for r in ready:
-                if r.clear.way.uses_window:
-                    reaching.use_window(connection, r.claimed.member, r.clear.channel, 1)
+            reaching.use_windows(connection, [r.window for r in ready if r.clear.way.uses_window], 1)
         return intended
 
 
@@ -130,9 +141,8 @@ def _give_back(connection: Connection, claimed: Sequence[tuple[Claimed, Draft | 
     """What this process claimed, and lost the database over before any call was made. Whether its intents were
     committed nobody could say then; their rows can. Either way it is as if it had never been claimed."""
     intended = dispatching.give_back(connection, [each for each, _ in claimed], now)
-    for each, draft in claimed:
-        if each.id in intended and isinstance(draft, Ready) and draft.clear.way.uses_window:
-            reaching.use_window(connection, each.member, draft.clear.channel, -1)
+    ready = [draft for each, draft in claimed if each.id in intended and isinstance(draft, Ready)]
+    reaching.use_windows(connection, [each.window for each in ready if each.clear.way.uses_window], -1)
 
 
 # --- intent -----------------------------------------------------------------------------------------------------
@@ -178,8 +188,8 @@ def _not_now(claimed: Claimed, verdict: Later | Skip | Overtaken) -> Move:
     if claimed.repeat:
         return dispatching.leave_ambiguous(claimed, verdict.until if isinstance(verdict, Later) else None)
     match verdict:
-        case Later(until, why, trace):
-            return dispatching.put_back(claimed, until, why, list(trace))
+        case Later(until, why, trace, channel):
+            return dispatching.put_back(claimed, until, why, list(trace) or None, channel)
         case Skip(why, trace):
             return dispatching.set_aside(claimed, Status.SKIPPED, why, list(trace))
         case Overtaken(why):

@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 import structlog
+from sqlalchemy import Connection
 
 from engage.channels.contract import Message, Payload, Way
 from engage.content.render import Missing, render, render_words
@@ -20,14 +21,11 @@ from engage.runtime.follow_up import step_of
 from engage.runtime.judge import Clear, Judge, Later, Overtaken, Skip
 from engage.runtime.situation import Situation
 from engage.runtime.wording import words_context
-from engage.store import advancing
+from engage.store import advancing, members
 from engage.store.dispatching import Claimed
-from engage.store.members import Profile
+from engage.store.members import MemberRef, Profile
 
 log = structlog.get_logger("engage.dispatch")
-
-Answers = Mapping[int, Mapping[str, Mapping[str, Any]]]
-"""What templates read of earlier answers: {run: {step: {score, choice, comment}}}."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +36,11 @@ class Ready:
     clear: Clear
     payload: Payload
     text: str
+
+    @property
+    def window(self) -> tuple[MemberRef, str]:
+        """Whose reply window it may use, and where."""
+        return self.claimed.member, self.clear.channel
 
     def repeat_until(self, intended_at: datetime) -> datetime | None:
         """The window opens with the first call, whatever repeats follow: no earlier than its intent."""
@@ -58,6 +61,26 @@ class Drafted:
     situation: Situation
 
 
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What templates may read of a batch, by member or by run: {run: {step: {score, choice, comment}}}, for answers."""
+
+    now: datetime
+    profiles: Mapping[int, Profile]
+    contexts: Mapping[int, Mapping[str, Any]]
+    answers: Mapping[int, Mapping[str, Mapping[str, Any]]]
+
+    @classmethod
+    def load(cls, connection: Connection, applied: Applied, batch: Sequence[Claimed], now: datetime) -> _Known:
+        runs = {(claimed.member.bucket, claimed.enrolment_id) for claimed in batch if claimed.enrolment_id}
+        return cls(
+            now,
+            members.profiles(connection, applied.catalog, {claimed.member for claimed in batch}, now),
+            advancing.contexts(connection, runs),
+            advancing.answer_words(connection, runs),
+        )
+
+
 class Drafting:
     def __init__(self, context: Context, applied: Applied) -> None:
         self._context = context
@@ -67,45 +90,30 @@ class Drafting:
         """Outside any write transaction: rendering is the slow part."""
         with self._context.database.read() as connection:
             situation = Situation.load(self._context, connection, self._applied, batch)
-            runs = [(claimed.member.bucket, claimed.enrolment_id) for claimed in batch if claimed.enrolment_id]
-            answers = advancing.answer_words(connection, runs)
+            known = _Known.load(connection, self._applied, batch, situation.now)
         judge = Judge(self._context, self._applied, situation.copy())
         drafts: dict[int, Draft] = {}
         for claimed in batch:
             verdict = judge.judge(claimed)
             if isinstance(verdict, Clear):
                 judge.reserve(claimed, verdict)
-                drafts[claimed.id] = self._word_safely(judge, claimed, verdict, answers)
+                drafts[claimed.id] = self._word_safely(claimed, verdict, known)
             else:
                 drafts[claimed.id] = verdict
         return Drafted(drafts, situation)
 
-    def _word_safely(
-        self,
-        judge: Judge,
-        claimed: Claimed,
-        clear: Clear,
-        answers: Answers,
-    ) -> Draft:
+    def _word_safely(self, claimed: Claimed, clear: Clear, known: _Known) -> Draft:
         """One message that cannot be worded must not hold up the others of its batch."""
         try:
-            return self._word(judge, claimed, clear, answers)
+            return self._word(claimed, clear, known)
         except Exception as error:
             log.exception("wording_failed", delivery_id=claimed.id)
             return Skip(f"a fault while wording: {type(error).__name__}", clear.trace)
 
-    def _word(
-        self,
-        judge: Judge,
-        claimed: Claimed,
-        clear: Clear,
-        answers: Answers,
-    ) -> Draft:
+    def _word(self, claimed: Claimed, clear: Clear, known: _Known) -> Draft:
         if claimed.repeat:
             return self._word_for_word(claimed, clear)
-        profile = judge.situation.profiles.get(claimed.member.id, Profile(None, None, {}))
-        run = judge.situation.runs.get(claimed.enrolment_id or 0)
-        context = _words_for(self._applied, profile, claimed, run.context if run else {}, answers, judge.situation.now)
+        context = _words_for(self._applied, claimed, known)
         links = self._context.links.for_delivery(claimed.id)
         rendered = render(clear.template, context, links)
         if isinstance(rendered, Missing):
@@ -120,7 +128,7 @@ class Drafting:
             topic_class=self._applied.topic_class(claimed.topic),
             brand=self._applied.catalog.brand,
             unsubscribe_url=links.unsubscribe_url,
-            at=judge.situation.now,
+            at=known.now,
         )
         try:
             payload = self._context.channels[clear.channel].compose(message)
@@ -144,22 +152,16 @@ class Drafting:
         return Ready(claimed, replace(clear, way=same_way), payload, payload.text)
 
 
-def _words_for(
-    applied: Applied,
-    profile: Profile,
-    claimed: Claimed,
-    run_context: Mapping[str, Any],
-    answers: Answers,
-    now: datetime,
-) -> dict[str, Any]:
+def _words_for(applied: Applied, claimed: Claimed, known: _Known) -> dict[str, Any]:
     found = step_of(applied, claimed.journey_id, claimed.step_id, claimed.pinned_version)
+    run_id = claimed.enrolment_id or 0
     context = words_context(
         applied,
-        profile,
-        now,
+        known.profiles.get(claimed.member.id, Profile(None, None, {})),
+        known.now,
         active=found[0] if found is not None else None,
-        run_context=run_context,
-        answers=answers.get(claimed.enrolment_id or 0),
+        run_context=known.contexts.get(run_id),
+        answers=known.answers.get(run_id),
     )
     match found:
         case (_, Ask() as ask):

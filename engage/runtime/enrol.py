@@ -6,13 +6,12 @@ schedule). Both bring entrants to the same door: `admit`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
 import structlog
 from sqlalchemy import Connection
 
-from engage.config import Policy
 from engage.core.holdout import is_held_out
 from engage.core.journey.model import OnEvent, OnSegment
 from engage.runtime import calendar_starts
@@ -36,7 +35,8 @@ class Enrol:
     def __init__(self, context: Context) -> None:
         self._context = context
         self._work_calendar = context.policy.work_calendar()
-        self._guarded_by = context.policy if context.guarded else None
+        self._policy = context.policy
+        self._foresees = not context.guarded
         self._coming: Coming | None = None
         # Asked at every tick, and the same until something starts: kept with what it was worked out from.
         self._next_for: tuple[datetime, str, tuple[str | None, ...]] | None = None
@@ -66,7 +66,10 @@ class Enrol:
 
     def _look_at(self, connection: Connection, fresh: Sequence[FreshEvent]) -> None:
         applied, now = self._context.applied.current(), self._context.clock.now()
-        _look_at_events(connection, applied, fresh, now, self._guarded_by)
+        _look_at_events(connection, applied, fresh, now, self._bulk)
+
+    def _bulk(self, start: str, expected: int = 0) -> Bulk:
+        return Bulk(self._policy, start, expected, foreseen=self._foresees)
 
     def _set_aside(self, connection: Connection, event: FreshEvent, error: Exception) -> None:
         """The event stays on record; what it would have started is in the log."""
@@ -116,9 +119,9 @@ class Enrol:
         done = 0
         for brought, some in coming.batch(connection):
             bulk = None
-            if self._guarded_by is not None and some:
+            if some:
                 of_start = f"{some[0].due_at or now:%Y-%m-%d %H:%M} UTC"
-                bulk = Bulk(self._guarded_by, of_start, len(brought.entrants))
+                bulk = self._bulk(of_start, len(brought.entrants))
             admit(connection, applied, applied.journeys[brought.journey_id], some, now, bulk)
             note_came_in(connection, brought, some, now)
             done += len(some)
@@ -135,12 +138,12 @@ class Enrol:
 
 
 def _look_at_events(
-    connection: Connection, applied: Applied, fresh: Sequence[FreshEvent], now: datetime, policy: Policy | None
+    connection: Connection, applied: Applied, fresh: Sequence[FreshEvent], now: datetime, bulk_of: Callable[[str], Bulk]
 ) -> None:
     news = [event for event in fresh if _is_news(event, now)]
     for active in applied.journeys.values():
         if not active.draining:
-            _start_by_events(connection, applied, active, news, now, policy)
+            _start_by_events(connection, applied, active, news, now, bulk_of)
     _wake(connection, applied, news, now)
     note_goals(connection, applied, news, now)
     cross_by_events(connection, applied, fresh, news, now)
@@ -158,7 +161,7 @@ def _start_by_events(
     active: Active,
     news: Sequence[FreshEvent],
     now: datetime,
-    policy: Policy | None,
+    bulk_of: Callable[[str], Bulk],
 ) -> None:
     """What happened to one member brings that one; who comes into a segment may be one of very many."""
     start = active.journey.start
@@ -168,7 +171,7 @@ def _start_by_events(
             named = [event for event in news if event.name == name]
         case OnSegment(segment):
             where = None
-            bulk = Bulk(policy, f"segment {segment}") if policy is not None else None
+            bulk = bulk_of(f"segment {segment}")
             named = [e for e in news if e.name == "segment_entered" and e.payload.get("segment") == segment]
         case _:
             return

@@ -30,6 +30,7 @@ _DEPTH = 4
 _DEEPEST = 400
 _SLOW = timedelta(seconds=2)  # from intent to call
 _OVERRUN = 5.0  # seconds: a channel that does not keep to its time is not waited for any longer
+_GATHERED_FOR = 0.05  # seconds: what comes back meanwhile is recorded together, unless nothing more is under way
 _PATIENCE = 0.25  # seconds: what a batch waits for room in a lane that moves
 log = structlog.get_logger("engage.dispatch")
 
@@ -173,7 +174,8 @@ class _Lane:
 
 class OnLoop:
     """All channels' calls on one event loop, on a thread of its own, started by the first intent. What came back is
-    recorded on another thread, in groups: whatever there is when the record before has been written."""
+    recorded on another thread, in groups: whatever has come back within a moment, or while the record before was
+    written."""
 
     def __init__(self, context: Context, record: Record) -> None:
         self._context = context
@@ -256,7 +258,12 @@ class OnLoop:
         with self._changed:
             lane.note(called.at - intended.call_at)
             self._came_back.append(called)
-            self._changed.notify_all()
+            if len(self._came_back) == 1 or self._all_came_back:
+                self._changed.notify_all()
+
+    @property
+    def _all_came_back(self) -> bool:
+        return sum(lane.in_flight for lane in self._lanes.values()) == len(self._came_back)
 
     async def _close_channels(self) -> None:
         for channel in self._context.channels.values():
@@ -268,6 +275,7 @@ class OnLoop:
         while True:
             with self._changed:
                 self._changed.wait_for(lambda: self._came_back or self._closed)
+                self._changed.wait_for(lambda: self._all_came_back or self._closed, _GATHERED_FOR)
                 group, self._came_back = self._came_back, []
             if not group:
                 return

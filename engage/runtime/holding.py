@@ -37,11 +37,13 @@ log = structlog.get_logger("engage.holding")
 @dataclass(frozen=True, slots=True)
 class Bulk:
     """A start that may bring many at once. `start` tells it from others of the journey; `expected`: how many it brings
-    in all, where it does so batch by batch and knows."""
+    in all, where it does so batch by batch and knows. `foreseen`: nobody is there to let it go on, as in a simulation:
+    that it would be held back is written down, and everybody enters."""
 
     policy: Policy
     start: str
     expected: int = 0
+    foreseen: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,12 +71,16 @@ def hold_back(
     at_once = max(lately + count, bulk.expected)
     if at_once < _smallest(bulk.policy):
         return None
-    known = holding.same_start(connection, active.journey.id, bulk.start)
+    known = holding.same_start(connection, active.journey.id, bulk.start) if not bulk.foreseen else None
     if known is not None:
         holding.change(connection, known.id, members=known.members + count)
         return Held(known)
     made = _hold_of(connection, applied, active, bulk, at_once, now)
     if made is None:
+        return None
+    if bulk.foreseen:
+        let_go = {"status": HoldStatus.RELEASED, "stage": len(made.stages) - 1, "settled_at": now}
+        holding.add(connection, replace(made, members=at_once, **let_go))
         return None
     made = holding.add(connection, replace(made, members=count))
     level = log.info if made.status is HoldStatus.GOING else log.warning

@@ -48,6 +48,7 @@ class Later:
     until: datetime
     why: str
     trace: tuple[Mapping[str, Any], ...] = ()
+    channel: str | None = None  # the one it waits for, if that is why
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,8 +110,7 @@ class Judge:
     # --- is it still wanted? ------------------------------------------------------------------------------------
 
     def _stopped(self, claimed: Claimed, step: Send | Ask | None) -> Later | Skip | Overtaken | None:
-        scopes = {state.ALL, state.RESTORED, f"journey:{claimed.journey_id}"}
-        if self.situation.paused & scopes:
+        if self.situation.paused & {*state.EVERYTHING, f"journey:{claimed.journey_id}"}:
             return Later(self.situation.now + PAUSED_FOR, "paused")
         if claimed.enrolment_id is None:
             return None
@@ -206,18 +206,17 @@ class Judge:
         order: tuple[str, ...] | None,
     ) -> Later | Skip:
         """If only a resting channel is in the way, wait for it; else the message is not sent."""
-        waiting = [o.resting for name, o in options.items() if o.resting and (order is None or name in order)]
+        waiting = [(name, o.resting) for name, o in options.items() if o.resting and (order is None or name in order)]
         if waiting:
-            soonest = min(waiting, key=lambda resting: resting.until)
-            return Later(soonest.until, soonest.why, trace)
+            channel, soonest = min(waiting, key=lambda each: each[1].until)
+            return Later(soonest.until, soonest.why, trace, channel)
         tried = self.situation.channels_tried(claimed.key)
         return Skip("no channel left to fall back to" if tried else "no channel can be used", trace)
 
     def _send_from(self, claimed: Claimed, channel: str, topic_class: TopicClass) -> datetime:
         if claimed.purpose.is_reply:
             return self.situation.now
-        profile = self.situation.profiles.get(claimed.member.id)
-        zone = zone_of(profile.timezone if profile is not None else None, self._applied.catalog.timezone)
+        zone = zone_of(self.situation.zones.get(claimed.member.id), self._applied.catalog.timezone)
         policy = self._policy
         marketing = policy.marketing_hours.get(channel)
         rule = HoursRule(

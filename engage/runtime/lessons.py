@@ -39,7 +39,7 @@ def learn(connection: Connection, applied: Applied, ready: Ready, refused: Rejec
     ref, channel = ready.claimed.member, ready.clear.channel
     if ready.clear.way.uses_window:
         taken = _WINDOW_FULL if refused.failure is Failure.WINDOW_CLOSED else -1
-        reaching.use_window(connection, ref, channel, taken)
+        reaching.use_windows(connection, [ready.window], taken)
     match refused.failure:
         case Failure.INVALID_ADDRESS | Failure.UNREACHABLE as failure:
             address = ready.clear.address

@@ -20,7 +20,7 @@ log = structlog.get_logger("engage.daemon")
 
 
 class Outage:
-    """Shared by all loops of a daemon."""
+    """Shared by all loops of a process, and by whatever else needs its database."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock

@@ -73,8 +73,11 @@ def _id(called: Called) -> int:
 def _write_down(connection: Connection, group: Sequence[Called], now: datetime) -> None:
     """The outcomes first; then what follows from how each delivery now stands."""
     settled = [(called, called.outcome, _settled(called, called.outcome, now)) for called in group if called.outcome]
+    named = list(_named_by_providers(settled))
+    if named:
+        inbound.no_laying_by(connection)
     stands = dispatching.record(connection, [of_call for _, _, of_call in settled])
-    inbound.take_up(connection, _named_by_providers(settled))
+    inbound.take_up(connection, named)
     for called, outcome, of_call in settled:
         status = stands.get(of_call.claimed.id)
         if status is not None:
@@ -123,12 +126,10 @@ def _never_called(connection: Connection, group: Sequence[Called], now: datetime
     what it found: an ambiguous message."""
     ready = [called.intended.ready for called in group]
     moves: list[Move] = [
-        dispatching.leave_ambiguous(each.claimed, now + REPEAT_PAUSE)
+        dispatching.as_found(each.claimed, now + REPEAT_PAUSE if each.claimed.unsheltered else now)
         if each.claimed.repeat
         else dispatching.put_back(each.claimed, now, "not called in time")
         for each in ready
     ]
     dispatching.make(connection, moves)
-    for each in ready:
-        if each.clear.way.uses_window:
-            reaching.use_window(connection, each.claimed.member, each.clear.channel, -1)
+    reaching.use_windows(connection, [each.window for each in ready if each.clear.way.uses_window], -1)

@@ -19,7 +19,6 @@ from engage.runtime.membership import window_of
 from engage.store import advancing, judging, members, reaching, state
 from engage.store.dispatching import Claimed
 from engage.store.judging import Hop, Spent
-from engage.store.members import Profile
 from engage.store.reaching import PointRow
 
 # Messages held by a pause are looked at again this often.
@@ -40,7 +39,7 @@ class Situation:
     share: `points`, `spent`, `in_conversation`, `going_out`. Everything else stays as it was read."""
 
     now: datetime
-    profiles: Mapping[int, Profile]
+    zones: Mapping[int, str | None]
     points: dict[tuple[int, str], PointRow]  # by (member id, channel)
     consents: Mapping[tuple[int, str, str], bool]  # by (member id, topic, channel)
     suppressed: Mapping[tuple[str, str], str]  # why, by (channel, address)
@@ -49,7 +48,7 @@ class Situation:
     hops: Mapping[str, list[Hop]]  # that came before, by message key
     taken_up: set[str]  # messages the member has responded to
     arrived: set[str]
-    runs: Mapping[int, Any]
+    runs: Mapping[int, Any]  # where they stand
     newest: Mapping[int, str]  # by run of a follow-up: the key of the newest message its steps have queued
     in_conversation: set[int]  # runs whose next message replies to an answer of the last day
     ended: Mapping[int, str]  # runs whose goal or exit has come meanwhile, and which
@@ -63,13 +62,13 @@ class Situation:
         now = context.clock.now()
         refs = sorted({claimed.member for claimed in batch})
         points = reaching.contact_points(connection, refs)
-        rows = advancing.rows_by_id(connection, {(c.member.bucket, c.enrolment_id) for c in batch if c.enrolment_id})
+        rows = judging.standings(connection, batch)
         ended, passed_over = _looked_again(connection, applied, batch, rows, now)
         paused = state.paused(connection)
         longest = max((cap.within for caps in context.policy.caps.values() for cap in caps), default=timedelta(0))
         return cls(
             now=now,
-            profiles=members.profiles(connection, applied.catalog, refs, now),
+            zones=members.zones(connection, refs),
             points=points,
             consents=reaching.consents(connection, refs),
             suppressed=reaching.suppressions(connection, [(c, point["address"]) for (_, c), point in points.items()]),
@@ -139,7 +138,8 @@ def _looked_again(
         active = applied.followed_by(*followed)
         if active is None or not _has_conditions(active, batch):
             continue
-        group = [advancing.run_of(row) for row in rows if (row.journey_id, row.pinned_version) == followed]
+        theirs = [(row.bucket, row.id) for row in rows if (row.journey_id, row.pinned_version) == followed]
+        group = advancing.runs_by_id(connection, theirs)
         ended |= {i: reason for i, (_, reason, _) in ends(connection, applied, active, group, now).items()}
         passed_over |= _not_holding(connection, applied, active, batch, group, now)
     return ended, passed_over

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -21,9 +21,10 @@ from engage.simulation.ground import Ground
 from engage.simulation.population import CHAT, Population
 from engage.simulation.tally import Tally
 from engage.simulation.world import World
-from engage.store import events, forecasting, inbound, members, segments
+from engage.store import events, forecasting, holding, inbound, members, segments
 from engage.store.events import NewEvent
 from engage.store.forecasting import Unreached
+from engage.store.holding import Foreseen
 from engage.store.reporting import Period
 
 # Where few live everything happens to the second; where many do, moments are looked at together. Lawful hours begin and
@@ -62,6 +63,7 @@ class Forecast:
     put_off: int  # messages that waited for lawful hours
     unreached: Unreached
     tally: Tally
+    held: Sequence[Foreseen] = ()  # starts that would be held back: here they were not
 
 
 OnDay = Callable[[int], None]
@@ -170,4 +172,5 @@ def _told(world: World, scenario: Scenario, population: Population, tally: Tally
             put_off=forecasting.put_off(connection, period, OUTSIDE_HOURS),
             unreached=forecasting.unreached(connection, period, _UNREACHED),
             tally=tally,
+            held=holding.foreseen(connection, period.since),
         )

@@ -15,8 +15,9 @@ from engage.core.journey.model import Enroll
 from engage.runtime.applied import Applied
 from engage.simulation.ground import Ground
 from engage.simulation.world import World
-from engage.store import events, reporting, rewinding
+from engage.store import events, holding, reporting, rewinding
 from engage.store.events import NewEvent
+from engage.store.holding import Foreseen
 from engage.store.reporting import Enrolments, Goals, Messages, Period, Skipped
 from engage.store.rewinding import WouldBe
 
@@ -34,6 +35,7 @@ class Replay:
     messages: Sequence[Messages]
     skipped: Sequence[Skipped]
     goals: Sequence[Goals]
+    held: Sequence[Foreseen]  # starts that would be held back: here they were not
     sent: Sequence[WouldBe]
     really_sent: int
     events: int
@@ -104,6 +106,7 @@ def _told(world: World, journey_id: str, period: Period, really_sent: int, told:
             messages=reporting.messages(connection, period),
             skipped=reporting.skipped(connection, period),
             goals=reporting.goals(connection, period, with_goal),
+            held=holding.foreseen(connection, period.since),
             sent=tuple(rewinding.would_have_sent(connection)),
             really_sent=really_sent,
             events=told,

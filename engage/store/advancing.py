@@ -61,7 +61,10 @@ class RunRow:
 def due(connection: Connection, now: datetime, limit: int) -> list[RunRow]:
     """Live runs whose time has come, oldest first; locked until the transaction ends. Those that another process is
     moving are not waited for."""
-    return [run_of(row) for row in _DUE.take(connection, now, limit)]
+    rows = _DUE.take(connection, now, limit)
+    members = connection.execute(_OF_MEMBERS, given_keys({(row.bucket, row.member_id) for row in rows}))
+    beside = {(of.bucket, of.id): of for of in members}
+    return [_run_beside(row, beside[row.bucket, row.member_id]) for row in rows]
 
 
 def still_due(connection: Connection, run: RunRow, now: datetime) -> list[RunRow]:
@@ -71,12 +74,12 @@ def still_due(connection: Connection, run: RunRow, now: datetime) -> list[RunRow
 
 def runs_by_id(connection: Connection, runs: Sequence[tuple[int, int]]) -> list[RunRow]:
     """Runs, live or ended, given as (bucket, id)."""
-    return [run_of(row) for row in rows_by_id(connection, runs)]
+    return [run_of(row) for row in connection.execute(_THESE, given_keys(runs))]
 
 
-def rows_by_id(connection: Connection, runs: Iterable[tuple[int, int]]) -> Sequence[Any]:
-    """The same as the database has them: all of `enrolment`, and what `run_of` needs besides."""
-    return connection.execute(_THESE, given_keys(runs)).all()
+def contexts(connection: Connection, runs: Iterable[tuple[int, int]]) -> dict[int, Mapping[str, Any]]:
+    """What each run was begun with and has kept, by run id; runs are given as (bucket, id)."""
+    return {row.id: row.context for row in connection.execute(_CONTEXTS, given_keys(runs))}
 
 
 def without_goal(
@@ -96,10 +99,15 @@ def without_goal(
 
 _NOW = bindparam("now", type_=Instant())
 _RUNS = select(enrolment, member.c.timezone, member.c.last_event).join(member, _OF_MEMBER)
-_ALL_DUE = _RUNS.where(IS_LIVE, enrolment.c.due_at <= _NOW)
-_DUE = Claim(enrolment, _ALL_DUE.order_by(enrolment.c.due_at, enrolment.c.id))
-_STILL_DUE = _ALL_DUE.where(in_given_keys(enrolment)).with_for_update(skip_locked=True, of=enrolment)
+_IS_DUE = and_(IS_LIVE, enrolment.c.due_at <= _NOW)
+_DUE = Claim(
+    enrolment,
+    select(enrolment).where(_IS_DUE).order_by(enrolment.c.due_at, enrolment.c.id),
+)
+_OF_MEMBERS = select(member.c.bucket, member.c.id, member.c.timezone, member.c.last_event).where(in_given_keys(member))
+_STILL_DUE = _RUNS.where(_IS_DUE, in_given_keys(enrolment)).with_for_update(skip_locked=True, of=enrolment)
 _THESE = _RUNS.where(in_given_keys(enrolment)).order_by(enrolment.c.id)
+_CONTEXTS = select(enrolment.c.id, enrolment.c.context).where(in_given_keys(enrolment))
 _WITHOUT_GOAL = _RUNS.where(
     in_given_keys(enrolment, "member_id"),
     enrolment.c.journey_id == bindparam("of_journey"),
@@ -110,10 +118,14 @@ _WITHOUT_GOAL = _RUNS.where(
 
 
 def run_of(row: Any) -> RunRow:
+    return _run_beside(row, row)
+
+
+def _run_beside(row: Any, of_member: Any) -> RunRow:
     return RunRow(
         row.id, MemberRef(row.bucket, row.member_id), row.journey_id, row.version, row.holdout, row.step_id,
         row.visit, row.phase, row.entered_at, row.due_at, row.deadline_at, row.last_message_at, row.context,
-        row.per_value, row.timezone, row.jumps or {}, row.pinned_version, row.last_event,
+        row.per_value, of_member.timezone, row.jumps or {}, row.pinned_version, of_member.last_event,
         Walked(row.walked_on, row.walked_steps) if row.walked_on is not None else NEVER_COUNTED,
     )  # fmt: skip
 

@@ -18,7 +18,12 @@ from engage.store.tables import BUCKETS
 
 
 class Claim:
-    """A query of rows to take, in the order in which they are wanted; made once, and told `now` when it is executed."""
+    """A query of rows to take, in the order in which they are wanted; made once, and told `now` when it is executed.
+
+    Of one table: what is beside the rows is to be looked up for those that were taken. PostgreSQL takes bucket and
+    member for independent and expects a join to leave few rows; so it would join all that is due, and sort it, before
+    the first is taken. (Measured with 100,000 runs due: 600-1,200 ms instead of 3.)
+    """
 
     def __init__(self, table: Any, query: Select[Any]) -> None:
         taken = query.limit(bindparam("most", type_=Integer())).with_for_update(skip_locked=True, of=table)

@@ -19,7 +19,7 @@ from engage.store.claims import Claim
 from engage.store.ids import take_ids
 from engage.store.keys import given_keys, in_given_keys
 from engage.store.members import MemberRef
-from engage.store.rows import add_rows
+from engage.store.rows import add_rows, change_rows
 from engage.store.tables import IS_UNSETTLED, Instant, delivery, enrolment
 
 D = delivery.c
@@ -234,12 +234,17 @@ def leave_ambiguous(claimed: Claimed, again: datetime | None = None) -> Move:
     return Move(claimed, (Status.AMBIGUOUS, Status.SENDING), values)
 
 
+def as_found(claimed: Claimed, again: datetime) -> Move:
+    """A repeat that was never made leaves the ambiguous message it found, to be repeated as long as it may be."""
+    values = {"status": Status.AMBIGUOUS, "due_at": again, "attempts": claimed.attempts}
+    return Move(claimed, (Status.AMBIGUOUS, Status.SENDING), values | {"repeats_left": claimed.repeats_left})
+
+
 def begin_sending(connection: Connection, rows: Sequence[tuple[Claimed, Mapping[str, Any]]], now: datetime) -> None:
     """The intent: from here on the message may reach the member. Committed before the wire is touched."""
     make(connection, [_intent(claimed, values, now) for claimed, values in rows])
     runs = {(c.member.bucket, c.enrolment_id) for c, _ in rows if c.enrolment_id is not None}
-    if runs:
-        connection.execute(_WRITTEN_TO, [{"b": bucket, "i": i, "then": now} for bucket, i in sorted(runs)])
+    change_rows(connection, enrolment, [{"bucket": b, "id": i, "last_message_at": now} for b, i in runs])
 
 
 def _intent(claimed: Claimed, values: Mapping[str, Any], now: datetime) -> Move:
@@ -265,10 +270,7 @@ def give_back(connection: Connection, claimed: Sequence[Claimed], now: datetime)
 
 
 def _as_before(claimed: Claimed, now: datetime) -> Move:
-    if not claimed.repeat:
-        return put_back(claimed, now, None, channel=claimed.channel)
-    values = {"status": Status.AMBIGUOUS, "due_at": now, "attempts": claimed.attempts}
-    return Move(claimed, (Status.AMBIGUOUS, Status.SENDING), values | {"repeats_left": claimed.repeats_left})
+    return as_found(claimed, now) if claimed.repeat else put_back(claimed, now, None, channel=claimed.channel)
 
 
 @dataclass(frozen=True, slots=True)
@@ -284,17 +286,11 @@ def record(connection: Connection, calls: Sequence[Settled]) -> dict[int, Status
     """Write it down. How each delivery now stands, without those that somebody else has settled meanwhile (the lease
     ran out). A receipt may be quicker than our own record: then it was sent, whatever the call said."""
     held = {row.id: row for row in connection.execute(_STANDS, _given_these(call.claimed for call in calls))}
-    stands: dict[int, Status] = {}
-    alike: dict[Any, list[dict[str, Any]]] = defaultdict(list)
-    for call in calls:
-        status = _as_it_stands(call, held[call.claimed.id])
-        if status is not None:
-            stands[call.claimed.id] = status
-            surely_not_sent = call.recorded.status is Status.PENDING
-            alike[_recording(tuple(sorted(call.values)), surely_not_sent)].append(_outcome(call))
-    for statement, given in alike.items():
-        connection.execute(statement, given)
-    return stands
+    found = ((call, _as_it_stands(call, held[call.claimed.id])) for call in calls)
+    stands = {call.claimed.id: (call, status) for call, status in found if status is not None}
+    rows = [_who(call.claimed) | _outcome(call, status) for call, status in stands.values()]
+    change_rows(connection, delivery, rows, by=_MINE, only=_is(Status.SENDING, Status.SENT))
+    return {delivery_id: status for delivery_id, (_, status) in stands.items()}
 
 
 def _as_it_stands(call: Settled, row: Any) -> Status | None:
@@ -305,57 +301,41 @@ def _as_it_stands(call: Settled, row: Any) -> Status | None:
     return Status.SENT if row.status == Status.SENT and row.due_at is not None else None
 
 
-def _outcome(call: Settled) -> dict[str, Any]:
+def _outcome(call: Settled, stands: Status) -> dict[str, Any]:
     recorded = call.recorded
-    outcome = {"is_now": recorded.status, "why": (recorded.reason or "")[:300] or None, "again_at": recorded.due_at}
-    return _who(call.claimed) | outcome | _given(call.values)
+    if stands is not recorded.status:
+        return {"status": stands, "reason": None, "due_at": None, **call.values}
+    outcome: dict[str, Any] = {
+        "status": stands,
+        "reason": (recorded.reason or "")[:300] or None,
+        "due_at": recorded.due_at,
+    }
+    if stands is Status.PENDING:
+        outcome["first_sent_at"] = None  # the frequency cap counts from the call that succeeds
+    if not recorded.counts:
+        outcome["attempts"] = call.claimed.attempts
+    return {**outcome, **call.values}
 
 
 def make(connection: Connection, moves: Iterable[Move]) -> None:
-    """Moves that write the same columns are one statement."""
-    alike: dict[Any, list[dict[str, Any]]] = defaultdict(list)
+    """Moves from the same states are one statement, if they write the same columns."""
+    alike: dict[tuple[Status, ...], list[dict[str, Any]]] = defaultdict(list)
     for move in moves:
-        statement = _writing(tuple(sorted(move.values)), move.was)
-        alike[statement].append(_who(move.claimed) | _given(move.values))
-    for statement, given in alike.items():
-        connection.execute(statement, given)
+        alike[move.was].append(_who(move.claimed) | dict(move.values))
+    for was, rows in alike.items():
+        change_rows(connection, delivery, rows, by=_MINE, only=_is(*was))
 
 
-# Statements of every message that goes out are made once: making one takes longer than running it.
-_MINE = (D.bucket == bindparam("of_bucket")) & (D.id == bindparam("of_id")) & (D.fence == bindparam("held_by"))
-_WRITTEN_TO = (
-    update(enrolment)
-    .where(enrolment.c.bucket == bindparam("b"), enrolment.c.id == bindparam("i"))
-    .values(last_message_at=bindparam("then", type_=Instant()))
-)
+_MINE = ("bucket", "id", "fence")
 
 
 def _who(claimed: Claimed) -> dict[str, Any]:
-    return {"of_bucket": claimed.member.bucket, "of_id": claimed.id, "held_by": claimed.fence}
+    return {"bucket": claimed.member.bucket, "id": claimed.id, "fence": claimed.fence}
 
 
 @cache
-def _recording(columns: tuple[str, ...], surely_not_sent: bool) -> Any:
-    told = and_(D.status == Status.SENT, D.due_at.is_not(None))
-    outcome: dict[str, Any] = {
-        "status": case((told, Status.SENT.value), else_=bindparam("is_now", type_=D.status.type)),
-        "reason": case((told, None), else_=bindparam("why", type_=D.reason.type)),
-        "due_at": case((told, None), else_=bindparam("again_at", type_=Instant())),
-    }
-    if surely_not_sent:
-        outcome["first_sent_at"] = None  # the frequency cap counts from the call that succeeds
-    given = {name: bindparam(f"to_{name}", type_=D[name].type) for name in columns}
-    return update(delivery).where(_MINE, or_(D.status == Status.SENDING, told)).values(outcome | given)
-
-
-def _given(values: Mapping[str, Any]) -> dict[str, Any]:
-    return {f"to_{name}": value for name, value in values.items()}
-
-
-@cache
-def _writing(columns: tuple[str, ...], was: tuple[Status, ...]) -> Any:
-    given = {name: bindparam(f"to_{name}", type_=D[name].type) for name in columns}
-    return update(delivery).where(_MINE, or_(*(D.status == status for status in was))).values(given)
+def _is(*statuses: Status) -> Any:
+    return D.status.in_(statuses)
 
 
 # --- reconcile --------------------------------------------------------------------------------------------------

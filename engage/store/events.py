@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -69,16 +69,46 @@ class FreshEvent:
 
 
 def fresh_events(connection: Connection, limit: int) -> list[FreshEvent]:
-    rows = connection.execute(_FRESH, {"most": limit})
-    return [FreshEvent(i, number, MemberRef(bucket, m), *told) for i, number, bucket, m, *told in rows]
+    """The first by id, and more than `limit` only where one of them would be looked at before an earlier one of its
+    member: each member's come in the order of their numbers."""
+    found = [_fresh_event(row) for row in connection.execute(_FRESH, {"most": limit, "after": -1})]
+    if len(found) == limit:
+        found += _told_before(connection, found)
+    return _in_order(found)
 
 
+def _told_before(connection: Connection, found: Sequence[FreshEvent]) -> list[FreshEvent]:
+    """Processes take ids by blocks, so that a later event of a member may have the smaller one."""
+    latest: dict[MemberRef, int] = {}
+    for each in found:
+        latest[each.member] = max(each.number, latest.get(each.member, 0))
+    given = given_refs(latest) | {"most": _LOOKED_AHEAD, "after": found[-1].id}
+    ahead = (_fresh_event(row) for row in connection.execute(_FRESH_OF_THESE, given))
+    return [each for each in ahead if each.number < latest[each.member]]
+
+
+def _in_order(found: Sequence[FreshEvent]) -> list[FreshEvent]:
+    """Members keep their places among each other."""
+    of_member: dict[MemberRef, list[FreshEvent]] = defaultdict(list)
+    for each in found:
+        of_member[each.member].append(each)
+    nexts = {ref: iter(sorted(theirs, key=lambda each: each.number)) for ref, theirs in of_member.items()}
+    return [next(nexts[each.member]) for each in found]
+
+
+def _fresh_event(row: Any) -> FreshEvent:
+    return FreshEvent(row.id, row.number, MemberRef(row.bucket, row.member_id), row.name, row.at, row.payload)
+
+
+_LOOKED_AHEAD = 5_000  # by id: several blocks of them
 _FRESH = (
     select(event.c.id, event.c.number, event.c.bucket, event.c.member_id, event.c.name, event.c.at, event.c.payload)
-    .where(event.c.fresh)
+    .where(event.c.fresh, event.c.id > bindparam("after", type_=BigInteger()))
     .order_by(event.c.id)
     .limit(bindparam("most", type_=Integer()))
 )
+_AHEAD = _FRESH.subquery()
+_FRESH_OF_THESE = select(_AHEAD).where(in_given_keys(_AHEAD, "member_id")).order_by(_AHEAD.c.id)
 _ANY_FRESH = select(event.c.id).where(event.c.fresh).limit(1)
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as NoConnectionFree
 
 from engage.errors import DatabaseConflict, DatabaseUnavailable, DiskFull, OtherTables
@@ -59,7 +59,7 @@ def _kind_of(error: SQLAlchemyError) -> type[DatabaseUnavailable] | None:
     if code is not None:
         return DatabaseUnavailable if code.startswith(_GONE + _GONE_ON_SQLITE) else None
     # The connection itself has gone: nobody was left to give it a code.
-    gone = error.connection_invalidated or type(error.orig).__name__ in ("OperationalError", "InterfaceError")
+    gone = error.connection_invalidated or isinstance(error, OperationalError | InterfaceError)
     return DatabaseUnavailable if gone else None
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, Integer, bindparam, case, select, update
+from sqlalchemy import Connection, Integer, bindparam, case, func, select, update
 
 from engage.store.rows import add_rows
 from engage.store.tables import IS_EARLY, IS_UNREAD, Instant, inbound
@@ -77,6 +78,19 @@ def mark_read(connection: Connection, ids: Sequence[int], now: datetime) -> None
         connection.execute(_READ, {"given": ids, "now": now})
 
 
+def no_laying_by(connection: Connection) -> None:
+    """Until this transaction ends, no other one lays a receipt by: one that is looking for what is written down here
+    waits, and finds it. Any number may write down at once. On SQLite whoever writes is alone as it is."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(_NO_LAYING_BY)
+
+
+def begin_laying_by(connection: Connection) -> None:
+    """Wait for all who are writing down providers' ids; whoever comes to do so waits until this transaction ends."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(_LAYING_BY)
+
+
 def lay_by(connection: Connection, early: Iterable[tuple[int, str, str]]) -> None:
     """Receipts that name a message by the provider's own id, which is not on record yet: (record id, channel, that id).
     They are read once more when it is."""
@@ -96,6 +110,9 @@ def _name(channel: str, provider_id: str) -> str:
     return f"{channel}:{provider_id}"
 
 
+_LOCK = zlib.crc32(b"receipts laid by")
+_NO_LAYING_BY = select(func.pg_advisory_xact_lock_shared(_LOCK))
+_LAYING_BY = select(func.pg_advisory_xact_lock(_LOCK))
 _LAID_BY = update(inbound).where(inbound.c.id == bindparam("this")).values(status="early", early_for=bindparam("whose"))
 _EARLY_FOR_THESE = inbound.c.early_for.in_(bindparam("whose", expanding=True))
 _TAKEN_UP = update(inbound).where(IS_EARLY, _EARLY_FOR_THESE).values(status="new")

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import Connection, bindparam, exists, func, select
 
@@ -71,6 +72,19 @@ _ARRIVED = select(D.message_key).where(_EVERY_HOP, D.arrival == "delivered")
 
 def _given_runs(claimed: Sequence[Claimed]) -> dict[str, str]:
     return given_keys((c.member.bucket, c.enrolment_id) for c in claimed if c.enrolment_id is not None)
+
+
+def standings(connection: Connection, claimed: Sequence[Claimed]) -> Sequence[Any]:
+    """Where the runs stand that these messages are of, in the order of their ids."""
+    return connection.execute(_STANDINGS, _given_runs(claimed)).all()
+
+
+_E = enrolment.c
+_STANDINGS = (
+    select(_E.bucket, _E.id, _E.journey_id, _E.pinned_version, _E.status, _E.phase, _E.step_id, _E.end_kind)
+    .where(in_given_keys(enrolment))
+    .order_by(_E.id)
+)
 
 
 def newest_messages(connection: Connection, claimed: Sequence[Claimed]) -> dict[int, str]:

@@ -54,17 +54,24 @@ def lanes(connection: Connection) -> list[Lane]:
 
 
 _NOW = bindparam("now", type_=Instant())
+# What whoever takes a message needs to know: of those that have not been called yet, a long decision is not.
+_TAKEN = (
+    D.bucket, D.id, D.member_id, D.message_key, D.hop, D.purpose, D.topic, D.priority, D.template, D.status, D.queued_at,
+    D.due_at, D.late_at, D.enrolment_id, D.journey_id, D.pinned_version, D.step_id, D.visit, D.channel, D.fence,
+    D.attempts, D.address, D.mode, D.payload, D.text, D.segments, D.cost, D.repeat_until, D.repeats_left,
+    D.first_sent_at,
+)  # fmt: skip
 _ROOM = or_(D.channel.is_(None), D.channel.not_in(bindparam("full", expanding=True)))
 _AGAIN = or_(D.repeat_until > _NOW, D.repeats_left > 0)
 _REPEATABLE = Claim(
     delivery,
-    select(delivery)
+    select(*_TAKEN)
     .where(IS_UNSETTLED, D.status == Status.AMBIGUOUS, D.due_at <= _NOW, _AGAIN, _ROOM)
     .order_by(D.due_at),
 )
 # PostgreSQL does not see that what has no channel is in the order of the index, unless it is asked for that very order.
 _WAITING = (
-    select(delivery)
+    select(*_TAKEN)
     .where(IS_PENDING, D.priority == bindparam("of_priority"), D.due_at <= _NOW)
     .order_by(D.channel, D.due_at, D.id)
 )

@@ -155,6 +155,14 @@ def timezones(connection: Connection) -> list[str | None]:
     return [*([None] if some is not None else []), *connection.scalars(_NAMED_ZONES)]
 
 
+def zones(connection: Connection, refs: Iterable[MemberRef]) -> dict[int, str | None]:
+    """By member id: the zone they live in; None: the business's own."""
+    return {row.id: row.timezone for row in connection.execute(_ZONES, given_refs(refs))}
+
+
+_ZONES = select(member.c.id, member.c.timezone).where(in_given_keys(member))
+
+
 def zones_moved_to(connection: Connection, since: datetime) -> list[str]:
     """Zones that members who had another one, or none, have come to since then."""
     return list(connection.scalars(_ZONES_MOVED_TO, {"since": since}))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -68,7 +69,11 @@ _ACTED = _THIS.where(_P.last_inbound_at.is_(None) | (_P.last_inbound_at < _THEN)
 _OPENED = _THIS.values(window_act=bindparam("act"), window_opened_at=_THEN, window_used=bindparam("used"))
 _CLOSED = _THIS.where(_P.window_opened_at <= _THEN).values(window_act=None, window_opened_at=None, window_used=0)
 _LEFT = _P.window_used + bindparam("count", type_=Integer())
-_USED = _THIS.values(window_used=case((_LEFT > 0, _LEFT), else_=0))
+_USED = (
+    update(contact_point)
+    .where(in_given_keys(contact_point, "member_id"), _P.channel == bindparam("c"))
+    .values(window_used=case((_LEFT > 0, _LEFT), else_=0))
+)
 
 
 def _this(ref: MemberRef, channel: str) -> dict[str, Any]:
@@ -107,9 +112,13 @@ def close_window(connection: Connection, ref: MemberRef, channel: str, at: datet
     connection.execute(_CLOSED, _this(ref, channel) | {"then": at})
 
 
-def use_window(connection: Connection, ref: MemberRef, channel: str, count: int) -> None:
-    """Take messages from the reply window (negative: give them back)."""
-    connection.execute(_USED, _this(ref, channel) | {"count": count})
+def use_windows(connection: Connection, used: Sequence[tuple[MemberRef, str]], count: int) -> None:
+    """Take so many messages from each of these reply windows, given by member and channel; negative: give them back."""
+    alike: dict[tuple[str, int], list[MemberRef]] = defaultdict(list)
+    for (ref, channel), times in Counter(used).items():
+        alike[channel, times * count].append(ref)
+    for (channel, more), refs in alike.items():
+        connection.execute(_USED, given_refs(sorted(refs)) | {"c": channel, "count": more})
 
 
 # --- consents ---------------------------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache, partial
+from operator import itemgetter
 from typing import Any
 
 from sqlalchemy import JSON, Connection, Date, Dialect, bindparam, select, true, update
@@ -45,22 +46,21 @@ def put_rows(connection: Connection, table: Any, rows: Sequence[Row]) -> None:
         connection.execute(_replacing(table, told.names, told.varying), told.given)
 
 
-def change_rows(connection: Connection, table: Any, rows: Iterable[Row]) -> None:
-    """Set columns: each row has its bucket and id, and what is new. Those that set the same columns are one statement,
-    in key order: two that are about the same rows wait for one another."""
-    alike: dict[tuple[str, ...], list[Row]] = defaultdict(list)
-    for row in sorted(rows, key=_key):
-        alike[tuple(sorted(row))].append(row)
-    for same in alike.values():
-        told = _tell(connection, table, _last_of_each(same, _KEY))
-        connection.execute(_changing(table, told.names, told.varying), told.given)
-
-
 _KEY = ("bucket", "id")
 
 
-def _key(row: Row) -> tuple[int, int]:
-    return row["bucket"], row["id"]
+def change_rows(
+    connection: Connection, table: Any, rows: Iterable[Row], *, by: tuple[str, ...] = _KEY, only: Any = None
+) -> None:
+    """Set columns: each row has those `by` which it is found, and what is new. Those that set the same columns are one
+    statement, in key order: two that are about the same rows wait for one another. `only`: a condition, made once, that
+    must hold of a row as it stands."""
+    alike: dict[tuple[str, ...], list[Row]] = defaultdict(list)
+    for row in sorted(rows, key=itemgetter(*by)):
+        alike[tuple(sorted(row))].append(row)
+    for same in alike.values():
+        told = _tell(connection, table, _last_of_each(same, by))
+        connection.execute(_changing(table, told.names, told.varying, by, only), told.given)
 
 
 def _last_of_each(rows: Iterable[Row], keys: Sequence[str]) -> list[Row]:
@@ -87,10 +87,12 @@ def _replacing(table: Any, names: tuple[str, ...], varying: tuple[str, ...]) -> 
 
 
 @lru_cache(_MOST_KEPT)
-def _changing(table: Any, names: tuple[str, ...], varying: tuple[str, ...]) -> Any:
+def _changing(table: Any, names: tuple[str, ...], varying: tuple[str, ...], by: tuple[str, ...], only: Any) -> Any:
     new = _values(table, names, varying)
-    here = [table.c[name] == new[name] for name in _KEY]
-    return update(table).where(*here).values({name: new[name] for name in names if name not in _KEY})
+    here = [table.c[name] == new[name] for name in by]
+    if only is not None:
+        here.append(only)
+    return update(table).where(*here).values({name: new[name] for name in names if name not in by})
 
 
 def _rows(table: Any, names: tuple[str, ...], varying: tuple[str, ...]) -> Any:

@@ -20,6 +20,7 @@ SEGMENTS_SWEPT = "segments_swept"  # up to when the passing of time has been app
 ARREARS = "arrears"  # what came due while nobody was at work
 ALL = "all"  # the pause scope that stops everything
 RESTORED = "restored"  # the one of a database that was brought back: members stand still, too
+EVERYTHING = frozenset({ALL, RESTORED})  # either of them stops all sends
 
 
 _VALUE = select(state.c.value).where(state.c.key == bindparam("wanted"))

@@ -105,8 +105,11 @@ def claim(connection: Connection, now: datetime, limit: int, paused: Collection[
     """Take what is due, the oldest first: attempt + 1, fence + 1, a lease. `paused`: journeys that hold their calls. A
     call whose run has ended, or has gone on without it, is closed instead."""
     rows = _DUE.take(connection, now, limit, paused=sorted(paused))
-    _close(connection, [row for row in rows if not row.waited_for], now)
-    held = [row for row in rows if row.waited_for]
+    live = connection.execute(_LIVE_RUNS, given_keys({(row.bucket, row.enrolment_id) for row in rows}))
+    awaited = {tuple(run) for run in live}
+    waited_for = {row.id: (row.bucket, row.enrolment_id, row.step_id, row.visit) in awaited for row in rows}
+    held = [row for row in rows if waited_for[row.id]]
+    _close(connection, [row for row in rows if not waited_for[row.id]], now)
     _hold(connection, held, now)
     return [
         DueCall(
@@ -131,14 +134,13 @@ def _given(rows: Iterable[Any]) -> dict[str, str]:
     return given_keys((row.bucket, row.id) for row in rows)
 
 
-_WAITED_FOR = and_(IS_LIVE, E.step_id == C.step_id, E.visit == C.visit)
 _DUE = Claim(
     webhook_call,
-    select(webhook_call, _WAITED_FOR.label("waited_for"))
-    .join_from(webhook_call, enrolment, and_(E.bucket == C.bucket, E.id == C.enrolment_id))
+    select(webhook_call)
     .where(IS_OPEN_CALL, C.due_at <= _NOW, C.journey_id.not_in(bindparam("paused", expanding=True)))
     .order_by(C.due_at, C.id),
 )
+_LIVE_RUNS = select(E.bucket, E.id, E.step_id, E.visit).where(IS_LIVE, in_given_keys(enrolment))
 _THESE = update(webhook_call).where(in_given_keys(webhook_call))
 _HELD = _THESE.values(fence=C.fence + 1, attempts=C.attempts + 1, due_at=bindparam("until", type_=Instant()))
 _CLOSED = _THESE.values(status=CallStatus.FAILED, reason="its run no longer waits for it", settled_at=_NOW)

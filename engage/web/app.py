@@ -38,7 +38,7 @@ _SHORT = {
 
 def make_app(deps: WebDeps) -> Starlette:
     """One application for one event loop. It owns nothing of `deps`, and closes nothing."""
-    inbox = Inbox(deps.database, deps.clock, deps.arrived)
+    inbox = Inbox(deps.database, deps.clock, deps.outage, deps.arrived)
     pages = Pages(deps.catalog)
     failures = _Failures(pages)
     return Starlette(

@@ -11,6 +11,7 @@ from engage.content.links import Links
 from engage.core.catalog import Catalog
 from engage.runtime.applied import Applied
 from engage.runtime.observing import Observer, Unobserved
+from engage.runtime.outage import Outage
 from engage.store.database import Database
 
 
@@ -21,6 +22,7 @@ class WebDeps:
 
     database: Database
     clock: Clock
+    outage: Outage
     links: Links
     sources: Mapping[str, CallbackSource]  # by name, as in /callbacks/<name>
     applied: Callable[[], Applied]

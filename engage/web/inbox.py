@@ -15,7 +15,8 @@ import structlog
 from starlette.concurrency import run_in_threadpool
 
 from engage.clock import Clock
-from engage.errors import EngageError
+from engage.errors import DatabaseUnavailable, EngageError
+from engage.runtime.outage import Outage
 from engage.store import inbound
 from engage.store.database import Database
 from engage.store.inbound import Arrived
@@ -39,9 +40,12 @@ class _Waiting:
 class Inbox:
     """Belongs to the event loop of one server. What arrives while a commit is under way goes together in the next."""
 
-    def __init__(self, database: Database, clock: Clock, arrived: Callable[[], None] = lambda: None) -> None:
+    def __init__(
+        self, database: Database, clock: Clock, outage: Outage, arrived: Callable[[], None] = lambda: None
+    ) -> None:
         self._database = database
         self._clock = clock
+        self._outage = outage
         self._arrived = arrived
         self._queue: deque[_Waiting] = deque()
         self._writer: asyncio.Task[None] | None = None
@@ -71,11 +75,15 @@ class Inbox:
             batch = [self._queue.popleft() for _ in range(min(LARGEST_COMMIT, len(self._queue)))]
             try:
                 counts = await run_in_threadpool(self._commit, batch)
+            except DatabaseUnavailable as error:
+                self._outage.begun("inbox", error)
+                self._fail(batch, error)
             except Exception as error:
                 # Only the kind: the text of a database error quotes what was to be stored.
                 _log.error("inbound facts not stored", requests=len(batch), error=type(error).__name__)
                 self._fail(batch, error)
             else:
+                self._outage.over("inbox")
                 self._arrived()
                 for waiting, count in zip(batch, counts, strict=True):
                     waiting.stored.set_result(count)

@@ -180,6 +180,7 @@ def upgrade() -> None:
         sa.Column("filed_at", tables.Instant(timezone=True), nullable=True),
         sa.PrimaryKeyConstraint("bucket", "id", name=op.f("pk_delivery")),
         sa.UniqueConstraint("bucket", "message_key", "hop", name=op.f("uq_delivery_bucket_message_key_hop")),
+        postgresql_with={"fillfactor": 85},
     )
     with op.batch_alter_table("delivery", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_delivery_bucket_enrolment_id"), ["bucket", "enrolment_id"], unique=False)
@@ -271,6 +272,7 @@ def upgrade() -> None:
             "occurrence",
             name=op.f("uq_enrolment_bucket_member_id_journey_id_occurrence"),
         ),
+        postgresql_with={"fillfactor": 85},
     )
     with op.batch_alter_table("enrolment", schema=None) as batch_op:
         batch_op.create_index(

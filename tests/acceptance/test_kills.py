@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from tests.acceptance.kills import Aftermath, Ordeal, survive
-from tests.postgresql import one_more_database
+from tests.postgresql import behind_a_pooler, one_more_database
 
 KILLS = int(os.environ.get("ENGAGE_KILLS", "10"))
 MEMBERS = 400 + 100 * KILLS
@@ -25,3 +25,9 @@ def test_a_daemon_on_sqlite_sends_nothing_twice_and_loses_nothing(tmp_path: Path
 def test_two_daemons_on_postgresql_send_nothing_twice_and_lose_nothing(tmp_path: Path, postgresql_url: str) -> None:
     with one_more_database(postgresql_url, "kills") as url:
         assert_kept(survive(tmp_path, url, Ordeal(KILLS, daemons=2, members=MEMBERS)))
+
+
+def test_nor_do_they_behind_a_pooler(tmp_path: Path, postgresql_url: str) -> None:
+    """A killed daemon leaves its transactions to the pooler."""
+    with one_more_database(postgresql_url, "kills_pooled") as url, behind_a_pooler(url, sessions=40) as through:
+        assert_kept(survive(tmp_path, through, Ordeal(KILLS // 3, daemons=2, members=MEMBERS)))

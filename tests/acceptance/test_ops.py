@@ -4,22 +4,19 @@ and nothing personal in any of them."""
 from __future__ import annotations
 
 import json
-import os
 import re
 import signal
 import socket
-import subprocess
-import sys
 from collections.abc import Iterator
-from contextlib import ExitStack
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 import yaml
+
+from engage.exchange.exporting import Exported
+from tests.acceptance.site import PATIENCE, Daemon, Site, free_ports, new_site
 
 PHONE, NAME, MAILBOX = "13912345678", "金丝雀小姐", "canary.bird@example.org"
 OPENID = "oCANARY_1234567890abcdefghij"
@@ -36,63 +33,6 @@ steps:
   - send: welcome
     channels: [sms]
 """
-PATIENCE = 60  # seconds; only a test that fails waits so long
-
-
-def _free_ports(count: int) -> list[int]:
-    with ExitStack() as stack:
-        taken = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)]
-        return [each.getsockname()[1] for each in taken]
-
-
-@dataclass
-class Site:
-    """A project on ports of its own. What its processes say is kept in files."""
-
-    folder: Path
-
-    def start(self, *args: str, log: str) -> subprocess.Popen[bytes]:
-        streams = (self.folder / f"{log}.log").open("ab")
-        command = [sys.executable, "-m", "engage", "--lang", "en", *args]
-        return subprocess.Popen(command, cwd=self.folder, stdout=streams, stderr=streams, env=self._environment)
-
-    def engage(self, *args: str, code: int | None = 0) -> str:
-        command = [sys.executable, "-m", "engage", "--lang", "en", *args]
-        streams = {"capture_output": True, "text": True, "timeout": PATIENCE}
-        done = subprocess.run(command, cwd=self.folder, env=self._environment, **streams)
-        assert code is None or done.returncode == code, done.stdout + done.stderr
-        return done.stdout + done.stderr
-
-    @property
-    def _environment(self) -> dict[str, str]:
-        return {**os.environ, "LC_ALL": "C.UTF-8"}
-
-    def log(self, name: str) -> str:
-        return (self.folder / f"{name}.log").read_text(encoding="utf-8")
-
-    def lines(self, name: str, event: str) -> list[dict[str, Any]]:
-        found = [json.loads(line) for line in self.log(name).splitlines() if line.startswith("{")]
-        return [line for line in found if line["event"] == event]
-
-    def change(self, *replaced: tuple[str, str]) -> None:
-        path = self.folder / "config.yaml"
-        text = path.read_text(encoding="utf-8")
-        for before, after in replaced:
-            assert before in text, before
-            text = text.replace(before, after)
-        path.write_text(text, encoding="utf-8")
-
-    @property
-    def config(self) -> dict[str, Any]:
-        loaded: dict[str, Any] = yaml.safe_load((self.folder / "config.yaml").read_text(encoding="utf-8"))
-        return loaded
-
-    def orders(self, number: int) -> None:
-        """An order of this minute, with words of the member's own in it."""
-        now = datetime.now(UTC).isoformat()
-        rows = f"id,member,event,at,order_id,amount\nA{number},M1,order_paid,{now},{WORDS},168\n"
-        (self.folder / "orders.csv").write_text(rows, encoding="utf-8")
-        self.engage("import", "events", "orders.csv")
 
 
 def secrets_of(config: Any) -> set[str]:
@@ -105,18 +45,7 @@ def secrets_of(config: Any) -> set[str]:
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Site:
-    site = Site(tmp_path_factory.mktemp("ops"))
-    site.engage("init", "shop")
-    site = Site(site.folder / "shop")
-    web, wechat, sms, smtp = _free_ports(4)
-    site.change(
-        *((f":{usual}", f":{port}") for usual, port in (("8091", wechat), ("8092", sms))),
-        ("port: 8093", f"port: {smtp}"),
-        ("port: 8080", f"port: {web}"),
-        ("port: 8081", "port: 0"),
-        ("log_level: info", "log_level: debug"),
-        ('quiet_hours: { start: "21:00", end: "09:00" }', 'quiet_hours: { start: "03:00", end: "03:01" }'),
-    )
+    site = new_site(tmp_path_factory.mktemp("ops"))
     (site.folder / "journeys" / "care.yaml").write_text(_CARE, encoding="utf-8")
     (site.folder / "members.csv").write_text(_MEMBERS, encoding="utf-8")
     site.engage("apply", "--yes")
@@ -124,44 +53,12 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Site:
     return site
 
 
-@dataclass
-class Daemon:
-    site: Site
-    process: subprocess.Popen[bytes]
-    name: str = "daemon"
-
-    def until(self, event: str, count: int = 1) -> dict[str, Any]:
-        """The latest such line of its log, once there are so many."""
-        deadline = datetime.now(UTC).timestamp() + PATIENCE
-        while len(found := self.site.lines(self.name, event)) < count:
-            assert self.process.poll() is None, self.site.log(self.name)
-            assert datetime.now(UTC).timestamp() < deadline, self.site.log(self.name)
-        return found[-1]
-
-    @property
-    def ops(self) -> str:
-        return str(self.until("serving")["ops"])
-
-    @property
-    def web(self) -> str:
-        return str(self.until("serving")["url"])
-
-    def get(self, path: str) -> httpx.Response:
-        return httpx.get(f"{self.ops}{path}", timeout=PATIENCE)
-
-    def measure(self, name: str) -> float | None:
-        """One figure of /metrics, labels and all."""
-        found = re.search(rf"^{re.escape(name)} (\S+)$", self.get("/metrics").text, re.MULTILINE)
-        return float(found[1]) if found else None
-
-    def until_measured(self, name: str, least: float) -> None:
-        deadline = datetime.now(UTC).timestamp() + PATIENCE
-        while (self.measure(name) or 0) < least:
-            assert datetime.now(UTC).timestamp() < deadline, self.get("/metrics").text + self.site.log(self.name)
-
-    def stop(self) -> int:
-        self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(PATIENCE)
+def _order(site: Site, number: int) -> None:
+    """Of this minute, with words of the member's own in it."""
+    now = datetime.now(UTC).isoformat()
+    rows = f"id,member,event,at,order_id,amount\nA{number},M1,order_paid,{now},{WORDS},168\n"
+    (site.folder / "orders.csv").write_text(rows, encoding="utf-8")
+    site.engage("import", "events", "orders.csv")
 
 
 def _examine(site: Site) -> None:
@@ -177,17 +74,17 @@ def _examine(site: Site) -> None:
 @pytest.fixture(scope="module")
 def daemon(site: Site) -> Iterator[Daemon]:
     """It has sent a message, and failed to send another: the simulators were gone by then. Strangers have knocked."""
-    sandbox = site.start("sandbox", "--phone-port", str(*_free_ports(1)), log="sandbox")
+    sandbox = site.start("sandbox", "--phone-port", str(*free_ports(1)), log="sandbox")
     process = site.start("run", log="daemon")
     daemon = Daemon(site, process)
     try:
         daemon.until("daemon_started")
         _examine(site)
-        site.orders(1)
+        _order(site, 1)
         daemon.until_measured('engage_sends_total{channel="sms",outcome="accepted"}', 1)
         sandbox.kill()
         sandbox.wait()
-        site.orders(2)
+        _order(site, 2)
         daemon.until_measured('engage_sends_total{channel="sms",outcome="rejected"}', 1)
         for secret in ("wrong", "also-wrong"):
             httpx.post(f"{daemon.web}/callbacks/aliyun_sms/{secret}", json=[{"phone_number": PHONE}])
@@ -256,6 +153,25 @@ def test_nothing_personal_and_no_secret_is_told(daemon: Daemon) -> None:
     assert len(secret) >= 7
     for canary in {PHONE, NAME, MAILBOX, OPENID, WORDS, *secret}:
         assert [where for where, text in seen.items() if canary in text] == [], canary
+
+
+# What of a person an export may have in it; whatever is not named has nothing that says who they are.
+_BELONGS = {
+    PHONE: {"members", "deliveries"},
+    NAME: {"members", "deliveries"},
+    MAILBOX: {"members"},
+    WORDS: {"events", "enrolments"},  # what happened, and what a run began with
+}
+
+
+def test_exports_hold_what_belongs_there_and_no_secret(daemon: Daemon) -> None:
+    site = daemon.site
+    told = {what.value: site.engage("export", what.value) for what in Exported}
+    assert PHONE in told["members"] and WORDS in told["events"] and '"status": "sent"' in told["deliveries"]
+    for canary, belongs in _BELONGS.items():
+        assert {what for what, text in told.items() if canary in text} <= belongs, canary
+    for secret in secrets_of(site.config):
+        assert [what for what, text in told.items() if secret in text] == []
 
 
 def test_a_changed_config_is_taken_up_and_one_that_cannot_be_used_changes_nothing(daemon: Daemon) -> None:

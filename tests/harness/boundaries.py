@@ -19,6 +19,7 @@ from sqlalchemy import Connection
 
 import engage.runtime
 from engage.store.database import Database
+from engage.store.faults import telling_faults_apart
 from tests.harness.crew import Crew
 
 BEGIN, COMMIT, COMMITTED = "before begin", "before commit", "after commit"
@@ -26,16 +27,30 @@ WORDING = "being worded"
 CALL, TAKEN, ANSWERED = "before the call", "taken, not answered", "answered"
 _RUNTIME = Path(engage.runtime.__file__).parent
 # Commands, the API and the daemon around the loops write here.
-_NO_LOOPS = {"applying", "undoing", "continuity", "presence"}
+_NO_LOOPS = {"applying", "undoing", "continuity", "presence", "housekeeping"}
 # Where several loops have their transactions: named after the loop as well.
 _SHARED = "quarantine"
 
 
 class WatchedDatabase(Database):
-    """The real one. Its transactions have boundaries, and a writer who has to wait for another one gives way."""
+    """The real one. Its transactions have boundaries, and a writer who has to wait for another one gives way. Nobody
+    gives way while reading, so that one connection, kept, is enough for all reads."""
 
     crew: Crew | None = None
     _writing = False
+    _reading: Connection | None = None
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        self._reading = self._reading or self.engine.connect()
+        with telling_faults_apart(), self._reading.begin():
+            yield self._reading
+
+    def close(self) -> None:
+        if self._reading is not None:
+            self._reading.close()
+            self._reading = None
+        super().close()
 
     @contextmanager
     def write(self) -> Iterator[Connection]:

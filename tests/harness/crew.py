@@ -16,6 +16,7 @@ from greenlet import getcurrent, greenlet
 
 from engage.errors import DatabaseUnavailable
 from engage.runtime.engine import Engine
+from tests.harness.truth import Call, Saying
 
 RESTING = "resting"
 LOCKED_OUT = "waits for the write lock"
@@ -34,7 +35,10 @@ class Worker:
     asleep_until: datetime | None = None
     dying: bool = False
     commits: int = 0
-    words_for: tuple[str, str] | None = None  # whom it has worded something for last: channel and address
+    words: tuple[str, Saying] | None = None  # the channel for which it has worded something last, and what
+    broken: str | None = None  # the loop in which something has failed for its own sake
+    called: int | None = None  # the delivery it has made a call for last
+    heard: list[Call] = field(default_factory=list)  # answers that it has still to record
     looked_at: object = None  # how the world stood when its batch began
 
 

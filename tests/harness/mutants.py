@@ -19,8 +19,6 @@ from typing import Any
 
 import pytest
 
-from engage.store import dispatching
-
 Change = Callable[[pytest.MonkeyPatch], None]
 
 
@@ -31,20 +29,10 @@ class Mutant:
 
     @contextmanager
     def at_work(self) -> Iterator[None]:
-        try:
-            with pytest.MonkeyPatch.context() as patch:
-                _forget_statements()
-                for change in self.changes:
-                    change(patch)
-                yield
-        finally:
-            _forget_statements()
-
-
-def _forget_statements() -> None:
-    """Statements that are made once are made of what has been changed."""
-    for kept in (dispatching._recording, dispatching._writing):
-        kept.cache_clear()
+        with pytest.MonkeyPatch.context() as patch:
+            for change in self.changes:
+                change(patch)
+            yield
 
 
 def says(where: str, old: str, new: str) -> Change:
@@ -108,9 +96,19 @@ def is_now(where: str, expression: str) -> Change:
 
 DISPATCH, STORE, PROTOCOL = "engage.runtime.dispatch", "engage.store.dispatching", "engage.core.delivery"
 JUDGE, DRAFTING = "engage.runtime.judge:Judge", "engage.runtime.drafting:Drafting"
+ADVANCE, DOING = "engage.runtime.advance:Advance", "engage.runtime.doing:Doing"
 RECORDING, HANDOVER = "engage.runtime.recording", "engage.runtime.handover"
 _UNRESOLVED = "return _unresolved(detail, repeat_until, repeats_left, now)"
 _ON_REPEAT = "return _unresolved(said, repeat_until, repeats_left, now)"
+
+_QUEUED_NOW = "dispatching.queue(self.connection, self._messages, self.now)"
+_KEPT_FOR_LATER = "self.later = [*vars(self).get('later', []), *self._messages]"
+_QUEUED_LATER = """done = self._due.together_or_singly()
+    doing = vars(self).pop("doing", None)
+    if doing is not None:
+        from engage.store.dispatching import queue
+        self._due._do(lambda connection: queue(connection, vars(doing).get("later", []), doing.now))
+    return done"""
 
 
 def _mutant(name: str, *changes: Change) -> Mutant:
@@ -166,11 +164,8 @@ MUTANTS: Sequence[Mutant] = (
     _mutant(
         "the fence is not checked when the outcome is recorded",
         says(f"{STORE}:_as_it_stands", "if row.fence != call.claimed.fence:", "if False:"),
-        is_now(
-            f"{STORE}:_MINE",
-            '(D.bucket == bindparam("of_bucket")) & (D.id == bindparam("of_id")) & (bindparam("held_by") > 0)',
-        ),
-        says(f"{STORE}:_as_it_stands", "if row.status == Status.SENDING:", "if row.status != Status.CLAIMED:"),
+        says(f"{STORE}:_who", ', "fence": claimed.fence', ""),
+        is_now(f"{STORE}:_MINE", '("bucket", "id")'),
     ),
     # --- claim and reconcile
     _mutant(
@@ -275,7 +270,14 @@ MUTANTS: Sequence[Mutant] = (
         "the quiet hours are open",
         says("engage.core.eligibility:may_send_from", "    just_acted =", "    return now\n    just_acted ="),
     ),
-    _mutant("unfollowing changes nothing", says("engage.store.reaching:change_status", "connection.execute(", "str(")),
+    _mutant(
+        "unfollowing changes nothing",
+        says(
+            "engage.store.reaching:change_status",
+            "connection.execute(_CHANGED, _this(ref, channel) | told).rowcount == 1",
+            "True",
+        ),
+    ),
     _mutant(
         "a fallback goes out while the first is ambiguous",
         says(
@@ -291,17 +293,17 @@ MUTANTS: Sequence[Mutant] = (
     _mutant(
         "somebody else's address",
         says(
-            f"{DRAFTING}._word",
-            "address=clear.address",
-            'address=next(p["address"] for (_, c), p in judge.situation.points.items() if c == clear.channel)',
+            f"{JUDGE}._standing",
+            'address=point["address"] if point is not None else None',
+            'address=next((p["address"] for (_, c), p in self.situation.points.items() if c == channel), None)',
         ),
     ),
     _mutant(
         "somebody else's words",
         says(
-            f"{DRAFTING}._word",
-            "judge.situation.profiles.get(claimed.member.id, ",
-            "dict(enumerate(judge.situation.profiles.values())).get(0, ",
+            "engage.runtime.drafting:_words_for",
+            "known.profiles.get(claimed.member.id, ",
+            "dict(enumerate(known.profiles.values())).get(0, ",
         ),
     ),
     # --- what comes in, what moves
@@ -320,6 +322,20 @@ MUTANTS: Sequence[Mutant] = (
             "add_rows(connection, delivery, rows,",
             "add_rows(connection, delivery, rows[: len(rows) if now.second % 5 else 0],",
         ),
+    ),
+    _mutant(
+        "the move and what it queues are two transactions",
+        says(f"{DOING}._flush_messages", _QUEUED_NOW, _KEPT_FOR_LATER),
+        says(
+            f"{ADVANCE}._move",
+            "Doing(connection, applied, now)",
+            "vars(self).update(doing=Doing(connection, applied, now)) or self.doing",
+        ),
+        says(f"{ADVANCE}.tick", "return self._due.together_or_singly()", _QUEUED_LATER),
+    ),
+    _mutant(
+        "a message's key is not unique",
+        says(f"{STORE}:_row", '"message_key": message.key', '"message_key": f"{message.key}/{delivery_id}"'),
     ),
     _mutant(
         "a webhook call has a new key each time",

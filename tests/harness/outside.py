@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import count
+from typing import Any
 
 from sqlalchemy import select
 
@@ -33,10 +34,11 @@ from engage.store.database import Database
 from engage.store.inbound import Arrived
 from engage.store.tables import enrolment
 from engage.store.tables import inbound as inbound_table
-from tests.harness.cast import PEOPLE, Person
+from tests.harness.cast import BY_CANARY, PEOPLE, Person
 from tests.harness.clock import SkippingClock
 from tests.harness.dice import Dice
-from tests.harness.truth import Call
+from tests.harness.project import SERVICE, journey_of
+from tests.harness.truth import Call, Saying
 from tests.harness.weather import Weather
 
 
@@ -126,7 +128,7 @@ class Outside:
         for key in read:
             told = self._unread.pop(key)
             told.read, told.read_by_clock = self._clock.true, self._clock.now()
-            told.live = frozenset(f"{row.journey_id}/{row.context['event']['ref']}" for row in live)
+            told.live = frozenset(f"{row.journey_id}/{ref_of(row)}" for row in live)
 
     # --- what may happen ----------------------------------------------------------------------------------------
 
@@ -160,23 +162,38 @@ class Outside:
             case "a receipt of nobody's":
                 self.later(_NOW, Receipt("sms", Arrival.DELIVERED, now, delivery_id=999_999))
             case _:
-                self._pauses()
+                self._pauses(self._dice.one_of(_SCOPES))
         return f"{act} ({person.ref})"
 
-    def turns_against(self, channel: str, address: str) -> str:
-        """What must stop a message to them comes while it is being worded."""
-        person = next(each for each in PEOPLE if each.addresses[channel] == address)
-        act = self._dice.one_of(["says no", "pauses", "paid", "unfollows"])
+    def turns_against(self, channel: str, saying: Saying) -> str:
+        """What must stop this message comes while it is being worded."""
+        act = self._dice.one_of(list(_against(channel, saying)))
+        self._acts_against(act, _NOW, channel, saying)
+        return f"{act}, while {saying} is being worded"
+
+    def changes_meanwhile(self, call: Call) -> str:
+        """Something that matters to another call comes before that can be made."""
+        person = BY_CANARY[call.saying.canary]
+        after = self._dice.between(_NOW, self._dice.one_of([timedelta(seconds=50), timedelta(minutes=9)]))
+        if self._dice.hits(0.6):
+            values = {"points": self._dice.some(1, 99)}
+            self.later(after, MemberGiven(person.ref, self._clock.now(), values, {}, {}))
+            return f"earns points, while nobody knows of {call.saying}"
+        act = self._dice.one_of(list(_against(call.channel, call.saying)))
+        self._acts_against(act, after, call.channel, call.saying)
+        return f"{act}, while nobody knows of {call.saying}"
+
+    def _acts_against(self, act: str, after: timedelta, channel: str, saying: Saying) -> None:
+        person, now = BY_CANARY[saying.canary], self._clock.now()
         match act:
             case "says no":
-                self.later(_NOW, OptedOut(channel, self._clock.now(), "page", address=address))
-            case "pauses":
-                self._pauses()
-            case "paid":
-                self.later(_NOW, Happened(person.ref, "paid", {"ref": self._any_ref()}, self._clock.now()))
+                self.later(after, OptedOut(channel, now, "page", address=person.addresses[channel]))
+            case "unfollows":
+                self.later(after, Unfollowed(channel, person.addresses[channel], now))
+            case "paid" | "refunded":
+                self.later(after, Happened(person.ref, act, {"ref": saying.ref}, now))
             case _:
-                self.later(_NOW, Unfollowed("wechat", person.addresses["wechat"], self._clock.now()))
-        return f"{act} ({person.ref}), while they are written to"
+                self._pauses(self._dice.one_of(["all", f"channel:{channel}", f"journey:{journey_of(saying.message)}"]))
 
     def starts(self, person: Person, event: str) -> None:
         fact = Happened(person.ref, event, {"ref": f"r{next(self._refs)}"}, self._clock.now())
@@ -189,8 +206,7 @@ class Outside:
         told = [t.fact.payload["ref"] for t in self.log.told if isinstance(t.fact, Happened)]
         return str(self._dice.one_of(told)) if told else "r0"
 
-    def _pauses(self) -> None:
-        scope = self._dice.one_of(["all", "journey:promo", "journey:care", "channel:sms", "channel:email"])
+    def _pauses(self, scope: str) -> None:
         if any(pause.scope == scope and pause.until is None for pause in self.log.pauses):
             return
         with self._database.write() as connection:
@@ -231,7 +247,24 @@ class Outside:
         return Receipt(call.channel, arrival, self._clock.now(), own_id, named, failure=failure, code="R")
 
 
+def ref_of(run: Any) -> str:
+    """Whoever was not brought by an event has none."""
+    return str(run.context.get("event", {}).get("ref", "r0"))
+
+
+def _against(channel: str, saying: Saying) -> Iterator[str]:
+    journey = journey_of(saying.message)
+    yield "pauses"
+    if saying.message not in SERVICE:
+        yield "says no"
+    if channel == "wechat":
+        yield "unfollows"
+    if journey in ("promo", "care"):
+        yield "paid" if journey == "promo" else "refunded"
+
+
 _NOW = timedelta(0)
+_SCOPES = ["all", "journey:promo", "journey:care", "channel:sms", "channel:email"]
 _DELAYS = [timedelta(seconds=30), timedelta(minutes=8), timedelta(hours=4), timedelta(days=2)]
 _LIVE = select(enrolment.c.journey_id, enrolment.c.context).where(enrolment.c.status == "live")
 _ACTS = {

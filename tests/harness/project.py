@@ -13,7 +13,7 @@ from textwrap import dedent
 
 from engage.content.project import Project, read_project
 
-SAYING = re.compile(r"\b(m\d\d[a-z]\d[a-z])-(r\d+)-([a-z]\w*)")
+SAYING = re.compile(r"\b(m\d\d[a-z]\d[a-z])-(r\d+)-([a-z]\w*)", re.ASCII)
 """Canary, reference of the run, message."""
 
 CATALOG = """
@@ -33,6 +33,8 @@ topics:
   service: { class: service, label: 服务通知 }
   survey: { class: marketing, label: 满意度调查 }
   marketing: { class: marketing, label: 活动与优惠 }
+segments:
+  有积分: { points: 1.. }
 teams:
   客服: { webhook: robot }
 webhooks: [coupon]
@@ -134,7 +136,17 @@ steps:
     at_most: 1
 """
 
-JOURNEYS: Mapping[str, str] = {"care": CARE, "promo": PROMO, "club": CLUB, "survey": SURVEY, "nag": NAG}
+TREAT = """
+journey: 积分礼
+start: { segment: 有积分 }
+topic: marketing
+channels: [email]
+steps:
+  - send: treat
+  - wait: 1h
+"""
+
+JOURNEYS: Mapping[str, str] = {"treat": TREAT, "care": CARE, "promo": PROMO, "club": CLUB, "survey": SURVEY, "nag": NAG}
 
 # What staff may apply in mid-flight. None of them adds a journey or takes one away.
 EDITS: Mapping[str, Mapping[str, tuple[str, str]]] = {
@@ -146,11 +158,22 @@ EDITS: Mapping[str, Mapping[str, tuple[str, str]]] = {
 }
 
 SERVICE = frozenset({"receipt", "booking", "thanks", "sorry", "nag"})
-MARKETING = frozenset({"offer", "soft", "hard", "club_one", "club_two", "club_three", "club_extra"})
+MARKETING = frozenset({"offer", "soft", "hard", "club_one", "club_two", "club_three", "club_extra", "treat"})
 REPEATED = frozenset({"booking"})
 """Their steps say `on_ambiguous: repeat`."""
 CONVERSATION = frozenset({"nps", "why", "sorry", "glad"})
 """Questions, and answers to the member's own words: they use no cap, and may go out where others wait."""
+
+_JOURNEY_OF = {
+    "receipt": "care", "booking": "care", "thanks": "care", "nag": "nag", "offer": "promo", "soft": "promo",
+    "hard": "promo", "nps": "survey", "why": "survey", "sorry": "survey", "glad": "survey", "treat": "treat",
+    "confirm": None,
+}  # fmt: skip
+
+
+def journey_of(message: str) -> str | None:
+    return "club" if message.startswith("club") else _JOURNEY_OF[message]
+
 
 _PRINTED = re.compile(r"\{\{ ([\w.]+) \}\}")
 
@@ -175,7 +198,8 @@ def project(edit: str = "as it was") -> Project:
 def _templates() -> dict[str, str]:
     made: dict[str, str] = {}
     for name in (*SERVICE, *MARKETING, "glad"):
-        made |= _template(name, f"{{{{ member.name }}}}-{{{{ event.ref }}}}-{name}")
+        ref = "r0" if name == "treat" else "{{ event.ref }}"
+        made |= _template(name, f"{{{{ member.name }}}}-{ref}-{name}")
     for name in ("ask-nps", "ask-comment"):
         made |= _template(name, "{{ question }}")
     return made | _template("optout-confirm", "{{ member.name }}-r0-confirm")
@@ -185,10 +209,12 @@ def _template(name: str, saying: str) -> dict[str, str]:
     fields = f'{{ thing1: "{saying}", thing2: "{{{{ member.points }}}}" }}'
     keyed = f"---\ntemplate_message: {{ id: TM_1, data: {fields} }}\n---\n" if name in SERVICE else ""
     refuse = "" if name in SERVICE or name == "optout-confirm" else "拒收请回复R"
-    params = ", ".join(f'{key.split(".")[-1]}: "{{{{ {key} }}}}"' for key in _PRINTED.findall(saying))
+    score = "，积分{{ member.points }}" if name in REPEATED else ""
+    params = ", ".join(f'{key.split(".")[-1]}: "{{{{ {key} }}}}"' for key in _PRINTED.findall(saying + score))
+    head = f"---\nsms_template: SMS_{name}\nparams: {{ {params} }}\n---\n"
     links = '<p><a href="{{ link(\'shop\') }}">看</a><a href="{{ unsubscribe_url }}">退订</a></p>'
     return {
         f"templates/{name}.wechat.j2": f"{keyed}{saying}\n",
-        f"templates/{name}.sms.j2": f"---\nsms_template: SMS_{name}\nparams: {{ {params} }}\n---\n{saying}{refuse}\n",
+        f"templates/{name}.sms.j2": f"{head}{saying}{score}{refuse}\n",
         f"templates/{name}.email.j2": f'---\nsubject: "{saying}"\n---\n<p>{saying}</p>\n{links}\n',
     }

@@ -16,7 +16,7 @@ from tests.harness.boundaries import ANSWERED, CALL, TAKEN, WORDING
 from tests.harness.clock import SkippingClock
 from tests.harness.crew import Crew
 from tests.harness.dice import Dice
-from tests.harness.truth import Call, HookCall, Truth
+from tests.harness.truth import Call, HookCall, Truth, said
 from tests.harness.weather import Fault, Weather
 
 # By WeChat's word. The engine believes half of it.
@@ -42,6 +42,8 @@ class Surroundings(Protocol):
     def committed(self, call: Call) -> Mapping[str, Any] | None: ...
 
     def reports(self, call: Call) -> None: ...
+
+    def leaves_open(self, call: Call) -> None: ...
 
     def notes(self, who: str, what: str) -> None: ...
 
@@ -69,11 +71,11 @@ class Provider:
 
     def compose(self, message: Message) -> Payload:
         """Wording is the slow part: much may happen between that and the intent."""
-        worker = self._world.crew.current()
+        worker, payload = self._world.crew.current(), self._real.compose(message)
         if worker is not None:
-            worker.words_for = self.name, message.address
+            worker.words = self.name, said(payload.text)
         self._world.crew.reach(f"{self.name}: {WORDING}")
-        return self._real.compose(message)
+        return payload
 
     def quote(self, message: Message) -> Payload:
         return self._real.quote(message)
@@ -86,9 +88,14 @@ class Provider:
         call = Call(name, self.name, dict(payload.data), world.clock.true, world.clock.now(), None)
         call.committed = world.committed(call)
         world.truth.calls.append(call)
+        if worker is not None:
+            worker.called = call.delivery_id
+            worker.heard.append(call)
         fault = self._dice.by_weight(world.weather.calls)
         outcome = self._takes(call, fault)
         world.notes(name, f"calls {self.name}: {call.saying.message} {call.saying.ref} to {call.address} → {fault}")
+        if isinstance(outcome, Unknown) or fault is Fault.RAISED_AFTER:
+            world.leaves_open(call)
         world.crew.reach(f"{self.name}: {TAKEN}")
         if world.clock.true - call.began > CALL_TIMEOUT:
             outcome = Unknown("no answer in time")
@@ -101,6 +108,7 @@ class Provider:
 
     def _takes(self, call: Call, fault: Fault) -> SendOutcome:
         has_a_window = self.name == "wechat" and call.key is None
+        call.is_of_the_account = fault in (Fault.THROTTLED, Fault.QUOTA)
         if fault in _REFUSALS and (fault is not Fault.WINDOW_CLOSED or has_a_window):
             return _REFUSALS[fault]
         if fault is Fault.LOST_BEFORE:

@@ -25,6 +25,13 @@ class Saying:
     message: str
 
 
+def said(text: str) -> Saying:
+    """What these words say of themselves, to their reader."""
+    found = SAYING.search(text)
+    assert found is not None, text
+    return Saying(*found.groups())
+
+
 @dataclass(eq=False)
 class Call:
     """One call at a provider's door."""
@@ -39,6 +46,8 @@ class Call:
     reached: bool = False  # on a phone: taken, and not dropped as one that had been taken before
     provider_id: str | None = None
     answer: str = "none"  # what the caller was told: accepted, refused, unknown; none if it died before
+    is_of_the_account: bool = False  # refused for reasons that have nothing to do with the message
+    noted: datetime | None = None  # when the caller had committed what it was told, as far as it could tell
 
     @cached_property
     def address(self) -> str:

@@ -32,12 +32,15 @@ class Weather:
     crash: float = 0.0
     zombie: float = 0.0
     database: float = 0.0
+    broken: float = 0.0  # that a batch of things fails for the sake of one of them
     seconds: float = 0.0  # that some pass while workers are at work
     jump: float = 0.0
     acts: float = 0.0
     edits: float = 0.0
     receipts: Mapping[str, float] = field(default_factory=dict)
     early: float = 0.0  # that a receipt is told before the call is answered
+    against: float = 0.0  # that what should stop a message comes while it is being worded
+    meanwhile: float = 0.0  # that something changes while the outcome of a call is unknown
 
 
 _RECEIPTS = {"delivered": 6.0, "bounced": 1.0, "deferred, delivered": 1.0, "delivered, bounced": 0.5, "none": 3.0}
@@ -58,6 +61,8 @@ STORM = Weather(
     acts=0.3,
     receipts=_RECEIPTS,
     early=0.2,
+    against=0.1,
+    meanwhile=0.5,
 )
 """All that the protocol is there for, much of it at once: what mutants are put out into."""
 
@@ -71,10 +76,13 @@ def of(dice: Dice) -> Weather:
         crash=dice.one_of([0.0, 0.01, 0.04]),
         zombie=dice.one_of([0.0, 0.01, 0.04]),
         database=dice.one_of([0.0, 0.0, 0.02]),
+        broken=dice.one_of([0.0, 0.0, 0.05]),
         seconds=dice.one_of([0.02, 0.1, 0.3]),
         jump=dice.one_of([0.0, 0.0, 0.03]),
         acts=dice.one_of([0.05, 0.2]),
         edits=dice.one_of([0.0, 0.0, 0.02]),
         receipts=_RECEIPTS,
         early=dice.one_of([0.0, 0.3]),
+        against=dice.one_of([0.0, 0.02, 0.1]),
+        meanwhile=dice.one_of([0.0, 0.3]),
     )

@@ -22,7 +22,7 @@ from sqlalchemy import select
 from sqlalchemy.exc import OperationalError
 
 from engage.bootstrap import build_context
-from engage.config import Cap
+from engage.config import Canary, Cap
 from engage.core.fact_json import fact_to_json
 from engage.errors import DatabaseUnavailable
 from engage.runtime.applied import Applied, load_applied
@@ -35,9 +35,9 @@ from engage.simulation.settings import USUAL
 from engage.store import inbound, state
 from engage.store.database import BUSY_TIMEOUT_MS, Database
 from engage.store.inbound import Arrived
-from engage.store.tables import decision, delivery, enrolment, event, webhook_call
+from engage.store.tables import decision, delivery, enrolment, event, hold, webhook_call
 from tests.harness import project, weather
-from tests.harness.boundaries import BEGIN, CALL, COMMIT, COMMITTED, WORDING, WatchedDatabase
+from tests.harness.boundaries import ANSWERED, BEGIN, CALL, COMMIT, COMMITTED, TAKEN, WORDING, WatchedDatabase
 from tests.harness.cast import PEOPLE
 from tests.harness.clock import SkippingClock
 from tests.harness.crew import LOCKED_OUT, RESTING, Crew, Worker
@@ -60,9 +60,12 @@ _SLEEPS = [
     timedelta(minutes=3),
     timedelta(minutes=40),
 ]
+# Past the deadline, within the lease: whoever wakes up then still holds what it has claimed.
+_LONG_ENOUGH = [timedelta(seconds=70), timedelta(seconds=100)]
 _APPLIED_AT = BEGINS - timedelta(days=30)
 CAPS = {"marketing": [Cap(count=2, within=timedelta(days=1)), Cap(count=4, within=timedelta(days=7))]}
-POLICY = USUAL.policy.model_copy(update={"caps": CAPS})
+STAGES = Canary(start_from=1, stages=[30, 100], wait=timedelta(minutes=30))
+POLICY = USUAL.policy.model_copy(update={"caps": CAPS, "canary": STAGES})
 CONFIG = USUAL.model_copy(update={"policy": POLICY})
 
 
@@ -177,6 +180,23 @@ class InForce:
             self._edits = (*self._edits, edit)
 
 
+@dataclass(frozen=True, slots=True)
+class Calm:
+    """Nothing is due `until` then by the servers' clock, unless something is written."""
+
+    written: int
+    until: datetime
+    nothing_under_way: bool
+
+    @classmethod
+    def of(cls, engine: Engine) -> Calm:
+        """Of one that has just found nothing to do."""
+        context, goes_on = engine.context, engine.next_going_on()
+        with context.database.read() as connection:
+            starts = engine.enrol.next_due(connection, context.clock.now())
+        return cls(context.database.written, min(starts, goes_on or starts), goes_on is None)
+
+
 class World:
     def __init__(self, grounds: Grounds, seed: int, options: Options | None = None) -> None:
         self.seed = seed
@@ -196,7 +216,7 @@ class World:
         self.database.crew = self.crew
         self._running: Worker | None = None
         self._acts_left = self.options.acts
-        self._nothing_due: object = None  # how the world stood when somebody last found nothing to do
+        self._calm: Calm | None = None  # as somebody last found nothing to do
 
     def _bent_back(self, wired: Context) -> Context:
         channels = {name: Provider(real, self, Dice(self.seed, name)) for name, real in wired.channels.items()}
@@ -253,6 +273,7 @@ class World:
             self.outside.tells_what_is_due()
             if self._dice.hits(self.weather.acts / 10):
                 self._something_happens()
+        self._wakes_at_the_worst_moment()
         worker = self._whose_turn()
         if worker is None:
             self._time_passes()
@@ -278,10 +299,12 @@ class World:
             worker.asleep_until = None
         if worker.asleep_until is not None:
             return worker.asleep_until <= self.clock.true
-        return worker.at != RESTING or self._nothing_due != self._stands()
+        return worker.at != RESTING or not self._is_calm
 
-    def _stands(self) -> object:
-        return (self.clock.now(), self.database.written)
+    @property
+    def _is_calm(self) -> bool:
+        calm = self._calm
+        return calm is not None and calm.written == self.database.written and self.clock.now() < calm.until
 
     def _stands_for(self, worker: Worker) -> object:
         """Without what the worker has written itself."""
@@ -296,9 +319,16 @@ class World:
         if worker.at == LOCKED_OUT:
             worker.asleep_until = self.clock.true + _PATIENCE
         elif self.crew.nothing_to_do_for(worker):
-            self._nothing_due = self._stands()
+            self._calm = Calm.of(worker.engine)
         elif worker.at.endswith(COMMITTED):
-            self.outside.looks_what_was_read()
+            self._looks_what_was_committed(worker)
+
+    def _looks_what_was_committed(self, worker: Worker) -> None:
+        self.outside.looks_what_was_read()
+        if worker.at.startswith("recording"):
+            for call in worker.heard:
+                call.noted = self.clock.true
+            worker.heard.clear()
 
     def somebody_is_at_the_wire(self) -> bool:
         """Somebody stands between the last check and the call: what happens there is outside of the promise."""
@@ -310,21 +340,47 @@ class World:
             return False
         if self._is_to_die(worker) or self._dice.hits(self.weather.crash):
             self.crew.crashes(worker)
+        elif worker.at.endswith(WORDING) and self.database.is_free and self._dice.hits(self.weather.against):
+            assert worker.words is not None
+            self.notes("the world", self.outside.turns_against(*worker.words))
+            self._falls_asleep(worker, self._dice.one_of(_LONG_ENOUGH))
+        elif self._breaks(worker):
+            self.crew.meets(worker, ValueError("a fault of the code"))
         elif self._dice.hits(self.weather.zombie) and not worker.at.endswith(CALL):
-            asleep = self._dice.one_of(_SLEEPS)
-            if worker.at.endswith(COMMIT):  # its lock is everybody's
-                asleep = timedelta(seconds=25)
-            worker.asleep_until = self.clock.true + asleep
-            if worker.at.endswith(WORDING) and worker.words_for is not None and self.database.is_free:
-                self.notes("the world", self.outside.turns_against(*worker.words_for))
-            self.notes(worker.name, f"falls asleep for {asleep} at {worker.at}")
+            its_lock_is_everybodys = worker.at.endswith(COMMIT)
+            self._falls_asleep(worker, _SLEEPS[0] if its_lock_is_everybodys else self._dice.one_of(_SLEEPS))
         elif self._dice.hits(self.weather.database) and worker.at.endswith((BEGIN, COMMIT, COMMITTED)):
             self.crew.meets(worker, _fault_at(worker.at))
-            if worker.at.endswith(COMMITTED):
-                self.outside.looks_what_was_read()
         else:
             return False
         return True
+
+    def _breaks(self, worker: Worker) -> bool:
+        """What is worked on together fails for its own sake; and then so does the first of it alone."""
+        loop, _, point = worker.at.partition(": ")
+        if not point.endswith(f"._do#1: {COMMIT}"):
+            return False
+        again = worker.broken == loop
+        worker.broken = None
+        wanted = self.options.crash_at
+        if not again and wanted is not None and wanted.startswith(f"{loop}: ") and "._alone" in wanted:
+            again = not self.crew.reached[wanted]
+        if not again and not self._dice.hits(self.weather.broken):
+            return False
+        worker.broken = loop
+        return True
+
+    def _falls_asleep(self, worker: Worker, time: timedelta) -> None:
+        worker.asleep_until = self.clock.true + time
+        self.notes(worker.name, f"falls asleep for {time} at {worker.at}")
+
+    def _wakes_at_the_worst_moment(self) -> None:
+        """Whoever sleeps over a call that somebody else repeats just now."""
+        on_the_wire = {w.called for w in self.crew.workers if w.at.endswith((TAKEN, ANSWERED)) and w.called}
+        for worker in self.crew.workers:
+            heard = worker.heard and not worker.at.endswith((TAKEN, ANSWERED))
+            if worker.asleep_until is not None and heard and worker.called in on_the_wire:
+                worker.asleep_until, self._running = None, worker
 
     def _is_to_die(self, worker: Worker) -> bool:
         wanted = self.options.crash_at
@@ -351,13 +407,11 @@ class World:
         self.clock.passes(min(self._until_next(), timedelta(hours=1)))
 
     def _until_next(self) -> timedelta:
-        """A resting engine is asked what is next; asleep, nobody can be."""
-        rested = next((worker for worker in self.crew.workers if worker.at == RESTING), None)
         true = self.clock.true
         moments = [worker.asleep_until for worker in self.crew.workers]
         moments.append(self.outside.next_due())
-        if rested is not None and (due := rested.engine.next_going_on()) is not None:
-            moments.append(due - self.clock.off_by)
+        if self._calm is not None and self._is_calm:  # else everybody who could know is asleep
+            moments.append(self._calm.until - self.clock.off_by)
         ahead = [moment - true for moment in moments if moment is not None]
         return max(min(ahead, default=timedelta(hours=1)), timedelta(seconds=1))
 
@@ -382,7 +436,7 @@ class World:
             worker = self._whose_turn()
             if worker is not None:
                 self._goes_on(worker)
-            elif self.outside.next_due() is None and self.crew.workers[0].engine.next_going_on() is None:
+            elif self.outside.next_due() is None and self._calm is not None and self._calm.nothing_under_way:
                 return None
             else:
                 self.clock.passes(self._until_next())
@@ -412,6 +466,10 @@ class World:
     def reports(self, call: Call) -> None:
         self.outside.provider_reports(call)
 
+    def leaves_open(self, call: Call) -> None:
+        if self._dice.hits(self.weather.meanwhile):
+            self.notes("the world", self.outside.changes_meanwhile(call))
+
     def notes(self, who: str, what: str) -> None:
         self.timeline.append(f"{self.clock.true:%d %H:%M:%S} ({self.clock.now():%d %H:%M:%S}) {who} {what}")
 
@@ -424,4 +482,4 @@ def _fault_at(point: str) -> Exception:
     return DatabaseUnavailable("the connection was lost while committing")
 
 
-_KEPT = (delivery, enrolment, webhook_call, event, decision)
+_KEPT = (delivery, enrolment, webhook_call, event, decision, hold)

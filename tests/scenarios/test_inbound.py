@@ -121,9 +121,11 @@ def test_a_receipt_about_a_message_we_never_sent_is_kept_and_changes_nothing(sta
     stage.apply(NOTE)
     visits(stage)
     before = stage.delivery("王芳")
-    stage.sms_pushes(receipt(stage, False, "MK:0001", biz_id="1^0", out_id="d999"))
+    stage.sms_pushes(receipt(stage, False, "MK:0001", biz_id="1^0", out_id="999999"))
+    stage.sms_pushes(receipt(stage, False, "MK:0001", biz_id="2^0", out_id="somebody else's"))
     assert stage.delivery("王芳") == before
-    assert [row.status for row in stage.inbox("aliyun_sms")] == ["done"]
+    # Of an id of the provider's alone nobody can know yet that it is never to be ours.
+    assert [row.status for row in stage.inbox("aliyun_sms")] == ["done", "early"]
 
 
 def test_a_receipt_about_another_number_is_not_believed(stage: Stage) -> None:

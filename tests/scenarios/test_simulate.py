@@ -15,9 +15,12 @@ import pytest
 
 from engage.cli.app import main
 from engage.cli.ending import Ending
+from engage.cli.screen import Screen
 from engage.cli.shipped import BEHAVIOUR, ROOT
 from engage.cli.simulate_data import Source, as_data
 from engage.cli.simulate_html import page
+from engage.cli.simulate_pages import show_foreseen
+from engage.config import AudienceGuard
 from engage.content.project import Project, project_files, read_project
 from engage.core.behaviour.model import Behaviour, Rates
 from engage.core.behaviour.reading import read_behaviour
@@ -25,7 +28,7 @@ from engage.core.problem import Lang
 from engage.runtime.applied import load_applied
 from engage.runtime.applying import apply
 from engage.simulation.forecast import Forecast, Scenario, bring_in, forecast, forecast_real, live
-from engage.simulation.ground import Ground
+from engage.simulation.ground import USUAL, Ground
 from engage.simulation.measured import measured
 from engage.simulation.population import Population
 from engage.simulation.replaying import replay
@@ -137,6 +140,35 @@ def test_everybody_answers_where_the_file_says_so(project: Project, behaviour: B
     result = simulated(project, Scenario(BEGINS, 6, 60, 7, replace(behaviour, channels=eager)))
     asked = next(runs for runs in result.report.enrolments if runs.journey_id == "nps")
     assert result.report.nps[None].n >= asked.completed * 0.4 > 0
+
+
+_DAILY = """\
+journey: 群发
+start: { every: day, at: 11:00 }
+audience: everyone
+reentry: never
+topic: service
+steps:
+  - send: sorry_personal
+"""
+
+
+def test_starts_that_would_be_held_back_are_told_of_and_here_everybody_enters(
+    behaviour: Behaviour, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nobody is there to approve them."""
+    project, _ = read_project(project_files(ROOT)[0] | {"journeys/daily.yaml": _DAILY})
+    assert project is not None
+    policy = USUAL.policy.model_copy(update={"audience_guard": AudienceGuard(count=20)})
+    with Ground(project, USUAL.model_copy(update={"policy": policy})) as ground:
+        result = forecast(ground, Scenario(BEGINS, 2, 40, 1, behaviour, ["daily"]))
+    [start] = result.held
+    assert (start.journey_id, start.why) == ("daily", f"{start.members} members at once, 20 allowed")
+    [entered] = [each.entered for each in result.report.enrolments if each.journey_id == "daily"]
+    assert entered >= start.members > 20
+    assert json.loads(told(result))["would_be_held"][0]["journey_id"] == "daily"
+    show_foreseen(Screen(Lang.EN), result.held)
+    assert "held back in life, not here: daily" in capsys.readouterr().out
 
 
 def test_the_page_holds_all_it_shows(project: Project, behaviour: Behaviour) -> None:

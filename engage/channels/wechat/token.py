@@ -59,9 +59,11 @@ class TokenKeeper:
         return await self._exchange(stale, deadline)
 
     async def _exchange(self, stale: str | None, deadline: Deadline) -> str | Rejected:
+        before = self._held
         try:
             async with asyncio.timeout(deadline.left()), self._one_at_a_time:
-                if self._held is not None and self._held.token != stale:
+                # Also if it is the same token once more: whoever waited meanwhile does not ask a second time.
+                if self._held is not None and (self._held.token != stale or self._held is not before):
                     return self._held.token
                 granted = await self._fetch(deadline)
         except TimeoutError:

@@ -101,6 +101,16 @@ def server(postgresql_tables: Database) -> Iterator[Database]:
     empty(postgresql_tables)
 
 
+def test_what_is_beside_a_run_is_looked_up_for_those_that_were_taken(server: Database) -> None:
+    """A join of all that is due would come first, where the planner expects it to leave few rows."""
+    with server.write() as connection:
+        bench = Bench(connection)
+        bench.enters(bench.member())
+        with explained(connection) as plans:
+            assert len(advancing.due(connection, NOW, 10)) == 1
+    assert [plan.count(" on ") for _, plan in plans.steps if "LockRows" in plan] == [1]
+
+
 def everything_is_due(bench: Bench, ref: MemberRef) -> None:
     bench.queues(ref)
     (run,) = advancing.runs_by_id(bench.connection, [(ref.bucket, bench.enters(ref))])

@@ -10,12 +10,14 @@ from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sqlalchemy import update
 from store_bench import CATALOG, DAY, HOUR, NOW, Bench
 
 from engage.store import events, members
 from engage.store.database import Database
 from engage.store.events import NewEvent
 from engage.store.members import MemberRef
+from engage.store.tables import event
 
 
 def test_an_event_told_twice_is_recorded_once(bench: Bench) -> None:
@@ -64,6 +66,23 @@ def test_what_is_fresh_is_looked_at_once_in_the_order_it_came(bench: Bench) -> N
     assert events.any_fresh(bench.connection)
     events.mark_seen(bench.connection, events.fresh_events(bench.connection, 10))
     assert not events.any_fresh(bench.connection)
+
+
+def test_a_members_events_are_looked_at_in_the_order_of_their_numbers_whatever_ids_two_processes_took(
+    bench: Bench,
+) -> None:
+    """The later one is of a process that took its ids long ago; a batch ends between the two."""
+    other, ref = bench.member(), bench.member()
+    bench.happens(other, "order_paid")
+    for name in ("order_paid", "store_visited", "coupon_used"):
+        bench.happens(ref, name)
+    ids = {row["number"]: row["id"] for row in bench.rows("event", member_id=ref.id)}
+    moved = {ids[1]: ids[3] + 1000, ids[3]: ids[1]}
+    for before, after in moved.items():
+        here = (event.c.bucket == ref.bucket) & (event.c.id == before)
+        bench.connection.execute(update(event).where(here).values(id=after))
+    looked_at = [(e.member, e.number) for e in events.fresh_events(bench.connection, 2)]
+    assert looked_at == [(other, 1), (ref, 1), (ref, 2), (ref, 3)]
 
 
 def test_a_rollback_takes_the_numbers_back(database: Database) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -109,6 +110,14 @@ def test_tables_of_another_version_are_nobodys_fault_in_a_batch(database: Databa
     """What cannot be done for that is done later: it is not set aside one by one."""
     with pytest.raises(OtherTables, match="engage db upgrade"), database.write() as connection:
         connection.execute(text(missing))
+
+
+def test_a_server_that_takes_a_connection_and_says_nothing_does_not_answer() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        port = silent.getsockname()[1]
+        database = Database(f"postgresql://engage@127.0.0.1:{port}/engage?connect_timeout=2")
+        with pytest.raises(DatabaseUnavailable, match="timeout"), database.read():
+            pass
 
 
 def test_a_server_that_only_reads_since_a_failover_is_left_for_one_that_writes(server: Database) -> None:

@@ -195,7 +195,7 @@ def test_messages_taken_from_a_window_can_be_given_back_but_never_below_none(ben
     ref = bench.member()
     reaching.put_contact_points(bench.connection, [(ref, "wechat", "oABC", NOW)])
     for count, used in ((1, 1), (1, 2), (-1, 1), (-5, 0)):
-        reaching.use_window(bench.connection, ref, "wechat", count)
+        reaching.use_windows(bench.connection, [(ref, "wechat")], count)
         assert bench.row("contact_point")["window_used"] == used
 
 

@@ -56,7 +56,9 @@ def test_on_postgresql_the_same_script_leads_to_the_same_tables(empty_on_server:
         context = MigrationContext.configure(connection, opts={"compare_type": True} | included)
         assert compare_metadata(context, metadata) == []
         types = {column["name"]: str(column["type"]) for column in inspect(connection).get_columns("event")}
+        roomy = set(connection.scalars(text("SELECT relname FROM pg_class WHERE 'fillfactor=85' = ANY (reloptions)")))
     assert types["payload"] == "JSONB"
+    assert roomy == {"enrolment", "delivery"}
 
 
 def test_migrated_and_created_databases_have_the_same_tables_columns_and_indexes(

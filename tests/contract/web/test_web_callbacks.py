@@ -16,6 +16,7 @@ from web_world import SMS_SECRET, World
 from engage.channels.email import inbound as mail_pushes
 from engage.channels.sms import inbound as sms_pushes
 from engage.channels.wechat import safe_mode
+from engage.runtime.outage import Outage
 from engage.store.inbound import Arrived
 from engage.web.callbacks import BODY_LIMIT, BODY_LIMITS
 from engage.web.inbox import Inbox
@@ -97,7 +98,7 @@ def test_half_an_emoji_does_not_fail_its_neighbours(world: World) -> None:
     """A lone surrogate can be written in JSON (a truncated emoji), but not in UTF-8."""
 
     async def put_both() -> None:
-        inbox = Inbox(world.database, world.clock)
+        inbox = Inbox(world.database, world.clock, Outage(world.clock))
         bad, good = (Arrived("parrot", f"emoji-{name}", body) for name, body in (("bad", "\ud83d 好"), ("good", "茶")))
         await asyncio.gather(inbox.put([bad]), inbox.put([good]))
 

@@ -26,6 +26,7 @@ from engage.core.journey.model import Ask, Journey, Manual, ScoreCase, Survey, S
 from engage.core.journey.program import Program
 from engage.core.problem import Span
 from engage.runtime.applied import Active, Applied
+from engage.runtime.outage import Outage
 from engage.store import members
 from engage.store.database import Database
 from engage.store.tables import Instant, answer, delivery, enrolment, inbound, metadata
@@ -152,6 +153,7 @@ class World:
         deps = WebDeps(
             database=self.database,
             clock=self.clock,
+            outage=Outage(self.clock),
             links=self.links,
             sources=sources,
             applied=lambda: applied,

@@ -1,4 +1,4 @@
-"""Webhooks that journeys call and the config lacks, and events that they look for and the config forgets, are named in time."""
+"""Webhooks that journeys call and the config lacks, and events they look for and the config forgets, are named."""
 
 import pytest
 
