@@ -149,12 +149,15 @@ def _give_back(connection: Connection, claimed: Sequence[tuple[Claimed, Draft | 
 
 
 def _last_word(judge: Judge, draft: Ready) -> Draft:
-    """Judged once more; and a repeat only while the provider's dedupe window surely outlasts the call."""
-    ends = draft.claimed.repeat_until if draft.claimed.repeat else None
-    if ends is not None and judge.situation.now + WIRE_DEADLINE + CALL_TIMEOUT >= ends:
+    """Judged once more; and a repeat only while the provider's dedupe window surely outlasts the call: not by a clock
+    that shows a time before the first one."""
+    claimed, now = draft.claimed, judge.situation.now
+    ends = claimed.repeat_until if claimed.repeat else None
+    set_back = claimed.first_sent_at is not None and now < claimed.first_sent_at
+    if ends is not None and (set_back or now + WIRE_DEADLINE + CALL_TIMEOUT >= ends):
         why = "the provider would no longer know it for the same message"
-        return Later(judge.situation.now + REPEAT_PAUSE, why)
-    verdict: Verdict = judge.confirm(draft.claimed, draft.clear)
+        return Later(now + REPEAT_PAUSE, why)
+    verdict: Verdict = judge.confirm(claimed, draft.clear)
     return draft if isinstance(verdict, Clear) else verdict
 
 

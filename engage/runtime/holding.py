@@ -79,8 +79,8 @@ def hold_back(
     if made is None:
         return None
     if bulk.foreseen:
-        let_go = {"status": HoldStatus.RELEASED, "stage": len(made.stages) - 1, "settled_at": now}
-        holding.add(connection, replace(made, members=at_once, **let_go))
+        noted = replace(made, members=at_once, status=HoldStatus.RELEASED, stage=len(made.stages) - 1, settled_at=now)
+        holding.add(connection, noted)
         return None
     made = holding.add(connection, replace(made, members=count))
     level = log.info if made.status is HoldStatus.GOING else log.warning

@@ -54,11 +54,11 @@ def lanes(connection: Connection) -> list[Lane]:
 
 
 _NOW = bindparam("now", type_=Instant())
-# What whoever takes a message needs to know: of those that have not been called yet, a long decision is not.
+# What `dispatching.held` reads; the decision and other long columns are left where they are.
 _TAKEN = (
-    D.bucket, D.id, D.member_id, D.message_key, D.hop, D.purpose, D.topic, D.priority, D.template, D.status, D.queued_at,
-    D.due_at, D.late_at, D.enrolment_id, D.journey_id, D.pinned_version, D.step_id, D.visit, D.channel, D.fence,
-    D.attempts, D.address, D.mode, D.payload, D.text, D.segments, D.cost, D.repeat_until, D.repeats_left,
+    D.bucket, D.id, D.member_id, D.message_key, D.hop, D.purpose, D.topic, D.priority, D.template, D.status,
+    D.queued_at, D.due_at, D.late_at, D.enrolment_id, D.journey_id, D.pinned_version, D.step_id, D.visit, D.channel,
+    D.fence, D.attempts, D.address, D.mode, D.payload, D.text, D.segments, D.cost, D.repeat_until, D.repeats_left,
     D.first_sent_at,
 )  # fmt: skip
 _ROOM = or_(D.channel.is_(None), D.channel.not_in(bindparam("full", expanding=True)))

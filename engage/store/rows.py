@@ -24,8 +24,10 @@ from engage.store.dialects import each_row, value_in
 from engage.store.tables import Instant, moment_in_text
 
 Row = Mapping[str, Any]
-# Which columns rows agree on changes from batch to batch; a few of the possible statements are ever needed.
-_MOST_KEPT = 500
+_MOST_KEPT = 500  # statements
+# Columns of a kind of rows that have differed within some batch. They are told row by row from then on, so that a kind
+# of rows needs at most as many statements as it has columns: making one takes longer than writing a hundred rows.
+_have_differed: dict[tuple[str, tuple[str, ...]], frozenset[str]] = {}
 
 
 def add_rows(connection: Connection, table: Any, rows: Sequence[Row], *, unless_there: bool = False) -> int:
@@ -130,13 +132,20 @@ def _tell(connection: Connection, table: Any, rows: Sequence[Row]) -> _Told:
     """A row that is alone agrees with itself on all there is: its statement is a plain one."""
     names = tuple(rows[0])
     columns = {name: [row[name] for row in rows] for name in names}
-    varying = tuple(name for name in names if columns[name].count(columns[name][0]) < len(rows))
+    varying = _varying(table, columns) if len(rows) > 1 else ()
     given = {f"given_{name}": columns[name][0] for name in names if name not in varying}
     if varying:
         written = [_written(table.c[name].type, connection.dialect, columns[name]) for name in varying]
         each = list(zip(*written, strict=True))
         given["given_rows"] = json.dumps(each, ensure_ascii=False, allow_nan=False)
     return _Told(names, varying, given)
+
+
+def _varying(table: Any, columns: Mapping[str, list[Any]]) -> tuple[str, ...]:
+    kind = table.name, tuple(columns)
+    differ = {name for name, values in columns.items() if values.count(values[0]) < len(values)}
+    _have_differed[kind] = known = _have_differed.get(kind, frozenset()) | differ
+    return tuple(name for name in columns if name in known)
 
 
 def _written(kept_as: TypeEngine[Any], dialect: Dialect, values: list[Any]) -> list[Any]:

@@ -73,9 +73,11 @@ def _moment_on_sqlite(text: str | None) -> datetime | None:
     return None if text is None else datetime.fromisoformat(text).replace(tzinfo=UTC)
 
 
+# None is NULL, as in any other column.
+Json = JSON(none_as_null=True)
 # What conditions look into. Other JSON stays text on PostgreSQL as well: `jsonb` reorders keys, and a message that is
 # repeated is repeated byte by byte.
-SearchedJson = JSON().with_variant(JSONB(), "postgresql")
+SearchedJson = JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")
 
 
 BUCKETS = 256
@@ -365,8 +367,8 @@ journey_version = Table(
     Column("hash", String(64), nullable=False),
     Column("applied_at", Instant, nullable=False),
     Column("plan_id", String(40)),  # what brought it
-    Column("names", JSON),  # of each step of the version before that lives on in this one, the id it has here
-    Column("record", JSON, nullable=False),  # the names under which what is on record about steps went on with it
+    Column("names", Json),  # of each step of the version before that lives on in this one, the id it has here
+    Column("record", Json, nullable=False),  # the names under which what is on record about steps went on with it
     Column("pinned", Boolean, nullable=False, server_default=text("false")),  # runs are to finish in it
     PrimaryKeyConstraint("journey_id", "version"),
 )
@@ -380,10 +382,10 @@ plan = Table(
     Column("digest", String(64), nullable=False),  # of all that follows: the same plan made twice is one
     Column("made_at", Instant, nullable=False),
     Column("mark", String(20), nullable=False),  # of what was applied when it was made
-    Column("before", JSON, nullable=False),
-    Column("files", JSON, nullable=False),  # as they were read
-    Column("options", JSON, nullable=False),
-    Column("effect", JSON, nullable=False),  # whom it moves, and how many, as it was shown
+    Column("before", Json, nullable=False),
+    Column("files", Json, nullable=False),  # as they were read
+    Column("options", Json, nullable=False),
+    Column("effect", Json, nullable=False),  # whom it moves, and how many, as it was shown
     Column("applied_at", Instant),
     Column("undone_by", String(40)),
 )
@@ -433,7 +435,7 @@ enrolment = Table(
     Column("after_event", BigInteger, nullable=False),  # the member's events up to this number are no news to this run
     Column("step_id", String(120)),
     Column("visit", Integer, nullable=False, server_default="0"),  # how often a `goto` has led back
-    Column("jumps", JSON),  # how often each `goto` was taken, by step id; None: never
+    Column("jumps", Json),  # how often each `goto` was taken, by step id; None: never
     Column("walked_on", Date),  # where a `goto` leads back: the day on which it last went on, …
     Column("walked_steps", Integer),  # … and how many steps it took that day
     Column("step_started_at", Instant),
@@ -464,8 +466,8 @@ enrolment_move = Table(
     Column("enrolment_id", BigInteger, nullable=False),
     Column("plan_id", String(40), nullable=False),
     Column("what", String(16), nullable=False),  # renamed | retimed | past | onward | afresh | pinned | stopped | …
-    Column("before", JSON, nullable=False),
-    Column("after", JSON, nullable=False),
+    Column("before", Json, nullable=False),
+    Column("after", Json, nullable=False),
     PrimaryKeyConstraint("bucket", "id"),
     Index(None, "plan_id"),
 )
@@ -494,7 +496,7 @@ split_decision = Table(
     Column("decided_at", Instant),
     Column("ruling", String(16)),  # won | too_few | no_difference
     Column("winner", String(64)),
-    Column("figures", JSON),  # what it was decided by, way by way
+    Column("figures", Json),  # what it was decided by, way by way
     PrimaryKeyConstraint("journey_id", "split_id"),
 )
 
@@ -508,7 +510,7 @@ decision = Table(
     Column("at", Instant, nullable=False),
     Column("step_id", String(120)),
     Column("what", String(32), nullable=False),
-    Column("detail", JSON, nullable=False),
+    Column("detail", Json, nullable=False),
     PrimaryKeyConstraint("bucket", "id", "at"),
     Index(None, "bucket", "enrolment_id"),
     postgresql_partition_by="RANGE (at)",
@@ -549,11 +551,11 @@ delivery = Table(
     Column("channel", String(16)),
     Column("address", String(200)),
     Column("mode", String(32)),
-    Column("decision", JSON),  # every channel with its reason and score, then gates passed
-    Column("payload", JSON),  # what goes on the wire
+    Column("decision", Json),  # every channel with its reason and score, then gates passed
+    Column("payload", Json),  # what goes on the wire
     Column("payload_hash", String(64)),
     Column("text", Text),  # what the member reads
-    Column("offers", JSON),  # menu words this message offers (「回复【1】」): never taken for a score
+    Column("offers", Json),  # menu words this message offers (「回复【1】」): never taken for a score
     Column("fence", Integer, nullable=False, server_default="0"),
     Column("attempts", Integer, nullable=False, server_default="0"),
     Column("first_sent_at", Instant),  # of the first intent that was not surely refused: what frequency caps count
@@ -601,8 +603,8 @@ delivery_ledger = Table(
     _bucket(),
     _owned_id(),
     Column("queued_at", Instant, nullable=False),
-    Column("decision", JSON),
-    Column("payload", JSON),
+    Column("decision", Json),
+    Column("payload", Json),
     Column("text", Text),
     PrimaryKeyConstraint("bucket", "id", "queued_at"),
     postgresql_partition_by="RANGE (queued_at)",
@@ -683,7 +685,7 @@ state = Table(
     "state",
     metadata,
     Column("key", String(100), primary_key=True),
-    Column("value", JSON, nullable=False),
+    Column("value", Json, nullable=False),
     Column("at", Instant, nullable=False),
 )
 
@@ -698,7 +700,7 @@ hold = Table(
     Column("members", BigInteger, nullable=False),
     Column("status", String(16), nullable=False),  # waiting (for approval) | going (on by itself) | released | refused
     Column("why", String(300), nullable=False),  # it waits, or goes by stages
-    Column("stages", JSON, nullable=False),  # percent of the members that are let go, growing to 100
+    Column("stages", Json, nullable=False),  # percent of the members that are let go, growing to 100
     Column("stage", SmallInteger, nullable=False),  # the one that is let go; -1: none
     Column("let_go_at", Instant),  # when the last of the stage were
     Column("next_at", Instant),  # when there is something to do about it

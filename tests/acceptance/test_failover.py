@@ -39,7 +39,8 @@ def frozen(server: Server) -> Iterator[None]:
     server.thaw()
 
 
-# A line of the process with the loops, and one of that which answers. What hangs for a while is waited for.
+# At least a line of the process with the loops, and one of that which answers; another one of each where it takes more
+# than a minute. What hangs is waited for, and told of only by who needs one more connection just then.
 @pytest.mark.parametrize(
     ("away", "lines"),
     [(partial(stopped, how="fast"), 2), (partial(stopped, how="immediate"), 2), (frozen, 0)],
@@ -58,9 +59,9 @@ def test_two_daemons_outlive_the_database_and_go_on_by_themselves(tmp_path: Path
             _until(lambda: {daemon.says("/readyz") for daemon in daemons} == {200})
             visits.wait_for_more(10)
             for daemon in daemons:
-                _until(lambda daemon=daemon: Counter(daemon.logged())["database_is_back"] == lines)
+                _until(lambda daemon=daemon: Counter(daemon.logged())["database_is_back"] >= lines)
                 told = Counter(daemon.logged())
-                assert lines <= told["database_unavailable"] <= 2 * lines, told
+                assert lines <= told["database_unavailable"] <= 4, told
                 assert not told.keys() - _ORDINARY, told
 
         assert_kept(go_through(tmp_path, server.url, _ORDEAL, lose))

@@ -9,10 +9,10 @@ import time
 from collections.abc import Iterator
 from multiprocessing import get_context
 
+from tests.harness.grounds import Grounds
 from tests.harness.running import Tally, live, quietly, run, told
-from tests.harness.world import Grounds
 
-_AT_A_TIME = 25
+_AT_A_TIME = 10
 
 
 def main() -> int:

@@ -8,26 +8,30 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, time, timedelta
-from itertools import pairwise
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from engage.core.delivery import LEASE, MOST_REPEATS, REPEAT_PAUSE, WIRE_DEADLINE, Status
+from engage.core.delivery import WIRE_DEADLINE, Status
 from engage.core.fact import Arrival, Clicked, Followed, Happened, OptedOut, Receipt, Typed, Unfollowed
 from engage.store.holding import HELD
 from tests.harness.cast import BY_CANARY, PEOPLE, Person
+from tests.harness.grounds import CAPS
+from tests.harness.handovers import (
+    ON_THE_WAY,
+    another_channel_only_where_asked,
+    by_delivery,
+    handed_over_once,
+    never_again_once_known,
+    repeated_as_often_as_asked,
+    repeated_only_under_shelter,
+)
 from tests.harness.outside import Told, ref_of
-from tests.harness.project import CONVERSATION, MARKETING, REPEATED, SERVICE, journey_of
-from tests.harness.providers import DEDUPED_FOR
+from tests.harness.project import CONVERSATION, MARKETING, SERVICE, journey_of
 from tests.harness.truth import Call, Saying
-from tests.harness.world import CAPS, Life
+from tests.harness.world import Life
 
 Rule = Callable[[Life], Iterator[str]]
 
-# From the decision to the provider's door: the deadline, and the seconds that pass at the door itself.
-_ON_THE_WAY = WIRE_DEADLINE + timedelta(seconds=15)
-_MOST = {"booking": 1 + MOST_REPEATS, "nps": 2, "nag": 2}
-"""Handovers of one saying on one channel; the others have one. `nps` is put and asked again, `nag` has two visits."""
 _STARTS = {"bought": ("care", "nag"), "shipped": ("promo",), "visited": ("club",), "asked_back": ("survey",)}
 _SAYS = {
     "care": [{"receipt"}, {"booking"}, {"thanks"}],
@@ -42,98 +46,6 @@ _SAYS = {
 
 def violations(life: Life) -> list[str]:
     return [f"{rule.__name__}: {what}" for rule in RULES for what in rule(life)]
-
-
-# --- handovers --------------------------------------------------------------------------------------------------
-
-
-def handed_over_once(life: Life) -> Iterator[str]:
-    counted = Counter((c.channel, c.saying) for c in life.truth.calls if c.reached and c.saying.message != "confirm")
-    for (channel, saying), times in counted.items():
-        if times > _MOST.get(saying.message, 1):
-            yield f"{saying} reached {channel} {times} times"
-    by_delivery = Counter(c.delivery_id for c in life.truth.calls if c.reached and c.delivery_id is not None)
-    for delivery_id, times in by_delivery.items():
-        if times > 1 and _template(life, delivery_id) not in REPEATED:
-            yield f"delivery {delivery_id} was handed over {times} times"
-
-
-def repeated_only_under_shelter(life: Life) -> Iterator[str]:
-    """After a call whose outcome nobody knows, none is made but where the provider's key or the step allows it; and
-    then with the same bytes."""
-    for calls in _by_delivery(life).values():
-        first = calls[0]
-        for before, call in pairwise(calls):
-            if before.answer == "refused" and before is first:
-                first = call  # surely not sent: whatever comes next is the first
-                continue
-            what = f"{call.saying} on {call.channel} at {call.began:%d %H:%M:%S}"
-            if call.digest != first.digest:
-                yield f"{what} was repeated with other bytes"
-            if call.key is not None and life.set_back:
-                continue
-            if call.key is None and call.clock - before.clock < REPEAT_PAUSE - _ON_THE_WAY and not life.jumps:
-                yield f"{what} was repeated {call.clock - before.clock} after the call before"
-            sheltered = call.key is not None and call.began - first.began < DEDUPED_FOR
-            if not sheltered and call.saying.message not in REPEATED:
-                yield f"{what} was repeated without shelter, {call.began - first.began} after {first.answer}"
-
-
-def repeated_as_often_as_asked(life: Life) -> Iterator[str]:
-    for calls in _by_delivery(life).values():
-        sure = next((number for number, call in enumerate(calls) if call.answer != "refused"), len(calls))
-        unsheltered = [call for call in calls[sure + 1 :] if call.key is None]
-        if len(unsheltered) > MOST_REPEATS:
-            yield f"{calls[0].saying} on {calls[0].channel} was repeated {len(unsheltered)} times"
-
-
-def never_again_once_known(life: Life) -> Iterator[str]:
-    """A call that was accepted, and recorded while the lease lasted, is the last; and so is one of which a receipt has
-    been read."""
-    for calls in _by_delivery(life).values():
-        for before, call in pairwise(calls):
-            recorded = before.noted is not None and before.noted - before.began < LEASE / 2
-            if before.answer == "accepted" and recorded and not life.jumps:
-                yield f"{call.saying} on {call.channel} was called again after it had been accepted"
-        for told, at in life.log.read():
-            late = [call for call in calls if call.began > at + _ON_THE_WAY]
-            if late and isinstance(told.fact, Receipt) and _is_about(told, late[0]):
-                yield f"{late[0].saying} on {late[0].channel} was called again after {told.fact.arrival} had been told"
-
-
-def another_channel_only_where_asked(life: Life) -> Iterator[str]:
-    """`promo` has a fallback, `nps` a reminder. A fallback is a repeat: not while the first may have arrived."""
-    by_saying: dict[Saying, list[Call]] = defaultdict(list)
-    for call in life.truth.calls:
-        by_saying[call.saying].append(call)
-    for saying, calls in by_saying.items():
-        if saying.message in ("nps", "confirm"):
-            continue
-        if journey_of(saying.message) != "promo" and len({c.channel for c in calls if c.reached}) > 1:
-            yield f"{saying} reached {sorted({c.channel for c in calls if c.reached})}, and nobody asked for that"
-        for number, call in enumerate(calls):
-            for before in calls[:number]:
-                if before.channel == call.channel:
-                    continue
-                if not _is_known(life, before, by=call.began):
-                    yield f"{saying} went to {call.channel} while {before.channel} was ambiguous"
-                if _was_clicked(life, before, by=call.began - _ON_THE_WAY):
-                    yield f"{saying} went to {call.channel} after a click on {before.channel}"
-
-
-def _is_known(life: Life, call: Call, by: datetime) -> bool:
-    if call.answer == "refused":
-        return True
-    told = any(_is_about(told, call) and at <= by for told, at in life.log.read())
-    if call.answer == "accepted":
-        row = life.delivery(call.delivery_id)
-        return told or row is None or row.status != Status.AMBIGUOUS
-    later = [c for c in life.truth.calls if c.delivery_id == call.delivery_id and call.began < c.began <= by]
-    return told or (call.delivery_id is not None and any(c.answer == "accepted" for c in later))
-
-
-def _was_clicked(life: Life, call: Call, by: datetime) -> bool:
-    return any(isinstance(told.fact, Clicked) and _is_about(told, call) and at <= by for told, at in life.log.read())
 
 
 # --- consent, pause, stop ---------------------------------------------------------------------------------------
@@ -151,7 +63,7 @@ def nothing_after_a_no(life: Life) -> Iterator[str]:
         until = _follows_again(life, told, at)
         for call in life.truth.calls:
             to_them = call.channel == channel and address.endswith(call.address)
-            late = at + _ON_THE_WAY < call.began < until
+            late = at + ON_THE_WAY < call.began < until
             if to_them and late and call.saying.message in covered:
                 word = type(told.fact).__name__
                 yield f"{call.saying} on {channel} at {call.began:%d %H:%M:%S}, after {word} at {at:%d %H:%M:%S}"
@@ -178,7 +90,7 @@ def nothing_while_paused(life: Life) -> Iterator[str]:
                 "channel": call.channel == name,
                 "journey": journey_of(call.saying.message) == name,
             }[kind]
-            if concerned and pause.since + _ON_THE_WAY < call.began < (pause.until or _NEVER):
+            if concerned and pause.since + ON_THE_WAY < call.began < (pause.until or _NEVER):
                 yield f"{call.saying} on {call.channel} at {call.began:%d %H:%M:%S}, while {pause.scope} was paused"
 
 
@@ -194,7 +106,7 @@ def nothing_after_the_end(life: Life) -> Iterator[str]:
                 continue
         for call in life.truth.calls:
             theirs = BY_CANARY[call.saying.canary].ref == told.fact.member and call.saying.ref in refs
-            if theirs and journey_of(call.saying.message) == journey and call.began > at + _ON_THE_WAY:
+            if theirs and journey_of(call.saying.message) == journey and call.began > at + ON_THE_WAY:
                 yield f"{call.saying} at {call.began:%d %H:%M:%S}, after {told.fact.event} at {at:%d %H:%M:%S}"
 
 
@@ -309,7 +221,7 @@ def ambiguous_is_what_may_have_arrived(life: Life) -> Iterator[str]:
 
 def refused_is_not_forgotten(life: Life) -> Iterator[str]:
     """A message that was surely not taken is not ambiguous."""
-    for calls in _by_delivery(life).values():
+    for calls in by_delivery(life).values():
         row = life.delivery(calls[0].delivery_id)
         heard = row.attempts == len(calls) == 1 and "the process ended" not in (row.reason or "")
         if heard and row.status == Status.AMBIGUOUS and calls[0].answer == "refused":
@@ -326,7 +238,7 @@ def never_more_than_the_cap(life: Life) -> Iterator[str]:
             if call.reached and call.saying.canary == person.canary and call.saying.message in MARKETING:
                 first.setdefault(call.saying, call.clock)
         for cap in CAPS["marketing"]:
-            within = cap.within - 2 * _ON_THE_WAY
+            within = cap.within - 2 * ON_THE_WAY
             for at in first.values():
                 inside = [s.message for s, then in first.items() if at - within < then <= at]
                 if len(inside) > cap.count:
@@ -405,31 +317,6 @@ def webhooks_repeat_themselves(life: Life) -> Iterator[str]:
 # --- reading ----------------------------------------------------------------------------------------------------
 
 _NEVER = datetime.max.replace(tzinfo=ZoneInfo("UTC"))
-
-
-def _by_delivery(life: Life) -> dict[int, list[Call]]:
-    found: dict[int, list[Call]] = defaultdict(list)
-    for call in life.truth.calls:
-        if call.delivery_id is not None:
-            found[call.delivery_id].append(call)
-    return found
-
-
-def _template(life: Life, delivery_id: int | None) -> str | None:
-    row = life.delivery(delivery_id)
-    return row.template if row is not None else None
-
-
-def _is_about(told: Told, call: Call) -> bool:
-    match told.fact:
-        case Receipt(channel=channel, delivery_id=int(delivery_id)):
-            return (channel, delivery_id) == (call.channel, call.delivery_id)
-        case Receipt(channel=channel, provider_id=str(provider_id)):
-            return (channel, provider_id) == (call.channel, call.provider_id)
-        case Clicked(delivery_id=delivery_id):
-            return bool(delivery_id == call.delivery_id)
-        case _:
-            return False
 
 
 RULES: Sequence[Rule] = (

@@ -26,6 +26,10 @@ class Crashed(BaseException):
     """The process is gone. No `except Exception` may see it."""
 
 
+class Broken(Exception):
+    """A fault of the code, in the midst of a batch."""
+
+
 @dataclass(eq=False)
 class Worker:
     name: str
@@ -94,7 +98,7 @@ class Crew:
                 worker.looked_at = self._stands(worker)
                 try:
                     done = worker.engine.tick()
-                except DatabaseUnavailable as error:
+                except (DatabaseUnavailable, Broken) as error:
                     self._log(worker.name, f"ends its batch: {error}")
                     done = 1
                 if not done:

@@ -13,7 +13,8 @@ import structlog
 from tests.harness.boundaries import known_points
 from tests.harness.cast import CHANNELS
 from tests.harness.checker import violations
-from tests.harness.world import Grounds, Life, Options, World
+from tests.harness.grounds import Grounds
+from tests.harness.world import Life, Options, World
 
 POINTS = sorted(known_points(CHANNELS, ("webhook", "robot")))
 

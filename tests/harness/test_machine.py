@@ -15,10 +15,11 @@ from tests.harness.boundaries import BEGIN, CALL, COMMIT
 from tests.harness.cast import PEOPLE
 from tests.harness.checker import violations
 from tests.harness.crew import LOCKED_OUT, RESTING, Worker
+from tests.harness.grounds import Grounds
 from tests.harness.project import EDITS
 from tests.harness.running import quietly, told
 from tests.harness.weather import Fault
-from tests.harness.world import Grounds, Options, World
+from tests.harness.world import Options, World
 
 WHO = st.integers(0, 2)
 STARTS = st.sampled_from(["bought", "shipped", "visited", "asked_back"])

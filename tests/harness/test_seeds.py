@@ -9,8 +9,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.harness.grounds import Grounds
 from tests.harness.running import POINTS, Tally, live, quietly, told
-from tests.harness.world import Grounds
 
 SEEDS = 300
 _AT_A_TIME = 20

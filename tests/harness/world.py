@@ -8,40 +8,26 @@ Everything that happens comes from the seed. What is left of it is for the `chec
 
 from __future__ import annotations
 
-import shutil
 import sqlite3
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
-from tempfile import TemporaryDirectory
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.exc import OperationalError
 
-from engage.bootstrap import build_context
-from engage.config import Canary, Cap
-from engage.core.fact_json import fact_to_json
 from engage.errors import DatabaseUnavailable
-from engage.runtime.applied import Applied, load_applied
-from engage.runtime.applying import Done, apply
 from engage.runtime.context import Context
 from engage.runtime.engine import Engine
-from engage.runtime.plan import Rules
-from engage.runtime.receive import Receive
-from engage.simulation.settings import USUAL
-from engage.store import inbound, state
-from engage.store.database import BUSY_TIMEOUT_MS, Database
-from engage.store.inbound import Arrived
+from engage.store.database import BUSY_TIMEOUT_MS
 from engage.store.tables import decision, delivery, enrolment, event, hold, webhook_call
 from tests.harness import project, weather
-from tests.harness.boundaries import ANSWERED, BEGIN, CALL, COMMIT, COMMITTED, TAKEN, WORDING, WatchedDatabase
-from tests.harness.cast import PEOPLE
+from tests.harness.boundaries import ANSWERED, BEGIN, CALL, COMMIT, COMMITTED, TAKEN, WORDING
 from tests.harness.clock import SkippingClock
-from tests.harness.crew import LOCKED_OUT, RESTING, Crew, Worker
+from tests.harness.crew import LOCKED_OUT, RESTING, Broken, Crew, Worker
 from tests.harness.dice import Dice
+from tests.harness.grounds import BEGINS, Grounds, InForce
 from tests.harness.handing import AtOnce, InGroups
 from tests.harness.outside import Log, Outside
 from tests.harness.providers import Colleagues, Provider, Receiver
@@ -49,7 +35,6 @@ from tests.harness.truth import Call, Truth
 from tests.harness.weather import Weather
 
 WORKERS = ["Ada", "Ben", "Cleo"]
-BEGINS = datetime(2026, 11, 23, 2, tzinfo=UTC)  # a Monday, ten o'clock in Shanghai
 _FOR_EVER = datetime.max.replace(tzinfo=UTC)
 _PATIENCE = timedelta(milliseconds=BUSY_TIMEOUT_MS)
 # Past the deadline of a call; past the seconds that a no may take; past the lease; for long.
@@ -62,11 +47,6 @@ _SLEEPS = [
 ]
 # Past the deadline, within the lease: whoever wakes up then still holds what it has claimed.
 _LONG_ENOUGH = [timedelta(seconds=70), timedelta(seconds=100)]
-_APPLIED_AT = BEGINS - timedelta(days=30)
-CAPS = {"marketing": [Cap(count=2, within=timedelta(days=1)), Cap(count=4, within=timedelta(days=7))]}
-STAGES = Canary(start_from=1, stages=[30, 100], wait=timedelta(minutes=30))
-POLICY = USUAL.policy.model_copy(update={"caps": CAPS, "canary": STAGES})
-CONFIG = USUAL.model_copy(update={"policy": POLICY})
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,78 +86,6 @@ class Life:
 
     def delivery(self, delivery_id: int | None) -> Any:
         return next((row for row in self.tables["delivery"] if row.id == delivery_id), None)
-
-
-class Grounds:
-    """What every world of this process begins with: the project applied, the members there. Copied for each."""
-
-    def __init__(self) -> None:
-        self._folder = TemporaryDirectory(prefix="engage-harness-")
-        self._known: dict[tuple[str, ...], Applied] = {}
-        ground = Database(self._url("ground"), durable=False)
-        ground.create_all()
-        done = apply(ground, project.project(), _APPLIED_AT)
-        assert isinstance(done, Done), done
-        clock = SkippingClock(_APPLIED_AT)
-        context = build_context(CONFIG, clock, ground)
-        told = [
-            Arrived(inbound.FILE, p.ref, fact_to_json(replace(p.given(_APPLIED_AT), announce=False))) for p in PEOPLE
-        ]
-        with ground.write() as connection:
-            state.forget_time(connection)
-            inbound.put(connection, told, _APPLIED_AT)
-        while Receive(context).tick():
-            pass
-        ground.close()
-        self.wired = context
-        self.database = WatchedDatabase(self._url("world"), durable=False)
-
-    def fresh(self) -> WatchedDatabase:
-        """The database of a new world. One world at a time."""
-        self.database.close()
-        shutil.copyfile(self._file("ground"), self._file("world"))
-        return self.database
-
-    def applied(self, database: Database, edits: tuple[str, ...]) -> Applied:
-        """What these edits, one after the other, have put into force: read once for all worlds."""
-        if edits not in self._known:
-            with database.read() as connection:
-                self._known[edits] = load_applied(connection, project.project(edits[-1]))
-        return self._known[edits]
-
-    def _url(self, name: str) -> str:
-        return f"sqlite:///{self._file(name)}"
-
-    def _file(self, name: str) -> Path:
-        return Path(self._folder.name) / f"{name}.db"
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self.database.close()
-        self._folder.cleanup()
-
-
-class InForce:
-    """An `AppliedSource` that need not ask the database: only staff apply anything, and only while nobody writes."""
-
-    def __init__(self, grounds: Grounds, database: Database) -> None:
-        self._grounds = grounds
-        self._database = database
-        self._edits = ("as it was",)
-
-    def current(self) -> Applied:
-        return self._grounds.applied(self._database, self._edits)
-
-    def remembered(self) -> Applied:
-        return self.current()
-
-    def apply(self, edit: str, now: datetime) -> None:
-        done = apply(self._database, project.project(edit), now, rules=Rules.of(POLICY))
-        assert isinstance(done, Done), done
-        if edit != self._edits[-1]:
-            self._edits = (*self._edits, edit)
 
 
 @dataclass(frozen=True, slots=True)
@@ -345,7 +253,7 @@ class World:
             self.notes("the world", self.outside.turns_against(*worker.words))
             self._falls_asleep(worker, self._dice.one_of(_LONG_ENOUGH))
         elif self._breaks(worker):
-            self.crew.meets(worker, ValueError("a fault of the code"))
+            self.crew.meets(worker, Broken("what only this one has"))
         elif self._dice.hits(self.weather.zombie) and not worker.at.endswith(CALL):
             its_lock_is_everybodys = worker.at.endswith(COMMIT)
             self._falls_asleep(worker, _SLEEPS[0] if its_lock_is_everybodys else self._dice.one_of(_SLEEPS))

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import structlog
 from stage import OpenStage, Stage
-from stage_databases import KINDS, ON_FILE, Databases, NewDatabase
+from stage_databases import ON_FILE, Databases, NewDatabase, kinds_for
 from stage_wiring import Setup
 
 
@@ -33,9 +33,15 @@ def databases(postgresql_url: str) -> Databases:
     return Databases(postgresql_url)
 
 
-@pytest.fixture(params=KINDS)
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "new_database" in metafunc.fixturenames:
+        kinds = kinds_for(metafunc.module.__name__.rpartition(".")[2])
+        metafunc.parametrize("new_database", kinds, indirect=True)
+
+
+@pytest.fixture
 def new_database(request: pytest.FixtureRequest) -> Iterator[NewDatabase]:
-    """Every scenario is played on each kind of database, as far as `KINDS` says so."""
+    """Of the kind that the scenario is played on."""
     with ExitStack() as taken:
         if request.param == "postgresql":
             databases: Databases = request.getfixturevalue("databases")

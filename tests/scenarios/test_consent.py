@@ -216,6 +216,22 @@ def test_a_paused_channel_leaves_the_others(stage: Stage) -> None:
     assert why_not(stage)["email"] == "channel is paused"
 
 
+@pytest.mark.parametrize("scope", ["all", "channel:sms"])
+def test_what_is_paused_is_left_where_it_is(stage: Stage, scope: str) -> None:
+    """A pause may hold a hundred thousand messages: they are not taken up again every minute."""
+    stage.member("王芳", sms=True)
+    stage.apply(ADVERT)
+    stage.pauses(scope)
+    visits(stage)
+    stage.passes("5m")
+    claims = stage.delivery("王芳").fence
+    stage.passes("1h")
+    assert (stage.delivery("王芳").fence, stage.phone("王芳")) == (claims, [])
+    stage.resumes(scope)
+    stage.passes("1m")
+    assert len(stage.phone("王芳")) == 1
+
+
 def test_an_opt_out_is_read_before_the_five_thousand_facts_that_came_before_it(open_stage: OpenStage) -> None:
     stage = open_stage("2026-11-23 22:00")
     stage.member("王芳", sms=True)

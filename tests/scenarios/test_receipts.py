@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from operator import itemgetter
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -20,11 +21,16 @@ from engage.core.delivery import Recorded, Status
 from engage.core.fact import Arrival, Clicked, Fact, Receipt
 from engage.core.outcome import Accepted, Failure, SendOutcome
 from engage.core.turn import Purpose
+from engage.runtime.applied import load_applied
+from engage.runtime.applying import Done, apply
 from engage.runtime.receive import Receive
 from engage.simulation.channels import Call
 from engage.simulation.ground import Ground
-from engage.store import dispatching, members, reaching
+from engage.simulation.world import World
+from engage.store import dispatching, inbound, members, reaching
+from engage.store.database import Database
 from engage.store.dispatching import NewMessage, Settled
+from tests.postgresql import one_more_database
 
 NOW = datetime(2026, 11, 23, 2, tzinfo=UTC)
 # How the call of each message ended; None: it is still on the wire.
@@ -117,18 +123,58 @@ def test_a_receipt_that_comes_before_our_own_record_is_read_when_it_is_there(gro
         return Accepted("p1")
 
     with ground.world(NOW, fate=tells_before_it_answers) as world:
-        with world.database.write() as connection:
-            ref = members.create(connection, NOW, "M1", None)
-            reaching.put_contact_points(connection, [(ref, "sms", "+8613800000001", NOW)])
-            reaching.put_consent(connection, ref, ["marketing"], "sms", True, "柜台", NOW, own_word=True)
-            of_step = {"journey_id": "winback", "step_id": "winback_story", "visit": 0}
-            new = NewMessage(ref, "m", Purpose.SEND, "marketing", 50, "winback_story", NOW, **of_step)
-            dispatching.queue(connection, [new], NOW)
+        _queue_one(world)
         world.settle()
-        with world.database.read() as connection:
-            rows = every_row(connection, unnumbered={"event"})
-    assert [(row["status"], row["arrival"]) for row in rows["delivery"][:1]] == [(Status.SENT, Arrival.DELIVERED)]
-    assert [row["status"] for row in rows["inbound"]] == ["done"]
+        assert _became_of_it(world) == (Status.SENT, Arrival.DELIVERED, ["done"])
+
+
+def test_a_receipt_that_is_read_while_our_own_record_is_being_committed_waits_for_it(
+    postgresql_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither sees what the other one has not committed yet. On SQLite whoever writes is alone."""
+    take_up = inbound.take_up
+
+    def and_meanwhile(connection: Connection, now_known: Iterable[tuple[str, str]]) -> None:
+        take_up(connection, now_known)
+        world.tell([Receipt("sms", Arrival.DELIVERED, NOW, provider_id="p1")])
+        reader.start()
+        reader.join(timeout=1)
+
+    with one_more_database(postgresql_url, "early") as url, _applied_in(Database(url)) as world:
+        reader = Thread(target=lambda: Receive(world.context).tick())
+        _queue_one(world)
+        monkeypatch.setattr(inbound, "take_up", and_meanwhile)
+        world.engine.dispatch.tick()
+        reader.join()
+        assert _became_of_it(world) == (Status.SENT, Arrival.DELIVERED, ["done"])
+
+
+def _applied_in(database: Database) -> World:
+    database.create_all()
+    project, _ = read_project(project_files(Path(__file__).parents[2])[0])
+    assert project is not None
+    assert isinstance(apply(database, project, NOW), Done)
+    with database.read() as connection:
+        applied = load_applied(connection, project)
+    return World(database, applied, NOW, fate=lambda _: Accepted("p1"))
+
+
+def _queue_one(world: World) -> None:
+    with world.database.write() as connection:
+        ref = members.create(connection, NOW, "M1", None)
+        reaching.put_contact_points(connection, [(ref, "sms", "+8613800000001", NOW)])
+        reaching.put_consent(connection, ref, ["marketing"], "sms", True, "柜台", NOW, own_word=True)
+        of_step = {"journey_id": "winback", "step_id": "winback_story", "visit": 0}
+        new = NewMessage(ref, "m", Purpose.SEND, "marketing", 50, "winback_story", NOW, **of_step)
+        dispatching.queue(connection, [new], NOW)
+
+
+def _became_of_it(world: World) -> tuple[Any, Any, list[Any]]:
+    """Of the message; and of every record in the inbox."""
+    with world.database.read() as connection:
+        rows = every_row(connection, unnumbered={"event"})
+    message = rows["delivery"][0]
+    return message["status"], message["arrival"], [row["status"] for row in rows["inbound"]]
 
 
 def _read(ground: Ground, batches: Sequence[Sequence[Fact]]) -> dict[str, list[dict[str, Any]]]:

@@ -28,10 +28,11 @@ from engage.core.problem import Lang
 from engage.runtime.applied import load_applied
 from engage.runtime.applying import apply
 from engage.simulation.forecast import Forecast, Scenario, bring_in, forecast, forecast_real, live
-from engage.simulation.ground import USUAL, Ground
+from engage.simulation.ground import Ground
 from engage.simulation.measured import measured
 from engage.simulation.population import Population
 from engage.simulation.replaying import replay
+from engage.simulation.settings import USUAL
 from engage.simulation.world import World
 from engage.store import reporting, state
 from engage.store.database import Database

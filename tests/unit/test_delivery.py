@@ -103,6 +103,7 @@ def test_a_refusal_that_time_may_cure_is_tried_again_with_growing_patience(
 def test_being_throttled_is_about_the_account_and_ends_soon(attempts: int) -> None:
     recorded = what_became(Rejected(Failure.THROTTLED, "45011", "slow down"), attempts=attempts)
     assert (recorded.status, recorded.due_at) == (Status.PENDING, NOW + timedelta(seconds=15))
+    assert not recorded.counts
 
 
 @pytest.mark.parametrize("failure", sorted({*RETRYABLE, Failure.WINDOW_CLOSED} - {Failure.QUOTA, Failure.THROTTLED}))

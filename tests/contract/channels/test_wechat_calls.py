@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -11,7 +12,9 @@ import pytest
 from channel_rigs import NOW, WECHAT, OneChannel, Rig, a_message, one_channel, wechat_error
 from channel_servers import Answer, Behaviour, HangUp, HttpProvider, Seen, Stall, said
 
-from engage.clock import VirtualClock
+from engage.channels.http_answer import Deadline
+from engage.channels.wechat.token import Grant, TokenKeeper
+from engage.clock import SystemClock, VirtualClock
 from engage.core.outcome import Accepted, Failure, Rejected
 
 OK = said({"errcode": 0, "errmsg": "ok", "msgid": 1})
@@ -106,6 +109,25 @@ def test_a_token_that_stays_stale_ends_after_one_retry() -> None:
         assert isinstance(outcome, Rejected)
         assert outcome.failure is Failure.CONFIGURATION
         assert paths(server).count("message/template/send") == 2
+
+
+def test_calls_that_wait_for_another_token_and_get_the_same_one_do_not_ask_again() -> None:
+    """`stable_token` may answer the very token that a call was refused with."""
+    asked = 0
+
+    async def fetch(_: Deadline) -> Grant:
+        nonlocal asked
+        asked += 1
+        await asyncio.sleep(0.01)
+        return Grant("T1", timedelta(hours=2))
+
+    async def renewed() -> list[str | Rejected]:
+        keeper = TokenKeeper(SystemClock(), fetch)
+        assert await keeper.current(Deadline(5)) == "T1"
+        return await asyncio.gather(*(keeper.renew("T1", Deadline(5)) for _ in range(8)))
+
+    assert asyncio.run(renewed()) == ["T1"] * 8
+    assert asked == 2
 
 
 def test_threads_with_the_same_stale_token_renew_it_once() -> None:

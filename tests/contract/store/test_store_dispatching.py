@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 import pytest
+from sqlalchemy import update
 from store_bench import DAY, HOUR, MINUTE, NOW, Bench
 
 from engage.core.delivery import LEASE, REPEAT_PAUSE, Recorded, Status
@@ -16,6 +17,7 @@ from engage.store.dispatching import Claimed, Settled
 from engage.store.judging import Hop, Spent
 from engage.store.members import MemberRef
 from engage.store.questions import Given, NewAnswer
+from engage.store.tables import delivery as outbox
 
 SENT = Recorded(Status.SENT)
 
@@ -181,6 +183,25 @@ def test_what_was_refused_for_now_is_claimed_again_with_its_attempts_counted(ben
     assert (row["attempts"], row["first_sent_at"], row["sent_at"]) == (2, NOW + MINUTE, NOW + MINUTE)
 
 
+def test_what_is_about_the_account_uses_up_no_attempt(bench: Bench) -> None:
+    throttled = Recorded(Status.PENDING, "throttled (45011)", due_at=NOW + MINUTE, counts=False)
+    key = sends(bench, bench.member(), throttled).key
+    assert delivery(bench, key)["attempts"] == 0
+
+
+def test_a_receipt_before_our_record_keeps_the_message_sent_and_in_the_cap(bench: Bench) -> None:
+    key = bench.queues(bench.member())
+    claimed = bench.claims_one()
+    bench.begins_sending(claimed)
+    told = update(outbox).where(outbox.c.id == claimed.id, outbox.c.bucket == claimed.member.bucket)
+    bench.connection.execute(told.values(status=Status.SENT))
+    stands = record(bench, claimed, Recorded(Status.PENDING, "throttled (45011)", due_at=NOW + MINUTE, counts=False))
+    row = delivery(bench, key)
+    assert stands is Status.SENT
+    assert (row["status"], row["reason"], row["due_at"]) == (Status.SENT, None, None)
+    assert (row["attempts"], row["first_sent_at"]) == (1, row["sent_at"])
+
+
 def test_a_message_uses_the_cap_from_the_call_that_may_have_reached_the_member(bench: Bench) -> None:
     """Refused for hours and accepted at last: counted from the first try, the next one would come too soon."""
     ref = bench.member()
@@ -283,6 +304,19 @@ def test_a_repeat_that_is_not_made_leaves_an_ambiguous_message(bench: Bench) -> 
     row = delivery(bench, first.key)
     assert (row["status"], row["repeat_until"], row["due_at"]) == (Status.AMBIGUOUS, None, None)
     assert bench.claims() == []
+
+
+def test_a_keyed_repeat_that_was_never_called_is_as_it_was_found(bench: Bench) -> None:
+    claimed = ambiguous(bench)
+    found = delivery(bench, claimed.key)
+    bench.now += MINUTE
+    repeat = bench.claims_one()
+    bench.begins_sending(repeat, repeat_until=repeat.repeat_until)
+    dispatching.make(bench.connection, [dispatching.as_found(repeat, bench.now)])
+    row = delivery(bench, claimed.key)
+    kept = ("status", "repeat_until", "repeats_left", "attempts", "first_sent_at")
+    assert [row[name] for name in kept] == [found[name] for name in kept]
+    assert bench.claims_one().repeat_until == found["repeat_until"]
 
 
 def test_a_repeat_that_crashed_after_its_intent_may_be_repeated_inside_the_window_only(bench: Bench) -> None:

@@ -98,6 +98,17 @@ def test_each_row_gets_its_own_changes_and_no_other_row_any(bench: Bench) -> Non
     assert fourth == untouched
 
 
+@pytest.mark.parametrize("visits", [(1, 1), (1, 2)])
+def test_what_is_none_is_null_in_json_too_whether_all_rows_say_so_or_one(bench: Bench, visits: tuple[int, int]) -> None:
+    keys = [{"bucket": ref.bucket, "id": bench.enters(ref)} for ref in (bench.member(), bench.member())]
+    change_rows(bench.connection, enrolment, [key | {"jumps": {"g": 1}} for key in keys])
+    for jumps in ((None, None), (None, {"g": 2})):
+        rows = [key | {"jumps": j, "visit": v} for key, j, v in zip(keys, jumps, visits, strict=True)]
+        change_rows(bench.connection, enrolment, rows)
+        empty = select(enrolment.c.id).where(enrolment.c.jumps.is_(None)).order_by(enrolment.c.id)
+        assert list(bench.connection.scalars(empty)) == [k["id"] for k, j in zip(keys, jumps, strict=True) if j is None]
+
+
 def test_a_moment_without_a_zone_is_refused(bench: Bench) -> None:
     line = {"bucket": 1, "enrolment_id": 1, "what": "wait", "step_id": None, "detail": {}}
     rows = [line | {"id": n, "at": NOW.replace(tzinfo=None) + timedelta(n)} for n in range(2)]
