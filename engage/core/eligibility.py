@@ -73,8 +73,8 @@ class HoursRule:
 def may_send_from(
     now: datetime, zone: ZoneInfo, rule: HoursRule, topic_class: TopicClass, last_act_at: datetime | None
 ) -> datetime:
-    """`now`, or the first later moment the hours allow."""
-    just_acted = last_act_at is not None and now - last_act_at <= REPLY_WINDOW
+    """`now`, or the first later moment the hours allow. An act far ahead of us says nothing: a clock was set back."""
+    just_acted = last_act_at is not None and abs(now - last_act_at) <= REPLY_WINDOW
     if topic_class is TopicClass.SERVICE and just_acted:
         return now
     allowed = rule.marketing if topic_class is TopicClass.MARKETING else None

@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, func, literal_column, select
 
 from engage.core.delivery import LEASE, Status
+from engage.store import state
 from engage.store.tables import (
     IS_LIVE,
     IS_OPEN_CALL,
@@ -65,6 +66,7 @@ def backlog(connection: Connection, now: datetime) -> Backlog:
     runs = [DueRuns(*row) for row in connection.execute(_DUE_RUNS, given)]
     messages = [Unsettled(*row) for query in _UNSETTLED for row in connection.execute(query, given)]
     oldest = {kind: connection.scalar(query, given) for kind, query in _OLDEST.items()}
+    oldest["messages"] = _oldest_message(connection, now)
     return Backlog(
         runs=runs,
         messages=messages,
@@ -73,6 +75,16 @@ def backlog(connection: Connection, now: datetime) -> Backlog:
         calls=connection.scalar(_CALLS, given) or 0,
         oldest={kind: at for kind, at in oldest.items() if at is not None},
     )
+
+
+def _oldest_message(connection: Connection, now: datetime) -> datetime | None:
+    """Without those that a pause holds: they wait because somebody wants them to."""
+    paused = state.paused(connection)
+    if paused & state.EVERYTHING:
+        return None
+    held = [scope.removeprefix("channel:") for scope in paused if scope.startswith("channel:")]
+    oldest: datetime | None = connection.scalar(_OLDEST_MESSAGE, {"now": now, "held": held})
+    return oldest
 
 
 def _up_to_most(query: Any) -> Any:
@@ -109,10 +121,18 @@ _FRESH = _up_to_most(select(event.c.id).where(event.c.fresh))
 _CALLS = _up_to_most(select(webhook_call.c.id).where(IS_OPEN_CALL, webhook_call.c.due_at <= _NOW))
 _OLDEST = {
     "runs": select(func.min(E.due_at)).where(IS_LIVE, E.due_at <= _NOW),
-    "messages": select(func.min(D.due_at)).where(IS_UNSETTLED, D.status == Status.PENDING, D.due_at <= _NOW),
     "inbound": select(inbound.c.received_at).where(IS_UNREAD).order_by(inbound.c.id).limit(1),
     "events": select(event.c.recorded_at).where(event.c.fresh).order_by(event.c.id).limit(1),
     "calls": select(func.min(webhook_call.c.due_at)).where(IS_OPEN_CALL, webhook_call.c.due_at <= _NOW),
     "notices": select(func.min(notice.c.due_at)).where(IS_UNTOLD, notice.c.due_at <= _NOW),
 }
-QUEUES = tuple(_OLDEST)
+_DUE_MESSAGES = (
+    select(D.due_at, D.channel)
+    .where(IS_UNSETTLED, D.status == Status.PENDING, D.due_at <= _NOW)
+    .order_by(D.due_at)
+    .limit(MOST)
+    .subquery()
+)
+_HELD = _DUE_MESSAGES.c.channel.in_(bindparam("held", expanding=True))
+_OLDEST_MESSAGE = select(func.min(_DUE_MESSAGES.c.due_at)).where(_DUE_MESSAGES.c.channel.is_(None) | ~_HELD)
+QUEUES = (*_OLDEST, "messages")

@@ -192,9 +192,9 @@ def nobody_is_lost(life: Life) -> Iterator[str]:
     for told, _ in life.log.read():
         if not isinstance(told.fact, Happened) or told.fact.event not in _STARTS:
             continue
+        set_aside -= not all(runs[journey, told.fact.payload["ref"]] for journey in _STARTS[told.fact.event])
         for journey in _STARTS[told.fact.event]:
             times = runs[journey, told.fact.payload["ref"]]
-            set_aside -= times == 0
             if times > 1 or (set_aside < 0 and times == 0 and not life.set_forward):
                 yield f"{told.fact.event} {told.fact.payload['ref']} has {times} runs of {journey}"
     if life.log.edited:

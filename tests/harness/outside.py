@@ -74,6 +74,8 @@ class Log:
 
 
 class Outside:
+    """The shop tells by the servers' clock; WeChat, of who follows, by its own, which is right."""
+
     def __init__(self, database: Database, clock: SkippingClock, weather: Weather, dice: Dice) -> None:
         self.log = Log()
         self._database = database
@@ -151,9 +153,9 @@ class Outside:
             case "types td":
                 self.later(_NOW, Typed("sms", address["sms"], "TD", now))
             case "unfollows":
-                self.later(_NOW, Unfollowed("wechat", address["wechat"], now))
+                self.later(_NOW, Unfollowed("wechat", address["wechat"], self._clock.true))
             case "follows":
-                self.later(_NOW, Followed("wechat", address["wechat"], now))
+                self.later(_NOW, Followed("wechat", address["wechat"], self._clock.true))
             case "earns points":
                 values = {"points": self._dice.some(1, 99)}
                 self.later(_NOW, MemberGiven(person.ref, now, values, {}, {}))
@@ -189,7 +191,7 @@ class Outside:
             case "says no":
                 self.later(after, OptedOut(channel, now, "page", address=person.addresses[channel]))
             case "unfollows":
-                self.later(after, Unfollowed(channel, person.addresses[channel], now))
+                self.later(after, Unfollowed(channel, person.addresses[channel], self._clock.true))
             case "paid" | "refunded":
                 self.later(after, Happened(person.ref, act, {"ref": saying.ref}, now))
             case _:

@@ -261,6 +261,8 @@ class World:
             self.crew.meets(worker, _fault_at(worker.at))
         else:
             return False
+        if worker.at.endswith(COMMITTED):
+            self._looks_what_was_committed(worker)
         return True
 
     def _breaks(self, worker: Worker) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from small_journeys import COUPON, SERVICE, journey
-from stage import Stage
+from stage import OpenStage, Stage
 
 NOTES = {"note": journey("coupon_used", SERVICE, topic="service")}
 ADVERT = {"advert": journey("store_visited", COUPON)}
@@ -38,7 +38,8 @@ def test_the_window_closes_after_exactly_48_hours(stage: Stage) -> None:
     assert modes(stage) == ["customer_service", "template"]
 
 
-def test_new_words_open_a_new_window(stage: Stage) -> None:
+def test_new_words_open_a_new_window(open_stage: OpenStage) -> None:
+    stage = open_stage(policy={"limits": {"same_words": {}}})  # the sixth time is meant
     stage.member("王芳", wechat=True)
     stage.apply(NOTES)
     stage.types("王芳", "在吗")

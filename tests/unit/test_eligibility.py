@@ -136,6 +136,13 @@ def sent_at(
     return may_send_from(now, zone, rule, topic_class, acted)
 
 
+def test_an_act_that_a_clock_set_back_has_left_ahead_opens_no_night() -> None:
+    night = at("03:00")
+    assert may_send_from(night, SHANGHAI, HoursRule(DailySpan(time(21), time(9))), SERVICE, at("03:01")) == night
+    ahead = at("10:00", 24)
+    assert may_send_from(night, SHANGHAI, HoursRule(DailySpan(time(21), time(9))), SERVICE, ahead) == at("09:00")
+
+
 @pytest.mark.parametrize(
     ("now", "topic_class", "expected"),
     [
