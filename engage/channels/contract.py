@@ -128,8 +128,8 @@ class HoldsToken(Protocol):
     """A channel that is let in by a token it has to renew."""
 
     @property
-    def token_since(self) -> datetime | None:
-        """When the token in force was fetched; None if there is none yet."""
+    def token_age(self) -> float | None:
+        """Seconds since the token in force was fetched; None if there is none yet."""
         ...
 
 

@@ -17,6 +17,7 @@ from engage.core.turn import Purpose
 from engage.runtime.explaining import Line, Story
 from engage.runtime.foresight import Ahead
 from engage.runtime.judge import Clear, Later, Overtaken, Skip, Verdict
+from engage.store import state
 from engage.store.history import Happening, PastMessage
 
 _MOST_WORDS = 48  # characters of the text that are quoted
@@ -66,7 +67,7 @@ def _outcome(screen: Screen, story: Story, message: PastMessage) -> tuple[str, s
             said = screen.word(f" — ambiguous, it may have arrived{because}", f" —— 结果不明，可能已送达{because}")
             return said + _sent_again(screen, story, message), "yellow"
         case Status.PENDING | Status.CLAIMED | Status.SENDING as status:
-            if message.reason == "paused":
+            if message.reason == "paused" or any(pause.scope == state.ALL for pause in story.pauses):
                 return screen.word(" — ", " —— ") + _while_paused(screen), "cyan"
             until = short(story, message.due_at) if message.due_at is not None else status
             return screen.word(f" — waits until {until}{because}", f" —— 等到 {until}{because}"), "cyan"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Annotated
 
 import structlog
@@ -9,7 +10,7 @@ import typer
 
 from engage.bootstrap import build_context, clock_of
 from engage.cli.dry_run import show_next_tick
-from engage.cli.ending import Refusal
+from engage.cli.ending import Refusal, end_in_order_if_told
 from engage.cli.invocation import Invocation
 from engage.cli.logs import log_fully
 from engage.cli.misfits_shown import say_what_does_not_fit
@@ -54,11 +55,18 @@ def run(
     the port is taken, or the database needs `engage db upgrade`
     """
     inv = Invocation.of(ctx)
-    with inv.database() as database:
-        if dry_run:
+    if dry_run:
+        with inv.database() as database:
             context = build_context(inv.config, clock_of(database), database)
             show_next_tick(inv.screen, next_tick(context), context, as_json=as_json)
-            return
+        return
+    end_in_order_if_told()
+    with suppress(KeyboardInterrupt):  # told before it was up
+        _run(inv)
+
+
+def _run(inv: Invocation) -> None:
+    with inv.database() as database:
         file = database.file
         _must_be_ready(inv, database)
     _log_as_told(inv.config)

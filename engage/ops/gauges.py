@@ -72,10 +72,9 @@ class Gauges(Collector):
             "How old this process's access token is, where a channel needs one.",
             labels=["channel"],
         )
-        now = self._clock.now()
         for name, channel in self._channels().items():
-            if isinstance(channel, HoldsToken) and (since := channel.token_since) is not None:
-                ages.add_metric([name], (now - since).total_seconds())
+            if isinstance(channel, HoldsToken) and (age := channel.token_age) is not None:
+                ages.add_metric([name], age)
         return ages
 
     def _rates(self, connection: Connection, now: datetime) -> dict[str, int]:

@@ -1,17 +1,17 @@
 """The bells of a running engine: whoever hears theirs takes batches until nothing is left.
 
-APScheduler rings all of them every second; besides, a loop that has done something rings those who go on from there, so
-that an event becomes a message at once, and an idle engine costs next to nothing.
+APScheduler rings all of them every second or few; besides, a loop that has done something rings those who go on from
+there, so that an event becomes a message at once, and an idle engine costs next to nothing.
 
 APScheduler goes by the system's clock. Set back by an hour, that clock would keep every bell silent for an hour; so it
-is watched beside the monotonic one (`keep_pace`), and where the two part, all bells ring anew.
+is watched beside the uptime (`keep_pace`), and where the two part, all bells ring anew.
 """
 
 from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 import structlog
 from apscheduler.schedulers.background import BackgroundScheduler
@@ -22,8 +22,10 @@ from engage.runtime.observing import Observer
 from engage.runtime.outage import Outage
 
 # How often each loop looks for work that nobody told it of: because its time has come, or of another process. An idle
-# look is one indexed read.
-_EVERY_SECONDS = 1.0
+# look is an indexed read or two. Those for whose work the time comes in minutes, or hours, look less often.
+_EVERY_SECONDS = 1
+_EVERY_SECONDS_OF_OTHERS = 5
+_OTHERS = {"staff", "calling", "deciding", "letting_go", "presence", "housekeeping"}
 _RINGS_FOR = {
     "receive": {"enrol", "advance", "dispatch"},
     "enrol": {"advance"},
@@ -59,28 +61,33 @@ class Bells:
         ]
         self._scheduler = BackgroundScheduler(timezone="UTC")
         self._came_round: dict[str, float] = {}
-        self._ahead = self._ahead_of_monotonic()
+        self._ahead = self._ahead_of_uptime()
 
     def start(self) -> None:
         self._came_round = dict.fromkeys(self._loops, time.monotonic())
         for thread in self._threads:
             thread.start()
-        self._scheduler.add_job(
-            self._ring_all,
-            "interval",
-            seconds=_EVERY_SECONDS,
-            coalesce=True,
-            misfire_grace_time=None,  # late is better than not at all
-        )
+        self._ring_every(_EVERY_SECONDS, self._loops.keys() - _OTHERS)
+        self._ring_every(_EVERY_SECONDS_OF_OTHERS, self._loops.keys() & _OTHERS)
         self._scheduler.start()
-        self._ring_all()
+        self._ring(self._loops)
 
     def ring(self, name: str) -> None:
         """There is something to do for this loop."""
         self._rung[name].set()
 
-    def _ring_all(self) -> None:
-        for name in self._rung:
+    def _ring_every(self, seconds: int, names: Iterable[str]) -> None:
+        self._scheduler.add_job(
+            self._ring,
+            "interval",
+            [names],
+            seconds=seconds,
+            coalesce=True,
+            misfire_grace_time=None,  # late is better than not at all
+        )
+
+    def _ring(self, names: Iterable[str]) -> None:
+        for name in names:
             self.ring(name)
 
     def begin_nothing(self) -> None:
@@ -91,7 +98,7 @@ class Bells:
         """Each loop ends the batch at hand; returns when all have."""
         self.begin_nothing()
         self._scheduler.shutdown(wait=True)
-        self._ring_all()
+        self._ring(self._loops)
         for thread in self._threads:
             thread.join()
 
@@ -103,7 +110,7 @@ class Bells:
 
     def keep_pace(self) -> None:
         """To be called every second or so: bells go on whatever becomes of the system's clock."""
-        ahead = self._ahead_of_monotonic()
+        ahead = self._ahead_of_uptime()
         moved = ahead - self._ahead
         if abs(moved) > _CLOCK_MOVED_SECONDS:
             self._ahead = ahead
@@ -111,8 +118,8 @@ class Bells:
             for job in self._scheduler.get_jobs():
                 job.modify(next_run_time=self._clock.now())
 
-    def _ahead_of_monotonic(self) -> float:
-        return self._clock.now().timestamp() - time.monotonic()
+    def _ahead_of_uptime(self) -> float:
+        return self._clock.now().timestamp() - self._clock.uptime()
 
     def _go_round(self, name: str, tick: Tick) -> None:
         while not self._stop.is_set():
@@ -144,6 +151,5 @@ class Bells:
         self._came_round[name] = ended = time.monotonic()
         self._observer.batch(name, done, ended - begun)
         if done:
-            for other in self._loops.keys() & _RINGS_FOR.get(name, set()):
-                self.ring(other)
+            self._ring(self._loops.keys() & _RINGS_FOR.get(name, set()))
         return done

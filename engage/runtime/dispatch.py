@@ -71,7 +71,7 @@ class Dispatch:
         """What is to be dealt with, and how many are put off at once: a pause may hold a hundred thousand messages, and
         none of them is worded or judged meanwhile. (That nothing is sent in a pause is for the intent to see to.)"""
         paused = state.paused(connection)
-        if paused & state.EVERYTHING:
+        if state.ALL in paused:
             return [], 0
         names = self._context.channels
         shut = {name for name in names if self._calls.room(name) <= 0 or f"channel:{name}" in paused}
@@ -104,7 +104,7 @@ class Dispatch:
 
     def _intend(self, applied: Applied, batch: Sequence[Claimed], drafted: Drafted) -> list[Intended]:
         """The intent's transaction: everything is looked up and judged again, then committed before any call."""
-        now = self._context.clock.now()
+        now, uptime = self._context.clock.now(), self._context.clock.uptime()
         intended: list[Intended] = []
         with self._context.database.write() as connection, self._stride.over(len(batch)):
             held = dispatching.still_held(connection, batch)
@@ -126,7 +126,7 @@ class Dispatch:
                     judge.reserve(claimed, draft.clear)
                     gate.let_through(draft)
                     call_at = berths.take(draft.clear.channel)
-                    intended.append(Intended(draft, applied, now, call_at))
+                    intended.append(Intended(draft, applied, now, uptime, call_at))
                 else:
                     moves.append(_not_now(claimed, draft))
             gate.write(connection)

@@ -37,12 +37,13 @@ log = structlog.get_logger("engage.dispatch")
 
 @dataclass(frozen=True, slots=True)
 class Intended:
-    """Its intent was committed `at` that moment: one call may be made, while it is fresh; not before `call_at`, where
-    the provider limits how fast it may be called."""
+    """Its intent was committed `at` that moment, and that `uptime` of the clock: one call may be made, while it is
+    fresh; not before `call_at`, where the provider limits how fast it may be called."""
 
     ready: Ready
     applied: Applied
     at: datetime
+    uptime: float
     call_at: datetime
 
     @property
@@ -87,7 +88,7 @@ class Calls(Protocol):
 async def call(context: Context, intended: Intended) -> Called:
     """One call, or none if it is too late. Never raises."""
     called_at = context.clock.now()
-    if called_at >= _call_until(intended):
+    if not _is_fresh(intended, called_at, context.clock.uptime()):
         return Called(intended, None, called_at)
     channel, began = context.channels[intended.channel], time.monotonic()
     try:
@@ -99,11 +100,13 @@ async def call(context: Context, intended: Intended) -> Called:
     return Called(intended, outcome, called_at)
 
 
-def _call_until(intended: Intended) -> datetime:
-    """Counted from the intent: a process that was frozen since does not know what has changed."""
+def _is_fresh(intended: Intended, now: datetime, uptime: float) -> bool:
+    """Counted from the intent: a process that was frozen since does not know what has changed. The clock may have been
+    set meanwhile, and back to an hour in which nothing may be sent; so both ways of counting have to agree."""
     claimed, way = intended.ready.claimed, intended.ready.clear.way
     ends = (intended.at + WIRE_DEADLINE, way.valid_until, claimed.repeat_until if claimed.repeat else None)
-    return min(moment for moment in ends if moment is not None)
+    until = min(moment for moment in ends if moment is not None)
+    return intended.at <= now and max(now, intended.at + timedelta(seconds=uptime - intended.uptime)) < until
 
 
 # --- one after the other ----------------------------------------------------------------------------------------
@@ -248,7 +251,8 @@ class OnLoop:
     async def _take(self, intended: Intended) -> None:
         lane = self._lanes[intended.channel]
         if intended.call_at > intended.at:
-            await asyncio.sleep((intended.call_at - self._context.clock.now()).total_seconds())
+            gone = self._context.clock.uptime() - intended.uptime
+            await asyncio.sleep((intended.call_at - intended.at).total_seconds() - gone)
         async with lane.slots:
             try:
                 async with asyncio.timeout(CALL_TIMEOUT.total_seconds() + _OVERRUN):

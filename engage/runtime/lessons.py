@@ -14,7 +14,7 @@ from engage.core.outcome import Accepted, Failure, Rejected, SendOutcome, Unknow
 from engage.runtime.addresses import mark_address
 from engage.runtime.applied import Applied
 from engage.runtime.drafting import Ready
-from engage.store import events, rates, reaching, state
+from engage.store import events, overview, rates, reaching, state
 from engage.store.events import NewEvent
 
 _RESTS_FOR = timedelta(minutes=10)  # after a configuration failure: nothing will be accepted until somebody acts
@@ -65,7 +65,7 @@ def learn(connection: Connection, applied: Applied, ready: Ready, refused: Rejec
 
 def _rest(connection: Connection, channel: str, refused: Rejected, until: datetime, now: datetime) -> None:
     """Told once, however many calls were on the wire and came back with the same."""
-    known = state.moment(connection, f"resting:{channel}")
+    known = overview.resting(connection, now).get(channel)
     if known is None or known < until - _RESTS_FOR:
         log.error("channel_rests", channel=channel, code=refused.code, until=until.isoformat())
         state.put(connection, f"resting:{channel}", until.isoformat(), now)

@@ -73,11 +73,9 @@ def _id(called: Called) -> int:
 def _write_down(connection: Connection, group: Sequence[Called], now: datetime) -> None:
     """The outcomes first; then what follows from how each delivery now stands."""
     settled = [(called, called.outcome, _settled(called, called.outcome, now)) for called in group if called.outcome]
-    named = list(_named_by_providers(settled))
-    if named:
-        inbound.no_laying_by(connection)
+    # Before any row is changed: it may have to wait for RECEIVE, which may be about to change the same.
+    inbound.take_up(connection, _named_by_providers(settled))
     stands = dispatching.record(connection, [of_call for _, _, of_call in settled])
-    inbound.take_up(connection, named)
     for called, outcome, of_call in settled:
         status = stands.get(of_call.claimed.id)
         if status is not None:

@@ -16,7 +16,7 @@ from engage.runtime.advance import ends
 from engage.runtime.applied import Active, Applied
 from engage.runtime.context import Context
 from engage.runtime.membership import window_of
-from engage.store import advancing, judging, members, reaching, state
+from engage.store import advancing, judging, members, overview, reaching, state
 from engage.store.dispatching import Claimed
 from engage.store.judging import Hop, Spent
 from engage.store.reaching import PointRow
@@ -120,9 +120,8 @@ class Situation:
 
 
 def _resting(connection: Connection, context: Context, paused: frozenset[str], now: datetime) -> dict[str, Resting]:
-    until = {name: state.get(connection, f"resting:{name}") for name in context.channels}
-    moments = {name: datetime.fromisoformat(value) for name, value in until.items() if value is not None}
-    resting = {name: Resting(at, "provider is out of order") for name, at in moments.items() if at > now}
+    until = overview.resting(connection, now)
+    resting = {name: Resting(at, "provider is out of order") for name, at in until.items()}
     by_hand = [name for name in context.channels if f"channel:{name}" in paused]
     return resting | {name: Resting(now + PAUSED_FOR, "channel is paused") for name in by_hand}
 

@@ -17,12 +17,13 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection
 
+from engage.core.delivery import Status
 from engage.core.quiet import zone_of
 from engage.core.redaction import redacted
 from engage.runtime.context import Context
 from engage.runtime.finding import members_meant
 from engage.runtime.receive import OWN_SOURCES, facts_of
-from engage.store import members, tracing
+from engage.store import members, state, tracing
 from engage.store.members import MemberRef
 from engage.store.tables import Row
 
@@ -160,7 +161,7 @@ class Tracer:
 
     def _delivery(self, ref: MemberRef, row: Mapping[str, Any]) -> Iterator[Link]:
         yield from self._origin(ref, row)
-        yield from _protocol(row)
+        yield from _protocol(row, paused=state.ALL in state.paused(self.connection))
         for hop in tracing.hops_of(self.connection, ref, row["message_key"]):
             if hop["id"] != row["id"]:
                 facts = {"hop": hop["hop"], "delivery": hop["id"], "status": hop["status"], "channel": hop["channel"]}
@@ -294,8 +295,9 @@ def _in_order(links: Sequence[Link]) -> list[Link]:
     return sorted(once.values(), key=lambda link: (link.at is None, link.at, _CAUSES_FIRST.index(link.what)))
 
 
-def _protocol(row: Mapping[str, Any]) -> Iterator[Link]:
-    """Each state of the send protocol with its moment. Of several attempts the last one has left its moments."""
+def _protocol(row: Mapping[str, Any], *, paused: bool) -> Iterator[Link]:
+    """Each state of the send protocol with its moment. Of several attempts the last one has left its moments. While
+    everything is `paused` nothing is claimed, and so nothing is written down about it."""
     yield _queued(row)
     if row["claimed_at"] is not None:
         yield Link(row["claimed_at"], "claimed", {"fence": row["fence"], "held_back": row["held_back"]})
@@ -305,6 +307,8 @@ def _protocol(row: Mapping[str, Any]) -> Iterator[Link]:
     if row["called_at"] is not None:
         yield Link(row["called_at"], "called", {"channel": row["channel"]})
     outcome = {name: row[name] for name in ("status", "provider_id", "code", "reason", "due_at")}
+    if paused and row["status"] == Status.PENDING:
+        outcome["reason"] = "paused"
     settled_at = row["recorded_at"] or row["claimed_at"]
     yield Link(settled_at, "recorded" if row["recorded_at"] is not None else "stands", outcome)
     if row["arrival"] is not None:

@@ -110,6 +110,8 @@ _EITHER: dict[str, Any] = {
     "hide_parameters": True,
     "query_cache_size": 2_000,  # a thousand journeys ask that many different things
     "json_serializer": partial(json.dumps, ensure_ascii=False, allow_nan=False),
+    # Kept open: as many as there are loops, which all look at once. Any more are opened anew each time.
+    "pool_size": 10,
 }
 
 

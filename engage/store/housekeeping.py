@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, and_, delete, exists, func, select, tuple_
 
-from engage.store.tables import enrolment, event, inbound, job_slot, notice, plan, webhook_call
+from engage.store.tables import early_receipt, enrolment, event, inbound, job_slot, notice, plan, webhook_call
 
 BATCH = 1_000  # rows in one transaction
 
@@ -16,7 +16,10 @@ def drop_inbound(connection: Connection, before: datetime) -> int:
     """What came in before that moment, as it was received. What was read of it stays: events, answers, consents."""
     oldest = select(inbound.c.id, inbound.c.received_at).order_by(inbound.c.id).limit(BATCH)
     gone = [i for i, received_at in connection.execute(oldest) if received_at < before]
-    return connection.execute(delete(inbound).where(inbound.c.id.in_(gone))).rowcount if gone else 0
+    if gone:
+        connection.execute(delete(early_receipt).where(early_receipt.c.inbound_id.in_(gone)))
+        connection.execute(delete(inbound).where(inbound.c.id.in_(gone)))
+    return len(gone)
 
 
 def drop_events(connection: Connection, before: datetime) -> int:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import zlib
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, Integer, bindparam, case, func, select, update
+from sqlalchemy import Connection, Integer, bindparam, case, delete, select, text, update
 
 from engage.store.rows import add_rows
-from engage.store.tables import IS_EARLY, IS_UNREAD, Instant, inbound
+from engage.store.tables import IS_UNREAD, Instant, early_receipt, inbound
 
 # Our own sources; their bodies are facts as JSON (core.fact_json). Providers' sources are named in channels.registry.
 PAGE = "page"
@@ -78,44 +78,6 @@ def mark_read(connection: Connection, ids: Sequence[int], now: datetime) -> None
         connection.execute(_READ, {"given": ids, "now": now})
 
 
-def no_laying_by(connection: Connection) -> None:
-    """Until this transaction ends, no other one lays a receipt by: one that is looking for what is written down here
-    waits, and finds it. Any number may write down at once. On SQLite whoever writes is alone as it is."""
-    if connection.dialect.name == "postgresql":
-        connection.execute(_NO_LAYING_BY)
-
-
-def begin_laying_by(connection: Connection) -> None:
-    """Wait for all who are writing down providers' ids; whoever comes to do so waits until this transaction ends."""
-    if connection.dialect.name == "postgresql":
-        connection.execute(_LAYING_BY)
-
-
-def lay_by(connection: Connection, early: Iterable[tuple[int, str, str]]) -> None:
-    """Receipts that name a message by the provider's own id, which is not on record yet: (record id, channel, that id).
-    They are read once more when it is."""
-    given = [{"this": record_id, "whose": _name(channel, of)} for record_id, channel, of in early]
-    if given:
-        connection.execute(_LAID_BY, given)
-
-
-def take_up(connection: Connection, now_known: Iterable[tuple[str, str]]) -> None:
-    """What was told too early about these messages, (channel, the provider's id), is unread again."""
-    names = sorted(_name(channel, of) for channel, of in now_known)
-    if names:
-        connection.execute(_TAKEN_UP, {"whose": names})
-
-
-def _name(channel: str, provider_id: str) -> str:
-    return f"{channel}:{provider_id}"
-
-
-_LOCK = zlib.crc32(b"receipts laid by")
-_NO_LAYING_BY = select(func.pg_advisory_xact_lock_shared(_LOCK))
-_LAYING_BY = select(func.pg_advisory_xact_lock(_LOCK))
-_LAID_BY = update(inbound).where(inbound.c.id == bindparam("this")).values(status="early", early_for=bindparam("whose"))
-_EARLY_FOR_THESE = inbound.c.early_for.in_(bindparam("whose", expanding=True))
-_TAKEN_UP = update(inbound).where(IS_EARLY, _EARLY_FOR_THESE).values(status="new")
 _GIVEN = inbound.c.id.in_(bindparam("given", expanding=True))
 _STILL_UNREAD = select(inbound.c.id).where(IS_UNREAD, _GIVEN)
 _READ = update(inbound).where(IS_UNREAD, _GIVEN).values(status="done", processed_at=bindparam("now", type_=Instant()))
@@ -125,3 +87,49 @@ def mark_unreadable(connection: Connection, record_id: int, error: str, now: dat
     """Kept as it came, with the reason, for someone to look at."""
     statement = update(inbound).where(inbound.c.id == record_id)
     connection.execute(statement.values(status="unreadable", processed_at=now, error=error[:500]))
+
+
+# --- receipts that are quicker than our own record --------------------------------------------------------------
+
+
+def begin_laying_by(connection: Connection) -> None:
+    """Wait for all who are taking up; whoever comes to do so waits until this transaction ends. On SQLite whoever
+    writes is alone as it is."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(_ALONE)
+
+
+def lay_by(connection: Connection, early: Iterable[tuple[int, str, str]]) -> None:
+    """Receipts that name a message by the provider's own id, which is not on record yet: (record id, channel, that id).
+    They are read once more when it is."""
+    given = [{"channel": channel, "provider_id": of, "inbound_id": record_id} for record_id, channel, of in early]
+    if given:
+        add_rows(connection, early_receipt, given, unless_there=True)
+        connection.execute(_LAID_BY, {"given": sorted({row["inbound_id"] for row in given})})
+
+
+def take_up(connection: Connection, now_known: Iterable[tuple[str, str]]) -> None:
+    """What was told too early about these messages, (channel, the provider's id), is unread again. Whoever looks for
+    them waits from here on until this transaction ends, and finds what it has put on record. Any number may take up at
+    once."""
+    by_channel: dict[str, list[str]] = defaultdict(list)
+    for channel, provider_id in now_known:
+        by_channel[channel].append(provider_id)
+    for channel, ids in sorted(by_channel.items()):
+        waited = connection.scalars(_WAITED, {"of_channel": channel, "whose": sorted(ids)}).all()
+        if waited:
+            connection.execute(_TAKEN_UP, {"given": sorted(set(waited))})
+
+
+# A table's lock, not a row's, as in `journeys`. It is that of every DELETE, taken before it looks, that keeps this out.
+_ALONE = text(f"LOCK TABLE {early_receipt.name} IN EXCLUSIVE MODE")
+_LAID_BY = update(inbound).where(_GIVEN).values(status="early")
+_WAITED = (
+    delete(early_receipt)
+    .where(
+        early_receipt.c.channel == bindparam("of_channel"),
+        early_receipt.c.provider_id.in_(bindparam("whose", expanding=True)),
+    )
+    .returning(early_receipt.c.inbound_id)
+)
+_TAKEN_UP = update(inbound).where(inbound.c.status == "early", _GIVEN).values(status="new")

@@ -9,8 +9,9 @@ from datetime import datetime
 from sqlalchemy import Connection, func, select
 
 from engage.core.delivery import Status
-from engage.store import tallies
-from engage.store.tables import delivery, enrolment, event, inbound, pause, state, task
+from engage.store import state, tallies
+from engage.store.tables import delivery, enrolment, event, inbound, pause, task
+from engage.store.tables import state as states
 
 D, E = delivery.c, enrolment.c
 _RESTING = "resting:"
@@ -94,9 +95,10 @@ def tired(connection: Connection, since: datetime) -> dict[str, int]:
 
 def resting(connection: Connection, now: datetime) -> dict[str, datetime]:
     """Channels left alone until then, because their provider refuses everything."""
-    rows = connection.execute(select(state.c.key, state.c.value).where(state.c.key.startswith(_RESTING)))
-    until = {key.removeprefix(_RESTING): datetime.fromisoformat(value) for key, value in rows}
-    return {channel: moment for channel, moment in sorted(until.items()) if moment > now}
+    query = select(states.c.key, states.c.value, states.c.at).where(states.c.key.startswith(_RESTING))
+    rows = connection.execute(query.order_by(states.c.key))
+    until = {key.removeprefix(_RESTING): state.still_ahead(value, put_at, now) for key, value, put_at in rows}
+    return {channel: moment for channel, moment in until.items() if moment is not None}
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,8 +17,7 @@ from engage.errors import EngageError
 from engage.store import dialects
 from engage.store.write_turns import BUSY_TIMEOUT_MS
 
-# Each loop and each call on the wire has one or two at a time. Some are kept open, the others come and go.
-_CONNECTIONS_KEPT, _CONNECTIONS_MORE = 10, 40
+_CONNECTIONS_MORE = 40  # than are kept open: each loop has one or two at a time, and callbacks have theirs
 # Times are bound and read in UTC. A process that hangs inside a transaction must not hold its locks for ever.
 _SETTINGS = {
     "timezone": "UTC",
@@ -45,7 +44,6 @@ def postgresql_engine(url: URL, **options: Any) -> Engine:
             connect_args={name: value for name, value in _NOTICED.items() if name not in url.query},
             isolation_level="READ COMMITTED",
             pool_pre_ping=True,
-            pool_size=_CONNECTIONS_KEPT,
             max_overflow=_CONNECTIONS_MORE,
             pool_timeout=BUSY_TIMEOUT_MS / 1000,
             **options,

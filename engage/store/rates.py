@@ -36,8 +36,8 @@ def take_beats(connection: Connection, channel: str, per_second: float, wanted: 
     until it ends, nobody else takes any of this channel's."""
     key, every = f"rate:{channel}", timedelta(seconds=1 / per_second)
     connection.execute(_FIRST_OF_ALL, {"of_key": key, "since": now.isoformat(), "then": now})
-    given_away_until = connection.execute(_FREE_FROM, {"of_key": key}).scalar_one()
-    begin = max(datetime.fromisoformat(given_away_until), now)
+    given_away = connection.execute(_GIVEN_AWAY.with_for_update(), {"of_key": key}).one()
+    begin = state.still_ahead(*given_away, now) or now
     free = math.ceil((now + _AHEAD - begin) / every)
     beats = Beats(begin, every, max(0, min(wanted, free)))
     if beats.count:
@@ -47,8 +47,8 @@ def take_beats(connection: Connection, channel: str, per_second: float, wanted: 
 
 def free_from(connection: Connection, channel: str, now: datetime) -> datetime:
     """When the channel may be called again, for one without a limit: now, unless it backs off."""
-    known = state.moment(connection, f"rate:{channel}")
-    return max(known, now) if known is not None else now
+    given_away = connection.execute(_GIVEN_AWAY, {"of_key": f"rate:{channel}"}).first()
+    return (state.still_ahead(*given_away, now) if given_away is not None else None) or now
 
 
 def left(connection: Connection, channel: str, per_second: float, now: datetime) -> int:
@@ -71,4 +71,4 @@ _FIRST_OF_ALL = (
     .values(key=bindparam("of_key"), value=bindparam("since", type_=state_table.c.value.type), at=bindparam("then"))
     .on_conflict_do_nothing()
 )
-_FREE_FROM = select(state_table.c.value).where(state_table.c.key == bindparam("of_key")).with_for_update()
+_GIVEN_AWAY = select(state_table.c.value, state_table.c.at).where(state_table.c.key == bindparam("of_key"))

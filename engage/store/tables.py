@@ -248,8 +248,6 @@ rank_threshold = Table(
 
 # --- what came in -----------------------------------------------------------------------------------------------
 
-_EARLY = text("status = 'early'")
-
 # Every inbound fact as it was received, once, before it is acknowledged. Belongs to no member until it is read.
 inbound = Table(
     "inbound",
@@ -262,10 +260,20 @@ inbound = Table(
     Column("status", String(16), nullable=False, server_default="new"),  # new | early | done | unreadable
     Column("processed_at", Instant),
     Column("error", String(500)),
-    Column("early_for", String(220)),  # channel and provider's id of a message that is not on record yet
     UniqueConstraint("source", "key"),
     Index("ix_inbound_new", "id", sqlite_where=text("status = 'new'"), postgresql_where=text("status = 'new'")),
-    Index("ix_inbound_early", "early_for", sqlite_where=_EARLY, postgresql_where=_EARLY),
+)
+
+# For which messages the records that are `early` wait: receipts that name them by the provider's id, before that is on
+# record. See `store.inbound`.
+early_receipt = Table(
+    "early_receipt",
+    metadata,
+    Column("channel", String(16), nullable=False),
+    Column("provider_id", String(200), nullable=False),
+    Column("inbound_id", BigInteger, nullable=False),
+    PrimaryKeyConstraint("channel", "provider_id", "inbound_id"),
+    Index(None, "inbound_id"),
 )
 
 # Everything that happened to a member: business events, and responses, which carry the delivery and step they answer.
@@ -665,7 +673,6 @@ IS_PENDING = text("delivery.status = 'pending'")
 IS_UNSETTLED = text("delivery.status IN ('pending', 'claimed', 'sending', 'ambiguous')")
 IS_TO_FILE = text("delivery.filed_at IS NULL AND delivery.status IN ('sent', 'failed', 'skipped', 'cancelled')")
 IS_UNREAD = text("inbound.status = 'new'")
-IS_EARLY = text("inbound.status = 'early'")
 IS_UNTOLD = text("notice.status = 'pending'")
 IS_OPEN_CALL = text("webhook_call.status = 'open'")
 

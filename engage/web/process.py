@@ -14,8 +14,8 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from functools import partial
 from multiprocessing.connection import Connection
 from typing import Protocol
@@ -31,6 +31,7 @@ _LOOKS_EVERY = 0.5  # seconds
 # Told of at once, what came in is looked at at once. More often, and the loops would do little else than hear of it.
 _TELLS_EVERY = 0.05
 _STARTS_WITHIN = 60  # seconds
+_FOR_THE_DAEMON = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)  # it hears them, and tells
 log = structlog.get_logger("engage.web")
 
 Seen = tuple[str, int, float]
@@ -64,7 +65,8 @@ class WebProcess:
         self._process = multiprocessing.get_context("fork").Process(
             target=_run, args=(theirs, self._ours, listening, config, make_front), name="engage-web", daemon=True
         )
-        self._process.start()
+        with _undisturbed():
+            self._process.start()
         theirs.close()
         listening.close()
 
@@ -123,6 +125,17 @@ class WebProcess:
         arrived()
 
 
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Signals wait meanwhile: an exception out of a handler would be lost inside `fork`, and locks stay held for ever;
+    and the new process would follow handlers that are not its own."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _FOR_THE_DAEMON)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 # --- in the process itself --------------------------------------------------------------------------------------
 
 
@@ -131,8 +144,9 @@ def _run(
 ) -> None:
     """Until it is told to stop, in good order; or at once where the daemon is gone, as after a crash."""
     parents.close()
-    for name in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):  # the daemon hears them, and tells
+    for name in _FOR_THE_DAEMON:
         signal.signal(name, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _FOR_THE_DAEMON)
     try:
         if not connection.recv():
             return

@@ -232,6 +232,16 @@ def upgrade() -> None:
         postgresql_partition_by="RANGE (queued_at)",
     )
     op.create_table(
+        "early_receipt",
+        sa.Column("channel", sa.String(length=16), nullable=False),
+        sa.Column("provider_id", sa.String(length=200), nullable=False),
+        sa.Column("inbound_id", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("channel", "provider_id", "inbound_id", name=op.f("pk_early_receipt")),
+    )
+    with op.batch_alter_table("early_receipt", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_early_receipt_inbound_id"), ["inbound_id"], unique=False)
+
+    op.create_table(
         "enrolment",
         sa.Column("bucket", sa.SmallInteger(), nullable=False),
         sa.Column("id", sa.BigInteger(), nullable=False),
@@ -388,18 +398,10 @@ def upgrade() -> None:
         sa.Column("status", sa.String(length=16), server_default="new", nullable=False),
         sa.Column("processed_at", tables.Instant(timezone=True), nullable=True),
         sa.Column("error", sa.String(length=500), nullable=True),
-        sa.Column("early_for", sa.String(length=220), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_inbound")),
         sa.UniqueConstraint("source", "key", name=op.f("uq_inbound_source_key")),
     )
     with op.batch_alter_table("inbound", schema=None) as batch_op:
-        batch_op.create_index(
-            "ix_inbound_early",
-            ["early_for"],
-            unique=False,
-            sqlite_where=sa.text("status = 'early'"),
-            postgresql_where=sa.text("status = 'early'"),
-        )
         batch_op.create_index(
             "ix_inbound_new",
             ["id"],
@@ -701,9 +703,6 @@ def downgrade() -> None:
         batch_op.drop_index(
             "ix_inbound_new", sqlite_where=sa.text("status = 'new'"), postgresql_where=sa.text("status = 'new'")
         )
-        batch_op.drop_index(
-            "ix_inbound_early", sqlite_where=sa.text("status = 'early'"), postgresql_where=sa.text("status = 'early'")
-        )
 
     op.drop_table("inbound")
     op.drop_table("identity")
@@ -739,6 +738,10 @@ def downgrade() -> None:
         )
 
     op.drop_table("enrolment")
+    with op.batch_alter_table("early_receipt", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_early_receipt_inbound_id"))
+
+    op.drop_table("early_receipt")
     op.drop_table("delivery_ledger")
     with op.batch_alter_table("delivery", schema=None) as batch_op:
         batch_op.drop_index(

@@ -278,6 +278,10 @@ class Daemon:
         assert self._process is not None
         self._process.send_signal(signal.SIGKILL)
         assert self._process.wait() == -signal.SIGKILL
+        until = time.monotonic() + _UP_WITHIN
+        while _listens(self._port("web")):
+            assert time.monotonic() < until, "its web process has outlived it"
+            time.sleep(0.01)
 
     def __enter__(self) -> Daemon:
         return self
@@ -285,9 +289,7 @@ class Daemon:
     def __exit__(self, *_: object) -> None:
         if self._process is not None and self._process.poll() is None:
             self._process.send_signal(signal.SIGTERM)
-            # One that was started this very moment has not learnt to end in good order yet.
-            ended = self._process.wait(timeout=90)
-            assert ended in (0, -signal.SIGTERM), self._said.read_text(encoding="utf-8")[-3000:]
+            assert self._process.wait(timeout=90) == 0, self._said.read_text(encoding="utf-8")[-3000:]
 
 
 def _listens(port: int) -> bool:

@@ -11,37 +11,41 @@ from datetime import datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from engage.core.delivery import WIRE_DEADLINE, Status
+from engage.core.delivery import Status
 from engage.core.fact import Arrival, Clicked, Followed, Happened, OptedOut, Receipt, Typed, Unfollowed
-from engage.store.holding import HELD
 from tests.harness.cast import BY_CANARY, PEOPLE, Person
-from tests.harness.grounds import CAPS
+from tests.harness.grounds import CAPS, LIMITS
 from tests.harness.handovers import (
-    ON_THE_WAY,
     another_channel_only_where_asked,
-    by_delivery,
     handed_over_once,
+    known_is_recorded,
     never_again_once_known,
     repeated_as_often_as_asked,
     repeated_only_under_shelter,
 )
-from tests.harness.outside import Told, ref_of
+from tests.harness.outside import Told
 from tests.harness.project import CONVERSATION, MARKETING, SERVICE, journey_of
+from tests.harness.promised import ON_THE_WAY, WIRE_DEADLINE
+from tests.harness.refusals import (
+    channels_rest_when_told,
+    given_up_after_six,
+    nothing_to_a_dead_address,
+    only_in_an_open_window,
+    refused_is_not_forgotten,
+    tried_again_with_patience,
+)
+from tests.harness.runs import (
+    answered_is_not_reminded,
+    every_run_ends,
+    nobody_is_lost,
+    not_too_late,
+    nothing_is_left_out,
+    only_while_it_holds,
+)
 from tests.harness.truth import Call, Saying
 from tests.harness.world import Life
 
 Rule = Callable[[Life], Iterator[str]]
-
-_STARTS = {"bought": ("care", "nag"), "shipped": ("promo",), "visited": ("club",), "asked_back": ("survey",)}
-_SAYS = {
-    "care": [{"receipt"}, {"booking"}, {"thanks"}],
-    "nag": [{"nag"}],
-    "promo": [{"offer"}, {"soft", "hard"}],
-    "club": [{"club_one"}, {"club_two"}, {"club_three"}],
-    "survey": [{"ask-nps"}],
-    "treat": [{"treat"}],
-}
-"""Templates of which a run that came to its natural end has queued one each."""
 
 
 def violations(life: Life) -> list[str]:
@@ -54,8 +58,10 @@ def violations(life: Life) -> list[str]:
 def nothing_after_a_no(life: Life) -> Iterator[str]:
     for told, at in life.log.read():
         match told.fact:
-            case OptedOut(channel=channel, address=str(address)) | Typed(channel=channel, address=address, text="TD"):
-                covered = MARKETING | {"nps", "why", "glad"}
+            case OptedOut(channel=channel, address=str(address), topic=topic):
+                covered = _TOPICS[topic]
+            case Typed(channel=channel, address=address, text="TD"):
+                covered = _TOPICS[None]
             case Unfollowed(channel=channel, address=address):
                 covered = MARKETING | SERVICE | {"nps", "why", "glad", "confirm"}
             case _:
@@ -67,6 +73,9 @@ def nothing_after_a_no(life: Life) -> Iterator[str]:
             if to_them and late and call.saying.message in covered:
                 word = type(told.fact).__name__
                 yield f"{call.saying} on {channel} at {call.began:%d %H:%M:%S}, after {word} at {at:%d %H:%M:%S}"
+
+
+_TOPICS = {"survey": {"nps", "why", "glad"}, "marketing": MARKETING, None: MARKETING | {"nps", "why", "glad"}}
 
 
 def _follows_again(life: Life, told: Told, at: datetime) -> datetime:
@@ -128,11 +137,9 @@ def sent_means_accepted(life: Life) -> Iterator[str]:
 
 def intended_before_the_call(life: Life) -> Iterator[str]:
     """When the call was made, its intent was committed, with these bytes; and no older than the deadline."""
-    made: Counter[int] = Counter()
+    made: Counter[int | None] = Counter()
     for call in life.truth.calls:
-        if call.delivery_id is None:
-            continue
-        made[call.delivery_id] += 1
+        made[call.about] += 1
         row = call.committed
         what = f"{call.saying} on {call.channel} at {call.began:%d %H:%M:%S}"
         if row is None or row["status"] not in (Status.SENDING, Status.SENT, Status.AMBIGUOUS):
@@ -140,9 +147,9 @@ def intended_before_the_call(life: Life) -> Iterator[str]:
             continue
         if row["payload"] != call.wire or row["address"] is None or not row["address"].endswith(call.address):
             yield f"{what}: other bytes were intended"
-        if row["attempts"] < made[call.delivery_id]:
-            yield f"{what}: call {made[call.delivery_id]} of {row['attempts']} intents"
-        made[call.delivery_id] -= call.is_of_the_account
+        if row["attempts"] < made[call.about]:
+            yield f"{what}: call {made[call.about]} of {row['attempts']} intents"
+        made[call.about] -= call.is_of_the_account
         if call.clock > row["sent_at"] + WIRE_DEADLINE + timedelta(seconds=1):
             yield f"{what}: the intent was {call.clock - row['sent_at']} old"
 
@@ -175,57 +182,14 @@ def every_delivery_is_settled(life: Life) -> Iterator[str]:
             yield f"hops of {key}: {sorted(numbers)}"
 
 
-def every_run_ends(life: Life) -> Iterator[str]:
-    if life.unsettled:
-        yield life.unsettled
-    for run in life.tables["enrolment"]:
-        if run.status == HELD and any(hold.id == run.hold_id and hold.why for hold in life.tables["hold"]):
-            continue  # too many of those before them were unlucky: it waits for somebody's word
-        if run.status != "ended":
-            yield f"run {run.id} of {run.journey_id} is still {run.status} at {run.step_id}, due {run.due_at}"
-
-
-def nobody_is_lost(life: Life) -> Iterator[str]:
-    """Whoever was brought by an event has a run, one; and a run that went to its end has said all it had to say."""
-    runs = Counter((run.journey_id, ref_of(run)) for run in life.tables["enrolment"])
-    set_aside = life.reached.get("enrol: quarantine.Quarantine._alone#1: after commit", 0)
-    for told, _ in life.log.read():
-        if not isinstance(told.fact, Happened) or told.fact.event not in _STARTS:
-            continue
-        set_aside -= not all(runs[journey, told.fact.payload["ref"]] for journey in _STARTS[told.fact.event])
-        for journey in _STARTS[told.fact.event]:
-            times = runs[journey, told.fact.payload["ref"]]
-            if times > 1 or (set_aside < 0 and times == 0 and not life.set_forward):
-                yield f"{told.fact.event} {told.fact.payload['ref']} has {times} runs of {journey}"
-    if life.log.edited:
-        return
-    said: dict[int, set[str]] = defaultdict(set)
-    for row in life.tables["delivery"]:
-        said[row.enrolment_id].add(row.template)
-    for run in life.tables["enrolment"]:
-        if run.end_kind == "completed":
-            for wanted in _SAYS[run.journey_id]:
-                if not said[run.id] & wanted:
-                    yield f"run {run.id} of {run.journey_id} ended without {sorted(wanted)}"
-
-
 def ambiguous_is_what_may_have_arrived(life: Life) -> Iterator[str]:
     """What was never intended surely did not; and what is on a phone has not failed."""
-    reached = {call.delivery_id for call in life.truth.calls if call.reached}
+    reached = {call.about for call in life.truth.calls if call.reached}
     for row in life.tables["delivery"]:
         if row.status == Status.AMBIGUOUS and not row.attempts:
             yield f"delivery {row.id} is ambiguous, and nobody has ever meant to send it"
         if row.status == Status.FAILED and row.id in reached:
             yield f"delivery {row.id} counts as failed, and it is on a phone"
-
-
-def refused_is_not_forgotten(life: Life) -> Iterator[str]:
-    """A message that was surely not taken is not ambiguous."""
-    for calls in by_delivery(life).values():
-        row = life.delivery(calls[0].delivery_id)
-        heard = row.attempts == len(calls) == 1 and "the process ended" not in (row.reason or "")
-        if heard and row.status == Status.AMBIGUOUS and calls[0].answer == "refused":
-            yield f"delivery {row.id} is ambiguous, and its only call was refused"
 
 
 # --- caps, hours ------------------------------------------------------------------------------------------------
@@ -243,6 +207,25 @@ def never_more_than_the_cap(life: Life) -> Iterator[str]:
                 inside = [s.message for s, then in first.items() if at - within < then <= at]
                 if len(inside) > cap.count:
                     yield f"{person.canary} got {inside} within {cap.within}"
+
+
+def never_over_a_last_limit(life: Life) -> Iterator[str]:
+    """What no journey can talk its way past: so many to an address in an hour, so many on a channel in a minute."""
+    (to_one,) = LIMITS.per_address
+    first: dict[tuple[str, str], dict[int | None, datetime]] = defaultdict(dict)
+    a_minute: Counter[tuple[str, str]] = Counter()
+    for call in life.truth.calls:
+        if call.committed is not None:
+            first[call.channel, call.address].setdefault(call.about, call.committed["sent_at"])
+            a_minute[call.channel, f"{call.committed['sent_at']:%d %H:%M}"] += 1
+    for (channel, address), moments in first.items():
+        for at in moments.values():
+            inside = sum(at - to_one.within < then <= at for then in moments.values())
+            if inside > to_one.count and not life.jumps:
+                yield f"{inside} on {channel} to {address} in the hour before {at:%d %H:%M}"
+    for (channel, minute), count in a_minute.items():
+        if count > LIMITS.per_minute.get(channel, count):
+            yield f"{count} calls on {channel} in the minute of {minute}"
 
 
 def quiet_at_night(life: Life) -> Iterator[str]:
@@ -324,19 +307,30 @@ RULES: Sequence[Rule] = (
     repeated_only_under_shelter,
     repeated_as_often_as_asked,
     never_again_once_known,
+    known_is_recorded,
     another_channel_only_where_asked,
     nothing_after_a_no,
     nothing_while_paused,
     nothing_after_the_end,
+    only_while_it_holds,
+    not_too_late,
+    answered_is_not_reminded,
     sent_means_accepted,
     intended_before_the_call,
     only_their_own_words,
     every_delivery_is_settled,
     every_run_ends,
     nobody_is_lost,
+    nothing_is_left_out,
     ambiguous_is_what_may_have_arrived,
     refused_is_not_forgotten,
+    given_up_after_six,
+    tried_again_with_patience,
+    channels_rest_when_told,
+    nothing_to_a_dead_address,
+    only_in_an_open_window,
     never_more_than_the_cap,
+    never_over_a_last_limit,
     quiet_at_night,
     receipts_commute,
     webhooks_repeat_themselves,

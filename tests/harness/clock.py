@@ -16,6 +16,9 @@ class SkippingClock:
     def now(self) -> datetime:
         return self.true + self.off_by
 
+    def uptime(self) -> float:
+        return self.true.timestamp()
+
     def passes(self, time: timedelta) -> None:
         self.true += max(time, timedelta(0))
 

@@ -30,7 +30,10 @@ BEGINS = datetime(2026, 11, 23, 2, tzinfo=UTC)  # a Monday, ten o'clock in Shang
 _APPLIED_AT = BEGINS - timedelta(days=30)
 CAPS = {"marketing": [Cap(count=2, within=timedelta(days=1)), Cap(count=4, within=timedelta(days=7))]}
 STAGES = Canary(start_from=1, stages=[30, 100], wait=timedelta(minutes=30))
-POLICY = USUAL.policy.model_copy(update={"caps": CAPS, "canary": STAGES})
+LIMITS = USUAL.policy.limits.model_copy(
+    update={"per_address": [Cap(count=6, within=timedelta(hours=1))], "per_minute": {"sms": 4, "email": 4}}
+)
+POLICY = USUAL.policy.model_copy(update={"caps": CAPS, "canary": STAGES, "limits": LIMITS})
 CONFIG = USUAL.model_copy(update={"policy": POLICY})
 
 

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import datetime
 from itertools import pairwise
 
-from engage.core.delivery import LEASE, MOST_REPEATS, REPEAT_PAUSE, WIRE_DEADLINE, Status
-from engage.core.fact import Clicked, Receipt
+from engage.core.delivery import Status
+from engage.core.fact import Arrival, Clicked, Receipt
 from tests.harness.outside import Told
-from tests.harness.project import REPEATED, journey_of
-from tests.harness.providers import DEDUPED_FOR
+from tests.harness.project import FALLS_BACK_AFTER, REPEATED, journey_of
+from tests.harness.promised import DEDUPED_FOR, LEASE, MOST_REPEATS, ON_THE_WAY, REPEAT_PAUSE
 from tests.harness.truth import Call, Saying
 from tests.harness.world import Life
 
-# From the decision to the provider's door: the deadline, and the seconds that pass at the door itself.
-ON_THE_WAY = WIRE_DEADLINE + timedelta(seconds=15)
 _MOST = {"booking": 1 + MOST_REPEATS, "nps": 2, "nag": 2}
 """Handovers of one saying on one channel; the others have one. `nps` is put and asked again, `nag` has two visits."""
 
@@ -26,8 +24,8 @@ def handed_over_once(life: Life) -> Iterator[str]:
     for (channel, saying), times in counted.items():
         if times > _MOST.get(saying.message, 1):
             yield f"{saying} reached {channel} {times} times"
-    by_delivery = Counter(c.delivery_id for c in life.truth.calls if c.reached and c.delivery_id is not None)
-    for delivery_id, times in by_delivery.items():
+    handed_over = Counter(c.about for c in life.truth.calls if c.reached and c.about is not None)
+    for delivery_id, times in handed_over.items():
         if times > 1 and _template(life, delivery_id) not in REPEATED:
             yield f"delivery {delivery_id} was handed over {times} times"
 
@@ -66,13 +64,21 @@ def never_again_once_known(life: Life) -> Iterator[str]:
     been read."""
     for calls in by_delivery(life).values():
         for before, call in pairwise(calls):
-            recorded = before.noted is not None and before.noted - before.began < LEASE / 2
-            if before.answer == "accepted" and recorded and not life.jumps:
+            if before.answer == "accepted" and noted_in_time(before) and not life.jumps:
                 yield f"{call.saying} on {call.channel} was called again after it had been accepted"
         for told, at in life.log.read():
             late = [call for call in calls if call.began > at + ON_THE_WAY]
             if late and isinstance(told.fact, Receipt) and is_about(told, late[0]):
                 yield f"{late[0].saying} on {late[0].channel} was called again after {told.fact.arrival} had been told"
+
+
+def known_is_recorded(life: Life) -> Iterator[str]:
+    """What was accepted, and noted while the lease lasted, does not count as unknown."""
+    for calls in by_delivery(life).values():
+        row = life.delivery(calls[0].about)
+        known = [call for call in calls if call.answer == "accepted" and noted_in_time(call)]
+        if known and row.status != Status.SENT and not life.jumps:
+            yield f"delivery {row.id} is {row.status}, though {known[0].saying} was accepted on {known[0].channel}"
 
 
 def another_channel_only_where_asked(life: Life) -> Iterator[str]:
@@ -93,6 +99,18 @@ def another_channel_only_where_asked(life: Life) -> Iterator[str]:
                     yield f"{saying} went to {call.channel} while {before.channel} was ambiguous"
                 if _was_clicked(life, before, by=call.began - ON_THE_WAY):
                     yield f"{saying} went to {call.channel} after a click on {before.channel}"
+                if before.taken and not _has_waited(life, before, call):
+                    yield f"{saying} went to {call.channel} {call.began - before.began} after {before.channel}"
+
+
+def _has_waited(life: Life, before: Call, call: Call) -> bool:
+    """As long as the journey says, unless the first is known not to have arrived."""
+    bounced = any(
+        isinstance(told.fact, Receipt) and told.fact.arrival is Arrival.BOUNCED and is_about(told, before)
+        for told, at in life.log.read()
+        if at <= call.began
+    )
+    return bounced or bool(life.jumps) or call.began - before.began > FALLS_BACK_AFTER - ON_THE_WAY
 
 
 def _is_known(life: Life, call: Call, by: datetime) -> bool:
@@ -100,10 +118,10 @@ def _is_known(life: Life, call: Call, by: datetime) -> bool:
         return True
     told = any(is_about(told, call) and at <= by for told, at in life.log.read())
     if call.answer == "accepted":
-        row = life.delivery(call.delivery_id)
+        row = life.delivery(call.about)
         return told or row is None or row.status != Status.AMBIGUOUS
-    later = [c for c in life.truth.calls if c.delivery_id == call.delivery_id and call.began < c.began <= by]
-    return told or (call.delivery_id is not None and any(c.answer == "accepted" for c in later))
+    later = [c for c in life.truth.calls if c.about == call.about and call.began < c.began <= by]
+    return told or (call.about is not None and any(c.answer == "accepted" for c in later))
 
 
 def _was_clicked(life: Life, call: Call, by: datetime) -> bool:
@@ -116,9 +134,14 @@ def _was_clicked(life: Life, call: Call, by: datetime) -> bool:
 def by_delivery(life: Life) -> dict[int, list[Call]]:
     found: dict[int, list[Call]] = defaultdict(list)
     for call in life.truth.calls:
-        if call.delivery_id is not None:
-            found[call.delivery_id].append(call)
+        if call.about is not None:
+            found[call.about].append(call)
     return found
+
+
+def noted_in_time(call: Call) -> bool:
+    """Whoever called has committed what it was told, while nobody else could have taken the message up."""
+    return call.noted is not None and call.noted - call.began < LEASE / 2
 
 
 def is_about(told: Told, call: Call) -> bool:

@@ -129,7 +129,8 @@ MUTANTS: Sequence[Mutant] = (
         says(f"{DISPATCH}:Dispatch._intend", "return intended\n", "return []\n"),
     ),
     _mutant(
-        "the deadline is not looked at", says(f"{HANDOVER}:call", "if called_at >= _call_until(intended):", "if False:")
+        "the deadline is not looked at",
+        says(f"{HANDOVER}:call", "if not _is_fresh(intended, called_at, context.clock.uptime()):", "if False:"),
     ),
     _mutant("the intent stores no bytes", says(f"{DISPATCH}:_intent_of", '"payload": data,', '"payload": None,')),
     _mutant(
@@ -197,7 +198,7 @@ MUTANTS: Sequence[Mutant] = (
     _mutant(
         "the dedupe window is looked at by the reconciler only",
         says(f"{DISPATCH}:_last_word", "if ends is not None and", "if False and"),
-        says(f"{HANDOVER}:_call_until", "claimed.repeat_until if claimed.repeat else None", "None"),
+        says(f"{HANDOVER}:_is_fresh", "claimed.repeat_until if claimed.repeat else None", "None"),
         says(
             f"{STORE}:held",
             "known_until = row.repeat_until if row.repeat_until is not None and row.repeat_until > now else None",

@@ -34,7 +34,7 @@ from engage.store.database import Database
 from engage.store.inbound import Arrived
 from engage.store.tables import enrolment
 from engage.store.tables import inbound as inbound_table
-from tests.harness.cast import BY_CANARY, PEOPLE, Person
+from tests.harness.cast import BY_CANARY, EVIDENCE, GRANTED, PEOPLE, Person
 from tests.harness.clock import SkippingClock
 from tests.harness.dice import Dice
 from tests.harness.project import SERVICE, journey_of
@@ -135,7 +135,7 @@ class Outside:
     # --- what may happen ----------------------------------------------------------------------------------------
 
     def something_happens(self) -> str:
-        person = self._dice.one_of(PEOPLE)
+        person = PEOPLE[0] if self._dice.hits(self.weather.throng) else self._dice.one_of(PEOPLE)
         act = self._dice.by_weight(_ACTS)
         now, address = self._clock.now(), person.addresses
         match act:
@@ -149,7 +149,8 @@ class Outside:
                 self.later(_NOW, Typed("sms", address["sms"], self._dice.one_of(["10", "2", "谢谢"]), now))
             case "opts out":
                 channel = self._dice.one_of(list(address))
-                self.later(_NOW, OptedOut(channel, now, "page", address=address[channel]))
+                topic = self._dice.one_of([None, None, "survey", "marketing"])
+                self.later(_NOW, OptedOut(channel, now, "page", address=address[channel], topic=topic))
             case "types td":
                 self.later(_NOW, Typed("sms", address["sms"], "TD", now))
             case "unfollows":
@@ -157,8 +158,7 @@ class Outside:
             case "follows":
                 self.later(_NOW, Followed("wechat", address["wechat"], self._clock.true))
             case "earns points":
-                values = {"points": self._dice.some(1, 99)}
-                self.later(_NOW, MemberGiven(person.ref, now, values, {}, {}))
+                self.later(_NOW, self._earned(person))
             case "nonsense":
                 self.unreadable()
             case "a receipt of nobody's":
@@ -178,8 +178,7 @@ class Outside:
         person = BY_CANARY[call.saying.canary]
         after = self._dice.between(_NOW, self._dice.one_of([timedelta(seconds=50), timedelta(minutes=9)]))
         if self._dice.hits(0.6):
-            values = {"points": self._dice.some(1, 99)}
-            self.later(after, MemberGiven(person.ref, self._clock.now(), values, {}, {}))
+            self.later(after, self._earned(person))
             return f"earns points, while nobody knows of {call.saying}"
         act = self._dice.one_of(list(_against(call.channel, call.saying)))
         self._acts_against(act, after, call.channel, call.saying)
@@ -203,6 +202,11 @@ class Outside:
         self.later(_NOW, fact, key=key)
         if self._dice.hits(0.2):  # told twice
             self.later(timedelta(minutes=1), fact, key=key)
+
+    def _earned(self, person: Person) -> MemberGiven:
+        """The shop's list says of everybody that they have agreed to all, whatever they have said to us since."""
+        values = {"points": self._dice.some(1, 99)}
+        return MemberGiven(person.ref, self._clock.now(), values, {}, GRANTED, EVIDENCE)
 
     def _any_ref(self) -> str:
         told = [t.fact.payload["ref"] for t in self.log.told if isinstance(t.fact, Happened)]

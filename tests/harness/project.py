@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from datetime import timedelta
 from functools import cache
 from textwrap import dedent
 
@@ -16,12 +17,18 @@ from engage.content.project import Project, read_project
 SAYING = re.compile(r"\b(m\d\d[a-z]\d[a-z])-(r\d+)-([a-z]\w*)", re.ASCII)
 """Canary, reference of the run, message."""
 
+FALLS_BACK_AFTER = timedelta(hours=3)
+"""In `promo`."""
+ENOUGH_POINTS = 60
+"""With more, nobody is thanked any more (`care`)."""
+
 CATALOG = """
 brand: { name: 山野茶事, sms_sign: 山野茶事, links: { shop: https://shop.example/ } }
 timezone: Asia/Shanghai
 fields:
   name: text
   points: number
+  birthday: anniversary
 events:
   bought: { ref: text }
   shipped: { ref: text }
@@ -60,6 +67,7 @@ steps:
   - wait: 2h
   - send: thanks
     channels: [email]
+    only_if: { points: ..60 }
   - notify: 客服
     task: 请回访 {{ member.name }}
 """
@@ -95,6 +103,7 @@ steps:
   - send: club_one
   - wait: 4h
   - send: club_two
+    late: 2h
   - wait: 26h
   - send: club_three
 """
@@ -146,19 +155,37 @@ steps:
   - wait: 1h
 """
 
-JOURNEYS: Mapping[str, str] = {"treat": TREAT, "care": CARE, "promo": PROMO, "club": CLUB, "survey": SURVEY, "nag": NAG}
+BIRTHDAY = """
+journey: 生日
+start: { date: birthday, at: 15:00 }
+topic: marketing
+channels: [sms, email]
+steps:
+  - send: cheers
+  - wait: 1h
+"""
+
+JOURNEYS: Mapping[str, str] = {
+    "birthday": BIRTHDAY,
+    "treat": TREAT,
+    "care": CARE,
+    "promo": PROMO,
+    "club": CLUB,
+    "survey": SURVEY,
+    "nag": NAG,
+}
 
 # What staff may apply in mid-flight. None of them adds a journey or takes one away.
 EDITS: Mapping[str, Mapping[str, tuple[str, str]]] = {
     "as it was": {},
     "care waits longer": {"care": ("wait: 20m", "wait: 50m")},
-    "care says less": {"care": ("  - send: thanks\n    channels: [email]\n", "")},
+    "care says less": {"care": ("  - send: thanks\n    channels: [email]\n    only_if: { points: ..60 }\n", "")},
     "promo by mail": {"promo": ("try: [sms, email]", "try: [email, sms]")},
     "club says more": {"club": ("  - wait: 4h\n", "  - wait: 4h\n  - send: club_extra\n")},
 }
 
 SERVICE = frozenset({"receipt", "booking", "thanks", "sorry", "nag"})
-MARKETING = frozenset({"offer", "soft", "hard", "club_one", "club_two", "club_three", "club_extra", "treat"})
+MARKETING = frozenset({"offer", "soft", "hard", "club_one", "club_two", "club_three", "club_extra", "treat", "cheers"})
 REPEATED = frozenset({"booking"})
 """Their steps say `on_ambiguous: repeat`."""
 CONVERSATION = frozenset({"nps", "why", "sorry", "glad"})
@@ -167,6 +194,7 @@ CONVERSATION = frozenset({"nps", "why", "sorry", "glad"})
 _JOURNEY_OF = {
     "receipt": "care", "booking": "care", "thanks": "care", "nag": "nag", "offer": "promo", "soft": "promo",
     "hard": "promo", "nps": "survey", "why": "survey", "sorry": "survey", "glad": "survey", "treat": "treat",
+    "cheers": "birthday",
     "confirm": None,
 }  # fmt: skip
 
@@ -198,7 +226,7 @@ def project(edit: str = "as it was") -> Project:
 def _templates() -> dict[str, str]:
     made: dict[str, str] = {}
     for name in (*SERVICE, *MARKETING, "glad"):
-        ref = "r0" if name == "treat" else "{{ event.ref }}"
+        ref = "r0" if name in ("treat", "cheers") else "{{ event.ref }}"
         made |= _template(name, f"{{{{ member.name }}}}-{ref}-{name}")
     for name in ("ask-nps", "ask-comment"):
         made |= _template(name, "{{ question }}")

@@ -8,7 +8,6 @@ from typing import Any, Protocol
 
 from engage.channels.contract import Channel, Contact, Message, NoWay, Payload, Way, Window
 from engage.core.catalog import TopicClass
-from engage.core.delivery import CALL_TIMEOUT
 from engage.core.fact import Act
 from engage.core.outcome import Accepted, Failure, Rejected, SendOutcome, Unknown
 from engage.core.webhook_call import CallOutcome, Done, Unsettled
@@ -16,11 +15,10 @@ from tests.harness.boundaries import ANSWERED, CALL, TAKEN, WORDING
 from tests.harness.clock import SkippingClock
 from tests.harness.crew import Crew
 from tests.harness.dice import Dice
+from tests.harness.promised import DEDUPED_FOR
 from tests.harness.truth import Call, HookCall, Truth, said
 from tests.harness.weather import Fault, Weather
 
-# By WeChat's word. The engine believes half of it.
-DEDUPED_FOR = timedelta(minutes=10)
 _REFUSALS = {
     Fault.ERROR: Rejected(Failure.PROVIDER_ERROR, "500"),
     Fault.THROTTLED: Rejected(Failure.THROTTLED, "429"),
@@ -97,7 +95,7 @@ class Provider:
         if isinstance(outcome, Unknown) or fault is Fault.RAISED_AFTER:
             world.leaves_open(call)
         world.crew.reach(f"{self.name}: {TAKEN}")
-        if world.clock.true - call.began > CALL_TIMEOUT:
+        if world.clock.true - call.began > timedelta(seconds=timeout):
             outcome = Unknown("no answer in time")
         if fault is Fault.RAISED_AFTER:
             call.answer = "unknown"
@@ -108,8 +106,8 @@ class Provider:
 
     def _takes(self, call: Call, fault: Fault) -> SendOutcome:
         has_a_window = self.name == "wechat" and call.key is None
-        call.is_of_the_account = fault in (Fault.THROTTLED, Fault.QUOTA)
         if fault in _REFUSALS and (fault is not Fault.WINDOW_CLOSED or has_a_window):
+            call.fault = fault
             return _REFUSALS[fault]
         if fault is Fault.LOST_BEFORE:
             return Unknown("connection lost")

@@ -14,6 +14,7 @@ from hashlib import sha256
 from typing import Any
 
 from tests.harness.project import SAYING
+from tests.harness.weather import Fault
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +42,12 @@ class Call:
     wire: Mapping[str, Any]
     began: datetime  # the true time
     clock: datetime  # what the caller's clock showed
-    committed: Mapping[str, Any] | None  # how the delivery stood in the database at that moment, if bytes tell which
+    committed: Mapping[str, Any] | None  # how the delivery stood in the database at that moment
     taken: bool = False  # accepted; perhaps nobody was told
     reached: bool = False  # on a phone: taken, and not dropped as one that had been taken before
     provider_id: str | None = None
     answer: str = "none"  # what the caller was told: accepted, refused, unknown; none if it died before
-    is_of_the_account: bool = False  # refused for reasons that have nothing to do with the message
+    fault: Fault = Fault.NONE  # that it met
     noted: datetime | None = None  # when the caller had committed what it was told, as far as it could tell
 
     @cached_property
@@ -75,6 +76,16 @@ class Call:
                 return int(self.wire["mail_from"].partition("@")[0].removeprefix("b+"))
             case _:
                 return int(self.key.removeprefix("engage-")) if self.key is not None else None
+
+    @property
+    def about(self) -> int | None:
+        """The delivery whose call it is: by the bytes, or by an intent to send these very ones."""
+        return self.delivery_id if self.committed is None else int(self.committed["id"])
+
+    @property
+    def is_of_the_account(self) -> bool:
+        """Refused for reasons that have nothing to do with the message."""
+        return self.fault in (Fault.THROTTLED, Fault.QUOTA)
 
     @cached_property
     def sayings(self) -> frozenset[Saying]:

@@ -41,6 +41,7 @@ class Weather:
     early: float = 0.0  # that a receipt is told before the call is answered
     against: float = 0.0  # that what should stop a message comes while it is being worded
     meanwhile: float = 0.0  # that something changes while the outcome of a call is unknown
+    throng: float = 0.0  # that what happens, happens to one and the same member
 
 
 _RECEIPTS = {"delivered": 6.0, "bounced": 1.0, "deferred, delivered": 1.0, "delivered, bounced": 0.5, "none": 3.0}
@@ -53,6 +54,10 @@ STORM = Weather(
         Fault.RAISED_AFTER: 0.3,
         Fault.THROTTLED: 0.5,
         Fault.ERROR: 1.5,
+        Fault.QUOTA: 0.03,
+        Fault.NO_SUCH_ADDRESS: 0.1,
+        Fault.WINDOW_CLOSED: 0.1,
+        Fault.REFUSED: 0.1,
     },
     crash=0.01,
     zombie=0.03,
@@ -63,6 +68,7 @@ STORM = Weather(
     early=0.2,
     against=0.1,
     meanwhile=0.5,
+    throng=0.4,
 )
 """All that the protocol is there for, much of it at once: what mutants are put out into."""
 
@@ -85,4 +91,5 @@ def of(dice: Dice) -> Weather:
         early=dice.one_of([0.0, 0.3]),
         against=dice.one_of([0.0, 0.02, 0.1]),
         meanwhile=dice.one_of([0.0, 0.3]),
+        throng=dice.one_of([0.0, 0.0, 0.6]),
     )

@@ -213,6 +213,9 @@ class ShiftedClock:
     def now(self) -> datetime:
         return Shifted.now(UTC)
 
+    def uptime(self) -> float:
+        return SystemClock().uptime()
+
 
 @pytest.mark.parametrize("by", [timedelta(hours=-1), timedelta(days=1)], ids=["back", "forward"])
 def test_bells_ring_on_when_the_clock_is_set(by: timedelta, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,6 +10,7 @@ from structlog.testing import capture_logs
 from engage.clock import VirtualClock
 from engage.errors import DatabaseConflict, DatabaseUnavailable, DiskFull
 from engage.runtime.outage import Outage
+from tests.harness.clock import SkippingClock
 
 GONE = DatabaseUnavailable("the database does not answer")
 
@@ -55,6 +56,22 @@ def test_a_full_disk_rests_the_loops_for_a_while(clock: VirtualClock) -> None:
     assert outage.rests()
     passes(clock, 15)
     assert not outage.rests()
+
+
+def test_a_clock_that_is_set_back_makes_no_rest_and_no_outage_longer() -> None:
+    clock = SkippingClock(datetime(2026, 11, 23, tzinfo=UTC))
+    outage = Outage(clock)
+    with capture_logs() as lines:
+        outage.begun("dispatch", DiskFull("full"))
+        clock.jumps(timedelta(hours=-1))
+        assert outage.rests()
+        clock.passes(timedelta(seconds=60))
+        assert not outage.rests()
+        outage.begun("dispatch", GONE)
+        outage.over("dispatch")
+    assert [line["event"] for line in lines] == ["database_unavailable"] * 2 + ["database_is_back"]
+    assert lines[1]["since"] == "2026-11-22T23:00:00+00:00"
+    assert lines[-1]["seconds"] == 60
 
 
 def test_a_conflict_is_no_outage(clock: VirtualClock) -> None:

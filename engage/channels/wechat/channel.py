@@ -46,8 +46,8 @@ class WeChatChannel:
         return await self._sender.send(payload, timeout)
 
     @property
-    def token_since(self) -> datetime | None:
-        return self._sender.token_since
+    def token_age(self) -> float | None:
+        return self._sender.token_age
 
     async def close(self) -> None:
         await self._sender.close()

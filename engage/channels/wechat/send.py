@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 from urllib.parse import quote
 
@@ -45,8 +45,8 @@ class Sender:
         return renewed if isinstance(renewed, Rejected) else await self._hand_over(payload, renewed, deadline)
 
     @property
-    def token_since(self) -> datetime | None:
-        return self._tokens.held_since
+    def token_age(self) -> float | None:
+        return self._tokens.age
 
     async def close(self) -> None:
         await self._http.close()

@@ -3,7 +3,7 @@
 `stable_token` answers the same token to every process of the account, so daemons need not agree among themselves, nor
 share it through the database: none of them makes another one's token stale. In normal mode it hands out a new one
 inside the last five minutes, and the old one lives five minutes longer; `force_refresh` (20 a day) is never needed.
-Expiry is counted on the injected clock.
+Expiry is counted by the clock's uptime: setting the clock makes no token last longer.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from engage.channels.http_answer import Deadline, not_sent
 from engage.clock import Clock
@@ -31,8 +31,8 @@ class Grant:
 @dataclass(frozen=True, slots=True)
 class _Held:
     token: str
-    since: datetime
-    renew_at: datetime
+    since: float
+    renew_at: float
 
 
 class TokenKeeper:
@@ -43,14 +43,14 @@ class TokenKeeper:
         self._held: _Held | None = None
 
     @property
-    def held_since(self) -> datetime | None:
-        """When the token in force was fetched; None if there is none."""
-        return self._held.since if self._held is not None else None
+    def age(self) -> float | None:
+        """Of the token in force, in seconds; None if there is none."""
+        return self._clock.uptime() - self._held.since if self._held is not None else None
 
     async def current(self, deadline: Deadline) -> str | Rejected:
         """The token in force; fetched if there is none or it is about to expire."""
         held = self._held
-        if held is not None and self._clock.now() < held.renew_at:
+        if held is not None and self._clock.uptime() < held.renew_at:
             return held.token
         return await self._exchange(held.token if held else None, deadline)
 
@@ -70,6 +70,6 @@ class TokenKeeper:
             return not_sent("no access token within the time allowed")
         if isinstance(granted, Rejected):
             return granted
-        now = self._clock.now()
-        self._held = _Held(granted.token, now, now + granted.lasts_for - _MARGIN)
+        now = self._clock.uptime()
+        self._held = _Held(granted.token, now, now + (granted.lasts_for - _MARGIN).total_seconds())
         return granted.token

@@ -16,6 +16,7 @@ from engage.channels.http_answer import Deadline
 from engage.channels.wechat.token import Grant, TokenKeeper
 from engage.clock import SystemClock, VirtualClock
 from engage.core.outcome import Accepted, Failure, Rejected
+from tests.harness.clock import SkippingClock
 
 OK = said({"errcode": 0, "errmsg": "ok", "msgid": 1})
 
@@ -128,6 +129,25 @@ def test_calls_that_wait_for_another_token_and_get_the_same_one_do_not_ask_again
 
     assert asyncio.run(renewed()) == ["T1"] * 8
     assert asked == 2
+
+
+def test_no_token_lasts_longer_because_the_clock_is_set_back() -> None:
+    clock, names = SkippingClock(NOW), iter(("T1", "T2"))
+
+    async def fetch(_: Deadline) -> Grant:
+        return Grant(next(names), timedelta(hours=2))
+
+    async def taken() -> list[str | Rejected]:
+        keeper = TokenKeeper(clock, fetch)
+        tokens = [await keeper.current(Deadline(5))]
+        clock.jumps(timedelta(hours=-1))
+        for hour in (1, 2):
+            clock.passes(timedelta(hours=1))
+            assert keeper.age == hour * 3600
+            tokens.append(await keeper.current(Deadline(5)))
+        return tokens
+
+    assert asyncio.run(taken()) == ["T1", "T1", "T2"]
 
 
 def test_threads_with_the_same_stale_token_renew_it_once() -> None:

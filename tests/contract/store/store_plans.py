@@ -84,3 +84,15 @@ def explained(connection: Connection) -> Iterator[Plans]:
 def _prefer_indexes(connection: Connection, on_sqlite: bool, scans: str) -> None:
     if not on_sqlite:
         connection.exec_driver_sql(f"SET LOCAL enable_seqscan = {scans}")
+
+
+def learn_the_sizes(connection: Connection, *names: str) -> None:
+    """PostgreSQL gets to know how many rows there are, in all tables or these; on SQLite nobody ever runs ANALYZE."""
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql(f"ANALYZE {', '.join(names)}")
+
+
+def as_among_millions(connection: Connection) -> None:
+    """PostgreSQL looks each row of a batch up. Of a few thousand it would read all, and join them to the batch."""
+    for way in ("hashjoin", "mergejoin") if connection.dialect.name == "postgresql" else ():
+        connection.exec_driver_sql(f"SET LOCAL enable_{way} = off")

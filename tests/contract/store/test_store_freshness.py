@@ -8,9 +8,9 @@ from datetime import time, timedelta
 from decimal import Decimal
 
 import pytest
-from sqlalchemy import Connection, String, Table, select, text, update
+from sqlalchemy import String, Table, select, text, update
 from store_bench import DAY, HOUR, NOW, Bench, a_catalog, a_journey, on_order
-from store_plans import Plans, explained
+from store_plans import Plans, as_among_millions, explained, learn_the_sizes
 
 from engage.core.condition import (
     All,
@@ -82,25 +82,19 @@ SHARES = [("spent", 20), ("spent_3d", 50)]
 
 @pytest.fixture
 def shop(bench: Bench) -> Bench:
-    """A few hundred members with a past. PostgreSQL gets to know how many; on SQLite nobody ever runs ANALYZE."""
+    """A few hundred members with a past."""
     bench.catalog = CATALOG
     refs = [bench.member(city="上海", contract_end=(NOW + DAY).date(), birthday=_BORN) for _ in range(200)]
     told = [NewEvent(ref, "order_paid", NOW - HOUR * n, f"o{n}", {"amount": n}) for n, ref in enumerate(refs)]
     events.record(bench.connection, CATALOG, told, NOW)
     events.mark_seen(bench.connection, events.fresh_events(bench.connection, 1000))
-    _learn_the_sizes(bench.connection)
+    learn_the_sizes(bench.connection)
     return bench
-
-
-def _learn_the_sizes(connection: Connection) -> None:
-    if connection.dialect.name == "postgresql":
-        connection.execute(text("ANALYZE"))
 
 
 @pytest.fixture
 def busy(shop: Bench) -> Bench:
-    """With thousands of runs that wait and messages that are over; and PostgreSQL looks each row of a batch up, as it
-    does among millions. Of a few thousand it would read all."""
+    """With thousands of runs that wait and messages that are over."""
     refs, journey = [MemberRef(row["bucket"], row["id"]) for row in shop.rows("member")], a_journey(id="earlier")
     for n in range(20):
         entrants = [(Entrant(ref, f"o{n}", {"event": {}, "var": {}}, due_at=NOW + DAY), False) for ref in refs]
@@ -109,9 +103,8 @@ def busy(shop: Bench) -> Bench:
             shop.queues(ref, enrolment_id=run)
     every = delivery.c.bucket.between(0, 255)
     shop.connection.execute(update(delivery).where(every).values(status="cancelled", due_at=None))
-    _learn_the_sizes(shop.connection)
-    for way in ("hashjoin", "mergejoin") if shop.connection.dialect.name == "postgresql" else ():
-        shop.connection.execute(text(f"SET LOCAL enable_{way} = off"))
+    learn_the_sizes(shop.connection)
+    as_among_millions(shop.connection)
     return shop
 
 
@@ -161,7 +154,7 @@ def test_every_loop_claims_what_is_due_by_the_index_of_what_waits(busy: Bench) -
         connection, [NewTask(member=ref, key=f"t{ref.id}", kind="inbox", team="a", words="?") for ref in refs], NOW
     )
     inbound.put(connection, [Arrived(inbound.API, f"a{n}", "{}") for n in range(200)], NOW)
-    _learn_the_sizes(connection)
+    learn_the_sizes(connection)
     with explained(connection) as plans:
         assert advancing.anything_due(connection, NOW)
         (run, *_) = advancing.due(connection, NOW, 500)

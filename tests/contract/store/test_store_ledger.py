@@ -149,8 +149,10 @@ def test_on_both_databases_old_lines_go_bit_by_bit(bench: Bench) -> None:
 def test_raw_records_go_when_their_time_has_come(bench: Bench) -> None:
     for key, at in (("old", NOW - HOUR), ("new", NOW)):
         inbound.put(bench.connection, [Arrived("api", key, "{}")], at)
+    inbound.lay_by(bench.connection, [(row["id"], "sms", row["key"]) for row in bench.rows("inbound")])
     assert housekeeping.drop_inbound(bench.connection, NOW) == 1
     assert [row["key"] for row in bench.rows("inbound")] == ["new"]
+    assert [row["provider_id"] for row in bench.rows("early_receipt")] == ["new"]
 
 
 def test_events_go_whatever_their_name(bench: Bench) -> None:

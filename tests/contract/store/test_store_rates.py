@@ -8,7 +8,7 @@ from itertools import pairwise
 import pytest
 from store_bench import NOW, Bench
 
-from engage.store.rates import take_beats
+from engage.store.rates import back_off, free_from, left, take_beats
 
 SECOND = timedelta(seconds=1)
 
@@ -38,3 +38,14 @@ def test_time_in_which_nobody_called_is_not_saved_up(bench: Bench) -> None:
     take_beats(bench.connection, "sms", 10, 1, NOW)
     later = take_beats(bench.connection, "sms", 10, 100, NOW + timedelta(hours=1))
     assert (later.begin, later.count) == (NOW + timedelta(hours=1), 10)
+
+
+def test_a_clock_that_is_set_back_gives_no_channel_an_hour_off(bench: Bench) -> None:
+    take_beats(bench.connection, "sms", 10, 100, NOW + timedelta(hours=1))
+    back_off(bench.connection, "email", NOW + timedelta(hours=1, seconds=15), NOW + timedelta(hours=1))
+    beats = take_beats(bench.connection, "sms", 10, 4, NOW)
+    assert (beats.begin, beats.count) == (NOW, 4)
+    assert left(bench.connection, "sms", 10, NOW) == 6
+    assert free_from(bench.connection, "email", NOW) == NOW
+    assert back_off(bench.connection, "email", NOW + 15 * SECOND, NOW)
+    assert free_from(bench.connection, "email", NOW) == NOW + 15 * SECOND

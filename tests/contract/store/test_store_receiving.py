@@ -9,8 +9,9 @@ from itertools import permutations
 from typing import Any
 
 import pytest
+from sqlalchemy import insert, select
 from store_bench import CATALOG, DAY, HOUR, MINUTE, NOW, Bench
-from store_plans import explained
+from store_plans import as_among_millions, explained, learn_the_sizes
 
 from engage.core.delivery import LEASE, Recorded, Status
 from engage.core.fact import Arrival
@@ -21,6 +22,7 @@ from engage.store.dispatching import Claimed, Settled
 from engage.store.members import MemberRef
 from engage.store.questions import AskedRow, Given, NewAnswer, Wrote
 from engage.store.receiving import DeliveryRow, Told
+from engage.store.tables import delivery
 
 SENT = Recorded(Status.SENT)
 
@@ -434,9 +436,22 @@ def test_what_many_were_asked_is_what_each_was_asked(bench: Bench, seed: int) ->
     assert any(together)
 
 
+def _send_thousands(bench: Bench) -> None:
+    for _ in range(20):
+        sends(bench, bench.member(), offers=["1"])
+    for doubled in range(8):
+        new = {"id": delivery.c.id + (1_000_000 << doubled), "member_id": delivery.c.member_id + (1_000_000 << doubled)}
+        new["message_key"] = delivery.c.message_key + f"+{doubled}"
+        others = select(*(new.get(c.name, c) for c in delivery.c)).where(delivery.c.status == "sent")
+        bench.connection.execute(insert(delivery).from_select([c.name for c in delivery.c], others))
+    learn_the_sizes(bench.connection, "delivery")
+
+
 def test_what_was_asked_and_answered_is_found_by_index(bench: Bench, question: Claimed) -> None:
     wrote = [Wrote(question.member, "sms", NOW)]
     new = [NewAnswer(row_of(bench, question), "nps", Given(score=3), NOW)]
+    _send_thousands(bench)
+    as_among_millions(bench.connection)
     with explained(bench.connection) as plans:
         questions.asked(bench.connection, wrote)
         questions.offers(bench.connection, wrote)

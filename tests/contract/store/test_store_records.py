@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from store_bench import DAY, HOUR, MINUTE, NOW, Bench, a_journey
-from store_plans import explained
+from store_plans import as_among_millions, explained
 
 from engage.store import inbound, journeys, moving, reaching, state, tasks
 from engage.store.ids import take_ids
@@ -41,6 +41,18 @@ def test_records_are_read_once_in_the_order_they_came(bench: Bench) -> None:
     assert not inbound.any_unread(bench.connection, bulk=False)
 
 
+def test_what_came_too_early_waits_until_any_message_it_is_about_is_on_record(bench: Bench) -> None:
+    inbound.put(bench.connection, [Arrived("sms", "both", "{}")], NOW)
+    (record,) = inbound.unread(bench.connection, 9, bulk=False)
+    for on_record in ("p1", "p2"):
+        inbound.lay_by(bench.connection, [(record.id, "sms", "p1"), (record.id, "sms", "p2")])
+        inbound.mark_read(bench.connection, [record.id], NOW)
+        inbound.take_up(bench.connection, [("wechat", on_record), ("sms", "p3")])
+        assert inbound.unread(bench.connection, 9, bulk=False) == []
+        inbound.take_up(bench.connection, [("sms", on_record)])
+        assert inbound.unread(bench.connection, 9, bulk=False) == [record]
+
+
 def test_what_the_shop_told_is_a_class_of_its_own(bench: Bench) -> None:
     sources = (inbound.FILE, "sms", inbound.API, inbound.PAGE, inbound.FILE)
     inbound.put(bench.connection, [Arrived(source, str(n), "{}") for n, source in enumerate(sources)], NOW)
@@ -59,6 +71,15 @@ def test_unread_records_are_found_by_the_index_of_unread_ones(bench: Bench, bulk
     assert plans.indexes == {"ix_inbound_new"}
 
 
+def test_what_came_too_early_is_found_by_index(bench: Bench) -> None:
+    inbound.put(bench.connection, [Arrived("sms", "report", "{}")], NOW)
+    inbound.lay_by(bench.connection, [(1, "sms", "p1")])
+    with explained(bench.connection) as plans:
+        inbound.take_up(bench.connection, [("sms", "p1"), ("sms", "p2")])
+    assert len(plans.steps) == 2
+    assert plans.walked == []
+
+
 # --- tasks ------------------------------------------------------------------------------------------------------
 
 
@@ -71,9 +92,12 @@ def opens(bench: Bench, key: str, **more: Any) -> int:
 def test_a_task_is_opened_once_and_each_team_is_told_once(bench: Bench) -> None:
     ref = bench.member()
     new = NewTask(ref, "1:call:0", "journey", "客服一组", "回电", copy_to=("店长群", "客服一组"))
-    assert tasks.open_all(bench.connection, [new], NOW) == [1]
+    (task_id,) = tasks.open_all(bench.connection, [new], NOW)
     assert tasks.open_all(bench.connection, [new], NOW + DAY) == []
-    assert [row["team"] for row in bench.rows("notice")] == ["客服一组", "店长群"]
+    assert [(row["task_id"], row["team"]) for row in bench.rows("notice")] == [
+        (task_id, "客服一组"),
+        (task_id, "店长群"),
+    ]
 
 
 def test_tasks_opened_together_are_what_they_are_one_by_one(bench: Bench) -> None:
@@ -143,6 +167,7 @@ def test_a_task_is_closed_once(bench: Bench) -> None:
 def test_tasks_are_opened_and_closed_by_index(bench: Bench) -> None:
     row = tasks.task_by_id(bench.connection, opens(bench, "a"))
     assert row is not None
+    as_among_millions(bench.connection)
     with explained(bench.connection) as plans:
         tasks.open_all(bench.connection, [NewTask(row.member, "b", "inbox", None, "在吗")], NOW)
         tasks.close(bench.connection, [row], "已回电", "小李", NOW)

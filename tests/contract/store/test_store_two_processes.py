@@ -15,9 +15,10 @@ from engage.core.condition import HasTag
 from engage.core.journey.model import Since
 from engage.core.turn import Seen
 from engage.errors import DatabaseUnavailable
-from engage.store import advancing, events, journeys, members, segments, state
+from engage.store import advancing, events, inbound, journeys, members, segments, state
 from engage.store.database import Database
 from engage.store.events import NewEvent
+from engage.store.inbound import Arrived
 from engage.store.members import MemberRef
 from engage.store.segments import Crossing
 from tests.postgresql import empty
@@ -120,6 +121,36 @@ def test_of_one_member_the_later_number_is_committed_later(server: Database) -> 
     with server.write() as connection:
         rows = Bench(connection).rows("event")
     assert {row["dedupe_key"]: row["number"] for row in rows} == {"first": 1, "second": 2}
+
+
+def test_a_receipt_that_is_being_laid_by_is_taken_up_by_who_waited_for_that(server: Database) -> None:
+    with server.write() as connection:
+        inbound.put(connection, [Arrived("aliyun_sms", "report", "{}")], NOW)
+        (record,) = inbound.unread(connection, 1, bulk=False)
+
+    def records() -> None:
+        with server.write() as connection:
+            inbound.take_up(connection, [("sms", "p1")])
+
+    with ThreadPoolExecutor(1) as other, server.write() as connection:
+        inbound.begin_laying_by(connection)
+        inbound.lay_by(connection, [(record.id, "sms", "p1")])
+        recorded = other.submit(records)
+        _until_somebody_waits(server)
+        connection.commit()
+        recorded.result()
+    with server.read() as connection:
+        assert inbound.unread(connection, 1, bulk=False) == [record]
+
+
+def test_many_take_up_at_once_and_whoever_lays_by_waits_for_all_of_them(server: Database) -> None:
+    with server.write() as one, server.write() as another:
+        inbound.take_up(one, [("sms", "p1")])
+        inbound.take_up(another, [("sms", "p2")])
+        one.commit()
+        with pytest.raises(DatabaseUnavailable):
+            _without_patience(server, inbound.begin_laying_by)
+    _without_patience(server, inbound.begin_laying_by)
 
 
 def _looking_at(ref: MemberRef) -> Callable[[Connection], list[Crossing]]:

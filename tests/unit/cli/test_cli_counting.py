@@ -179,5 +179,6 @@ def test_what_is_stopped_is_named(books):
     books.put(pause, scope="channel:sms", since=NOW, reason="维护")
     books.put(state, key="resting:wechat", value=(NOW + DAY).isoformat())
     books.put(state, key="resting:email", value=(NOW - DAY).isoformat())
+    books.put(state, key="resting:sms", value=(NOW + DAY).isoformat(), at=NOW + DAY / 2)  # the clock was set back since
     assert books.ask(overview.pauses) == [overview.Paused("channel:sms", NOW, "维护")]
     assert books.ask(overview.resting, NOW) == {"wechat": NOW + DAY}

@@ -1,0 +1,115 @@
+"""What providers said no to, and what has to come of it: for the message, the address, and the channel."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import Any
+
+from engage.core.delivery import Status
+from engage.core.fact import Arrival, Clicked, Followed, Receipt, Typed
+from tests.harness.handovers import by_delivery, noted_in_time
+from tests.harness.promised import BACK_OFF, MOST_ATTEMPTS, MOST_IN_A_WINDOW, ON_THE_WAY, QUOTAS_BEGIN_ANEW, WINDOW
+from tests.harness.truth import Call
+from tests.harness.weather import Fault
+from tests.harness.world import Life
+
+_FOR_GOOD = (Fault.NO_SUCH_ADDRESS, Fault.REFUSED)
+_SOONEST = timedelta(minutes=1)
+
+
+def refused_is_not_forgotten(life: Life) -> Iterator[str]:
+    """A message that was surely not taken is not ambiguous."""
+    for calls in by_delivery(life).values():
+        row = life.delivery(calls[0].about)
+        heard = row.attempts == len(calls) == 1 and "the process ended" not in (row.reason or "")
+        if heard and row.status == Status.AMBIGUOUS and calls[0].answer == "refused":
+            yield f"delivery {row.id} is ambiguous, and its only call was refused"
+
+
+def given_up_after_six(life: Life) -> Iterator[str]:
+    """A message has failed if it was refused for good, or six times; an account's troubles are none of its own."""
+    for calls in by_delivery(life).values():
+        row = life.delivery(calls[0].about)
+        refusals = [call for call in calls if call.answer == "refused" and not call.is_of_the_account]
+        if len(refusals) > MOST_ATTEMPTS:
+            yield f"delivery {row.id} was tried {len(refusals)} times"
+        for_good = any(call.fault in _FOR_GOOD for call in refusals)
+        if row.status == Status.FAILED and row.attempts < MOST_ATTEMPTS and not for_good:
+            yield f"delivery {row.id} has failed after {row.attempts} attempts: {row.reason}"
+
+
+def tried_again_with_patience(life: Life) -> Iterator[str]:
+    for calls in by_delivery(life).values():
+        if calls[0].fault is not Fault.ERROR or not noted_in_time(calls[0]) or life.jumps:
+            continue
+        for call in calls[1:2]:
+            if call.began - calls[0].began < _SOONEST:
+                yield f"{call.saying} on {call.channel} was tried again {call.began - calls[0].began} after an error"
+
+
+def channels_rest_when_told(life: Life) -> Iterator[str]:
+    """Until quotas begin anew; for a few seconds, if we are too fast."""
+    if life.jumps:
+        return
+    for calls in by_delivery(life).values():
+        refused = calls[0]
+        if refused.noted is None or not refused.is_of_the_account:
+            continue
+        until = _next_quotas(refused.began) if refused.fault is Fault.QUOTA else refused.began + BACK_OFF
+        for call in life.truth.calls:
+            intended = call.committed["sent_at"] if call.committed is not None else None
+            if call.channel == refused.channel and intended is not None and refused.noted < intended < until:
+                yield f"{call.saying} on {call.channel} at {call.began:%d %H:%M:%S}, though {refused.fault} was told"
+
+
+def _next_quotas(after: datetime) -> datetime:
+    there = after.astimezone(QUOTAS_BEGIN_ANEW.tzinfo)
+    return datetime.combine(there.date() + timedelta(days=1), QUOTAS_BEGIN_ANEW)
+
+
+def nothing_to_a_dead_address(life: Life) -> Iterator[str]:
+    for channel, address, at in _dead(life):
+        for call in life.truth.calls:
+            if call.channel == channel and address.endswith(call.address) and call.began > at + ON_THE_WAY:
+                yield f"{call.saying} on {channel} at {call.began:%d %H:%M:%S}, where there is no such address"
+
+
+def _dead(life: Life) -> Iterator[tuple[str, str, datetime]]:
+    """Where nobody can be reached, and since when that is known."""
+    for calls in by_delivery(life).values():
+        if calls[0].fault is Fault.NO_SUCH_ADDRESS and calls[0].noted is not None:
+            yield calls[0].channel, calls[0].address, calls[0].noted
+    for told, at in life.log.read():
+        match told.fact:
+            case Receipt(arrival=Arrival.BOUNCED, channel=("sms" | "email") as channel) if not life.jumps:
+                row = _row_of(life, told.fact)
+                if row is not None:
+                    yield channel, row.address, at
+            case _:
+                pass
+
+
+def _row_of(life: Life, receipt: Receipt) -> Any:
+    return life.delivery(receipt.delivery_id) if receipt.delivery_id is not None else None
+
+
+# --- reply windows ----------------------------------------------------------------------------------------------
+
+
+def only_in_an_open_window(life: Life) -> Iterator[str]:
+    """What carries no key on WeChat is an answer to the member: within 48 hours, five times at most."""
+    acts = [told.fact for told, _ in life.log.read() if isinstance(told.fact, Typed | Followed | Clicked)]
+    keyless = [call for call in life.truth.calls if call.channel == "wechat" and call.key is None]
+    for call in keyless:
+        theirs = [act.at for act in acts if not isinstance(act, Clicked) and act.address == call.address]
+        open_then = [at for at in theirs if at - ON_THE_WAY <= call.clock < at + WINDOW + ON_THE_WAY]
+        if not open_then and not life.jumps:
+            yield f"{call.saying} on wechat at {call.began:%d %H:%M:%S}, in no open window"
+        elif open_then and _taken_since(keyless, call, max(open_then)) > MOST_IN_A_WINDOW and not life.jumps:
+            yield f"{call.saying} on wechat at {call.began:%d %H:%M:%S}, in a window that is used up"
+
+
+def _taken_since(calls: list[Call], last: Call, opened: datetime) -> int:
+    to_them = [call for call in calls if call.address == last.address and call.reached]
+    return sum(opened + ON_THE_WAY < call.clock <= last.clock for call in to_them)
