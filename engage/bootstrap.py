@@ -5,9 +5,6 @@ from __future__ import annotations
 from datetime import datetime
 from pathlib import Path
 
-from sqlalchemy import make_url
-from sqlalchemy.exc import ArgumentError
-
 from engage.channels.registry import build_channels, build_sources
 from engage.channels.staff import StaffMail, StaffRobot
 from engage.channels.webhook import WebhookCaller
@@ -18,14 +15,14 @@ from engage.errors import ConfigError
 from engage.runtime.context import AppliedHolder, Context
 from engage.runtime.observing import Observer, Unobserved
 from engage.store import state
-from engage.store.database import Database
+from engage.store.database import Database, NoAddress, read_address
 
 
 def open_database(config: Config, folder: Path, *, goes_first: bool = False) -> Database:
     """The configured database. A relative SQLite path is relative to the folder of the config file."""
     try:
-        url = make_url(config.database.url)
-    except (ArgumentError, ValueError):  # whose words may quote it, password and all
+        url = read_address(config.database.url)
+    except NoAddress:
         raise ConfigError(
             "database.url is not an address; write it like sqlite:///engage.db or postgresql://user:password@host/name",
             "database.url 不是数据库地址；请写成 sqlite:///engage.db 或 postgresql://用户:密码@主机/库名 这样",

@@ -10,7 +10,8 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Iterator, Sequence
-from functools import lru_cache
+from contextvars import ContextVar
+from functools import lru_cache, wraps
 from operator import eq
 from typing import Any
 
@@ -21,6 +22,7 @@ from sqlalchemy import Alias, BinaryExpression, Engine, Join, Select, TableClaus
 from sqlalchemy.sql.dml import Delete, Update
 from sqlalchemy.sql.visitors import iterate
 
+from engage.store.claims import Claim
 from engage.store.tables import metadata
 from tests.postgresql import running_server
 
@@ -32,6 +34,7 @@ settings.load_profile("engage")
 
 OWNED = frozenset(table.name for table in metadata.sorted_tables if "bucket" in table.primary_key.columns)
 _astray: list[str] = []
+_claiming = ContextVar("claiming", default=False)  # what does so knows how to, where rows are spread over servers
 
 
 @event.listens_for(Engine, "before_execute")
@@ -43,6 +46,18 @@ def _watch(_connection: Any, statement: Any, *_: Any) -> None:
         _astray.append(f"rows would change their bucket: {statement}")
     elif isinstance(statement, Select) and _joins_apart(statement):
         _astray.append(f"tables of members' joined, but not by bucket: {statement}")
+
+
+@wraps(take := Claim.take)
+def _take(*args: Any, **given: Any) -> list[Any]:
+    token = _claiming.set(True)
+    try:
+        return take(*args, **given)
+    finally:
+        _claiming.reset(token)
+
+
+Claim.take = _take  # type: ignore[method-assign]
 
 
 def _moves_rows(statement: Any) -> bool:
@@ -96,9 +111,7 @@ def _names_buckets(statement: Any) -> bool:
 
 
 def _locks(statement: Any) -> bool:
-    """A lock that skips the rows others hold is a claim."""
-    lock = statement._for_update_arg if isinstance(statement, Select) else None
-    if lock is None or lock.skip_locked:
+    if not isinstance(statement, Select) or statement._for_update_arg is None or _claiming.get():
         return False
     return any(getattr(table, "name", None) in OWNED for table in statement.get_final_froms())
 

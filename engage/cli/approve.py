@@ -23,7 +23,7 @@ from engage.core.journey.model import Send
 from engage.core.quiet import zone_of
 from engage.runtime import approving, holding, preview
 from engage.runtime.applying import project_with
-from engage.runtime.approving import Approved
+from engage.runtime.approving import Approved, NotWaiting
 from engage.runtime.context import Context
 from engage.runtime.plan import Terms
 from engage.runtime.planning import make_plan
@@ -56,19 +56,25 @@ def approve(
       engage approve hold-3 --by 王芳
       engage approve plan-3f9c --by 李雷
 
-    Exit codes: 0 shown, approved or refused · 1 there is nothing of that name that waits
+    Exit codes: 0 shown, approved or refused · 1 there is nothing of that name that waits, or it has changed meanwhile ·
+    2 options that do not go together
     """
     inv = Invocation.of(ctx)
+    found = _HOLD.fullmatch(what or "")
+    if refuse and found is None:
+        raise typer.BadParameter(
+            "only a start that is held back is refused: `engage approve hold-3 --refuse --by NAME`"
+        )
     with inv.database() as database:
-        context = build_context(inv.config, clock_of(database), database)
         if what is None:
             _list(inv.screen, database)
             return
-        found = _HOLD.fullmatch(what)
+        context = build_context(inv.config, clock_of(database), database)
+        word = _Word(inv, context, by[:100], context.clock.now())
         if found is not None:
-            _Word(inv, context, by, context.clock.now()).on_hold(int(found[1]), refuse=refuse)
+            word.on_hold(int(found[1]), refuse=refuse)
         else:
-            _Word(inv, context, by, context.clock.now()).on_plan(what)
+            word.on_plan(what)
 
 
 def _list(screen: Screen, database: Database) -> None:
@@ -124,13 +130,17 @@ class _Word:
             self._say_how(held.name)
         elif refuse:
             with self.context.database.write() as connection:
-                approving.refuse_hold(connection, hold_id, self.by[:100], self.now)
+                refused = approving.refuse_hold(connection, hold_id, self.by, self.now)
+            if isinstance(refused, NotWaiting):
+                raise Refusal(self._nothing(held.name), Ending.NO)
             self.inv.screen.say("✓ Refused: nobody else of it enters.", "✓ 已拒绝：其余的人不会进入。", "green")
         else:
             with self.context.database.write() as connection:
-                came = approving.approve_hold(connection, hold_id, digest, self.by[:100], self._policy, self.now)
-            if not isinstance(came, Approved):
+                came = approving.approve_hold(connection, hold_id, digest, self.by, self._policy, self.now)
+            if isinstance(came, NotWaiting):
                 raise Refusal(self._nothing(held.name), Ending.NO)
+            if self.by not in came.by:
+                raise Refusal(self._changed(held.name), Ending.NO)
             self._say_what_came(came, "it goes on now", "现在继续放行")
 
     def _show_hold(self, held: Hold) -> None:
@@ -172,7 +182,7 @@ class _Word:
             self._say_how(plan_id)
             return
         with self.context.database.write() as connection:
-            came = approving.approve_plan(connection, plan_id, self.by[:100], self._policy, self.now)
+            came = approving.approve_plan(connection, plan_id, self.by, self._policy, self.now)
         if came is None:
             raise Refusal(self._nothing(plan_id), Ending.NO)
         self._say_what_came(came, f"`engage apply {plan_id}` applies it", f"用 `engage apply {plan_id}` 使它生效")
@@ -183,6 +193,12 @@ class _Word:
         return self.inv.screen.word(
             f"there is no {name} that waits; `engage approve` lists what does",
             f"没有等待中的 {name}；用 `engage approve` 查看列表",
+        )
+
+    def _changed(self, name: str) -> str:
+        return self.inv.screen.word(
+            f"{name} has changed while it was shown; look at it again with `engage approve {name}`",
+            f"{name} 在显示期间有了变化；请用 `engage approve {name}` 重新查看",
         )
 
     def _say_how(self, name: str) -> None:

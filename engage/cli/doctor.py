@@ -14,6 +14,7 @@ from engage.cli.ending import Ending
 from engage.cli.invocation import Invocation
 from engage.cli.screen import Screen, print_json
 from engage.clock import Clock, SystemClock
+from engage.errors import EngageError
 from engage.ops.examination import Case, Finding, Weight, examine, needs_a_hand
 from engage.runtime.context import AppliedHolder
 from engage.store.database import Database
@@ -73,7 +74,7 @@ def _clock(database: Database) -> Clock:
         return SystemClock()
     try:
         return clock_of(database)
-    except Exception:  # no schema, no server: what of it is wrong is the examination's to say
+    except EngageError:  # no schema, no server: what of it is wrong is the examination's to say
         return SystemClock()
 
 
@@ -84,6 +85,7 @@ def _show(screen: Screen, findings: list[Finding]) -> None:
     screen.line()
     hands = sum(finding.weight is Weight.HAND for finding in findings)
     if hands:
-        screen.say(f"{hands} things need a hand.", f"有 {hands} 项需要处理。", "bold red")
+        need = "1 thing needs a hand." if hands == 1 else f"{hands} things need a hand."
+        screen.say(need, f"有 {hands} 项需要处理。", "bold red")
     else:
         screen.say("All is well.", "一切正常。", "bold green")

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
+from engage.cli.misfits_shown import missing_webhook
 from engage.cli.reasons import reason_in
 from engage.core.outcome import Failure
 from engage.core.problem import Lang, Said
@@ -111,12 +112,7 @@ _WORDS: dict[str, Callable[[Facts], Said]] = {
     "database_unfit": lambda f: Said(f"The database cannot be used: {f['why']}.", f"数据库不能使用：{f['why']}。"),
     "nothing_applied": lambda f: Said(f"Nothing runs: {f['why']}.", f"没有可运行的旅程：{f['why']}。"),
     "applied": lambda f: Said(f"{f['journeys']} journeys are applied.", f"已生效 {f['journeys']} 个旅程。"),
-    "webhook_missing": lambda f: Said(
-        f"{_listed(f['journeys'])}: the webhook {f['webhook']} is not set up, and calls to it fail. Add "
-        f"webhooks.{f['webhook']} to config.yaml.",
-        f"{_listed(f['journeys'])}：webhook {f['webhook']} 还没有配置，调用会失败。请在 config.yaml 里加上 "
-        f"webhooks.{f['webhook']}。",
-    ),
+    "webhook_missing": lambda f: missing_webhook(f["webhook"], f["journeys"]),
     "forgotten": lambda f: Said(f"{f['en']}.", f"{f['zh']}。"),
     "daemon_lost": lambda f: Said(
         f"A daemon has gone without a word: {f['daemon']}, last heard of {_at(f['heard_of_at'])}.",

@@ -11,6 +11,7 @@ from engage.core.catalog import Catalog
 from engage.core.journey.check import webhooks_called
 from engage.core.journey.model import Journey
 from engage.core.looking_back import looks_beyond
+from engage.core.problem import Said
 
 
 def say_what_does_not_fit(screen: Screen, catalog: Catalog, journeys: Collection[Journey], config: Config) -> None:
@@ -26,9 +27,13 @@ def _say_webhooks(screen: Screen, journeys: Collection[Journey], config: Config)
     for name, ids in webhooks_called(journeys).items():
         if name in config.webhooks:
             continue
-        listed = ", ".join(ids)
-        screen.say(
-            f"{listed}: the webhook {name} is not set up, and calls to it fail. Add webhooks.{name} to config.yaml.",
-            f"{listed}：webhook {name} 还没有配置，调用会失败。请在 config.yaml 里加上 webhooks.{name}。",
-            "yellow",
-        )
+        said = missing_webhook(name, ids)
+        screen.say(said.en, said.zh, "yellow")
+
+
+def missing_webhook(name: str, journeys: Collection[str]) -> Said:
+    listed = ", ".join(journeys)
+    return Said(
+        f"{listed}: the webhook {name} is not set up, and calls to it fail. Add webhooks.{name} to config.yaml.",
+        f"{listed}：webhook {name} 还没有配置，调用会失败。请在 config.yaml 里加上 webhooks.{name}。",
+    )

@@ -107,7 +107,8 @@ def _serve(inv: Invocation, service: Service, measures: Measures) -> None:
     presence = Presence(database, clock, lambda: daemon.silent_loops())
     housekeeping = Housekeeping(service.context, lambda: service.config.retention)
     renew = Renewal(service, inv.config_path, _log_as_told)
-    continuity = Continuity(database, clock, Witness.of(database, inv.folder), inv.config.policy.limits.outage)
+    witness = Witness.of(database, inv.folder)
+    continuity = Continuity(database, clock, witness, lambda: service.config.policy.limits.outage)
     daemon = Daemon(
         service.engine,
         clock=clock,

@@ -21,7 +21,7 @@ from engage.core.quiet import zone_of
 from engage.errors import EngageError
 from engage.runtime.applying import differs
 from engage.runtime.context import AppliedHolder
-from engage.runtime.daemon import running_daemon
+from engage.runtime.presence import daemons_at_work
 from engage.store import holding, journeys, overview, ranks, webhook_calls
 from engage.store.database import Database
 from engage.store.holding import Hold
@@ -34,7 +34,7 @@ from engage.store.webhook_calls import CallsOf
 class _Now:
     at: datetime
     zone: ZoneInfo
-    daemon: int | None
+    daemons: list[str]  # by machine and process
     versions: Mapping[str, int]
     draining: frozenset[str]
     differ: list[str]
@@ -76,7 +76,7 @@ def status(
         print_json(_data(now))
     else:
         _show(inv.screen, now)
-    if now.daemon is None:
+    if not now.daemons:
         raise typer.Exit(Ending.NO)
 
 
@@ -87,7 +87,7 @@ def _read(inv: Invocation, database: Database) -> _Now:
         return _Now(
             at=at,
             zone=_zone(database),
-            daemon=running_daemon(database.file),
+            daemons=daemons_at_work(database, connection, at),
             versions=applied.versions,
             draining=applied.draining,
             differ=differs(database, project_files(inv.folder)[0]),
@@ -117,8 +117,9 @@ def _zone(database: Database) -> ZoneInfo:
 
 
 def _show(screen: Screen, now: _Now) -> None:
-    if now.daemon is not None:
-        screen.say(f"● A daemon runs (process {now.daemon}).", f"● 引擎正在运行（进程 {now.daemon}）。", "green")
+    if now.daemons:
+        names = ", ".join(now.daemons)
+        screen.say(f"● Daemons at work: {names}.", f"● 引擎正在运行：{names}。", "green")
     else:
         screen.say("○ No daemon runs; `engage run` starts one.", "○ 引擎没有运行；用 `engage run` 启动。", "yellow")
     _show_stopped(screen, now)
@@ -252,7 +253,7 @@ def _show_waiting(screen: Screen, now: _Now) -> None:
 def _data(now: _Now) -> dict[str, Any]:
     return {
         "at": now.at,
-        "daemon": now.daemon,
+        "daemons": now.daemons,
         "applied": dict(now.versions),
         "draining": sorted(now.draining),
         "files_that_differ": now.differ,

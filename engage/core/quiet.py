@@ -43,6 +43,7 @@ def leaves_room(quiet: Hours, allowed: Hours | None) -> bool:
     return any(_is_open(at, quiet, allowed) for at in _openings(quiet, allowed))
 
 
+@lru_cache(maxsize=4096)  # a batch asks the same for nearly all of its members
 def next_allowed(moment: datetime, zone: ZoneInfo, quiet: Hours, allowed: Hours | None = None) -> datetime:
     """The first moment, from `moment` on, outside quiet hours and inside the allowed span (None: any time).
 

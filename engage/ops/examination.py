@@ -26,6 +26,7 @@ from engage.errors import DatabaseUnavailable, EngageError
 from engage.runtime.applied import Applied
 from engage.runtime.daemon import running_daemon
 from engage.store import backlog, daemons, holding, overview, state, symptoms, webhook_calls
+from engage.store.backlog import Backlog
 from engage.store.daemons import HEARD_OF_WITHIN
 from engage.store.database import Database
 from engage.store.holding import HoldStatus
@@ -94,7 +95,7 @@ def _database(case: Case) -> Iterator[Finding]:
             yield Finding("database_answers", Weight.WELL)
             yield from _applied(case)
             now = case.clock.now()
-            for look in (_daemons, _stalls, _messages, _switches, _callbacks, _database_clock):
+            for look in (_daemons, _backlog, _unreadable, _switches, _callbacks, _database_clock):
                 yield from look(case, connection, now)
     except DatabaseUnavailable:
         yield Finding("database_away", Weight.HAND)
@@ -124,8 +125,10 @@ def _applied(case: Case) -> Iterator[Finding]:
 
 
 def _daemons(case: Case, connection: Connection, now: datetime) -> Iterator[Finding]:
+    process = running_daemon(case.database.file)
+    ended = case.database.file is not None and process is None  # however lately it was heard of
     signs = daemons.signs(connection)
-    alive = [sign for sign in signs if sign.at > now - HEARD_OF_WITHIN]
+    alive = [sign for sign in signs if sign.at > now - HEARD_OF_WITHIN and not ended]
     for sign in signs:
         if sign not in alive:
             yield Finding("daemon_lost", Weight.NOTE, {"daemon": sign.name, "heard_of_at": sign.at})
@@ -133,14 +136,23 @@ def _daemons(case: Case, connection: Connection, now: datetime) -> Iterator[Find
             yield Finding("loops_stuck", Weight.HAND, {"daemon": sign.name, "loops": stuck})
     if alive:
         yield Finding("daemons_alive", Weight.WELL, {"daemons": [sign.name for sign in alive]})
-    elif (process := running_daemon(case.database.file)) is not None:
+    elif process is not None:
         yield Finding("daemon_silent", Weight.HAND, {"process": process})
     else:
         yield Finding("daemon_none", Weight.HAND)
 
 
-def _stalls(case: Case, connection: Connection, now: datetime) -> list[Finding]:
+def _backlog(case: Case, connection: Connection, now: datetime) -> Iterator[Finding]:
     waits = backlog.backlog(connection, now)
+    yield from _stalls(connection, waits, now)
+    ambiguous = sum(each.messages for each in waits.messages if each.status == "ambiguous")
+    if ambiguous:
+        lately = symptoms.became_ambiguous(connection, now - timedelta(hours=1))
+        weight = Weight.HAND if lately >= _AMBIGUOUS_AN_HOUR else Weight.NOTE
+        yield Finding("ambiguous", weight, {"messages": ambiguous, "in_the_last_hour": lately})
+
+
+def _stalls(connection: Connection, waits: Backlog, now: datetime) -> list[Finding]:
     found = [
         Finding("stalled", Weight.HAND, {"queue": queue, "since": since})
         for queue, since in waits.oldest.items()
@@ -152,12 +164,7 @@ def _stalls(case: Case, connection: Connection, now: datetime) -> list[Finding]:
     return _well_unless(found, "nothing_stalled")
 
 
-def _messages(case: Case, connection: Connection, now: datetime) -> Iterator[Finding]:
-    waiting = sum(each.messages for each in backlog.backlog(connection, now).messages if each.status == "ambiguous")
-    lately = symptoms.became_ambiguous(connection, now - timedelta(hours=1))
-    if waiting:
-        weight = Weight.HAND if lately >= _AMBIGUOUS_AN_HOUR else Weight.NOTE
-        yield Finding("ambiguous", weight, {"messages": waiting, "in_the_last_hour": lately})
+def _unreadable(case: Case, connection: Connection, now: datetime) -> Iterator[Finding]:
     unreadable = symptoms.unreadable(connection)
     if unreadable:
         yield Finding("unreadable", Weight.NOTE, {"records": unreadable})

@@ -1,7 +1,7 @@
 """What stands in the database, as gauges: what is due, what waits for somebody, what is stopped, who runs.
 
 Asked by index, up to a ceiling (`store.backlog`), and at most once in ten seconds however often Prometheus and people
-look. Where the database does not answer, the gauges are absent, and `engage_database_up` is 0.
+look. Where the database does not answer, or not soon, the gauges are absent, and `engage_database_up` is 0.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from engage.store.database import Database
 from engage.store.holding import Hold
 
 _KEEPS_FOR_SECONDS = 10.0
+_ANSWERS_WITHIN_SECONDS = 3.0  # Prometheus gives up after 10, and would know nothing of the process either
 _STOPPED_OF = timedelta(hours=1)
 
 
@@ -49,8 +50,7 @@ class Gauges(Collector):
         self._clock = clock
         self._channels = channels  # of this process, as they are now
         self._lock = threading.Lock()
-        self._asked_at: float | None = None
-        self._stands: _Stands | None = None
+        self._asking: _Asking | None = None
 
     def describe(self) -> Iterable[Metric]:
         """Names are known when they are collected; registering must not ask the database."""
@@ -67,15 +67,13 @@ class Gauges(Collector):
         yield self._tokens()
 
     def _tokens(self) -> Metric:
-        ages = GaugeMetricFamily(
+        held = {(name,): each.token_age for name, each in self._channels().items() if isinstance(each, HoldsToken)}
+        return _each(
             "engage_token_age_seconds",
             "How old this process's access token is, where a channel needs one.",
-            labels=["channel"],
+            ("channel",),
+            {labelled: age for labelled, age in held.items() if age is not None},
         )
-        for name, channel in self._channels().items():
-            if isinstance(channel, HoldsToken) and (age := channel.token_age) is not None:
-                ages.add_metric([name], age)
-        return ages
 
     def _rates(self, connection: Connection, now: datetime) -> dict[str, int]:
         limits = {name: channel.per_second for name, channel in self._channels().items()}
@@ -84,10 +82,10 @@ class Gauges(Collector):
     def _standing(self) -> _Stands | None:
         """As it stood at most `_KEEPS_FOR_SECONDS` ago; None: it cannot be known."""
         with self._lock:
-            if self._asked_at is None or time.monotonic() - self._asked_at > _KEEPS_FOR_SECONDS:
-                self._stands = self._ask()
-                self._asked_at = time.monotonic()
-            return self._stands
+            if self._asking is None or self._asking.is_old:
+                self._asking = _Asking(self._ask)
+            asking = self._asking
+        return asking.answer()
 
     def _ask(self) -> _Stands | None:
         now = self._clock.now()
@@ -108,100 +106,113 @@ class Gauges(Collector):
             return None
 
 
+class _Asking:
+    """Asks on a thread of its own, once for all who want to know: a database that hangs keeps whoever asks it."""
+
+    def __init__(self, ask: Callable[[], _Stands | None]) -> None:
+        self._ask = ask
+        self._stands: _Stands | None = None
+        self._answered_at: float | None = None
+        self._thread = threading.Thread(target=self._run, name="gauges", daemon=True)
+        self._thread.start()
+
+    @property
+    def is_old(self) -> bool:
+        return self._answered_at is not None and time.monotonic() - self._answered_at > _KEEPS_FOR_SECONDS
+
+    def answer(self) -> _Stands | None:
+        self._thread.join(_ANSWERS_WITHIN_SECONDS)
+        return self._stands
+
+    def _run(self) -> None:
+        self._stands = self._ask()
+        self._answered_at = time.monotonic()
+
+
 def _of_backlog(stands: _Stands) -> Iterable[Metric]:
     waits = stands.backlog
-    due = GaugeMetricFamily(
-        "engage_due_runs", "Runs that are due and have not been moved, up to 20,000.", labels=["journey", "step"]
+    yield _each(
+        "engage_due_runs",
+        "Runs that are due and have not been moved, up to 20,000.",
+        ("journey", "step"),
+        {(runs.journey_id, runs.step_id or ""): runs.runs for runs in waits.runs},
     )
-    for runs in waits.runs:
-        due.add_metric([runs.journey_id, runs.step_id or ""], runs.runs)
-    yield due
-    messages = GaugeMetricFamily(
+    yield _each(
         "engage_unsettled_messages",
         "Messages that are due, under way (claimed, sending) or ambiguous, up to 20,000 each.",
-        labels=["state", "channel"],
+        ("state", "channel"),
+        _together(waits),
     )
-    for (status, channel), count in sorted(_together(waits).items()):
-        messages.add_metric([status, channel], count)
-    yield messages
-    oldest = GaugeMetricFamily(
+    since = {queue: stands.at - waits.oldest.get(queue, stands.at) for queue in backlog.QUEUES}
+    yield _each(
         "engage_oldest_due_seconds",
         "Since when the oldest waits: runs, messages, inbound, events, calls, notices.",
-        labels=["queue"],
+        ("queue",),
+        {(queue,): max(waited.total_seconds(), 0) for queue, waited in since.items()},
     )
-    for queue in backlog.QUEUES:
-        since = waits.oldest.get(queue)
-        oldest.add_metric([queue], max((stands.at - since).total_seconds(), 0) if since is not None else 0)
-    yield oldest
     yield _one("engage_inbound_unread", "Callbacks and facts that nobody has read, up to 20,000.", waits.unread)
     yield _one("engage_events_fresh", "Events that no journey has looked at, up to 20,000.", waits.fresh_events)
     yield _one("engage_webhook_calls_due", "Calls of webhook steps that are due, up to 20,000.", waits.calls)
 
 
-def _together(waits: Backlog) -> Counter[tuple[str, str]]:
-    counted: Counter[tuple[str, str]] = Counter()
+def _together(waits: Backlog) -> Counter[tuple[str, ...]]:
+    counted: Counter[tuple[str, ...]] = Counter()
     for each in waits.messages:
         counted[each.status, each.channel] += each.messages
     return counted
 
 
 def _of_switches(stands: _Stands) -> Iterable[Metric]:
-    paused = GaugeMetricFamily("engage_paused", "1: stopped by hand.", labels=["scope"])
-    for scope in stands.paused:
-        paused.add_metric([scope], 1)
-    yield paused
-    stopped = GaugeMetricFamily(
+    yield _each("engage_paused", "1: stopped by hand.", ("scope",), {(scope,): 1 for scope in stands.paused})
+    yield _each(
         "engage_stopped_messages",
         "Messages that a last limit has stopped in the last hour: something is wrong with a journey.",
-        labels=["limit", "channel"],
+        ("limit", "channel"),
+        {tuple(name.rsplit(":", 1)): count for name, count in stands.stopped.items()},
     )
-    for name, count in stands.stopped.items():
-        limit, _, channel = name.rpartition(":")
-        stopped.add_metric([limit, channel], count)
-    yield stopped
-    tired = GaugeMetricFamily(
+    yield _each(
         "engage_tired_runs",
         "Runs that in the last hour had walked all the steps of a day: a journey goes round and round.",
-        labels=["journey"],
+        ("journey",),
+        {(journey,): runs for journey, runs in stands.tired.items()},
     )
-    for journey, runs in stands.tired.items():
-        tired.add_metric([journey], runs)
-    yield tired
-    resting = GaugeMetricFamily(
+    yield _each(
         "engage_channel_rests_seconds",
         "How long a channel is still left alone: its quota is used up, or its provider refuses everything.",
-        labels=["channel"],
+        ("channel",),
+        {(channel,): (until - stands.at).total_seconds() for channel, until in stands.resting.items()},
     )
-    for channel, until in stands.resting.items():
-        resting.add_metric([channel], (until - stands.at).total_seconds())
-    yield resting
-    left = GaugeMetricFamily(
+    yield _each(
         "engage_rate_left",
         "Calls of the coming second that nobody has taken yet, where a channel has a limit (per_second).",
-        labels=["channel"],
+        ("channel",),
+        {(channel,): calls for channel, calls in stands.rates.items()},
     )
-    for channel, calls in stands.rates.items():
-        left.add_metric([channel], calls)
-    yield left
 
 
 def _of_holds(stands: _Stands) -> Iterable[Metric]:
-    held = GaugeMetricFamily(
+    yield _each(
         "engage_starts_held",
         "Starts that wait for an approval (waiting), go on by stages (going), or end (refused).",
-        labels=["journey", "state"],
+        ("journey", "state"),
+        Counter((each.journey_id, each.status.value) for each in stands.holds),
     )
-    percent = GaugeMetricFamily(
+    let_go: dict[tuple[str, ...], int] = {}
+    for each in stands.holds:
+        let_go[each.journey_id,] = min(each.percent, let_go.get((each.journey_id,), 100))
+    yield _each(
         "engage_start_let_go_percent",
         "How many in a hundred of a held start's members are let go: its stage. Of several of a journey, the smallest.",
-        labels=["journey"],
+        ("journey",),
+        let_go,
     )
-    for (journey, state), count in sorted(Counter((h.journey_id, h.status.value) for h in stands.holds).items()):
-        held.add_metric([journey, state], count)
-    for journey in sorted({each.journey_id for each in stands.holds}):
-        percent.add_metric([journey], min(each.percent for each in stands.holds if each.journey_id == journey))
-    yield held
-    yield percent
+
+
+def _each(name: str, what: str, labels: Sequence[str], values: Mapping[tuple[str, ...], float]) -> Metric:
+    gauge = GaugeMetricFamily(name, what, labels=labels)
+    for labelled, value in sorted(values.items()):
+        gauge.add_metric(labelled, value)
+    return gauge
 
 
 def _one(name: str, what: str, value: float) -> Metric:

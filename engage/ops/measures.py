@@ -6,6 +6,7 @@ sources, kinds of failure: a handful each, and nobody's name among them.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import assert_never
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, disable_created_metrics
@@ -28,37 +29,30 @@ class Measures:
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
         ProcessCollector(registry=self.registry)
-        registry = self.registry
-        self._batches = Histogram(
-            "engage_batch_seconds", "Batches of each loop, and how long they took.", ["loop"],
-            buckets=_BATCH_SECONDS, registry=registry,
-        )  # fmt: skip
-        self._done = Counter("engage_batch_items", "What the batches dealt with.", ["loop"], registry=registry)
-        self._failed = Counter("engage_batch_failures", "Batches that came to nothing.", ["loop"], registry=registry)
-        self._database = Counter(
-            "engage_database_errors", "Batches and callbacks that failed because of the database.", ["where"],
-            registry=registry,
-        )  # fmt: skip
-        self._calls = Histogram(
-            "engage_send_seconds", "Calls of providers, and how long they took.", ["channel"],
-            buckets=_CALL_SECONDS, registry=registry,
-        )  # fmt: skip
-        self._sends = Counter(
-            "engage_sends", "Calls of providers, by what came back: accepted, rejected, unknown.",
-            ["channel", "outcome"], registry=registry,
-        )  # fmt: skip
-        self._refusals = Counter(
-            "engage_provider_errors", "Refusals and missing answers of providers, by kind.", ["channel", "failure"],
-            registry=registry,
-        )  # fmt: skip
-        self._callbacks = Histogram(
-            "engage_callback_seconds", "Callbacks of providers, from the first byte to the answer.", ["source"],
-            buckets=_CALLBACK_SECONDS, registry=registry,
-        )  # fmt: skip
-        self._turned_away = Counter(
-            "engage_callbacks_refused", "Callbacks that were not genuine, too large, or could not be stored (503).",
-            ["source", "status"], registry=registry,
-        )  # fmt: skip
+        histogram, counter = partial(Histogram, registry=self.registry), partial(Counter, registry=self.registry)
+        self._batches = histogram(
+            "engage_batch_seconds", "Batches of each loop, and how long they took.", ["loop"], buckets=_BATCH_SECONDS
+        )
+        self._done = counter("engage_batch_items", "What the batches dealt with.", ["loop"])
+        self._failed = counter("engage_batch_failures", "Batches that came to nothing.", ["loop"])
+        self._database = counter(
+            "engage_database_errors", "Batches and callbacks that failed because of the database.", ["where"]
+        )
+        self._calls = histogram(
+            "engage_send_seconds", "Calls of providers, and how long they took.", ["channel"], buckets=_CALL_SECONDS
+        )
+        self._sends = counter(
+            "engage_sends",
+            "Calls of providers, by what came back: accepted, rejected, unknown.",
+            ["channel", "outcome"],
+        )
+        self._refusals = counter(
+            "engage_provider_errors", "Refusals and missing answers of providers, by kind.", ["channel", "failure"]
+        )
+        callbacks = "Callbacks of providers, from the first byte to the answer."
+        self._callbacks = histogram("engage_callback_seconds", callbacks, ["source"], buckets=_CALLBACK_SECONDS)
+        turned_away = "Callbacks that were not genuine, too large, or could not be stored (503)."
+        self._turned_away = counter("engage_callbacks_refused", turned_away, ["source", "status"])
 
     def batch(self, loop: str, done: int, seconds: float) -> None:
         self._batches.labels(loop).observe(seconds)

@@ -32,7 +32,7 @@ def needed_for(planned: Planned) -> int:
     if policy is None or not policy.approvals.topics or planned.plan.is_empty:
         return 0
     made, catalog = planned.plan, planned.project.catalog
-    touched = set(made.those(*Change)) if not made.other_files else set(planned.running) | set(made.those(*Change))
+    touched = planned.running if made.other_files else made.those(*Change)
     concerned = (journey for name, journey in planned.running.items() if name in touched)
     return policy.approvals.by if any(_of_topics(policy, catalog, journey) for journey in concerned) else 0
 

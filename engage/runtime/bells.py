@@ -25,7 +25,7 @@ from engage.runtime.outage import Outage
 # look is an indexed read or two. Those for whose work the time comes in minutes, or hours, look less often.
 _EVERY_SECONDS = 1
 _EVERY_SECONDS_OF_OTHERS = 5
-_OTHERS = {"staff", "calling", "deciding", "letting_go", "presence", "housekeeping"}
+_OTHERS = {"staff", "calling", "deciding", "letting_go", "presence"}
 _RINGS_FOR = {
     "receive": {"enrol", "advance", "dispatch"},
     "enrol": {"advance"},

@@ -41,8 +41,7 @@ log = structlog.get_logger("engage.enrol")
 @dataclass(frozen=True, slots=True)
 class Brought:
     """Whom a slot brings to a journey's door, in the order of their ids; `job` and `slot`: its names in `job_slot`.
-    `assumed`: the year of which nobody has told
-    yet which days are worked, if the slot depends on that."""
+    `assumed`: the year of which nobody has told yet which days are worked, if the slot depends on that."""
 
     journey_id: str
     job: str

@@ -65,14 +65,16 @@ class Witness:
 
 
 class Continuity:
-    """Asked before every batch; what it costs beyond one look at what is paused it costs every ten seconds."""
+    """Asked before every batch. It looks every ten seconds; and each time, as long as the work may not go on."""
 
-    def __init__(self, database: Database, clock: Clock, witness: Witness, outage: timedelta) -> None:
+    def __init__(self, database: Database, clock: Clock, witness: Witness, outage: Callable[[], timedelta]) -> None:
+        """`outage`: how long nobody has to have been at work, as it is configured at the moment."""
         self._database = database
         self._clock = clock
         self._witness = witness
         self._outage = outage
         self._lived: Life | None = None  # as this process knows it
+        self._goes_on = False
         self._lock = threading.Lock()
 
     def guarded(self, tick: Tick) -> Tick:
@@ -90,13 +92,16 @@ class Continuity:
         with self._lock:
             if self._lived is None or not timedelta(0) <= now - self._lived.at < _EVERY:
                 self._lived = self._live_on(now)
-        with self._database.read() as connection:
-            return state.RESTORED not in state.paused(connection)
+                self._goes_on = False
+            if not self._goes_on:
+                with self._database.read() as connection:
+                    self._goes_on = state.RESTORED not in state.paused(connection)
+            return self._goes_on
 
     def _live_on(self, now: datetime) -> Life:
         seen = self._lived or self._witness.read()
         with self._database.write() as connection:
-            before = continuity.life(connection)
+            before = continuity.life(connection, to_change=True)
             server = continuity.server_of(self._database, connection)
             why = _brought_back(connection, before, seen, server, file=self._database.file is not None)
             if why is not None:
@@ -112,14 +117,13 @@ class Continuity:
             continuity.put_life(connection, life)
         beside = self._witness.write(life)
         if beside != life.beside:
-            life = replace(life, beside=beside)
             with self._database.write() as connection:
-                continuity.put_life(connection, life)
+                continuity.note_beside(connection, beside)
         return life
 
     def _tell_outage(self, connection: Connection, before: Life | None, now: datetime) -> None:
         """Also where the clock has jumped: to members it is the same."""
-        if before is not None and now - before.at > self._outage:
+        if before is not None and now - before.at > self._outage():
             log.warning("nobody_was_at_work", since=before.at.isoformat(), until=now.isoformat())
             state.fall_into_arrears(connection, now, now)
 

@@ -16,6 +16,7 @@ import structlog
 from sqlalchemy import Connection
 
 from engage.config import Policy
+from engage.content.project import CATALOG, JOURNEYS
 from engage.core.catalog import Catalog
 from engage.core.condition import All, InSegment
 from engage.core.journey.model import Journey, OnSchedule, OnSegment
@@ -133,14 +134,14 @@ def needs_approval(policy: Policy, applied: Applied, active: Active) -> bool:
 def digest_of(connection: Connection, held: Hold) -> str:
     """Of all that an approval is about: the journey's text, the catalog, the templates, and how many they are."""
     files = journeys.applied(connection).files
-    mine = f"journeys/{held.journey_id}.yaml"
+    mine = f"{JOURNEYS}{held.journey_id}.yaml"
     told = {path: text for path, text in files.items() if path == mine or not _is_journey(path)}
     about = [sorted(told.items()), held.journey_id, held.start, held.members]
     return hashlib.sha256(json.dumps(about, ensure_ascii=False).encode()).hexdigest()[:32]
 
 
 def _is_journey(path: str) -> bool:
-    return path.startswith("journeys/") and path != "journeys/catalog.yaml"
+    return path.startswith(JOURNEYS) and path != CATALOG
 
 
 def go_on(connection: Connection, held: Hold, digest: str, now: datetime) -> None:

@@ -175,16 +175,15 @@ class Judge:
         is_reply = claimed.purpose.is_reply
         topic_class = TopicClass.SERVICE if is_reply else self._applied.topic_class(claimed.topic)
         order = self._order(claimed, found)
+        names = [name for name in self._channels if order is None or name in order]
         heeded = (True, False) if claimed.purpose is Purpose.REMIND else (True,)  # once more where it was, if need be
         for once_each in heeded:
-            options = {
-                name: self._option(claimed, found, name, topic_class, is_reply, once_each) for name in self._channels
-            }
+            options = {name: self._option(claimed, found, name, topic_class, is_reply, once_each) for name in names}
             choice = choose([o.candidate for o in options.values()], order, self._policy.response_value)
             if choice.channels:
                 break
         if not choice.channels:
-            return self._nothing_open(claimed, options, choice.trace, order)
+            return self._nothing_open(claimed, options, choice.trace)
         best = options[choice.channels[0]]
         send_from = self._send_from(claimed, best.candidate.channel, topic_class)
         if send_from > self.situation.now:
@@ -203,10 +202,9 @@ class Judge:
         claimed: Claimed,
         options: Mapping[str, _Option],
         trace: tuple[Mapping[str, Any], ...],
-        order: tuple[str, ...] | None,
     ) -> Later | Skip:
         """If only a resting channel is in the way, wait for it; else the message is not sent."""
-        waiting = [(name, o.resting) for name, o in options.items() if o.resting and (order is None or name in order)]
+        waiting = [(name, o.resting) for name, o in options.items() if o.resting]
         if waiting:
             channel, soonest = min(waiting, key=lambda each: each[1].until)
             return Later(soonest.until, soonest.why, trace, channel)

@@ -10,16 +10,31 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 
 import structlog
+from sqlalchemy import Connection
 
 import engage
 from engage.clock import Clock
 from engage.errors import DatabaseUnavailable
+from engage.runtime.daemon import running_daemon
 from engage.store import daemons
-from engage.store.daemons import DaemonSign
+from engage.store.daemons import HEARD_OF_WITHIN, DaemonSign
 from engage.store.database import Database
 
 _EVERY_SECONDS = 10.0
 log = structlog.get_logger("engage.daemon")
+
+
+def daemons_at_work(database: Database, connection: Connection, now: datetime) -> list[str]:
+    """By machine and process. A file has one daemon at most, and its lock says at any moment whether it lives; those of
+    a server are counted on for a while after their last sign of life."""
+    if database.is_server:
+        return [sign.name for sign in daemons.signs(connection) if sign.at > now - HEARD_OF_WITHIN]
+    process = running_daemon(database.file)
+    return [] if process is None else [_name_of(process)]
+
+
+def _name_of(process: int) -> str:
+    return f"{socket.gethostname()}:{process}"
 
 
 class Presence:
@@ -29,7 +44,7 @@ class Presence:
         self._database = database
         self._clock = clock
         self._silent_loops = silent_loops
-        self._name = f"{socket.gethostname()}:{os.getpid()}"
+        self._name = _name_of(os.getpid())
         self._started_at = clock.now()
         self._given_at: float | None = None
 

@@ -7,6 +7,8 @@ from contextlib import closing
 from datetime import datetime
 from pathlib import Path
 
+from sqlalchemy import URL
+
 from engage.errors import EngageError
 from engage.store import state
 from engage.store.continuity import COPIED_AT
@@ -46,9 +48,10 @@ def back_up(database: Database, target: Path, now: datetime) -> None:
 
 
 def _mark(target: Path, now: datetime) -> None:
-    copy = Database(f"sqlite:///{target.absolute()}")
+    """Without a turn: nobody else writes to it, and nothing is to be left beside it."""
+    copy = Database(URL.create("sqlite", database=str(target.absolute())))
     try:
-        with copy.write() as connection:
+        with copy.engine.begin() as connection:
             state.put_moment(connection, COPIED_AT, now)
     finally:
         copy.close()

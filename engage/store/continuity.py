@@ -50,14 +50,22 @@ class Life:
         return cls(**{**data, "at": datetime.fromisoformat(data["at"])})
 
 
-def life(connection: Connection) -> Life | None:
-    """None if no daemon has ever run on it."""
-    value = state.get(connection, LIFE)
+def life(connection: Connection, *, to_change: bool = False) -> Life | None:
+    """None if no daemon has ever run on it. `to_change`: of many daemons one counts at a time; from one that was frozen
+    between its look and its word, an earlier count would come, as from a copy."""
+    value = state.get(connection, LIFE, to_change=to_change)
     return Life.from_data(value) if value is not None else None
 
 
 def put_life(connection: Connection, now_lived: Life) -> None:
     state.put(connection, LIFE, now_lived.as_data(), now_lived.at)
+
+
+def note_beside(connection: Connection, beside: bool) -> None:
+    """Others may have counted on meanwhile."""
+    lived = life(connection, to_change=True)
+    if lived is not None:
+        put_life(connection, replace(lived, beside=beside))
 
 
 def copied_at(connection: Connection) -> datetime | None:

@@ -16,6 +16,7 @@ from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.dialects.postgresql import insert as upsert  # ON CONFLICT, which SQLite spells the same
+from sqlalchemy.exc import ArgumentError
 
 from engage.errors import EngageError
 from engage.store import ids
@@ -26,22 +27,26 @@ from engage.store.postgresql import postgresql_engine
 from engage.store.tables import metadata
 from engage.store.write_turns import BUSY_TIMEOUT_MS, WriteTurns
 
-__all__ = ["BUSY_TIMEOUT_MS", "Database", "upsert"]
+__all__ = ["BUSY_TIMEOUT_MS", "Database", "NoAddress", "read_address", "upsert"]
 
 _WRITES = "engage_writes"  # the execution option of connections that begin as writers
+
+
+class NoAddress(EngageError):
+    """What was given for the address of a database cannot be read as one."""
 
 
 class Database:
     """One database. `write()` is a transaction that on SQLite takes the one write lock at once; `read()` never waits
     for one. `written`: how many transactions of `write()` have been committed here."""
 
-    def __init__(self, url: str, *, durable: bool = True, goes_first: bool = False) -> None:
+    def __init__(self, url: str | URL, *, durable: bool = True, goes_first: bool = False) -> None:
         """`durable=False`: for a database that nobody will miss after a power cut. `goes_first`: where one process
-        writes at a time, this one's transactions wait for no more than the one at hand."""
-        self.url = make_url(url)
-        self.engine = _make_engine(url)
+        writes at a time, this one's transactions wait for no more than the one at hand. Raises NoAddress."""
+        self.url = read_address(url)
+        self.engine = _make_engine(self.url)
         self._turns = WriteTurns(self.file, goes_first=goes_first) if self.file is not None else None
-        self._id_blocks = IdBlocks(_make_engine(url)) if self.is_server else None
+        self._id_blocks = IdBlocks(_make_engine(self.url)) if self.is_server else None
         self.written = 0
         if not durable:
             event.listen(self.engine, "connect", _forget_durability)
@@ -91,8 +96,18 @@ def _nobody_waits() -> None:
     """Many write at once."""
 
 
-def _make_engine(url: str) -> Engine:
-    target = make_url(url)
+def read_address(url: str | URL) -> URL:
+    """Raises NoAddress."""
+    try:
+        return make_url(url)
+    except (ArgumentError, ValueError):  # whose words may quote it, password and all
+        words = (
+            "this is not the address of a database; write it like sqlite:///engage.db or postgresql://user@host/name"
+        )
+        raise NoAddress(words) from None
+
+
+def _make_engine(target: URL) -> Engine:
     match target.get_backend_name():
         case "sqlite":
             return _sqlite_engine(target)

@@ -142,7 +142,7 @@ def base(connection: Connection) -> int:
 
 
 def waiting(connection: Connection, held: Hold, limit: int) -> list[tuple[int, MemberRef]]:
-    """Runs that may begin, or (of a refused one) are to end, by id; claimed."""
+    """Runs that may begin, or (of a refused one) are to end, by id. Nobody else changes them while the hold is held."""
     stage = len(held.stages) if held.status is HoldStatus.REFUSED else held.stage
     rows = connection.execute(_WAITING, {"of_hold": held.id, "stage": stage, "most": limit})
     return [(row.id, MemberRef(row.bucket, row.member_id)) for row in rows]
@@ -153,7 +153,6 @@ _WAITING = (
     .where(E.hold_id == bindparam("of_hold"), E.status == HELD, E.hold_stage <= bindparam("stage"))
     .order_by(E.hold_stage)
     .limit(bindparam("most", type_=Integer()))
-    .with_for_update(skip_locked=True)
 )
 
 

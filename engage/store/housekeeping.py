@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
 
-from sqlalchemy import Connection, and_, delete, exists, func, select, tuple_
+from sqlalchemy import Connection, delete, exists, func, select, tuple_
 
+from engage.store.keys import drop_rows
 from engage.store.tables import early_receipt, enrolment, event, inbound, job_slot, notice, plan, webhook_call
 
 BATCH = 1_000  # rows in one transaction
@@ -27,7 +27,7 @@ def drop_events(connection: Connection, before: datetime) -> int:
     name = connection.scalar(select(func.min(event.c.name)))
     while name is not None:
         some = select(event.c.bucket, event.c.id).where(event.c.name == name, event.c.at < before).limit(BATCH)
-        gone = _delete(connection, event, some)
+        gone = drop_rows(connection, event, some)
         if gone:
             return gone
         name = connection.scalar(select(func.min(event.c.name)).where(event.c.name > name))
@@ -41,13 +41,13 @@ def drop_calls(connection: Connection, before: datetime) -> int:
         enrolment.c.bucket == c.bucket, enrolment.c.id == c.enrolment_id, enrolment.c.status == "ended"
     )
     some = select(c.bucket, c.id).where(c.settled_at < before, over).limit(BATCH)
-    return _delete(connection, webhook_call, some)
+    return drop_rows(connection, webhook_call, some)
 
 
 def drop_notices(connection: Connection, before: datetime) -> int:
     """Word to staff that went out, or was given up, before that moment."""
     some = select(notice.c.bucket, notice.c.id).where(notice.c.status != "pending", notice.c.due_at < before)
-    return _delete(connection, notice, some.limit(BATCH))
+    return drop_rows(connection, notice, some.limit(BATCH))
 
 
 def drop_plans(connection: Connection, before: datetime) -> int:
@@ -61,8 +61,3 @@ def drop_slots(connection: Connection, before: datetime) -> int:
     old = select(job_slot.c.job, job_slot.c.slot).where(job_slot.c.done_at < before).limit(BATCH)
     here = tuple_(job_slot.c.job, job_slot.c.slot).in_(old)
     return connection.execute(delete(job_slot).where(here)).rowcount
-
-
-def _delete(connection: Connection, table: Any, some: Any) -> int:
-    here = and_(table.c.bucket.between(0, 255), tuple_(table.c.bucket, table.c.id).in_(some))
-    return connection.execute(delete(table).where(here)).rowcount

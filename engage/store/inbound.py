@@ -102,10 +102,11 @@ def begin_laying_by(connection: Connection) -> None:
 def lay_by(connection: Connection, early: Iterable[tuple[int, str, str]]) -> None:
     """Receipts that name a message by the provider's own id, which is not on record yet: (record id, channel, that id).
     They are read once more when it is."""
-    given = [{"channel": channel, "provider_id": of, "inbound_id": record_id} for record_id, channel, of in early]
+    given = list(early)
     if given:
-        add_rows(connection, early_receipt, given, unless_there=True)
-        connection.execute(_LAID_BY, {"given": sorted({row["inbound_id"] for row in given})})
+        rows = [{"channel": channel, "provider_id": of, "inbound_id": record_id} for record_id, channel, of in given]
+        add_rows(connection, early_receipt, rows, unless_there=True)
+        connection.execute(_LAID_BY, {"given": sorted({record_id for record_id, _, _ in given})})
 
 
 def take_up(connection: Connection, now_known: Iterable[tuple[str, str]]) -> None:

@@ -10,9 +10,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from sqlalchemy import String, bindparam
+from sqlalchemy import Connection, Select, String, bindparam, delete, tuple_
 
 from engage.store.dialects import in_bucket_with, pairs_in_text
+from engage.store.tables import BUCKETS
 
 Key = tuple[int, int] | tuple[int, str]
 
@@ -31,3 +32,9 @@ def given_keys(keys: Iterable[Key]) -> dict[str, str]:
     """What a statement with `in_given_keys` is executed with."""
     pairs, buckets = pairs_in_text(list(keys))
     return {"given_pairs": pairs, "given_buckets": buckets}
+
+
+def drop_rows(connection: Connection, table: Any, keys: Select[Any]) -> int:
+    """Rows of members' whose primary keys a query finds. Returns how many."""
+    everywhere = table.c.bucket.between(0, BUCKETS - 1)
+    return connection.execute(delete(table).where(everywhere, tuple_(*table.primary_key).in_(keys))).rowcount

@@ -7,8 +7,9 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Integer, Select, and_, bindparam, func, insert, null, select, update
+from sqlalchemy import ColumnElement, Connection, Select, and_, bindparam, func, insert, null, select, update
 
+from engage.store.claims import Claim
 from engage.store.keys import given_keys, in_given_keys
 from engage.store.tables import IS_TO_FILE, Instant, Row, delivery, delivery_ledger
 
@@ -18,20 +19,15 @@ _FILED = ("decision", "payload", "text")
 
 def file_some(connection: Connection, before: datetime, now: datetime, most: int) -> int:
     """Of messages that are settled and were queued before that moment, at most so many. Returns how many."""
-    keys = [(bucket, i) for bucket, i in connection.execute(_TO_FILE, {"before": before, "most": most})]
+    keys = [(bucket, i) for bucket, i in _TO_FILE.take(connection, now, most, before=before)]
     if keys:
         connection.execute(_FILED_AWAY, given_keys(keys))
         connection.execute(_EMPTIED, given_keys(keys) | {"now": now})
     return len(keys)
 
 
-_TO_FILE = (
-    select(D.bucket, D.id)
-    .where(IS_TO_FILE, D.queued_at < bindparam("before", type_=Instant()))
-    .order_by(D.queued_at)
-    .limit(bindparam("most", type_=Integer()))
-    .with_for_update(skip_locked=True)
-)
+_BEFORE = bindparam("before", type_=Instant())
+_TO_FILE = Claim(delivery, select(D.bucket, D.id).where(IS_TO_FILE, D.queued_at < _BEFORE).order_by(D.queued_at))
 _COLUMNS = ("bucket", "id", "queued_at", *_FILED)
 _FILED_AWAY = insert(delivery_ledger).from_select(
     _COLUMNS, select(*(D[name] for name in _COLUMNS)).where(in_given_keys(delivery))

@@ -12,8 +12,9 @@ import re
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 
-from sqlalchemy import Column, Connection, Table, delete, select, text, tuple_
+from sqlalchemy import Column, Connection, Table, select, text
 
+from engage.store.keys import drop_rows
 from engage.store.tables import decision, delivery_ledger
 
 # The column that says to which month a row belongs.
@@ -65,15 +66,8 @@ def drop_before(connection: Connection, moment: datetime, table: Table, most: in
                 connection.execute(text(_PATIENCE))
                 connection.execute(text(f"DROP TABLE {table.name}_{part}"))
                 dropped += 1
-    return dropped + delete_before(connection, table, BY_MONTH[table], moment, most)
-
-
-def delete_before(connection: Connection, table: Table, column: Column[datetime], moment: datetime, most: int) -> int:
-    """Rows, at most so many. Returns how many."""
-    key = tuple(table.primary_key)
-    some = select(*key).where(column < moment).limit(most)
-    everywhere = table.c.bucket.between(0, 255)
-    return connection.execute(delete(table).where(everywhere, tuple_(*key).in_(some))).rowcount
+    some = select(*table.primary_key).where(BY_MONTH[table] < moment).limit(most)
+    return dropped + drop_rows(connection, table, some)
 
 
 def _parts(connection: Connection, table: Table) -> set[str]:

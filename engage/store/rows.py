@@ -143,9 +143,15 @@ def _tell(connection: Connection, table: Any, rows: Sequence[Row]) -> _Told:
 
 def _varying(table: Any, columns: Mapping[str, list[Any]]) -> tuple[str, ...]:
     kind = table.name, tuple(columns)
-    differ = {name for name, values in columns.items() if values.count(values[0]) < len(values)}
+    differ = {name for name, values in columns.items() if not _agree(table.c[name].type, values)}
     _have_differed[kind] = known = _have_differed.get(kind, frozenset()) | differ
     return tuple(name for name in columns if name in known)
+
+
+def _agree(kept_as: TypeEngine[Any], values: list[Any]) -> bool:
+    """To Python 1 and true are equal, however deep inside they are; in JSON they are not the same."""
+    same = None if isinstance(kept_as, JSON) else values[0]
+    return values.count(same) == len(values)
 
 
 def _written(kept_as: TypeEngine[Any], dialect: Dialect, values: list[Any]) -> list[Any]:

@@ -27,9 +27,9 @@ EVERYTHING = frozenset({ALL, RESTORED})  # either of them stops all sends
 _VALUE = select(state.c.value).where(state.c.key == bindparam("wanted"))
 
 
-def get(connection: Connection, key: str) -> Any:
-    """None if it was never put."""
-    return connection.scalar(_VALUE, {"wanted": key})
+def get(connection: Connection, key: str, *, to_change: bool = False) -> Any:
+    """None if it was never put. `to_change`: nobody else changes it before this transaction ends."""
+    return connection.scalar(_VALUE.with_for_update() if to_change else _VALUE, {"wanted": key})
 
 
 def put(connection: Connection, key: str, value: Any, now: datetime) -> None:
@@ -55,7 +55,7 @@ def put_moment(connection: Connection, key: str, now: datetime) -> None:
 
 def arrears(connection: Connection, *, to_change: bool = False) -> Arrears | None:
     """`to_change`: nobody else queues up in it before this transaction ends."""
-    value = connection.scalar(_VALUE.with_for_update() if to_change else _VALUE, {"wanted": ARREARS})
+    value = get(connection, ARREARS, to_change=to_change)
     return Arrears.from_data(value) if value is not None else None
 
 

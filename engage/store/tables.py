@@ -738,7 +738,7 @@ tally = Table(
     PrimaryKeyConstraint("name", "minute", "slot"),
 )
 
-# Next free id of each member-owned table, taken in blocks inside the transaction that uses them.
+# Next free id of each table that does not number its rows by itself. See `store.ids`.
 id_block = Table(
     "id_block",
     metadata,

@@ -27,7 +27,7 @@ from engage.config import Config
 from engage.runtime.observing import Observer, Unobserved
 from engage.web.server import STOPS_WITHIN, Server, ServerError, listen
 
-_LOOKS_EVERY = 0.5  # seconds
+_LOOKS_EVERY = 1.0  # seconds
 # Told of at once, what came in is looked at at once. More often, and the loops would do little else than hear of it.
 _TELLS_EVERY = 0.05
 _STARTS_WITHIN = 60  # seconds

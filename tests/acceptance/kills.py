@@ -261,10 +261,10 @@ class Daemon:
             assert time.monotonic() < until, "the daemon did not come up"
             time.sleep(0.05)
 
-    def says(self, page: str) -> int:
+    def says(self, page: str, within: float = _UP_WITHIN) -> int:
         """The status of a page of ops."""
         url = f"http://127.0.0.1:{self._port('ops')}{page}"
-        return httpx.get(url, timeout=_UP_WITHIN, trust_env=False).status_code
+        return httpx.get(url, timeout=within, trust_env=False).status_code
 
     def logged(self) -> list[str]:
         """What has been told so far, by name."""

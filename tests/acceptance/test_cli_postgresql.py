@@ -67,6 +67,10 @@ def test_a_file_whose_daemon_runs_is_not_moved(project: Path, postgresql_url: st
     with only_daemon(project / "engage.db"):
         assert "stop it first" in engage(project, "db", "migrate", "--to", postgresql_url, code=4)
     assert "postgresql://" in engage(project, "db", "migrate", "--to", "sqlite:///other.db", code=4)
+    for nonsense in ("other", "postgresql://engage:geheim@host:port/engage"):
+        said = engage(project, "db", "migrate", "--to", nonsense, code=4)
+        assert "postgresql://user@host/name" in said
+        assert "geheim" not in said
 
 
 def test_a_server_that_is_not_there_is_said_in_words(project: Path) -> None:

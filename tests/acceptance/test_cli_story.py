@@ -137,7 +137,7 @@ def lived(applied):
         while not any(row["status"] == "skipped" for row in applied.rows("deliveries")):
             assert daemon.poll() is None, daemon.communicate()
         assert f"process {daemon.pid}" in applied.run("run", code=4)
-        assert applied.json("status")["daemon"] == daemon.pid
+        assert applied.json("status")["daemons"] == [f"{socket.gethostname()}:{daemon.pid}"]
     finally:
         daemon.send_signal(signal.SIGTERM)
         out, err = daemon.communicate(timeout=30)
@@ -156,7 +156,7 @@ def test_importing_the_same_again_changes_nothing(lived):
 
 def test_status_tells_what_stands_where(lived):
     status = lived.json("status", code=1)  # no daemon runs any more
-    assert status["daemon"] is None
+    assert status["daemons"] == []
     assert status["applied"]["care"] == 1
     assert status["files_that_differ"] == []
     assert [(s["journey_id"], s["members"]) for s in status["enrolments"]] == [("care", 1)]
@@ -279,6 +279,8 @@ def test_nothing_is_held_back_and_what_is_not_there_cannot_be_approved(lived):
     assert "Nothing is held back" in lived.engage("approve")
     assert "no hold-7 that waits" in lived.engage("approve", "hold-7", code=1)
     assert "no plan-nowhere that waits" in lived.engage("approve", "plan-nowhere", "--by", "王芳", code=1)
+    refused = lived.engage("approve", "plan-nowhere", "--refuse", "--by", "王芳", code=2)
+    assert "only a start that is held back is refused" in refused
 
 
 def test_a_backup_that_is_brought_back_stands_still_until_somebody_says_that_it_is_to_go_on(lived):
@@ -333,6 +335,7 @@ def test_an_edit_that_members_on_their_way_notice_is_shown_applied_by_name_and_t
 
 def test_a_backup_is_a_whole_database_and_overwrites_nothing(lived):
     lived.engage("db", "backup", "copy.db")
+    assert [path.name for path in lived.folder.glob("copy.db*")] == ["copy.db"]
     lived.engage("db", "backup", "copy.db", code=4)
     config = lived.folder / "config.yaml"
     (lived.folder / "copy.yaml").write_text(config.read_text("utf-8").replace("///engage.db", "///copy.db"), "utf-8")

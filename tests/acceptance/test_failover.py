@@ -18,6 +18,7 @@ from tests.postgresql import Server, server_to_stop
 
 _AWAY_SECONDS = 20.0
 _WITHIN_SECONDS = 90.0
+_PROMETHEUS_WAITS = 10.0  # seconds, if it is not told otherwise
 _OF_OUTAGES = {"database_unavailable", "database_is_back", "record_tried_again"}
 _ORDINARY = {"serving", "daemon_started", "housekeeping_done", *_OF_OUTAGES}
 _ORDEAL = Ordeal(kills=1, daemons=2, members=2000)
@@ -55,6 +56,7 @@ def test_two_daemons_outlive_the_database_and_go_on_by_themselves(tmp_path: Path
                 over_at = time.monotonic() + _AWAY_SECONDS
                 _until(lambda: {daemon.says("/readyz") for daemon in daemons} == {503})
                 assert {daemon.says("/healthz") for daemon in daemons} == {200}
+                assert {daemon.says("/metrics", _PROMETHEUS_WAITS) for daemon in daemons} == {200}
                 time.sleep(max(0.0, over_at - time.monotonic()))
             _until(lambda: {daemon.says("/readyz") for daemon in daemons} == {200})
             visits.wait_for_more(10)

@@ -9,6 +9,8 @@ from datetime import UTC, datetime
 
 import pytest
 
+from engage.cli.app import main
+from engage.cli.ending import Ending
 from engage.store import holding
 from engage.store.database import Database
 from engage.store.holding import Came, Hold, HoldStatus
@@ -121,13 +123,29 @@ def test_it_is_held_seen_explained_approved_and_let_go_by_stages(daemon: Daemon)
     assert "Nothing is held back" in site.engage("approve")
 
 
+def test_what_changes_while_it_is_shown_is_to_be_looked_at_again(
+    daemon: Daemon, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    site = daemon.site
+    begin(site, "third")
+    until(site, lambda held, _: held.status is HoldStatus.WAITING and held.members == MANY, 2)
+    digests = iter(["as it was shown", "as it is now"])
+    monkeypatch.setattr("engage.runtime.holding.digest_of", lambda *_: next(digests))
+    monkeypatch.chdir(site.folder)
+    with pytest.raises(SystemExit) as ended:
+        main(["--lang", "en", "approve", "hold-2", "--by", "王芳"])
+    assert ended.value.code == Ending.NO
+    assert "hold-2 has changed while it was shown" in capsys.readouterr().err
+    assert "hold-2: third, 100 members" in site.engage("approve")
+
+
 def test_one_that_is_refused_ends_for_all_and_nobody_is_written_to(daemon: Daemon) -> None:
     site = daemon.site
     before = written_to(site)
     begin(site, "other")
-    until(site, lambda held, _: held.status is HoldStatus.WAITING, 2)
-    assert "Refused" in site.engage("approve", "hold-2", "--refuse", "--by", "李雷")
-    until(site, lambda held, _: held.settled_at is not None, 2)
+    until(site, lambda held, _: held.status is HoldStatus.WAITING, 3)
+    assert "Refused" in site.engage("approve", "hold-3", "--refuse", "--by", "李雷")
+    until(site, lambda held, _: held.settled_at is not None, 3)
     assert written_to(site) == before
     assert "the start was not approved" in site.engage("explain", "M7")
-    assert "there is no hold-2 that waits" in site.engage("approve", "hold-2", "--by", "李雷", code=1)
+    assert "there is no hold-3 that waits" in site.engage("approve", "hold-3", "--by", "李雷", code=1)

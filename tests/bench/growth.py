@@ -46,7 +46,7 @@ JOURNEY = """
       - wait: 30d
 """
 _MORNING = ground.BEGAN  # ten o'clock
-_BEFORE = _MORNING - timedelta(minutes=50)
+_BEFORE = _MORNING - timedelta(minutes=70)  # in another hour than the minute before the morning
 _BULK = _MORNING + timedelta(minutes=30)
 _ROUNDS = 3
 _FLAT = Goal(at_most=1.2)

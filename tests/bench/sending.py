@@ -181,7 +181,10 @@ class _Running:
         self._zero = zero
 
     def now(self) -> datetime:
-        return ground.BEGAN + timedelta(seconds=time.monotonic() - self._zero)
+        return ground.BEGAN + timedelta(seconds=self.uptime() - self._zero)
+
+    def uptime(self) -> float:
+        return time.monotonic()
 
 
 def _config(channel: str, **changes: Any) -> Config:

@@ -215,9 +215,10 @@ def never_over_a_last_limit(life: Life) -> Iterator[str]:
     first: dict[tuple[str, str], dict[int | None, datetime]] = defaultdict(dict)
     a_minute: Counter[tuple[str, str]] = Counter()
     for call in life.truth.calls:
-        if call.committed is not None:
-            first[call.channel, call.address].setdefault(call.about, call.committed["sent_at"])
-            a_minute[call.channel, f"{call.committed['sent_at']:%d %H:%M}"] += 1
+        intended = call.committed["sent_at"] if call.committed is not None else None
+        if intended is not None:
+            first[call.channel, call.address].setdefault(call.about, intended)
+            a_minute[call.channel, f"{intended:%d %H:%M}"] += 1
     for (channel, address), moments in first.items():
         for at in moments.values():
             inside = sum(at - to_one.within < then <= at for then in moments.values())

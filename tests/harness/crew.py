@@ -41,6 +41,7 @@ class Worker:
     commits: int = 0
     words: tuple[str, Saying] | None = None  # the channel for which it has worded something last, and what
     broken: str | None = None  # the loop in which something has failed for its own sake
+    means: int | None = None  # the delivery that it makes its next call for
     called: int | None = None  # the delivery it has made a call for last
     heard: list[Call] = field(default_factory=list)  # answers that it has still to record
     looked_at: object = None  # how the world stood when its batch began

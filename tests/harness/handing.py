@@ -8,6 +8,7 @@ from typing import Any, ParamSpec, TypeVar
 
 from engage.runtime.context import Context
 from engage.runtime.handover import Called, Intended, Record, call
+from tests.harness.crew import Crew
 from tests.harness.dice import Dice
 
 P = ParamSpec("P")
@@ -17,7 +18,8 @@ T = TypeVar("T")
 class InGroups:
     """A `Calls`. Waiting for a provider means giving way to the other workers, so the calls need no event loop."""
 
-    def __init__(self, context: Context, record: Record, dice: Dice) -> None:
+    def __init__(self, context: Context, record: Record, dice: Dice, crew: Callable[[], Crew]) -> None:
+        self._crew = crew
         self._context = context
         self._record = record
         self._dice = dice
@@ -33,7 +35,13 @@ class InGroups:
         while left:
             size = self._dice.some(1, 3)
             group, left = left[:size], left[size:]
-            self._record([_made(call(self._context, each)) for each in group])
+            self._record([self._called(each) for each in group])
+
+    def _called(self, intended: Intended) -> Called:
+        worker = self._crew().current()
+        if worker is not None:
+            worker.means = intended.ready.claimed.id
+        return _made(call(self._context, intended))
 
     def settle(self) -> None:
         """Nothing is under way."""

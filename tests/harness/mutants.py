@@ -1,105 +1,17 @@
 """The protocol with one thing wrong each. Every one must be caught by the harness: one that is not means that the
-harness is too weak.
-
-A mutant replaces a piece of the engine's source, in memory. Should that piece change, the mutant says so.
-"""
+harness is too weak."""
 
 from __future__ import annotations
-import __future__
 
-import importlib
-import inspect
-import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
-from textwrap import dedent
-from types import FunctionType
-from typing import Any
+from collections.abc import Mapping, Sequence
 
-import pytest
-
-Change = Callable[[pytest.MonkeyPatch], None]
-
-
-@dataclass(frozen=True, slots=True)
-class Mutant:
-    name: str
-    changes: tuple[Change, ...]
-
-    @contextmanager
-    def at_work(self) -> Iterator[None]:
-        with pytest.MonkeyPatch.context() as patch:
-            for change in self.changes:
-                change(patch)
-            yield
-
-
-def says(where: str, old: str, new: str) -> Change:
-    """A function, `module:name` or `module:Class.name`, that says `new` where it says `old`, once."""
-
-    def change(patch: pytest.MonkeyPatch) -> None:
-        module_name, _, path = where.partition(":")
-        module = importlib.import_module(module_name)
-        owner: Any = module
-        *outer, name = path.split(".")
-        for part in outer:
-            owner = getattr(owner, part)
-        found = inspect.getattr_static(owner, name)
-        function = found.fget if isinstance(found, property) else inspect.unwrap(getattr(owner, name))
-        source = getattr(function, "mutated", None) or _in_its_place(function)
-        assert source.count(old) == 1, f"{where} does not say “{old}” once"
-        made = _made(source.replace(old, new), module, name)
-        if outer:
-            patch.setattr(owner, name, made)
-        else:
-            _everywhere(patch, found, made)
-
-    return change
-
-
-def _in_its_place(function: Any) -> str:
-    """Its source, on the lines where it stands: the boundaries are named after them."""
-    lines, first = inspect.getsourcelines(function)
-    return "\n" * (first - 1) + dedent("".join(lines))
-
-
-def _made(source: str, module: Any, name: str) -> Any:
-    names: dict[str, Any] = dict(vars(module))
-    exec(compile(source, module.__file__ or name, "exec", __future__.annotations.compiler_flag), names)
-    made = names[name]
-    if isinstance(made, FunctionType):  # with the module's own names, patched or not
-        made = FunctionType(made.__code__, vars(module), name, made.__defaults__, made.__closure__)
-        made.__kwdefaults__ = names[name].__kwdefaults__
-        vars(made)["mutated"] = source
-    return made
-
-
-def _everywhere(patch: pytest.MonkeyPatch, old: object, new: object) -> None:
-    """Also where it was imported by its name."""
-    for module in [module for name, module in sys.modules.items() if name.startswith(("engage.", "tests.harness."))]:
-        for name, value in list(vars(module).items()):
-            if value is old:
-                patch.setattr(module, name, new)
-
-
-def is_now(where: str, expression: str) -> Change:
-    """A constant of a module, by an expression in that module's own words."""
-
-    def change(patch: pytest.MonkeyPatch) -> None:
-        module_name, _, name = where.partition(":")
-        module = importlib.import_module(module_name)
-        made = eval(expression, dict(vars(module)))
-        assert str(made) != str(getattr(module, name)), f"{where} is that as it is"
-        patch.setattr(module, name, made)
-
-    return change
-
+from tests.harness.mutation import Change, Mutant, is_now, says
 
 DISPATCH, STORE, PROTOCOL = "engage.runtime.dispatch", "engage.store.dispatching", "engage.core.delivery"
 JUDGE, DRAFTING = "engage.runtime.judge:Judge", "engage.runtime.drafting:Drafting"
 ADVANCE, DOING = "engage.runtime.advance:Advance", "engage.runtime.doing:Doing"
 RECORDING, HANDOVER = "engage.runtime.recording", "engage.runtime.handover"
+REACHING, BATCH = "engage.store.reaching", "engage.runtime.advance:_Batch"
 _UNRESOLVED = "return _unresolved(detail, repeat_until, repeats_left, now)"
 _ON_REPEAT = "return _unresolved(said, repeat_until, repeats_left, now)"
 
@@ -113,8 +25,23 @@ _QUEUED_LATER = """done = self._due.together_or_singly()
     return done"""
 
 
+_CALLED = "outcome = await channel.send(intended.ready.payload, CALL_TIMEOUT.total_seconds())"
+_TAKES_NOTHING_BACK = says(
+    f"{DOING}.cancel_messages",
+    "self._overtaken[why, only_follow_ups].append((run.member.bucket, run.id))",
+    "pass",
+)
+
+
 def _mutant(name: str, *changes: Change) -> Mutant:
     return Mutant(name, changes)
+
+
+def _at_the_draft_only(what: str, name: str, *besides: Change) -> Mutant:
+    """The intent's transaction goes by what was known when the message was worded."""
+    judge = "judge = Judge(self._context, applied, situation)"
+    earlier = f"situation.{what} = drafted.situation.{what}\n        {judge}"
+    return _mutant(name, says(f"{DISPATCH}:Dispatch._intend", judge, earlier), *besides)
 
 
 MUTANTS: Sequence[Mutant] = (
@@ -129,6 +56,13 @@ MUTANTS: Sequence[Mutant] = (
         says(f"{DISPATCH}:Dispatch._intend", "return intended\n", "return []\n"),
     ),
     _mutant(
+        "a call that was not answered is made once more",
+        says(
+            f"{HANDOVER}:call", _CALLED, f"{_CALLED}\n        if isinstance(outcome, Unknown):\n            {_CALLED}"
+        ),
+    ),
+    _mutant("the deadline is five minutes", is_now(f"{HANDOVER}:WIRE_DEADLINE", "timedelta(minutes=5)")),
+    _mutant(
         "the deadline is not looked at",
         says(f"{HANDOVER}:call", "if not _is_fresh(intended, called_at, context.clock.uptime()):", "if False:"),
     ),
@@ -139,6 +73,29 @@ MUTANTS: Sequence[Mutant] = (
     ),
     _mutant("an intent counts as sent", says(f"{STORE}:_intent", '"status": Status.SENDING', '"status": Status.SENT')),
     # --- record
+    _mutant(
+        "a channel with a fault counts as a refusal",
+        says(
+            f"{HANDOVER}:call",
+            'outcome = Unknown(f"{type(error).__name__} while sending")',
+            "from engage.core.outcome import Failure, Rejected\n"
+            '        outcome = Rejected(Failure.PROVIDER_ERROR, "a fault")',
+        ),
+    ),
+    _mutant(
+        "an account's troubles use up a message's attempts",
+        says(f"{STORE}:_outcome", "if not recorded.counts:", "if False:"),
+    ),
+    _mutant("there is no end of attempts", is_now(f"{PROTOCOL}:MOST_ATTEMPTS", "60")),
+    _mutant("after an error it is tried again at once", is_now(f"{PROTOCOL}:_BACKOFF", "(timedelta(seconds=1),)")),
+    _mutant(
+        "a quota that is used up keeps nobody from calling",
+        says("engage.runtime.situation:_resting", "for name, at in until.items()", "for name, at in ()"),
+    ),
+    _mutant(
+        "an address that is none is written to again",
+        says("engage.runtime.addresses:mark_address", "if status is None:", "if True:"),
+    ),
     _mutant(
         "a timeout is tried again",
         says(f"{PROTOCOL}:record", _UNRESOLVED, "return Recorded(Status.PENDING, detail, due_at=now)"),
@@ -193,6 +150,7 @@ MUTANTS: Sequence[Mutant] = (
             "_THESE.where(D.status == Status.CLAIMED).values(status=Status.AMBIGUOUS, reason='?', due_at=None)",
         ),
     ),
+    _mutant("an intent has no lease", says(f"{STORE}:_intent", '"due_at": now + LEASE', '"due_at": now')),
     _mutant("nobody reaps", says(f"{STORE}:expire_leases", "    if not rows:\n", "    if True:\n")),
     # --- repeats
     _mutant(
@@ -205,6 +163,17 @@ MUTANTS: Sequence[Mutant] = (
             "known_until = row.repeat_until",
         ),
         says(f"{STORE}:still_held", "    expected =", "    return {c.id for c in claimed}\n    expected ="),
+    ),
+    _mutant(
+        "the dedupe window is half an hour", is_now("engage.channels.wechat.way:REPEAT_WITHIN", "timedelta(minutes=30)")
+    ),
+    _mutant(
+        "a repeat that is given back is a first call",
+        says(f"{STORE}:_as_before", "return as_found(claimed, now) if claimed.repeat else", "return"),
+    ),
+    _mutant(
+        "a repeat that came too late is a first call",
+        says(f"{RECORDING}:_never_called", "        if each.claimed.repeat\n", "        if False\n"),
     ),
     _mutant("a repeat is worded anew", says(f"{DRAFTING}._word", "if claimed.repeat:", "if False:")),
     _mutant("every step repeats", says(f"{STORE}:_row", '"repeats_left": message.repeats_left', '"repeats_left": 2')),
@@ -237,21 +206,15 @@ MUTANTS: Sequence[Mutant] = (
             "        judge = Judge(self._context, applied, situation)",
         ),
     ),
+    _at_the_draft_only("consents", "consent is read at the draft only"),
+    _at_the_draft_only("ended", "a goal is read at the draft only, and takes no message back", _TAKES_NOTHING_BACK),
+    _at_the_draft_only("points", "who has left is read at the draft only"),
+    _at_the_draft_only("passed_over", "`only_if` is read at the draft only"),
+    _at_the_draft_only("spent", "a cap is read at the draft only"),
+    _mutant("it is never too late", says(f"{JUDGE}.judge", "if claimed.late_at is not None and", "if False and")),
     _mutant(
-        "consent is read at the draft only",
-        says(
-            f"{DISPATCH}:Dispatch._intend",
-            "judge = Judge(self._context, applied, situation)",
-            "situation.consents = drafted.situation.consents\n        judge = Judge(self._context, applied, situation)",
-        ),
-    ),
-    _mutant(
-        "a goal is read at the draft only",
-        says(
-            f"{DISPATCH}:Dispatch._intend",
-            "judge = Judge(self._context, applied, situation)",
-            "situation.ended = drafted.situation.ended\n        judge = Judge(self._context, applied, situation)",
-        ),
+        "a last limit lets everything through",
+        says("engage.runtime.last_gate:LastGate.last_word", "self._stopped(draft) or self._too_many(draft) or ", ""),
     ),
     _mutant(
         "a pause of a channel stops nothing",
@@ -289,8 +252,34 @@ MUTANTS: Sequence[Mutant] = (
         says(f"{JUDGE}._follow_up_stopped", "hop.status in (Status.AMBIGUOUS, Status.SENDING)", "False"),
     ),
     _mutant(
-        "a fallback goes out after a click",
+        "a fallback goes out after a click, and after the next message",
         says(f"{JUDGE}._follow_up_stopped", "if claimed.key in self.situation.taken_up:", "if False:"),
+        says(
+            f"{JUDGE}._follow_up_stopped",
+            "if self.situation.newest.get(run.id, claimed.key) != claimed.key:",
+            "if False:",
+        ),
+        says(
+            f"{DOING}._flush_messages",
+            'fallbacks.drop_fallbacks(self.connection, runs, "overtaken by the next message")',
+            "pass",
+        ),
+    ),
+    _mutant(
+        "a fallback waits for nothing",
+        says("engage.runtime.follow_up:after_sending", "now + fallback.after, now", "now, now"),
+    ),
+    _mutant(
+        "a fallback goes out while the first is tried again",
+        says(
+            f"{PROTOCOL}:record",
+            'return Recorded(Status.PENDING, f"{failure} ({code}) {detail}".strip(), due_at=now + wait)',
+            'return Recorded(Status.PENDING, "later", due_at=now + wait, failover=True)',
+        ),
+    ),
+    _mutant(
+        "who has answered is reminded",
+        says(f"{JUDGE}._follow_up_stopped", "and not _stands_at(run, claimed)", "and False"),
     ),
     # --- words and addresses
     _mutant(
@@ -310,6 +299,21 @@ MUTANTS: Sequence[Mutant] = (
         ),
     ),
     # --- what comes in, what moves
+    _mutant(
+        "the shop's list is believed after a no",
+        says(f"{REACHING}:put_consents", "kept = set() if own_word or not refs else", "kept = set()  #"),
+    ),
+    _mutant(
+        "a `goto` is not counted",
+        says(f"{BATCH}._remember", "jumps = {**run.jumps, goto.id: run.jumps.get(goto.id, 0) + 1}", "jumps = {}"),
+    ),
+    _mutant(
+        "a `goto` is no new visit", says(f"{BATCH}._remember", "run.visit + 1 if back else run.visit", "run.visit")
+    ),
+    _mutant(
+        "what happened is overlooked",
+        says("engage.runtime.enrol:_is_news", "return event.name", "return now.second % 7 != 0 and event.name"),
+    ),
     _mutant(
         "the last receipt counts",
         says("engage.store.receiving:_after", "if _RANK[told.arrival] > _RANK[current] else row", ""),
@@ -350,9 +354,6 @@ MUTANTS: Sequence[Mutant] = (
     ),
 )
 
-# Something else holds what these let go: a run that ends takes back its messages, also while they are being worded; and
-# after a click the next message puts an end to the fallback. In thirty worlds nobody has noticed them.
-HELD_TWICE = frozenset({"a goal is read at the draft only", "a fallback goes out after a click"})
 SEEN_IN: Mapping[str, int] = {
     "the fence is not checked when the outcome is recorded": 9,
     "a repeat is worded anew": 1,

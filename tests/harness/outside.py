@@ -37,7 +37,7 @@ from engage.store.tables import inbound as inbound_table
 from tests.harness.cast import BY_CANARY, EVIDENCE, GRANTED, PEOPLE, Person
 from tests.harness.clock import SkippingClock
 from tests.harness.dice import Dice
-from tests.harness.project import SERVICE, journey_of
+from tests.harness.project import ENOUGH_POINTS, MARKETING, SERVICE, journey_of
 from tests.harness.truth import Call, Saying
 from tests.harness.weather import Weather
 
@@ -193,6 +193,10 @@ class Outside:
                 self.later(after, Unfollowed(channel, person.addresses[channel], self._clock.true))
             case "paid" | "refunded":
                 self.later(after, Happened(person.ref, act, {"ref": saying.ref}, now))
+            case "has enough points":
+                self.later(after, self._earned(person, at_least=ENOUGH_POINTS + 1))
+            case "visits":
+                self.starts(person, "visited")
             case _:
                 self._pauses(self._dice.one_of(["all", f"channel:{channel}", f"journey:{journey_of(saying.message)}"]))
 
@@ -203,9 +207,9 @@ class Outside:
         if self._dice.hits(0.2):  # told twice
             self.later(timedelta(minutes=1), fact, key=key)
 
-    def _earned(self, person: Person) -> MemberGiven:
+    def _earned(self, person: Person, at_least: int = 1) -> MemberGiven:
         """The shop's list says of everybody that they have agreed to all, whatever they have said to us since."""
-        values = {"points": self._dice.some(1, 99)}
+        values = {"points": self._dice.some(at_least, 99)}
         return MemberGiven(person.ref, self._clock.now(), values, {}, GRANTED, EVIDENCE)
 
     def _any_ref(self) -> str:
@@ -267,6 +271,10 @@ def _against(channel: str, saying: Saying) -> Iterator[str]:
         yield "unfollows"
     if journey in ("promo", "care"):
         yield "paid" if journey == "promo" else "refunded"
+    if saying.message == "thanks":
+        yield "has enough points"
+    if saying.message in MARKETING:
+        yield "visits"  # and what that brings uses the same cap
 
 
 _NOW = timedelta(0)

@@ -34,33 +34,48 @@ def given_up_after_six(life: Life) -> Iterator[str]:
         refusals = [call for call in calls if call.answer == "refused" and not call.is_of_the_account]
         if len(refusals) > MOST_ATTEMPTS:
             yield f"delivery {row.id} was tried {len(refusals)} times"
-        for_good = any(call.fault in _FOR_GOOD for call in refusals)
+        for_good = any(call.refused_for in _FOR_GOOD for call in refusals)
         if row.status == Status.FAILED and row.attempts < MOST_ATTEMPTS and not for_good:
             yield f"delivery {row.id} has failed after {row.attempts} attempts: {row.reason}"
 
 
-def tried_again_with_patience(life: Life) -> Iterator[str]:
+def _heeded(life: Life) -> Iterator[Call]:
+    """Refusals that were written down as what they are. Of a repeat they say nothing about the call before, and no more
+    is learnt from them."""
     for calls in by_delivery(life).values():
-        if calls[0].fault is not Fault.ERROR or not noted_in_time(calls[0]) or life.jumps:
-            continue
-        for call in calls[1:2]:
-            if call.began - calls[0].began < _SOONEST:
-                yield f"{call.saying} on {call.channel} was tried again {call.began - calls[0].began} after an error"
+        call = calls[0]
+        once = call.committed is not None and call.committed["attempts"] == 1
+        if call.answer == "refused" and once and noted_in_time(call):
+            yield call
+
+
+def _noted(call: Call) -> datetime:
+    assert call.noted is not None
+    return call.noted
+
+
+def tried_again_with_patience(life: Life) -> Iterator[str]:
+    calls_of = by_delivery(life)
+    for refused in _heeded(life):
+        for call in calls_of[refused.about or 0][1:2]:
+            after = call.began - refused.began
+            if refused.refused_for is Fault.ERROR and after < _SOONEST and not life.jumps:
+                yield f"{call.saying} on {call.channel} was tried again {after} after an error"
 
 
 def channels_rest_when_told(life: Life) -> Iterator[str]:
     """Until quotas begin anew; for a few seconds, if we are too fast."""
     if life.jumps:
         return
-    for calls in by_delivery(life).values():
-        refused = calls[0]
-        if refused.noted is None or not refused.is_of_the_account:
+    for refused in _heeded(life):
+        if not refused.is_of_the_account:
             continue
-        until = _next_quotas(refused.began) if refused.fault is Fault.QUOTA else refused.began + BACK_OFF
+        until = _next_quotas(refused.began) if refused.refused_for is Fault.QUOTA else refused.began + BACK_OFF
         for call in life.truth.calls:
             intended = call.committed["sent_at"] if call.committed is not None else None
-            if call.channel == refused.channel and intended is not None and refused.noted < intended < until:
-                yield f"{call.saying} on {call.channel} at {call.began:%d %H:%M:%S}, though {refused.fault} was told"
+            if call.channel == refused.channel and intended is not None and _noted(refused) < intended < until:
+                what = f"{call.saying} on {call.channel} at {call.began:%d %H:%M:%S}"
+                yield f"{what}, though {refused.refused_for} was told"
 
 
 def _next_quotas(after: datetime) -> datetime:
@@ -77,9 +92,9 @@ def nothing_to_a_dead_address(life: Life) -> Iterator[str]:
 
 def _dead(life: Life) -> Iterator[tuple[str, str, datetime]]:
     """Where nobody can be reached, and since when that is known."""
-    for calls in by_delivery(life).values():
-        if calls[0].fault is Fault.NO_SUCH_ADDRESS and calls[0].noted is not None:
-            yield calls[0].channel, calls[0].address, calls[0].noted
+    for refused in _heeded(life):
+        if refused.refused_for is Fault.NO_SUCH_ADDRESS:
+            yield refused.channel, refused.address, _noted(refused)
     for told, at in life.log.read():
         match told.fact:
             case Receipt(arrival=Arrival.BOUNCED, channel=("sms" | "email") as channel) if not life.jumps:

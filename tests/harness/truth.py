@@ -48,6 +48,7 @@ class Call:
     provider_id: str | None = None
     answer: str = "none"  # what the caller was told: accepted, refused, unknown; none if it died before
     fault: Fault = Fault.NONE  # that it met
+    meant: int | None = None  # which delivery its caller says it is of
     noted: datetime | None = None  # when the caller had committed what it was told, as far as it could tell
 
     @cached_property
@@ -79,13 +80,18 @@ class Call:
 
     @property
     def about(self) -> int | None:
-        """The delivery whose call it is: by the bytes, or by an intent to send these very ones."""
-        return self.delivery_id if self.committed is None else int(self.committed["id"])
+        """The delivery whose call it is: by its bytes; where they carry no id of ours, by the caller's word."""
+        return self.delivery_id if self.delivery_id is not None else self.meant
 
     @property
     def is_of_the_account(self) -> bool:
         """Refused for reasons that have nothing to do with the message."""
-        return self.fault in (Fault.THROTTLED, Fault.QUOTA)
+        return self.refused_for in (Fault.THROTTLED, Fault.QUOTA)
+
+    @property
+    def refused_for(self) -> Fault | None:
+        """As far as the caller was told."""
+        return self.fault if self.answer == "refused" else None
 
     @cached_property
     def sayings(self) -> frozenset[Saying]:

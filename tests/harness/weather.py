@@ -66,7 +66,7 @@ STORM = Weather(
     acts=0.3,
     receipts=_RECEIPTS,
     early=0.2,
-    against=0.1,
+    against=0.2,
     meanwhile=0.5,
     throng=0.4,
 )

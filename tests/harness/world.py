@@ -17,7 +17,6 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.exc import OperationalError
 
-from engage.core.delivery import Status
 from engage.errors import DatabaseUnavailable
 from engage.runtime.context import Context
 from engage.runtime.engine import Engine
@@ -141,7 +140,9 @@ class World:
         )
 
     def _hire(self) -> Engine:
-        engine = Engine(self._context, lambda context, record: InGroups(context, record, self._calls))
+        engine = Engine(
+            self._context, lambda context, record: InGroups(context, record, self._calls, lambda: self.crew)
+        )
         engine.calling._threads = AtOnce()
         return engine
 
@@ -368,11 +369,9 @@ class World:
     # --- what the providers have to do with ---------------------------------------------------------------------
 
     def committed(self, call: Call) -> Mapping[str, Any] | None:
-        named = delivery.c.id == call.delivery_id
-        about = named if call.delivery_id is not None else delivery.c.status == Status.SENDING
         with self.database.read() as connection:
-            rows = [dict(row._mapping) for row in connection.execute(select(delivery).where(about))]
-        return next((row for row in rows if call.delivery_id is not None or row["payload"] == call.wire), None)
+            row = connection.execute(select(delivery).where(delivery.c.id == call.about)).one_or_none()
+        return dict(row._mapping) if row is not None else None
 
     def reports(self, call: Call) -> None:
         self.outside.provider_reports(call)

@@ -36,7 +36,7 @@ def starts(tmp_path: Path, clock: VirtualClock) -> Callable[[], Continuity]:
             before.close()
         opened.append(Database(f"sqlite:///{tmp_path}/engage.db"))
         opened[-1].create_all()
-        return Continuity(opened[-1], clock, Witness.of(opened[-1], tmp_path), OUTAGE)
+        return Continuity(opened[-1], clock, Witness.of(opened[-1], tmp_path), lambda: OUTAGE)
 
     return start
 
@@ -177,6 +177,19 @@ def test_after_an_outage_what_was_due_is_in_arrears_and_after_a_restart_it_is_no
     back_at = clock.now()
     lives(starts, clock)
     assert arrears() == back_at
+
+
+def test_what_counts_as_an_outage_may_change_while_a_daemon_runs(tmp_path: Path, clock: VirtualClock) -> None:
+    database, outage = Database(f"sqlite:///{tmp_path}/engage.db"), [OUTAGE]
+    database.create_all()
+    daemon = Continuity(database, clock, Witness.of(database, tmp_path), lambda: outage[-1])
+    for longest, is_one in ((timedelta(hours=1), False), (OUTAGE, True)):
+        outage.append(longest)
+        assert daemon.keep()
+        clock.advance_to(clock.now() + timedelta(minutes=30))
+        assert daemon.keep()
+        with database.read() as connection:
+            assert (state.arrears(connection) is not None) is is_one
 
 
 def test_a_clock_that_jumps_a_day_under_a_running_daemon_is_an_outage(

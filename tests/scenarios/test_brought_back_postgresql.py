@@ -13,6 +13,7 @@ from sqlalchemy import create_engine, text
 from engage.clock import VirtualClock
 from engage.runtime.continuity import Continuity, Witness
 from engage.store import migrating, overview, state
+from engage.store.continuity import Life
 from engage.store.database import Database
 from tests.postgresql import dump, one_more_database, recovered, restore, running_server
 
@@ -32,12 +33,30 @@ def url(postgresql_url: str) -> Iterator[str]:
 def lives(url: str, folder: Path, clock: VirtualClock) -> bool:
     """A daemon with this folder works on it for a minute. Whether it moves anything."""
     database = Database(url)
-    daemon = Continuity(database, clock, Witness.of(database, folder), timedelta(minutes=10))
+    daemon = Continuity(database, clock, Witness.of(database, folder), lambda: timedelta(minutes=10))
     for _ in range(3):
         goes_on = daemon.keep()
         clock.advance_to(clock.now() + timedelta(seconds=30))
     database.close()
     return goes_on
+
+
+def test_a_daemon_that_cannot_write_beside_it_does_not_count_back_what_another_has_counted(
+    url: str, tmp_path: Path
+) -> None:
+    clock, database = VirtualClock(NOW), Database(url)
+    other = Continuity(database, clock, Witness.of(database, tmp_path), lambda: timedelta(minutes=10))
+
+    class Unwritable(Witness):
+        def write(self, life: Life) -> bool:
+            return not other.keep()
+
+    unlucky = Continuity(database, clock, Unwritable(tmp_path / "nowhere" / "life"), lambda: timedelta(minutes=10))
+    for _ in range(3):
+        assert unlucky.keep()
+        clock.advance_to(clock.now() + timedelta(seconds=30))
+        assert other.keep()
+    database.close()
 
 
 def why_paused(url: str) -> str | None:

@@ -237,7 +237,7 @@ def test_bells_ring_on_when_the_clock_is_set(by: timedelta, monkeypatch: pytest.
 
 
 def test_a_loop_that_does_not_come_round_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("engage.runtime.bells._SILENT_AFTER_SECONDS", 1.0)
+    monkeypatch.setattr("engage.runtime.bells._SILENT_AFTER_SECONDS", 2.5)  # bells ring every second
     stuck, freed = Counted(then=lambda: freed.wait(PATIENCE)), threading.Event()
     bells = Bells({"dispatch": stuck.tick, "receive": Counted().tick}, SystemClock(), Unobserved())
     assert bells.silent() == []

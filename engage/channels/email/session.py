@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import ssl
 from dataclasses import dataclass
 
 from engage.channels.email.errors import Stage, rejected
-from engage.channels.email.wire import Reply, Wire
+from engage.channels.email.wire import Broken, Reply, Wire
+from engage.channels.http_answer import not_sent
 from engage.config import Email
 from engage.core.outcome import Failure, Rejected
 
@@ -18,7 +20,7 @@ class Session:
     pipelining: bool
 
 
-class Refused(Exception):
+class _Refused(Exception):
     """The server, or what it does not offer, stands in the way: nothing was sent."""
 
     def __init__(self, outcome: Rejected) -> None:
@@ -26,8 +28,21 @@ class Refused(Exception):
         self.outcome = outcome
 
 
-async def log_in(config: Email) -> Session:
-    """Raises `Refused`, `Broken` or OSError."""
+async def open_session(config: Email, timeout: float) -> Session | Rejected:
+    """Within `timeout` seconds."""
+    try:
+        async with asyncio.timeout(timeout):
+            return await _log_in(config)
+    except _Refused as refusal:
+        return refusal.outcome
+    except ssl.SSLCertVerificationError:
+        return Rejected(Failure.CONFIGURATION, "certificate", "the mail server's certificate is not trusted")
+    except (Broken, OSError, TimeoutError) as error:
+        return not_sent(f"no connection ({type(error).__name__})")
+
+
+async def _log_in(config: Email) -> Session:
+    """Raises `_Refused`, `Broken` or OSError."""
     tls = ssl.create_default_context() if config.security != "none" else None
     wire = await Wire.open(config.host, config.port, tls if config.security == "tls" else None)
     try:
@@ -70,16 +85,16 @@ async def _authenticate(wire: Wire, config: Email, offers: dict[str, str]) -> No
     else:
         raise _not_offered("AUTH PLAIN or AUTH LOGIN")
     if reply.code not in (235, 503):  # 503: logged in already
-        raise Refused(Rejected(Failure.CONFIGURATION, str(reply.code), "the mail server refuses the login"))
+        raise _Refused(Rejected(Failure.CONFIGURATION, str(reply.code), "the mail server refuses the login"))
 
 
 def _expect(reply: Reply, code: int) -> None:
     if reply.code != code:
-        raise Refused(rejected(Stage.CONNECTION, reply.code, reply.text))
+        raise _Refused(rejected(Stage.CONNECTION, reply.code, reply.text))
 
 
-def _not_offered(what: str) -> Refused:
-    return Refused(Rejected(Failure.CONFIGURATION, "not offered", f"the mail server does not offer {what}"))
+def _not_offered(what: str) -> _Refused:
+    return _Refused(Rejected(Failure.CONFIGURATION, "not offered", f"the mail server does not offer {what}"))
 
 
 def _base64(text: str) -> str:

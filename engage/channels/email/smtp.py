@@ -10,16 +10,15 @@ from __future__ import annotations
 
 import asyncio
 import re
-import ssl
 from dataclasses import dataclass
 from decimal import Decimal
 
 from engage.channels.email.errors import Stage, rejected
-from engage.channels.email.session import Refused, Session, log_in
+from engage.channels.email.session import Session, open_session
 from engage.channels.email.wire import Broken, Reply
 from engage.channels.http_answer import Deadline, not_sent
 from engage.config import Email
-from engage.core.outcome import Accepted, Failure, Rejected, SendOutcome, Unknown
+from engage.core.outcome import Accepted, Rejected, SendOutcome, Unknown
 
 _QUEUED_AS = re.compile(r"queued as (\S{1,100})", re.IGNORECASE)
 _BREAKS = (Broken, OSError, TimeoutError)
@@ -51,7 +50,7 @@ class Mailer:
                 return await self._deliver(kept, envelope, deadline, kept=True)
             except _DeadConnection:
                 continue
-        opened = await self._connect(deadline)
+        opened = await open_session(self._config, deadline.left())
         return opened if isinstance(opened, Rejected) else await self._deliver(opened, envelope, deadline, kept=False)
 
     async def send_alone(self, envelope: Envelope, timeout: float) -> SendOutcome:
@@ -73,17 +72,6 @@ class Mailer:
             if not session.wire.lost:
                 return session
         return None
-
-    async def _connect(self, deadline: Deadline) -> Session | Rejected:
-        try:
-            async with asyncio.timeout(deadline.left()):
-                return await log_in(self._config)
-        except Refused as refusal:
-            return refusal.outcome
-        except ssl.SSLCertVerificationError:
-            return Rejected(Failure.CONFIGURATION, "certificate", "the mail server's certificate is not trusted")
-        except _BREAKS as error:
-            return not_sent(f"no connection ({type(error).__name__})")
 
     async def _deliver(self, session: Session, envelope: Envelope, deadline: Deadline, *, kept: bool) -> SendOutcome:
         conversation = _Conversation(session, envelope)

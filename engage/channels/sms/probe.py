@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 import httpx
 
 from engage.channels.http_answer import json_object, not_sent
-from engage.channels.probe import Probed, date_of
+from engage.channels.probe import Probed, ask
 from engage.channels.sms import errors
 from engage.channels.sms.signing import Call, Credentials, canonical_query, signed_headers
 from engage.clock import Clock
@@ -24,12 +24,7 @@ def probe(config: Sms, clock: Clock, timeout: float) -> Probed:
     query = canonical_query({"PageIndex": "1", "PageSize": "1"})
     call = Call(urlsplit(config.base_url).netloc, _ACTION, _VERSION, query, clock.now(), secrets.token_hex(16))
     headers = signed_headers(call, Credentials(config.access_key_id, config.access_key_secret.get_secret_value()))
-    try:
-        with httpx.Client(follow_redirects=False, trust_env=False, timeout=timeout) as http:
-            answer = http.post(f"{config.base_url}/?{query}", headers=headers)
-    except httpx.HTTPError as error:
-        return Probed(not_sent(f"no answer ({type(error).__name__})"))
-    return Probed(_refused(answer), date_of(answer.headers))
+    return ask(f"{config.base_url}/?{query}", timeout, _refused, headers=headers)
 
 
 def _refused(answer: httpx.Response) -> Rejected | None:

@@ -6,25 +6,15 @@ from __future__ import annotations
 import httpx
 
 from engage.channels.http_answer import json_object, not_sent, without_verdict
-from engage.channels.probe import Probed, date_of
+from engage.channels.probe import Probed, ask
 from engage.channels.wechat import errors
+from engage.channels.wechat.token import token_request
 from engage.config import WeChat
 from engage.core.outcome import Rejected
 
 
 def probe(config: WeChat, timeout: float) -> Probed:
-    body = {
-        "grant_type": "client_credential",
-        "appid": config.app_id,
-        "secret": config.app_secret.get_secret_value(),
-        "force_refresh": False,
-    }
-    try:
-        with httpx.Client(follow_redirects=False, trust_env=False, timeout=timeout) as http:
-            answer = http.post(f"{config.base_url}/cgi-bin/stable_token", json=body)
-    except httpx.HTTPError as error:
-        return Probed(not_sent(f"no answer ({type(error).__name__})"))
-    return Probed(_refused(answer), date_of(answer.headers))
+    return ask(f"{config.base_url}/cgi-bin/stable_token", timeout, _refused, json=token_request(config))
 
 
 def _refused(answer: httpx.Response) -> Rejected | None:

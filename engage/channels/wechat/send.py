@@ -17,7 +17,7 @@ from engage.channels.contract import Payload
 from engage.channels.http_answer import Deadline, json_object, not_sent, without_verdict
 from engage.channels.http_calls import HttpAnswer, HttpCaller
 from engage.channels.wechat import errors
-from engage.channels.wechat.token import Grant, TokenKeeper
+from engage.channels.wechat.token import Grant, TokenKeeper, token_request
 from engage.clock import Clock
 from engage.config import WeChat
 from engage.core.outcome import Accepted, Rejected, SendOutcome, Unknown
@@ -27,8 +27,7 @@ _JSON = {"Content-Type": "application/json"}
 
 class Sender:
     def __init__(self, config: WeChat, clock: Clock) -> None:
-        self._app_id = config.app_id
-        self._app_secret = config.app_secret
+        self._config = config
         self._api = f"{config.base_url}/cgi-bin"
         self._http = HttpCaller(config.concurrency)
         self._tokens = TokenKeeper(clock, self._fetch_token)
@@ -62,13 +61,7 @@ class Sender:
         return Accepted(None if msgid is None else str(msgid), payload.segments, payload.cost)
 
     async def _fetch_token(self, deadline: Deadline) -> Grant | Rejected:
-        body = {
-            "grant_type": "client_credential",
-            "appid": self._app_id,
-            "secret": self._app_secret.get_secret_value(),
-            "force_refresh": False,
-        }
-        match await self._post("stable_token", body, deadline):
+        match await self._post("stable_token", token_request(self._config), deadline):
             case Rejected() as refused:
                 return refused
             case Unknown(detail):

@@ -12,12 +12,24 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 from engage.channels.http_answer import Deadline, not_sent
 from engage.clock import Clock
+from engage.config import WeChat
 from engage.core.outcome import Rejected
 
 _MARGIN = timedelta(seconds=60)
+
+
+def token_request(config: WeChat) -> dict[str, Any]:
+    """What `stable_token` is asked with."""
+    return {
+        "grant_type": "client_credential",
+        "appid": config.app_id,
+        "secret": config.app_secret.get_secret_value(),
+        "force_refresh": False,
+    }
 
 
 @dataclass(frozen=True, slots=True)

@@ -109,6 +109,13 @@ def test_what_is_none_is_null_in_json_too_whether_all_rows_say_so_or_one(bench: 
         assert list(bench.connection.scalars(empty)) == [k["id"] for k, j in zip(keys, jumps, strict=True) if j is None]
 
 
+def test_what_python_takes_for_equal_is_not_the_same_in_json(bench: Bench) -> None:
+    keys = [{"bucket": ref.bucket, "id": bench.enters(ref)} for ref in (bench.member(), bench.member())]
+    jumps: list[dict[str, Any]] = [{"jumps": {"g": number}, "goal_counts": None} for number in (1, True)]
+    change_rows(bench.connection, enrolment, [key | new for key, new in zip(keys, jumps, strict=True)])
+    assert [str(bench.row("enrolment", **key)["jumps"]) for key in keys] == ["{'g': 1}", "{'g': True}"]
+
+
 def test_a_moment_without_a_zone_is_refused(bench: Bench) -> None:
     line = {"bucket": 1, "enrolment_id": 1, "what": "wait", "step_id": None, "detail": {}}
     rows = [line | {"id": n, "at": NOW.replace(tzinfo=None) + timedelta(n)} for n in range(2)]

@@ -15,7 +15,8 @@ from engage.core.condition import HasTag
 from engage.core.journey.model import Since
 from engage.core.turn import Seen
 from engage.errors import DatabaseUnavailable
-from engage.store import advancing, events, inbound, journeys, members, segments, state
+from engage.store import advancing, continuity, events, inbound, journeys, members, segments, state
+from engage.store.continuity import Life
 from engage.store.database import Database
 from engage.store.events import NewEvent
 from engage.store.inbound import Arrived
@@ -53,6 +54,18 @@ def _until_somebody_waits(server: Database) -> None:
     while not waits:
         with server.read() as connection:
             waits = connection.scalar(text("SELECT count(*) FROM pg_locks WHERE NOT granted")) or 0
+
+
+def test_of_two_signs_of_life_the_second_counts_on_from_the_first(server: Database) -> None:
+    def counts(connection: Connection) -> int:
+        lived = continuity.life(connection, to_change=True)
+        assert lived is not None
+        continuity.put_life(connection, lived.onward(NOW))
+        return lived.count
+
+    with server.write() as connection:
+        continuity.put_life(connection, Life("then", NOW))
+    assert in_both(server, counts) == (0, 1)
 
 
 def test_a_slot_is_taken_by_one_of_two(server: Database) -> None:

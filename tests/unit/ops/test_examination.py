@@ -29,6 +29,7 @@ from engage.ops import examination
 from engage.ops.examination import Case, Finding, Weight, examine, needs_a_hand
 from engage.runtime.applied import Applied
 from engage.runtime.context import AppliedHolder
+from engage.runtime.daemon import only_daemon
 from engage.store import daemons, dispatching, holding, inbound, migrating, state, tallies
 from engage.store.daemons import DaemonSign
 from engage.store.database import Database
@@ -110,11 +111,22 @@ def test_daemons_are_told_by_what_was_heard_of_them(database: Database) -> None:
     put_sign(database, "a:1", NOW - MINUTE / 6, silent_loops=[])
     put_sign(database, "b:2", NOW, silent_loops=["dispatch"])
     put_sign(database, "c:3", NOW - HOUR, silent_loops=[])
-    found = findings(database)
+    with only_daemon(database.file):
+        found = findings(database)
     assert set(found["daemons_alive"].facts["daemons"]) == {"a:1", "b:2"}
     assert found["loops_stuck"].facts == {"daemon": "b:2", "loops": ["dispatch"]}
     assert (found["daemon_lost"].facts["daemon"], found["daemon_lost"].weight) == ("c:3", Weight.NOTE)
     assert "daemon_none" not in found
+
+
+def test_a_daemon_that_has_left_the_lock_of_its_file_is_not_at_work_however_lately_it_was_heard_of(
+    database: Database,
+) -> None:
+    put_sign(database, "a:1", NOW, silent_loops=[])
+    found = findings(database)
+    assert found["daemon_lost"].facts["daemon"] == "a:1"
+    assert found["daemon_none"].weight is Weight.HAND
+    assert "daemons_alive" not in found
 
 
 def test_what_is_due_for_long_is_a_stall_and_what_has_just_come_due_is_not(database: Database) -> None:

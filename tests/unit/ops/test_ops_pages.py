@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import re
+import socket
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -136,6 +138,24 @@ def test_a_database_that_is_away_is_a_figure_and_the_rest_is_still_told(tmp_path
     assert figures["engage_database_up"] == 0
     assert figures['engage_batch_items_total{loop="advance"}'] == 1
     assert not any(name.startswith("engage_oldest_due_seconds") for name in figures)
+
+
+def test_a_database_that_hangs_is_a_figure_too_and_is_asked_once_however_many_want_to_know() -> None:
+    """It takes connections and says nothing; Prometheus would give up, and know nothing of the process either."""
+    measures = Measures()
+    measures.batch("advance", 1, 0.1)
+    with socket.create_server(("127.0.0.1", 0)) as hangs:
+        hangs.settimeout(0.1)
+        database = Database(f"postgresql://engage@127.0.0.1:{hangs.getsockname()[1]}/engage?connect_timeout=60")
+        measures.registry.register(Gauges(database, SystemClock(), dict))
+        with ThreadPoolExecutor(3) as several:
+            asked = [several.submit(Ops(Daemon(), database, measures).figures) for _ in range(3)]
+            told = [each.result(timeout=30) for each in asked]
+        hangs.accept()
+        with pytest.raises(TimeoutError):
+            hangs.accept()
+    assert [figures["engage_database_up"] for figures in told] == [0, 0, 0]
+    assert [figures['engage_batch_items_total{loop="advance"}'] for figures in told] == [1, 1, 1]
 
 
 def test_however_often_somebody_looks_the_database_is_asked_once_in_a_while(ops: Ops) -> None:
