@@ -8,7 +8,12 @@ from engage.core.problem import Said
 
 
 class EngageError(Exception):
-    """The root of every fault. The message says what happened and what to do."""
+    """The root of every fault. The message says what happened and what to do; `zh`: the same, where a person reads it
+    who ran a command. Logs have the English one."""
+
+    def __init__(self, en: str, zh: str | None = None) -> None:
+        super().__init__(en)
+        self.said = Said(en, zh or en)
 
 
 class DatabaseUnavailable(EngageError):

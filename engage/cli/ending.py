@@ -62,7 +62,7 @@ def _words(error: Exception, lang: Lang) -> str:
         case Refusal():
             return str(error)
         case EngageError():
-            return anonymous(str(error))
+            return anonymous(error.said.in_(lang))
         case OSError():
             return f"{error.strerror or error}{f': {error.filename}' if error.filename else ''}"
         case _ if _is_the_databases(error):

@@ -57,7 +57,10 @@ def begun(folder: Path, days: int, members: int, seed: int) -> Iterator[Settings
     daemon still runs on it: AnotherDaemon. Anything else in the folder is left alone and refused."""
     found = {path.name for path in folder.iterdir()} if folder.exists() else set()
     if found - {_LOCK} and _SETTINGS not in found:
-        raise EngageError(f"{folder} is not empty and not a demo; choose another --folder")
+        raise EngageError(
+            f"{folder} is not empty and not a demo; choose another --folder",
+            f"{folder} 不是空的，也不是演示环境；请用 --folder 另选一个文件夹",
+        )
     folder.mkdir(parents=True, exist_ok=True)
     with only_daemon(folder / DATABASE):
         _clear(folder)
@@ -93,7 +96,10 @@ def _make(folder: Path, days: int, members: int, seed: int) -> Settings:
 def _load(folder: Path) -> Settings:
     path = folder / _SETTINGS
     if not path.is_file():
-        raise NoDemo(f"there is no demo in {folder} to go on with; leave out --resume to start one")
+        raise NoDemo(
+            f"there is no demo in {folder} to go on with; leave out --resume to start one",
+            f"{folder} 里没有可以继续的演示；去掉 --resume 就会新建一个",
+        )
     return Settings(**json.loads(path.read_text(encoding="utf-8")))
 
 

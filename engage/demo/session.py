@@ -52,14 +52,21 @@ def play(folder: Path, settings: Settings, console: Console, *, stay: bool, phon
             _serve_phone(page, drive, console)
     missed = world.given_up()
     if missed:
-        raise EngageError(f"the engine did not take {len(missed)} callbacks; the first: {missed[0]}")
+        raise EngageError(
+            f"the engine did not take {len(missed)} callbacks; the first: {missed[0]}",
+            f"引擎没有接收 {len(missed)} 个回调；第一个是：{missed[0]}",
+        )
 
 
 def _read_project(folder: Path) -> Project:
     sources, problems = project_files(folder)
     project, found = read_project(sources)
     if project is None:
-        raise EngageError(f"{folder} has {len(problems) + len(found)} problems; see `engage check {folder}`")
+        count = len(problems) + len(found)
+        raise EngageError(
+            f"{folder} has {count} problems; see `engage check {folder}`",
+            f"{folder} 里有 {count} 处问题；请看 `engage check {folder}`",
+        )
     return project
 
 
@@ -173,7 +180,8 @@ def _phone_page(app: App, world: World, drive: Drive, port: int) -> Server:
         return Server(phone_app(world, controls, brand), "127.0.0.1", port)
     except ServerError as error:
         raise EngageError(
-            f"the phone page cannot have port {port}; choose another with --port, or 0 for a free one"
+            f"the phone page cannot have port {port}; choose another with --port, or 0 for a free one",
+            f"手机页面用不了端口 {port}；请用 --port 另选一个，写 0 则自动挑选空闲端口",
         ) from error
 
 

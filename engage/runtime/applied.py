@@ -78,7 +78,9 @@ def load_applied(connection: Connection, just_read: Project | None = None) -> Ap
     `just_read`: the project, if the caller has it at hand; the same files are not read twice."""
     stored = store.applied(connection)
     if not stored.files:
-        raise EngageError("nothing has been applied yet; run `engage apply` first")
+        raise EngageError(
+            "nothing has been applied yet; run `engage apply` first", "还没有发布过任何内容；请先运行 `engage apply`"
+        )
     project = _project_of(stored, just_read)
     journeys = dict(project.journeys)
     for journey_id in stored.draining:
@@ -102,7 +104,8 @@ def _project_of(stored: store.Applied, just_read: Project | None) -> Project:
     project, problems = read_project(stored.files)
     if project is None:
         raise EngageError(
-            f"what is applied cannot be run by this version ({len(problems)} problems); run `engage apply`"
+            f"what is applied cannot be run by this version ({len(problems)} problems); run `engage apply`",
+            f"已发布的内容有 {len(problems)} 处这个版本不能运行；请运行 `engage apply`",
         )
     return project
 
@@ -111,7 +114,10 @@ def _read_version(journey_id: str, source: str, catalog: Catalog) -> Journey:
     """A version that has no file any more. `apply` has seen to it that the catalog still has its words."""
     journey, _ = read_journey(source, f"journeys/{journey_id}.yaml", catalog)
     if journey is None:
-        raise EngageError(f"the journey {journey_id} has no file any more, and its members still need its old catalog")
+        raise EngageError(
+            f"the journey {journey_id} has no file any more, and its members still need its old catalog",
+            f"旅程 {journey_id} 的文件已经不在了，而其中的会员还需要它原来的 catalog",
+        )
     return journey
 
 

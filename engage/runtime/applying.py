@@ -176,7 +176,10 @@ def project_with(connection: Connection, files: plans.Files) -> Project:
     there = {**journeys.applied(connection).files, **files}
     project, problems = read_project({path: text for path, text in there.items() if text is not None})
     if project is None:
-        raise EngageError(f"the files of this plan cannot be read by this version ({len(problems)} problems)")
+        raise EngageError(
+            f"the files of this plan cannot be read by this version ({len(problems)} problems)",
+            f"这个版本读不了该计划的文件（{len(problems)} 处问题）",
+        )
     return project
 
 

@@ -43,7 +43,10 @@ def only_daemon(database_file: Path | None) -> Iterator[None]:
         except BlockingIOError:
             handle.seek(0)
             holder = handle.read().strip() or "unknown"
-            raise AnotherDaemon(f"another daemon (process {holder}) runs on {database_file}; stop it first") from None
+            raise AnotherDaemon(
+                f"another daemon (process {holder}) runs on {database_file}; stop it first",
+                f"{database_file} 上已经有一个引擎在运行（进程 {holder}）；请先停止它",
+            ) from None
         handle.truncate(0)
         handle.write(str(os.getpid()))
         handle.flush()

@@ -13,6 +13,7 @@ from engage.errors import EngageError
 from engage.store import state
 from engage.store.continuity import COPIED_AT
 from engage.store.database import Database
+from engage.store.faults import telling_faults_apart
 
 
 def copy_unchanged(source: Path, target: Path) -> None:
@@ -25,7 +26,7 @@ def copy_unchanged(source: Path, target: Path) -> None:
         ):
             reading.backup(copy)
     except sqlite3.Error as error:
-        raise EngageError(f"{source} cannot be read: {error}") from error
+        raise EngageError(f"{source} cannot be read: {error}", f"{source} 读不出来：{error}") from error
 
 
 def back_up(database: Database, target: Path, now: datetime) -> None:
@@ -33,17 +34,27 @@ def back_up(database: Database, target: Path, now: datetime) -> None:
     overwrites. The copy says what it is: a daemon on it is paused until somebody lets it go on. Raises EngageError if
     the target exists, or if there is no file to copy."""
     if database.file is None:
-        raise EngageError("this database is not a SQLite file; use the tools of its server")
+        raise EngageError(
+            "this database is not a SQLite file; use the tools of its server",
+            "这个数据库不是 SQLite 文件；请用数据库服务器自己的备份工具",
+        )
     try:
         target.touch(mode=0o600, exist_ok=False)
     except FileExistsError:
-        raise EngageError(f"{target} exists already; a backup overwrites nothing") from None
+        raise EngageError(
+            f"{target} exists already; a backup overwrites nothing", f"{target} 已经存在；备份不会覆盖任何文件"
+        ) from None
     try:
         with closing(sqlite3.connect(database.file)) as source, closing(sqlite3.connect(target)) as copy:
             source.backup(copy)
         _mark(target, now)
-    except BaseException:
+    except BaseException as error:
         target.unlink()  # half a copy looks like a whole one
+        if isinstance(error, sqlite3.Error):
+            raise EngageError(
+                f"{target} could not be written ({error}); nothing is left of it",
+                f"{target} 写不进去（{error}）；没有留下半个文件",
+            ) from error
         raise
 
 
@@ -51,7 +62,7 @@ def _mark(target: Path, now: datetime) -> None:
     """Without a turn: nobody else writes to it, and nothing is to be left beside it."""
     copy = Database(URL.create("sqlite", database=str(target.absolute())))
     try:
-        with copy.engine.begin() as connection:
+        with telling_faults_apart(), copy.engine.begin() as connection:
             state.put_moment(connection, COPIED_AT, now)
     finally:
         copy.close()

@@ -101,10 +101,10 @@ def read_address(url: str | URL) -> URL:
     try:
         return make_url(url)
     except (ArgumentError, ValueError):  # whose words may quote it, password and all
-        words = (
-            "this is not the address of a database; write it like sqlite:///engage.db or postgresql://user@host/name"
-        )
-        raise NoAddress(words) from None
+        raise NoAddress(
+            "this is not the address of a database; write it like sqlite:///engage.db or postgresql://user@host/name",
+            "这不是数据库地址；请写成 sqlite:///engage.db 或 postgresql://用户@主机/库名 这样",
+        ) from None
 
 
 def _make_engine(target: URL) -> Engine:
@@ -115,7 +115,8 @@ def _make_engine(target: URL) -> Engine:
             return postgresql_engine(target, **_EITHER)
         case _:
             raise EngageError(
-                f"Engage runs on SQLite and PostgreSQL; write a URL like sqlite:///engage.db, not {target!r}"
+                f"Engage runs on SQLite and PostgreSQL; write a URL like sqlite:///engage.db, not {target!r}",
+                f"Engage 支持 SQLite 和 PostgreSQL；地址请写成 sqlite:///engage.db 这样，而不是 {target!r}",
             )
 
 

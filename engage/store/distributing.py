@@ -36,7 +36,10 @@ def distribute(database: Database) -> list[str]:
     interrupted asks again. Returns their names. Raises NoCitus."""
     with database.read() as connection:
         if not database.is_server or not connection.scalar(_HAS_CITUS):
-            raise NoCitus(" ".join((NoCitus.__doc__ or "").split()))
+            raise NoCitus(
+                "only PostgreSQL with the Citus extension can be spread over servers: `CREATE EXTENSION citus` first",
+                "只有装了 Citus 扩展的 PostgreSQL 才能分布到多台服务器：请先 `CREATE EXTENSION citus`",
+            )
         done = set(connection.scalars(_SPREAD))
     spread = []
     for table in owned_tables():

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as NoConnectionFree
 
+from engage.core.problem import Said
 from engage.errors import DatabaseConflict, DatabaseUnavailable, DiskFull, OtherTables
 
 # PostgreSQL, “Error Codes”: serialization_failure, deadlock_detected.
@@ -35,14 +36,21 @@ def telling_faults_apart() -> Iterator[None]:
         kind = _kind_of(error)
         if kind is None:
             raise
-        raise kind(f"{_WORDS[kind]}: {_first_line(error)}") from error
+        said, why = _WORDS[kind], _first_line(error)
+        raise kind(f"{said.en}: {why}", f"{said.zh}：{why}") from error
 
 
 _WORDS = {
-    DatabaseConflict: "two transactions were in each other's way",
-    DiskFull: "the disk of the database is full; make room, and everything goes on by itself",
-    OtherTables: "the database's tables are not those of this version; see `engage db upgrade`",
-    DatabaseUnavailable: "the database does not answer",
+    DatabaseConflict: Said("two transactions were in each other's way", "两个事务互相妨碍"),
+    DiskFull: Said(
+        "the disk of the database is full; make room, and everything goes on by itself",
+        "数据库所在的磁盘满了；腾出空间后，一切会自动继续",
+    ),
+    OtherTables: Said(
+        "the database's tables are not those of this version; see `engage db upgrade`",
+        "数据库的表和这个版本不符；见 `engage db upgrade`",
+    ),
+    DatabaseUnavailable: Said("the database does not answer", "数据库没有应答"),
 }
 
 

@@ -87,7 +87,9 @@ def _alone(database: Database, scripts: Path = SCRIPTS) -> Iterator[None]:
         except OperationalError as error:
             if getattr(error.orig, "sqlstate", None) != _LOCK_NOT_AVAILABLE:
                 raise
-            raise UpgradeHindered("another upgrade is under way; wait until it is done") from error
+            raise UpgradeHindered(
+                "another upgrade is under way; wait until it is done", "另一个升级正在进行；请等它结束"
+            ) from error
         # The last statement, for it leaves no snapshot behind: whoever builds an index waits for all there are.
         connection.execute(text("SET LOCAL idle_in_transaction_session_timeout = 0"))
         yield
@@ -106,7 +108,10 @@ def _until_let(database: Database, scripts: Path) -> None:
             hindered = error
             log.warning("upgrade_waits", error=str(error))
             time.sleep(1)
-    raise UpgradeHindered(f"the schema could not be changed ({hindered}); run `engage db upgrade` again")
+    raise UpgradeHindered(
+        f"the schema could not be changed ({hindered}); run `engage db upgrade` again",
+        f"暂时改不了数据库结构（{hindered.said.zh}）；请再运行一次 `engage db upgrade`",
+    )
 
 
 def _be_brief(connection: Connection) -> None:
@@ -134,7 +139,8 @@ def is_current(database: Database, scripts: Path = SCRIPTS) -> bool:
     lives_with = at.rpartition("_for_")[2]
     if _number(head) < _number(lives_with):
         raise SchemaTooNew(
-            f"the database is at schema {at}, and this version knows {head}: run the version that upgraded it, or newer"
+            f"the database is at schema {at}, this version knows {head}: run the one that upgraded it, or a newer one",
+            f"数据库结构是 {at}，而这个版本只认识 {head}：请运行升级它的那个版本，或更新的版本",
         )
     return True
 
@@ -152,13 +158,19 @@ def require_current(database: Database) -> None:
 
 def require_schema(database: Database) -> None:
     if not is_current(database):
-        raise SchemaTooOld("the database is not at the schema this version needs; run `engage db upgrade`")
+        raise SchemaTooOld(
+            "the database is not at the schema this version needs; run `engage db upgrade`",
+            "数据库结构不是这个版本需要的；请运行 `engage db upgrade`",
+        )
 
 
 def require_here(connection: Connection) -> None:
     moved = state.get(connection, MOVED)
     if moved is not None:
-        raise DatabaseMoved(f"this database was moved to {moved['to']}: write that into config.yaml (database: url:)")
+        raise DatabaseMoved(
+            f"this database was moved to {moved['to']}: write that into config.yaml (database: url:)",
+            f"这个数据库已经搬到 {moved['to']}：请把它写进 config.yaml（database: url:）",
+        )
 
 
 def _settings(scripts: Path, connection: Connection | None = None) -> AlembicConfig:

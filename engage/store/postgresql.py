@@ -49,7 +49,10 @@ def postgresql_engine(url: URL, **options: Any) -> Engine:
             **options,
         )
     except ModuleNotFoundError as error:
-        raise EngageError("PostgreSQL needs its driver: pip install 'engage[postgres]'") from error
+        raise EngageError(
+            "PostgreSQL needs its driver: pip install 'engage[postgres]'",
+            "使用 PostgreSQL 需要驱动程序：pip install 'engage[postgres]'",
+        ) from error
     event.listen(engine, "first_connect", partial(_look_for_citus, engine))
     event.listen(engine, "connect", _prepare)
     event.listen(engine, "begin", _limit)

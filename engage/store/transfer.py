@@ -61,7 +61,10 @@ def transfer(source: Database, target: Database, now: datetime, told: Callable[[
 def _require_empty(there: Connection) -> None:
     for table in metadata.sorted_tables:
         if there.execute(select(*table.primary_key).limit(1)).first() is not None:
-            raise NotEmpty(f"there are rows in the other database already ({table.name}); take an empty one")
+            raise NotEmpty(
+                f"there are rows in the other database already ({table.name}); take an empty one",
+                f"另一个数据库里已经有数据（{table.name}）；请换一个空的",
+            )
 
 
 def _oldest(here: Connection) -> datetime | None:
@@ -90,7 +93,10 @@ def _copy(here: Connection, there: Connection, table: Table) -> int:
     for _ in came.watching(_rows_there(there, table)):
         pass
     if (sent.rows, sent.sum) != (came.rows, came.sum):
-        raise NotTaken(f"{table.name} did not arrive as it was sent: {sent.rows} rows here, {came.rows} there")
+        raise NotTaken(
+            f"{table.name} did not arrive as it was sent: {sent.rows} rows here, {came.rows} there",
+            f"{table.name} 搬过去后和原来不一致：这边 {sent.rows} 行，那边 {came.rows} 行",
+        )
     return sent.rows
 
 
@@ -111,18 +117,23 @@ def _send(there: Connection, table: Table, rows: Iterable[Sequence[Any]], here: 
             for row in rows:
                 copy.write_row(row)
     except DatabaseError as error:
-        raise NotTaken(_where(here, table, error)) from None  # what it quotes may be personal
+        raise NotTaken(*_where(here, table, error)) from None  # what it quotes may be personal
 
 
-def _where(here: Connection, table: Table, error: DatabaseError) -> str:
+def _where(here: Connection, table: Table, error: DatabaseError) -> tuple[str, str]:
+    """In both languages."""
     place = re.match(r"COPY \w+, line (\d+)(?:, column (\w+))?", error.diag.context or "")
-    said = f"the other database refuses a row of {table.name} ({type(error).__name__})"
+    en = f"the other database refuses a row of {table.name} ({type(error).__name__})"
+    zh = f"另一个数据库拒绝了 {table.name} 的一行（{type(error).__name__}）"
     if place is None:
-        return said
+        return en, zh
     nth = f"SELECT {_key(table)} FROM {table.name} {_but_the_mark(table)} ORDER BY {_key(table)} LIMIT 1 OFFSET ?"  # noqa: S608
     key = here.exec_driver_sql(nth, (int(place[1]) - 1,)).one()
     named = ", ".join(f"{column.name} {value}" for column, value in zip(table.primary_key, key, strict=True))
-    return f"{said}, the one with {named}; look at its {place[2] or 'columns'}"
+    return (
+        f"{en}, the one with {named}; look at its {place[2] or 'columns'}",
+        f"{zh}：{named}；请看它的 {place[2] or '各列'}",
+    )
 
 
 def _rows_there(there: Connection, table: Table) -> Iterator[tuple[str | None, ...]]:

@@ -51,7 +51,10 @@ class WriteTurns:
             try:
                 self._turnstile = self._path.open("ab")
             except OSError as error:
-                raise DatabaseUnavailable(f"no file can be made beside the database: {error.strerror}") from error
+                raise DatabaseUnavailable(
+                    f"no file can be made beside the database: {error.strerror}",
+                    f"无法在数据库旁边建立文件：{error.strerror}",
+                ) from error
         return self._turnstile
 
     def close(self) -> None:

@@ -92,7 +92,10 @@ class Inbox:
     @staticmethod
     def _fail(batch: Sequence[_Waiting], cause: Exception) -> None:
         for waiting in batch:
-            refusal = NotStored("the database could not store what came in; it has to be sent again")
+            refusal = NotStored(
+                "the database could not store what came in; it has to be sent again",
+                "数据库没能存下收到的内容；请重新发送",
+            )
             refusal.__cause__ = cause
             waiting.stored.set_exception(refusal)
 

@@ -99,11 +99,17 @@ class WebProcess:
     def require_alive(self) -> None:
         """Raises ServerError if the process has ended without being told to."""
         if not self._process.is_alive():
-            raise ServerError("the web process has ended by itself, and the daemon with it; the log says why")
+            raise ServerError(
+                "the web process has ended by itself, and the daemon with it; the log says why",
+                "网页进程自己结束了，引擎也随之结束；原因见日志",
+            )
 
     def _await_answer(self) -> None:
         if not self._answered.wait(_STARTS_WITHIN) or self._process.exitcode is not None:
-            raise ServerError(f"the web server on {self.url} did not answer; the log says why")
+            raise ServerError(
+                f"the web server on {self.url} did not answer; the log says why",
+                f"{self.url} 上的网页服务没有应答；原因见日志",
+            )
 
     def _hear(self, arrived: Callable[[], None], died: Callable[[], None]) -> None:
         try:

@@ -66,7 +66,10 @@ class Server:
         """Returns once requests are answered."""
         self._thread.start()
         if not self._uvicorn.ready.wait(_STARTS_WITHIN):
-            raise ServerError(f"the web server on {self.url} did not start within {_STARTS_WITHIN} seconds")
+            raise ServerError(
+                f"the web server on {self.url} did not start within {_STARTS_WITHIN} seconds",
+                f"{self.url} 上的网页服务没有在 {_STARTS_WITHIN} 秒内启动",
+            )
 
     def stop(self) -> None:
         """Lets requests under way finish, then returns. Harmless on a server that never started."""
@@ -108,7 +111,10 @@ def listen(host: str, port: int, key: str) -> socket.socket:
     try:
         listening = socket.create_server((host, port), backlog=2048)
     except OSError as error:
-        raise ServerError(f"cannot listen on {host}:{port}: {error.strerror}. Set {key} to a free port.") from error
+        raise ServerError(
+            f"cannot listen on {host}:{port}: {error.strerror}. Set {key} to a free port.",
+            f"无法监听 {host}:{port}：{error.strerror}。请把 {key} 改成空闲的端口。",
+        ) from error
     # asyncio leaves Nagle's algorithm on for a socket made here (its `proto` is 0), and every answer would wait 40 ms
     # for the caller's delayed ACK. Accepted connections inherit this.
     listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

@@ -76,6 +76,7 @@ def test_a_file_whose_daemon_runs_is_not_moved(project: Path, postgresql_url: st
 def test_a_server_that_is_not_there_is_said_in_words(project: Path) -> None:
     configure(project, "postgresql://engage@127.0.0.1:1/engage")
     assert "does not answer" in engage(project, "status", code=4)
+    assert "数据库没有应答" in engage(project, "--lang", "zh", "status", code=4)
 
 
 def test_a_database_of_another_kind_is_refused(project: Path) -> None:

@@ -5,6 +5,7 @@ import io
 import json
 import logging
 import os
+import resource
 import shutil
 import signal
 import socket
@@ -14,6 +15,7 @@ import threading
 from contextlib import chdir, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -341,6 +343,17 @@ def test_a_backup_is_a_whole_database_and_overwrites_nothing(lived):
     (lived.folder / "copy.yaml").write_text(config.read_text("utf-8").replace("///engage.db", "///copy.db"), "utf-8")
     assert '"M1"' in lived.engage("--config", "copy.yaml", "export", "members")
     lived.engage("db", "upgrade")
+
+
+def test_a_backup_that_finds_no_room_says_so_and_leaves_nothing_behind(lived):
+    """No file may be longer here than the beginning of this one."""
+    limit = partial(resource.setrlimit, resource.RLIMIT_FSIZE, (65536, 65536))
+    process = lived.start("db", "backup", "no-room.db", preexec_fn=limit)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 4, out + err
+    assert "could not be written" in err
+    assert "Traceback" not in err
+    assert not list(lived.folder.glob("no-room.db*"))
 
 
 def test_csv_goes_to_a_file(lived):

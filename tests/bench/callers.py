@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 
-CONNECTIONS = 512
+_MOST_CONNECTIONS = 512
 _LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 
 
@@ -50,6 +50,7 @@ def call(port: int, prepare: Callable[[], Sequence[bytes]], per_second: float) -
     ours, theirs = spawn.Pipe()
     process = spawn.Process(target=_call, args=(theirs, port, prepare, per_second), daemon=True)
     process.start()
+    theirs.close()  # so that there is an end to waiting for one that fails
     answers: Answers = ours.recv()
     process.join()
     return answers
@@ -73,9 +74,10 @@ class _Crowd:
     async def call(self, port: int) -> Answers:
         loop = asyncio.get_running_loop()
         self._over = loop.create_future()
-        for _ in range(CONNECTIONS):
-            _, connection = await loop.create_connection(lambda: _Connection(self._answered), "127.0.0.1", port)
-            self._free.append(connection)
+        # Each is used about once a second, before the server takes it for given up.
+        for _ in range(min(_MOST_CONNECTIONS, int(self._per_second))):
+            made = loop.create_connection(lambda: _Connection(self._answered, self._hung_up), "127.0.0.1", port)
+            self._free.append((await made)[1])
         began = time.monotonic() + 0.05
         self._answers.due_at = [began + number / self._per_second for number in range(len(self._requests))]
         for number, due_at in enumerate(self._answers.due_at):
@@ -101,17 +103,25 @@ class _Crowd:
             self._over.set_result(None)
         self._send_on()
 
+    def _hung_up(self) -> None:
+        if not self._over.done():
+            self._over.set_exception(ConnectionError("the daemon has closed a connection"))
+
 
 class _Connection(asyncio.Protocol):
     """HTTP/1.1, one request at a time."""
 
-    def __init__(self, answered: Callable[[_Connection, int, int], None]) -> None:
+    def __init__(self, answered: Callable[[_Connection, int, int], None], hung_up: Callable[[], None]) -> None:
         self._answered = answered
+        self._hung_up = hung_up
         self._received = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self._hung_up()
 
     def send(self, number: int, request: bytes) -> None:
         self._number = number

@@ -5,9 +5,9 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
 
-from engage.store.database import Database
 from tests.bench import ground
 from tests.bench.callbacks import JOURNEY
 from tests.bench.callers import call
@@ -19,8 +19,9 @@ from tests.bench.running import Daemon, business, daemon
 TITLE = "Memory"
 ABOUT = (
     "All processes of a running daemon together; what they share is counted once. First it is left alone; then, for an"
-    " hour, the shop reports events, 100 a second, each of which brings its member an SMS. Flat: what it needs in the"
-    " last quarter of that hour, beside the second quarter."
+    " hour, the shop reports events, 100 a second, each of which brings its member an SMS: to two daemons at the same"
+    " time, one on SQLite and one on PostgreSQL. Flat: what a daemon needs in the last quarter of that hour, beside the"
+    " second quarter."
 )
 PER_SECOND = 100
 MINUTES = 60  # of load
@@ -28,23 +29,26 @@ _LOOKS_EVERY = 1.0  # seconds
 
 
 def measure(scale: Scale) -> Iterator[Figure]:
-    with ground.sqlite(scale) as database:
-        yield from _measure(scale, database, "SQLite")
-    with ground.postgresql() as database:
-        yield from _measure(scale, database, "PostgreSQL")
-
-
-def _measure(scale: Scale, database: Database, where: str) -> Iterator[Figure]:
     count = PER_SECOND * scale.of(MINUTES * 60, 20)
-    business(database, JOURNEY, count)
-    with provider() as other_end, daemon(scale.folder / where, database, other_end.url) as running:
-        yield from _idle(running, where, scale.of(60, 5))
-        with _watched(running) as seen:
-            answers = call(running.port, Visits(count), PER_SECOND)
-        assert set(answers.statuses) == {202}, answers.statuses
+    with ExitStack() as stack, ThreadPoolExecutor() as both:
+        databases = {"SQLite": stack.enter_context(ground.sqlite(scale))}
+        databases["PostgreSQL"] = stack.enter_context(ground.postgresql())
+        running: dict[str, Daemon] = {}
+        for where, database in databases.items():
+            business(database, JOURNEY, count)
+            other_end = stack.enter_context(provider())
+            running[where] = stack.enter_context(daemon(scale.folder / where, database, other_end.url))
+            yield from _idle(running[where], where, scale.of(60, 5))
+        yield from both.map(lambda where: _loaded(running[where], where, count), running)
+
+
+def _loaded(running: Daemon, where: str, count: int) -> Figure:
+    with _watched(running) as seen:
+        answers = call(running.port, Visits(count), PER_SECOND)
+    assert set(answers.statuses) == {202}, answers.statuses
     quarter = len(seen) // 4
     late, early = (sum(some) / quarter for some in (seen[-quarter:], seen[quarter : 2 * quarter]))
-    yield Figure(
+    return Figure(
         f"under load on {where}", late, "MB", Beside("the second quarter", early), Goal(at_most=1.05),
         f"{answers.lasted / 60:.0f} minutes, {count:,} events; at most {max(seen):.0f} MB",
     )  # fmt: skip

@@ -150,6 +150,8 @@ def intended_before_the_call(life: Life) -> Iterator[str]:
         if row["attempts"] < made[call.about]:
             yield f"{what}: call {made[call.about]} of {row['attempts']} intents"
         made[call.about] -= call.is_of_the_account
+        if call.intended is not None and call.began > call.intended + ON_THE_WAY:
+            yield f"{what}: the intent was {call.began - call.intended} old, whatever the servers' clock showed"
         if call.clock > row["sent_at"] + WIRE_DEADLINE + timedelta(seconds=1):
             yield f"{what}: the intent was {call.clock - row['sent_at']} old"
 

@@ -41,6 +41,7 @@ class Worker:
     commits: int = 0
     words: tuple[str, Saying] | None = None  # the channel for which it has worded something last, and what
     broken: str | None = None  # the loop in which something has failed for its own sake
+    intended: datetime | None = None  # when it has committed intents last: the true time
     means: int | None = None  # the delivery that it makes its next call for
     called: int | None = None  # the delivery it has made a call for last
     heard: list[Call] = field(default_factory=list)  # answers that it has still to record

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator
-from datetime import datetime
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
 from itertools import pairwise
 
 from engage.core.delivery import Status
@@ -20,14 +20,24 @@ _MOST = {"booking": 1 + MOST_REPEATS, "nps": 2, "nag": 2}
 
 
 def handed_over_once(life: Life) -> Iterator[str]:
-    counted = Counter((c.channel, c.saying) for c in life.truth.calls if c.reached and c.saying.message != "confirm")
+    calls_of = by_delivery(life)
+    reached = [c for c in life.truth.calls if c.reached and not _is_excused(life, calls_of[c.about or 0][:1], c)]
+    counted = Counter((c.channel, c.saying) for c in reached if c.saying.message != "confirm")
     for (channel, saying), times in counted.items():
         if times > _MOST.get(saying.message, 1):
             yield f"{saying} reached {channel} {times} times"
-    handed_over = Counter(c.about for c in life.truth.calls if c.reached and c.about is not None)
+    handed_over = Counter(c.about for c in reached if c.about is not None)
     for delivery_id, times in handed_over.items():
         if times > 1 and _template(life, delivery_id) not in REPEATED:
             yield f"delivery {delivery_id} was handed over {times} times"
+
+
+def _is_excused(life: Life, first: Sequence[Call], call: Call) -> bool:
+    """By a clock that was set back to soon after the first call, nobody can tell how old that is: the one thing that
+    `docs/promise.md` excepts."""
+    if not first or first[0] is call or call.key is None or not life.set_back:
+        return False
+    return timedelta(0) <= call.clock - first[0].clock < DEDUPED_FOR
 
 
 def repeated_only_under_shelter(life: Life) -> Iterator[str]:
@@ -42,8 +52,8 @@ def repeated_only_under_shelter(life: Life) -> Iterator[str]:
             what = f"{call.saying} on {call.channel} at {call.began:%d %H:%M:%S}"
             if call.digest != first.digest:
                 yield f"{what} was repeated with other bytes"
-            if call.key is not None and life.set_back and first.clock <= call.clock:
-                continue  # by a clock that lies so, nobody can tell how old the first one is
+            if _is_excused(life, [first], call):
+                continue
             if call.key is None and call.clock - before.clock < REPEAT_PAUSE - ON_THE_WAY and not life.jumps:
                 yield f"{what} was repeated {call.clock - before.clock} after the call before"
             sheltered = call.key is not None and call.began - first.began < DEDUPED_FOR

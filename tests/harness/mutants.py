@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from tests.harness.mutation import Change, Mutant, is_now, says
+from tests.harness.weather import FROST, LEAP, OUTAGE, STORM, TROUBLE, Weather
 
 DISPATCH, STORE, PROTOCOL = "engage.runtime.dispatch", "engage.store.dispatching", "engage.core.delivery"
 JUDGE, DRAFTING = "engage.runtime.judge:Judge", "engage.runtime.drafting:Drafting"
@@ -33,8 +34,8 @@ _TAKES_NOTHING_BACK = says(
 )
 
 
-def _mutant(name: str, *changes: Change) -> Mutant:
-    return Mutant(name, changes)
+def _mutant(name: str, *changes: Change, weather: Weather = STORM) -> Mutant:
+    return Mutant(name, changes, weather)
 
 
 def _at_the_draft_only(what: str, name: str, *besides: Change) -> Mutant:
@@ -66,6 +67,11 @@ MUTANTS: Sequence[Mutant] = (
         "the deadline is not looked at",
         says(f"{HANDOVER}:call", "if not _is_fresh(intended, called_at, context.clock.uptime()):", "if False:"),
     ),
+    _mutant(
+        "the deadline is looked at by the servers' clock only",
+        says(f"{HANDOVER}:call", "context.clock.uptime()", "intended.uptime"),
+        weather=LEAP,
+    ),
     _mutant("the intent stores no bytes", says(f"{DISPATCH}:_intent_of", '"payload": data,', '"payload": None,')),
     _mutant(
         "who has lost the claim goes on",
@@ -85,12 +91,14 @@ MUTANTS: Sequence[Mutant] = (
     _mutant(
         "an account's troubles use up a message's attempts",
         says(f"{STORE}:_outcome", "if not recorded.counts:", "if False:"),
+        weather=TROUBLE,
     ),
-    _mutant("there is no end of attempts", is_now(f"{PROTOCOL}:MOST_ATTEMPTS", "60")),
+    _mutant("there is no end of attempts", is_now(f"{PROTOCOL}:MOST_ATTEMPTS", "60"), weather=TROUBLE),
     _mutant("after an error it is tried again at once", is_now(f"{PROTOCOL}:_BACKOFF", "(timedelta(seconds=1),)")),
     _mutant(
         "a quota that is used up keeps nobody from calling",
         says("engage.runtime.situation:_resting", "for name, at in until.items()", "for name, at in ()"),
+        weather=TROUBLE,
     ),
     _mutant(
         "an address that is none is written to again",
@@ -126,6 +134,7 @@ MUTANTS: Sequence[Mutant] = (
         says(f"{STORE}:_as_it_stands", "if row.fence != call.claimed.fence:", "if False:"),
         says(f"{STORE}:_who", ', "fence": claimed.fence', ""),
         is_now(f"{STORE}:_MINE", '("bucket", "id")'),
+        weather=FROST,
     ),
     # --- claim and reconcile
     _mutant(
@@ -135,6 +144,7 @@ MUTANTS: Sequence[Mutant] = (
             f"{STORE}:_HELD",
             '_THESE.values(status=bindparam("is_now"), due_at=bindparam("until", type_=Instant()), claimed_at=_NOW)',
         ),
+        weather=FROST,
     ),
     _mutant(
         "the reaper resets to pending",
@@ -170,6 +180,7 @@ MUTANTS: Sequence[Mutant] = (
     _mutant(
         "a repeat that is given back is a first call",
         says(f"{STORE}:_as_before", "return as_found(claimed, now) if claimed.repeat else", "return"),
+        weather=OUTAGE,
     ),
     _mutant(
         "a repeat that came too late is a first call",
@@ -355,7 +366,6 @@ MUTANTS: Sequence[Mutant] = (
 )
 
 SEEN_IN: Mapping[str, int] = {
-    "the fence is not checked when the outcome is recorded": 9,
     "a repeat is worded anew": 1,
     "consent is read at the draft only": 1,
     "unfollowing changes nothing": 1,

@@ -16,6 +16,8 @@ from typing import Any
 
 import pytest
 
+from tests.harness.weather import STORM, Weather
+
 Change = Callable[[pytest.MonkeyPatch], None]
 
 
@@ -23,6 +25,7 @@ Change = Callable[[pytest.MonkeyPatch], None]
 class Mutant:
     name: str
     changes: tuple[Change, ...]
+    weather: Weather = STORM  # in which it is put out
 
     @contextmanager
     def at_work(self) -> Iterator[None]:

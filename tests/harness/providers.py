@@ -84,7 +84,8 @@ class Provider:
         name = worker.name if worker is not None else "?"
         world.crew.reach(f"{self.name}: {CALL}")
         call = Call(name, self.name, dict(payload.data), world.clock.true, world.clock.now(), None)
-        call.meant = worker.means if worker is not None else None
+        if worker is not None:
+            call.meant, call.intended = worker.means, worker.intended
         call.committed = world.committed(call)
         world.truth.calls.append(call)
         if worker is not None:

@@ -35,8 +35,8 @@ def given_up_after_six(life: Life) -> Iterator[str]:
         if len(refusals) > MOST_ATTEMPTS:
             yield f"delivery {row.id} was tried {len(refusals)} times"
         for_good = any(call.refused_for in _FOR_GOOD for call in refusals)
-        if row.status == Status.FAILED and row.attempts < MOST_ATTEMPTS and not for_good:
-            yield f"delivery {row.id} has failed after {row.attempts} attempts: {row.reason}"
+        if row.status == Status.FAILED and len(refusals) < MOST_ATTEMPTS and not for_good:
+            yield f"delivery {row.id} has failed after {len(refusals)} attempts: {row.reason}"
 
 
 def _heeded(life: Life) -> Iterator[Call]:

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.harness import weather
 from tests.harness.grounds import Grounds
 from tests.harness.mutants import MUTANTS, SEEN_IN
 from tests.harness.mutation import Mutant
 from tests.harness.running import live, quietly
+from tests.harness.weather import FROST, LEAP, OUTAGE, STORM, TROUBLE
 from tests.harness.world import Options
 
 MOST_SEEDS = 60
@@ -25,7 +25,9 @@ def grounds() -> Iterator[Grounds]:
 
 def test_without_a_mutant_nothing_is_noticed(grounds: Grounds) -> None:
     for seed in sorted({0, *SEEN_IN.values()}):
-        assert live(grounds, seed, _IN_A_STORM)[1] == []
+        assert live(grounds, seed, Options(weather=STORM, acts=30))[1] == []
+    for weather in (FROST, LEAP, OUTAGE, TROUBLE):
+        assert live(grounds, 0, Options(weather=weather, acts=30))[1] == []
 
 
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name)
@@ -33,8 +35,9 @@ def test_it_is_caught(grounds: Grounds, mutant: Mutant) -> None:
     """First in the world that caught it last, so that it takes one world as a rule."""
     last = SEEN_IN.get(mutant.name, 0)
     seeds = [last, *(seed for seed in range(MOST_SEEDS) if seed != last)]
+    options = Options(weather=mutant.weather, acts=30)
     with mutant.at_work():
-        caught = next((seed for seed in seeds if live(grounds, seed, _IN_A_STORM)[1]), None)
+        caught = next((seed for seed in seeds if live(grounds, seed, options)[1]), None)
     assert caught is not None, f"in {MOST_SEEDS} worlds nobody noticed: {mutant.name}"
     _CAUGHT[mutant.name] = caught
 
@@ -46,6 +49,3 @@ def test_they_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
     with capsys.disabled():
         print("\nmutants, and the world in which each was noticed:")
         print(*(f"  {seed:3} {name}" for name, seed in _CAUGHT.items()), sep="\n")
-
-
-_IN_A_STORM = Options(weather=weather.STORM, acts=30)

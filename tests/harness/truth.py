@@ -49,6 +49,7 @@ class Call:
     answer: str = "none"  # what the caller was told: accepted, refused, unknown; none if it died before
     fault: Fault = Fault.NONE  # that it met
     meant: int | None = None  # which delivery its caller says it is of
+    intended: datetime | None = None  # when its caller had committed intents last
     noted: datetime | None = None  # when the caller had committed what it was told, as far as it could tell
 
     @cached_property

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from tests.harness.dice import Dice
@@ -71,6 +71,16 @@ STORM = Weather(
     throng=0.4,
 )
 """All that the protocol is there for, much of it at once: what mutants are put out into."""
+
+
+TROUBLE = replace(STORM, calls={Fault.NONE: 1.0, Fault.ERROR: 6.0, Fault.THROTTLED: 3.0, Fault.QUOTA: 0.1})
+"""Providers that take next to nothing."""
+LEAP = replace(STORM, jump=0.1, zombie=0.06)
+"""The servers' clock is set, and workers sleep meanwhile."""
+FROST = replace(STORM, zombie=0.1, against=0.0)
+"""Workers sleep, for longer than their leases."""
+OUTAGE = replace(STORM, database=0.05, against=0.0)
+"""The database comes and goes."""
 
 
 def of(dice: Dice) -> Weather:

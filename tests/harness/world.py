@@ -235,6 +235,8 @@ class World:
 
     def _looks_what_was_committed(self, worker: Worker) -> None:
         self.outside.looks_what_was_read()
+        if worker.at.startswith("dispatch.Dispatch._intend"):
+            worker.intended = self.clock.true
         if worker.at.startswith("recording"):
             for call in worker.heard:
                 call.noted = self.clock.true

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Sequence
 
 import pytest
@@ -12,6 +14,7 @@ from stage_wiring import unlucky
 from engage.runtime import recording
 from engage.runtime.handover import Called
 from engage.sandbox.faults import Fault
+from engage.sandbox.loopback import Answer, LoopbackServer, Request, json_answer
 
 NOTE = {"note": journey("store_visited", SERVICE, topic="service")}
 MANY = [f"客{number}" for number in range(30)]
@@ -92,3 +95,31 @@ def test_a_channel_that_is_called_too_fast_backs_off_and_no_message_pays_for_it(
     stage.passes_seconds(16)
     assert statuses(stage, ["王芳", "李雷"]) == ["sent", "sent"]
     assert [len(stage.phone(name)) for name in ("王芳", "李雷")] == [1, 1]
+
+
+def test_a_provider_that_lets_its_callers_wait_keeps_nobody_elses_messages_waiting(open_stage: OpenStage) -> None:
+    """It answers only once everybody's mail is sent. Before the mails, more is queued than its lane takes."""
+    with_phone, with_mail = [f"客{number}" for number in range(40)], [f"信{number}" for number in range(12)]
+    waited_in_vain = threading.Event()
+
+    def answer(_: Request) -> Answer:
+        until = time.monotonic() + 8  # a call ends by itself after ten
+        while not waited_in_vain.is_set() and statuses(stage, with_mail) != ["sent"] * len(with_mail):
+            if time.monotonic() > until:
+                waited_in_vain.set()
+            time.sleep(0.02)
+        return json_answer({"Code": "OK", "Message": "OK", "BizId": "1^0", "RequestId": "1"})
+
+    slow = LoopbackServer(answer)
+    slow.start()
+    stage = open_stage(sms={"base_url": slow.url})
+    for name in with_phone:
+        stage.member(name, sms=True)
+    for name in with_mail:
+        stage.member(name, email=True)
+    stage.apply(NOTE)
+    everybody_visits(stage, with_phone + with_mail)
+    stage.passes("1m")
+    slow.stop()
+    assert not waited_in_vain.is_set()
+    assert statuses(stage, with_phone + with_mail) == ["sent"] * 52

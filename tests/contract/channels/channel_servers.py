@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from ipaddress import IPv4Address
 from pathlib import Path
 from urllib.parse import parse_qsl, urlsplit
 
@@ -250,6 +251,7 @@ class MailServer:
 
 
 def self_signed(folder: Path) -> ssl.SSLContext:
+    """Of 127.0.0.1. Whoever trusts `cert.pem` in the folder, trusts it."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "mail.test")])
     day = datetime(2020, 1, 1, tzinfo=UTC)
@@ -261,6 +263,7 @@ def self_signed(folder: Path) -> ssl.SSLContext:
         .serial_number(1)
         .not_valid_before(day)
         .not_valid_after(day + timedelta(days=36500))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(IPv4Address("127.0.0.1"))]), critical=False)
         .sign(key, hashes.SHA256())
     )
     pem, key_pem = folder / "cert.pem", folder / "key.pem"

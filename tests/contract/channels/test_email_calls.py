@@ -142,7 +142,47 @@ def test_a_mail_as_its_reader_gets_it() -> None:
     assert handler.raw[0].decode("ascii") == payload.data["mime"]
 
 
-@pytest.mark.parametrize(("security", "setting"), [("starttls", "tls_context"), ("tls", "ssl_context")])
+def knows_the_password(
+    _server: object, _session: object, _envelope: object, _mechanism: str, data: object
+) -> AuthResult:
+    known = isinstance(data, LoginPassword) and data.password == b"mail-password-canary"
+    return AuthResult(success=known, handled=known)
+
+
+OVER_TLS = pytest.mark.parametrize(("security", "setting"), [("starttls", "tls_context"), ("tls", "ssl_context")])
+
+
+@OVER_TLS
+@pytest.mark.filterwarnings("ignore:Requiring AUTH while not requiring TLS")
+def test_over_tls_a_server_that_is_vouched_for_gets_password_and_mail(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, security: str, setting: str
+) -> None:
+    # aiosmtpd takes TLS that was there from the first byte for none.
+    asks = {"auth_required": True, "auth_require_tls": security == "starttls", "authenticator": knows_the_password}
+    with mail_sink(**{setting: self_signed(tmp_path)}, **asks) as (handler, port):
+        monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "cert.pem"))
+        channel = email_channel(port=port, security=security, username="hello", password="mail-password-canary")
+        for _ in range(2):  # the second one over the connection that was kept
+            assert isinstance(channel.send(channel.compose(a_message("email", "email")), 5.0), Accepted)
+        channel.close()
+    assert len(handler.raw) == 2
+
+
+@OVER_TLS
+def test_a_certificate_of_somebody_else_stops_the_channel(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, security: str, setting: str
+) -> None:
+    """It is vouched for, but is not that of the host in the config."""
+    with mail_sink(**{setting: self_signed(tmp_path)}) as (handler, port):
+        monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "cert.pem"))
+        channel = email_channel(host="localhost", port=port, security=security, username="hello", password="canary")
+        outcome = channel.send(channel.compose(a_message("email", "email")), 5.0)
+    assert isinstance(outcome, Rejected)
+    assert outcome.failure is Failure.CONFIGURATION
+    assert handler.raw == []
+
+
+@OVER_TLS
 def test_a_certificate_nobody_vouches_for_stops_the_channel(tmp_path: Path, security: str, setting: str) -> None:
     with mail_sink(**{setting: self_signed(tmp_path)}) as (_, port):
         channel = email_channel(port=port, security=security, username="hello", password="mail-password-canary")
@@ -166,11 +206,7 @@ def test_without_starttls_no_password_and_no_mail_leaves(email_rig: Rig) -> None
 @pytest.mark.filterwarnings("ignore:Requiring AUTH while not requiring TLS")
 @pytest.mark.parametrize(("password", "accepted"), [("mail-password-canary", True), ("wrong-canary", False)])
 def test_login(password: str, accepted: bool) -> None:
-    def authenticate(server: object, session: object, envelope: object, mechanism: str, data: object) -> AuthResult:
-        known = isinstance(data, LoginPassword) and data.password == b"mail-password-canary"
-        return AuthResult(success=known, handled=known)
-
-    with mail_sink(authenticator=authenticate, auth_require_tls=False, auth_required=True) as (_, port):
+    with mail_sink(authenticator=knows_the_password, auth_require_tls=False, auth_required=True) as (_, port):
         channel = email_channel(port=port, username="hello", password=password)
         outcome = channel.send(channel.compose(a_message("email", "email")), 5.0)
         channel.close()

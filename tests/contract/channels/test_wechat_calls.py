@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -163,6 +164,28 @@ def test_threads_with_the_same_stale_token_renew_it_once() -> None:
             outcomes = list(pool.map(lambda _: send(channel), range(8)))
         assert outcomes == [Accepted("1")] * 8
         assert paths(server).count("stable_token") == 2
+
+
+def test_a_token_that_somebody_revokes_in_the_midst_of_a_batch_costs_no_message_and_sends_none_twice() -> None:
+    """Another program has asked for a token of the same account; from then on ours is no good."""
+    token, taken, counting = numbered_tokens(), [], threading.Lock()
+
+    def respond(seen: Seen) -> Behaviour:
+        if seen.path.endswith("token"):
+            return token()
+        with counting:
+            if seen.query["access_token"] == "T1" and len(taken) >= 10:
+                return wechat_error(40001)
+            taken.append(seen.json["client_msg_id"])
+        return OK
+
+    with wechat(respond) as (channel, server, _):
+        batch = [channel.compose(a_message("wechat", "template", key=f"m/{number}")) for number in range(30)]
+        with ThreadPoolExecutor(8) as pool:
+            outcomes = list(pool.map(lambda payload: channel.send(payload, 5.0), batch))
+        assert outcomes == [Accepted("1")] * 30
+        assert paths(server).count("stable_token") == 2
+    assert sorted(taken) == sorted(f"m/{number}" for number in range(30))
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,8 @@
 """Languages, reasons in Chinese, and how errors end a command."""
 
+import ast
+from pathlib import Path
+
 import pytest
 
 from engage.cli.app import main
@@ -8,6 +11,8 @@ from engage.cli.language import nearest_config, system_lang
 from engage.cli.reasons import reason_in
 from engage.core.problem import Lang
 from engage.errors import ConfigError, EngageError
+
+ROOT = Path(__file__).parents[3]
 
 
 @pytest.mark.parametrize(
@@ -96,3 +101,18 @@ def test_the_configs_language_holds_even_if_the_rest_of_it_is_wrong(tmp_path, mo
     with pytest.raises(SystemExit):
         main(["check", "nowhere.yaml"])
     assert capsys.readouterr().err == "engage: nowhere.yaml 不存在\n"
+
+
+def test_every_fault_is_told_in_both_languages():
+    """Whatever raises one. In `engage/cli` refusals are in the reader's language already."""
+    trees = [ast.parse(path.read_text(encoding="utf-8")) for path in (ROOT / "engage").rglob("*.py")]
+    nodes = [node for tree in trees for node in ast.walk(tree)]
+    bases = {c.name: {b.id for b in c.bases if isinstance(b, ast.Name)} for c in nodes if isinstance(c, ast.ClassDef)}
+
+    def is_fault(name: str) -> bool:
+        return name == "EngageError" or any(map(is_fault, bases.get(name, ())))
+
+    calls = [n for n in nodes if isinstance(n, ast.Call) and isinstance(n.func, ast.Name) and is_fault(n.func.id)]
+    told_once = [ast.unparse(c) for c in calls if len(c.args) < 2 and not isinstance(c.args[0], ast.Starred)]
+    assert len(calls) > 25
+    assert told_once == []
