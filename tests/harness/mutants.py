@@ -27,6 +27,7 @@ _QUEUED_LATER = """done = self._due.together_or_singly()
 
 
 _CALLED = "outcome = await channel.send(intended.ready.payload, CALL_TIMEOUT.total_seconds())"
+_NOT_SET_BACK = "intended.at <= now and max(now, intended.at + timedelta(seconds=uptime - intended.uptime)) < until"
 _TAKES_NOTHING_BACK = says(
     f"{DOING}.cancel_messages",
     "self._overtaken[why, only_follow_ups].append((run.member.bucket, run.id))",
@@ -69,7 +70,7 @@ MUTANTS: Sequence[Mutant] = (
     ),
     _mutant(
         "the deadline is looked at by the servers' clock only",
-        says(f"{HANDOVER}:call", "context.clock.uptime()", "intended.uptime"),
+        says(f"{HANDOVER}:_is_fresh", _NOT_SET_BACK, "now < until"),
         weather=LEAP,
     ),
     _mutant("the intent stores no bytes", says(f"{DISPATCH}:_intent_of", '"payload": data,', '"payload": None,')),
@@ -366,8 +367,32 @@ MUTANTS: Sequence[Mutant] = (
 )
 
 SEEN_IN: Mapping[str, int] = {
-    "a repeat is worded anew": 1,
-    "consent is read at the draft only": 1,
+    "an intent counts as sent": 2,
+    "a channel with a fault counts as a refusal": 3,
+    "an account's troubles use up a message's attempts": 1,
+    "there is no end of attempts": 3,
+    "a quota that is used up keeps nobody from calling": 6,
+    "an address that is none is written to again": 1,
+    "a timeout counts as sent": 4,
+    "a 429 on a repeat forgets the first call": 5,
+    "a refusal on a repeat settles it": 4,
+    "the fence is not checked when the outcome is recorded": 6,
+    "the fence is not raised": 6,
+    "the reaper resets to pending": 1,
+    "an intent has no lease": 4,
+    "the dedupe window is half an hour": 1,
+    "a repeat that is given back is a first call": 11,
+    "a repeat that came too late is a first call": 4,
+    "a repeat is worded anew": 4,
+    "repeats are not counted": 3,
+    "consent is read at the draft only": 2,
+    "who has left is read at the draft only": 1,
+    "`only_if` is read at the draft only": 14,
+    "a cap is read at the draft only": 11,
+    "a cap is not reserved inside a batch": 9,
+    "a pause of a channel stops nothing": 1,
     "unfollowing changes nothing": 1,
+    "a fallback waits for nothing": 1,
+    "a fallback goes out after a click, and after the next message": 6,
 }
 """The world in which each was noticed last, if not in the first: it is tried before the others."""

@@ -75,7 +75,7 @@ def _has_points(life: Life, person: Person) -> bool:
 def _has_had_birthday(life: Life, person: Person) -> bool:
     """While the world lasted."""
     on = datetime(BEGINS.year, person.birthday["month"], person.birthday["day"], tzinfo=ZoneInfo(person.timezone))
-    return datetime.combine(on, _CELEBRATED_AT, on.tzinfo) < BEGINS + life.options.lasts
+    return datetime.combine(on, _CELEBRATED_AT, on.tzinfo) < min(life.ended, BEGINS + life.options.lasts)
 
 
 def nothing_is_left_out(life: Life) -> Iterator[str]:

@@ -75,6 +75,7 @@ class Life:
     died_at: Mapping[str, int]
     unsettled: str | None  # why the world did not come to rest
     jumps: list[timedelta]  # of the servers' clock
+    ended: datetime  # the true time
 
     @property
     def set_back(self) -> bool:
@@ -361,7 +362,7 @@ class World:
             tables = {t.name: list(connection.execute(select(t))) for t in _KEPT}
         return Life(
             self.seed, self.options, self.truth, self.outside.log, tables, self.timeline, dict(self.crew.reached),
-            dict(self.crew.died_at), unsettled, self.clock.jumped,
+            dict(self.crew.died_at), unsettled, self.clock.jumped, self.clock.true,
         )  # fmt: skip
 
     def close(self) -> None:
