@@ -32,6 +32,10 @@ class OtherTables(DatabaseUnavailable):
     """A table or column is missing, or may not be touched: no fault of what was being done, which waits."""
 
 
+class DatabaseDamaged(DatabaseUnavailable):
+    """The file is no database, or one that cannot be read any more. Nothing mends it; a copy takes its place."""
+
+
 class ConfigError(Exception):
     """The configuration cannot be used: the message says which key, what is wrong and what to write.
 

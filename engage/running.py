@@ -100,6 +100,7 @@ class _Front:
 def ops_server(service: Service, measures: Measures, daemon: Alive) -> Server:
     """Takes its port; not yet started."""
     context = service.context
+    measures.watch_web(service.server.pid)
     measures.registry.register(Gauges(context.database, context.clock, lambda: service.context.channels))
     deps = OpsDeps(daemon, context.database, lambda: service.context.applied.current(), measures.registry)
     return Server(make_ops_app(deps), service.config.ops.host, service.config.ops.port, "ops.port")

@@ -37,8 +37,8 @@ def upgrade_database(ctx: typer.Context) -> None:
 
     Example:  engage db upgrade
 
-    Exit codes: 0 the schema is the newest · 4 a daemon is running on SQLite, another upgrade is under way, or the
-    schema is newer than this version knows
+    Exit codes: 0 the schema is the newest · 4 a daemon is running on SQLite, another upgrade is under way, or another
+    version of Engage made the schema, which this one does not know
     """
     inv = Invocation.of(ctx)
     database = open_database(inv.config, inv.folder)
@@ -78,7 +78,7 @@ def back_up_database(
 
     Example:  engage db backup backups/2026-11-23.db
 
-    Exit codes: 0 copied · 4 the file exists already
+    Exit codes: 0 copied · 4 the file exists already, or cannot be made
     """
     inv = Invocation.of(ctx)
     with inv.database() as database:

@@ -36,9 +36,9 @@ def go_on_restored(inv: Invocation, *, drop_due: bool, chosen: bool) -> None:
         if not chosen:
             raise Refusal(
                 inv.screen.word(
-                    "say what becomes of what is due: --drop-due (nobody gets anything twice) or --send-due (nobody "
-                    "misses anything)",
-                    "请选择如何处理已到期的内容：--drop-due（不重复打扰任何人）或 --send-due（不漏掉任何人）",
+                    "say what becomes of the messages that are due: --drop-due (none of them goes out) or --send-due "
+                    "(all of them do, though some may have before)",
+                    "请选择如何处理已到期的消息：--drop-due（一律不发）或 --send-due（照发，其中有些可能以前发过）",
                 )
             )
         _take(database, inv, now, drop_due=drop_due)
@@ -83,4 +83,10 @@ def _show(screen: Screen, why: str | None, stake: Stake, now: datetime, zone: Zo
     screen.say(
         "  --send-due: they are sent, one after the other, service messages first.",
         "  --send-due：照发，服务类先发，其余逐条放出。",
+    )
+    screen.say(
+        "Either way: who was further on than this database knows takes those later steps again, and gets their "
+        "messages a second time. Where that must not be, pause the journey first: `engage pause journey:<id>`.",
+        "无论选哪个：如果会员实际走得比这个数据库记得的更远，后面的步骤会再走一遍，那些消息也会再收到一次。"
+        "哪个旅程不能这样，请先暂停它：`engage pause journey:<id>`。",
     )

@@ -21,8 +21,13 @@ _ADDRESS = re.compile(
     r"|(?<!\w)o[\w-]{27}(?!\w)"  # an openid
 )
 _LOGIN_IN_URL = re.compile(r"(://[^/\s:@]*):[^\s@]+@")
-# PostgreSQL tells in a line of its own which values it did not like.
-_VALUES_TOLD = re.compile(r"^(DETAIL|CONTEXT): .*$", re.MULTILINE)
+# PostgreSQL tells in lines of their own which values it did not like, as many as these have; what comes after them is
+# its next word, or what SQLAlchemy or Python says.
+_VALUES_TOLD = re.compile(
+    r"^(DETAIL|CONTEXT): .*?"
+    r"(?=\n(?:DETAIL: |HINT: |CONTEXT: |\[SQL: |\(Background on |\nThe above |\nDuring handling )|\Z)",
+    re.MULTILINE | re.DOTALL,
+)
 _SHORTEST = 6  # secrets that are shorter occur in any text
 
 

@@ -60,24 +60,31 @@ class _Pages:
         self._asking: asyncio.Task[list[str]] | None = None
 
     async def health(self, request: Request) -> Response:
-        """Whether the process is worth keeping: a database that is away is no reason to start it anew."""
-        return _answer([f"the loop {name} is stuck" for name in self._deps.daemon.silent_loops()])
+        """Whether the process is worth keeping. A database that is away, or hangs, and every loop with it, is no reason
+        to start it anew."""
+        stuck = self._deps.daemon.silent_loops()
+        if stuck and _NO_ANSWER in await self._in_the_way():
+            return PlainTextResponse(f"ok: {_NO_ANSWER}, and loops wait for it\n")
+        return _answer([f"the loop {name} is stuck" for name in stuck])
 
     async def readiness(self, request: Request) -> Response:
-        """Whether work can be given to it. However many ask, the database is asked once at a time: one that hangs is
-        one that does not answer."""
-        if self._asking is None or self._asking.done():
-            self._asking = asyncio.create_task(run_in_threadpool(self._in_the_way))
-        await asyncio.wait({self._asking}, timeout=_ANSWERS_WITHIN_SECONDS)
-        return _answer(self._asking.result() if self._asking.done() else [_NO_ANSWER])
+        """Whether work can be given to it."""
+        if self._deps.daemon.stopping:
+            return _answer(["it is being stopped"])
+        return _answer(await self._in_the_way())
 
     async def metrics(self, request: Request) -> Response:
         text = await run_in_threadpool(generate_latest, self._deps.registry)
         return Response(text, media_type=CONTENT_TYPE_LATEST)
 
-    def _in_the_way(self) -> list[str]:
-        if self._deps.daemon.stopping:
-            return ["it is being stopped"]
+    async def _in_the_way(self) -> list[str]:
+        """However many ask, the database is asked once at a time: one that hangs is one that does not answer."""
+        if self._asking is None or self._asking.done():
+            self._asking = asyncio.create_task(run_in_threadpool(self._ask))
+        await asyncio.wait({self._asking}, timeout=_ANSWERS_WITHIN_SECONDS)
+        return self._asking.result() if self._asking.done() else [_NO_ANSWER]
+
+    def _ask(self) -> list[str]:
         try:
             require_current(self._deps.database)
             self._deps.applied()

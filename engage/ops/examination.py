@@ -22,7 +22,7 @@ from engage.config import Config
 from engage.core.delivery import LEASE
 from engage.core.journey.check import webhooks_called
 from engage.core.looking_back import looks_beyond
-from engage.errors import DatabaseUnavailable, EngageError
+from engage.errors import DatabaseDamaged, DatabaseUnavailable, EngageError, OtherTables
 from engage.runtime.applied import Applied
 from engage.runtime.daemon import running_daemon
 from engage.store import backlog, daemons, holding, overview, state, symptoms, webhook_calls
@@ -97,8 +97,11 @@ def _database(case: Case) -> Iterator[Finding]:
             now = case.clock.now()
             for look in (_daemons, _backlog, _unreadable, _switches, _callbacks, _database_clock):
                 yield from look(case, connection, now)
-    except DatabaseUnavailable:
-        yield Finding("database_away", Weight.HAND)
+    except DatabaseUnavailable as error:
+        if isinstance(error, DatabaseDamaged | OtherTables):
+            yield Finding("database_unfit", Weight.HAND, {"why": str(error)})
+        else:
+            yield Finding("database_away", Weight.HAND)
     except EngageError as error:
         yield Finding("database_unfit", Weight.HAND, {"why": str(error)})
 
@@ -147,7 +150,7 @@ def _backlog(case: Case, connection: Connection, now: datetime) -> Iterator[Find
     yield from _stalls(connection, waits, now)
     ambiguous = sum(each.messages for each in waits.messages if each.status == "ambiguous")
     if ambiguous:
-        lately = symptoms.became_ambiguous(connection, now - timedelta(hours=1))
+        lately = sum(symptoms.became_ambiguous(connection, now - timedelta(hours=1)).values())
         weight = Weight.HAND if lately >= _AMBIGUOUS_AN_HOUR else Weight.NOTE
         yield Finding("ambiguous", weight, {"messages": ambiguous, "in_the_last_hour": lately})
 

@@ -20,7 +20,7 @@ from sqlalchemy import Connection
 
 from engage.channels.contract import Channel, HoldsToken
 from engage.clock import Clock
-from engage.store import backlog, daemons, holding, overview, rates
+from engage.store import backlog, daemons, holding, overview, rates, symptoms
 from engage.store.backlog import Backlog
 from engage.store.daemons import HEARD_OF_WITHIN
 from engage.store.database import Database
@@ -28,7 +28,7 @@ from engage.store.holding import Hold
 
 _KEEPS_FOR_SECONDS = 10.0
 _ANSWERS_WITHIN_SECONDS = 3.0  # Prometheus gives up after 10, and would know nothing of the process either
-_STOPPED_OF = timedelta(hours=1)
+_LATELY = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +36,7 @@ class _Stands:
     at: datetime
     backlog: Backlog
     paused: list[str]
+    ambiguous: Mapping[str, int]  # that became so in the last hour, by channel
     stopped: Mapping[str, int]  # by the last limits, in the last hour
     tired: Mapping[str, int]  # runs that rest for the day, as often as that came about in the last hour, by journey
     holds: Sequence[Hold]  # starts that wait for an approval, or for their next stage
@@ -95,8 +96,9 @@ class Gauges(Collector):
                     at=now,
                     backlog=backlog.backlog(connection, now),
                     paused=[paused.scope for paused in overview.pauses(connection)],
-                    stopped=overview.stopped(connection, now - _STOPPED_OF),
-                    tired=overview.tired(connection, now - _STOPPED_OF),
+                    ambiguous=symptoms.became_ambiguous(connection, now - _LATELY),
+                    stopped=overview.stopped(connection, now - _LATELY),
+                    tired=overview.tired(connection, now - _LATELY),
                     holds=holding.unsettled(connection),
                     rates=self._rates(connection, now),
                     resting=overview.resting(connection, now),
@@ -142,6 +144,12 @@ def _of_backlog(stands: _Stands) -> Iterable[Metric]:
         "Messages that are due, under way (claimed, sending) or ambiguous, up to 20,000 each.",
         ("state", "channel"),
         _together(waits),
+    )
+    yield _each(
+        "engage_ambiguous_messages",
+        "Messages that became ambiguous in the last hour, and still are.",
+        ("channel",),
+        {(channel,): messages for channel, messages in stands.ambiguous.items()},
     )
     since = {queue: stands.at - waits.oldest.get(queue, stands.at) for queue in backlog.QUEUES}
     yield _each(

@@ -54,6 +54,10 @@ class Measures:
         turned_away = "Callbacks that were not genuine, too large, or could not be stored (503)."
         self._turned_away = counter("engage_callbacks_refused", turned_away, ["source", "status"])
 
+    def watch_web(self, pid: int) -> None:
+        """The processor and memory of the daemon's other process, which has no page of its own, as `web_process_…`."""
+        ProcessCollector(namespace="web", pid=lambda: pid, registry=self.registry)
+
     def batch(self, loop: str, done: int, seconds: float) -> None:
         self._batches.labels(loop).observe(seconds)
         self._done.labels(loop).inc(done)

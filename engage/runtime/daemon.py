@@ -20,6 +20,7 @@ from engage.errors import EngageError
 from engage.runtime.bells import Bells, Tick
 from engage.runtime.engine import Engine
 from engage.runtime.observing import Observer, Unobserved
+from engage.store.private import to_owner_alone
 
 _LOOKS_EVERY_SECONDS = 1.0  # at the clock, beside the signals, which wake it
 STOPS_WITHIN_SECONDS = 60.0  # systemd waits 90 by default, and then kills
@@ -37,7 +38,7 @@ def only_daemon(database_file: Path | None) -> Iterator[None]:
         yield
         return
     path = _lock_file(database_file)
-    with path.open("a+") as handle:
+    with open(path, "a+", opener=to_owner_alone) as handle:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -31,7 +31,7 @@ from engage.runtime.pacing import Pacing
 from engage.runtime.recording import Recorder
 from engage.runtime.situation import PAUSED_FOR, Situation
 from engage.runtime.stride import Stride
-from engage.store import dispatching, reaching, state
+from engage.store import dispatching, members, reaching, state
 from engage.store.dispatching import Claimed, Move
 
 BATCH = 200
@@ -108,6 +108,7 @@ class Dispatch:
         intended: list[Intended] = []
         with self._context.database.write() as connection, self._stride.over(len(batch)):
             held = dispatching.still_held(connection, batch)
+            members.hold(connection, {claimed.member for claimed in batch})
             situation = drafted.situation if self._alone else Situation.load(self._context, connection, applied, batch)
             judge = Judge(self._context, applied, situation)
             gate = LastGate.load(self._context, connection, applied, batch, drafted.drafts)

@@ -65,26 +65,26 @@ def backlog(connection: Connection, now: datetime) -> Backlog:
     given = {"now": now, "soon": now + LEASE}
     runs = [DueRuns(*row) for row in connection.execute(_DUE_RUNS, given)]
     messages = [Unsettled(*row) for query in _UNSETTLED for row in connection.execute(query, given)]
-    oldest = {kind: connection.scalar(query, given) for kind, query in _OLDEST.items()}
-    oldest["messages"] = _oldest_message(connection, now)
     return Backlog(
         runs=runs,
         messages=messages,
         unread=connection.scalar(_UNREAD) or 0,
         fresh_events=connection.scalar(_FRESH) or 0,
         calls=connection.scalar(_CALLS, given) or 0,
-        oldest={kind: at for kind, at in oldest.items() if at is not None},
+        oldest=_oldest(connection, now),
     )
 
 
-def _oldest_message(connection: Connection, now: datetime) -> datetime | None:
-    """Without those that a pause holds: they wait because somebody wants them to."""
+def _oldest(connection: Connection, now: datetime) -> dict[str, datetime]:
+    """Without what a pause holds: it waits because somebody wants it to."""
     paused = state.paused(connection)
-    if paused & state.EVERYTHING:
-        return None
-    held = [scope.removeprefix("channel:") for scope in paused if scope.startswith("channel:")]
-    oldest: datetime | None = connection.scalar(_OLDEST_MESSAGE, {"now": now, "held": held})
-    return oldest
+    held = {
+        kind: [scope.removeprefix(kind) for scope in paused if scope.startswith(kind)]
+        for kind in ("channel:", "journey:")
+    }
+    given = {"now": now, "channels": held["channel:"], "journeys": held["journey:"]}
+    found = {kind: connection.scalar(_OLDEST[kind], given) for kind in QUEUES if not _HELD_BY[kind] & paused}
+    return {kind: at for kind, at in found.items() if at is not None}
 
 
 def _up_to_most(query: Any) -> Any:
@@ -119,13 +119,6 @@ _UNSETTLED = (
 _UNREAD = _up_to_most(select(inbound.c.id).where(IS_UNREAD))
 _FRESH = _up_to_most(select(event.c.id).where(event.c.fresh))
 _CALLS = _up_to_most(select(webhook_call.c.id).where(IS_OPEN_CALL, webhook_call.c.due_at <= _NOW))
-_OLDEST = {
-    "runs": select(func.min(E.due_at)).where(IS_LIVE, E.due_at <= _NOW),
-    "inbound": select(inbound.c.received_at).where(IS_UNREAD).order_by(inbound.c.id).limit(1),
-    "events": select(event.c.recorded_at).where(event.c.fresh).order_by(event.c.id).limit(1),
-    "calls": select(func.min(webhook_call.c.due_at)).where(IS_OPEN_CALL, webhook_call.c.due_at <= _NOW),
-    "notices": select(func.min(notice.c.due_at)).where(IS_UNTOLD, notice.c.due_at <= _NOW),
-}
 _DUE_MESSAGES = (
     select(D.due_at, D.channel)
     .where(IS_UNSETTLED, D.status == Status.PENDING, D.due_at <= _NOW)
@@ -133,6 +126,20 @@ _DUE_MESSAGES = (
     .limit(MOST)
     .subquery()
 )
-_HELD = _DUE_MESSAGES.c.channel.in_(bindparam("held", expanding=True))
-_OLDEST_MESSAGE = select(func.min(_DUE_MESSAGES.c.due_at)).where(_DUE_MESSAGES.c.channel.is_(None) | ~_HELD)
-QUEUES = (*_OLDEST, "messages")
+_HELD_MESSAGES = _DUE_MESSAGES.c.channel.in_(bindparam("channels", expanding=True))
+_HELD_CALLS = webhook_call.c.journey_id.in_(bindparam("journeys", expanding=True))
+_OLDEST = {
+    "runs": select(func.min(E.due_at)).where(IS_LIVE, E.due_at <= _NOW),
+    "inbound": select(inbound.c.received_at).where(IS_UNREAD).order_by(inbound.c.id).limit(1),
+    "events": select(event.c.recorded_at).where(event.c.fresh).order_by(event.c.id).limit(1),
+    "calls": select(func.min(webhook_call.c.due_at)).where(IS_OPEN_CALL, webhook_call.c.due_at <= _NOW, ~_HELD_CALLS),
+    "notices": select(func.min(notice.c.due_at)).where(IS_UNTOLD, notice.c.due_at <= _NOW),
+    "messages": select(func.min(_DUE_MESSAGES.c.due_at)).where(_DUE_MESSAGES.c.channel.is_(None) | ~_HELD_MESSAGES),
+}
+QUEUES = tuple(_OLDEST)
+# A pause of everything ends sends and calls; on a database that was brought back only what comes in is still read.
+_HELD_BY = {kind: frozenset({state.RESTORED}) for kind in QUEUES} | {
+    "inbound": frozenset(),
+    "calls": state.EVERYTHING,
+    "messages": state.EVERYTHING,
+}

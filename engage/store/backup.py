@@ -32,7 +32,7 @@ def copy_unchanged(source: Path, target: Path) -> None:
 def back_up(database: Database, target: Path, now: datetime) -> None:
     """A whole, consistent copy, as of one moment; writers are not held up for longer than a few pages take. Never
     overwrites. The copy says what it is: a daemon on it is paused until somebody lets it go on. Raises EngageError if
-    the target exists, or if there is no file to copy."""
+    the target exists or cannot be made, or if there is no file to copy."""
     if database.file is None:
         raise EngageError(
             "this database is not a SQLite file; use the tools of its server",
@@ -44,6 +44,11 @@ def back_up(database: Database, target: Path, now: datetime) -> None:
         raise EngageError(
             f"{target} exists already; a backup overwrites nothing", f"{target} 已经存在；备份不会覆盖任何文件"
         ) from None
+    except OSError as error:
+        raise EngageError(
+            f"{target} cannot be made: {error.strerror}; is its folder there?",
+            f"{target} 建不了：{error.strerror}；它所在的文件夹存在吗？",
+        ) from error
     try:
         with closing(sqlite3.connect(database.file)) as source, closing(sqlite3.connect(target)) as copy:
             source.backup(copy)

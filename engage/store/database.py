@@ -8,8 +8,10 @@ speak differently about JSON and text, `store.dialects` has the words; `store.po
 from __future__ import annotations
 
 import json
+import os
+import re
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -24,12 +26,16 @@ from engage.store.faults import telling_faults_apart
 from engage.store.ids import IdBlocks
 from engage.store.months import make_catch_all
 from engage.store.postgresql import postgresql_engine
+from engage.store.private import to_owner_alone
 from engage.store.tables import metadata
 from engage.store.write_turns import BUSY_TIMEOUT_MS, WriteTurns
 
 __all__ = ["BUSY_TIMEOUT_MS", "Database", "NoAddress", "read_address", "upsert"]
 
 _WRITES = "engage_writes"  # the execution option of connections that begin as writers
+# The only ones that are used: an address that names another was written for another program.
+_DRIVERS = {"sqlite": {"pysqlite"}, "postgresql": {"psycopg"}}
+_NO_HOST = re.compile(r"[\[\]@\s]")  # a bracket that does not close, or a password with what should have been escaped
 
 
 class NoAddress(EngageError):
@@ -99,12 +105,20 @@ def _nobody_waits() -> None:
 def read_address(url: str | URL) -> URL:
     """Raises NoAddress."""
     try:
-        return make_url(url)
+        address = make_url(url)
     except (ArgumentError, ValueError):  # whose words may quote it, password and all
+        address = None
+    if address is None or _names_another_driver(address) or _NO_HOST.search(address.host or ""):
         raise NoAddress(
             "this is not the address of a database; write it like sqlite:///engage.db or postgresql://user@host/name",
             "这不是数据库地址；请写成 sqlite:///engage.db 或 postgresql://用户@主机/库名 这样",
-        ) from None
+        )
+    return address
+
+
+def _names_another_driver(address: URL) -> bool:
+    backend, _, driver = address.drivername.partition("+")
+    return driver not in {"", *_DRIVERS.get(backend, {driver})}
 
 
 def _make_engine(target: URL) -> Engine:
@@ -133,9 +147,18 @@ _EITHER: dict[str, Any] = {
 
 def _sqlite_engine(url: URL) -> Engine:
     engine = create_engine(url, connect_args={"check_same_thread": False}, **_EITHER)
+    if url.database and url.database != ":memory:":
+        event.listen(engine, "do_connect", partial(_make_file, url.database))
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine
+
+
+def _make_file(path: str, *_: Any) -> None:
+    """SQLite would go by the umask; what it puts beside the file is as the file is. Where none can be made, SQLite says
+    so."""
+    with suppress(OSError):
+        os.close(to_owner_alone(path, os.O_CREAT))
 
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:

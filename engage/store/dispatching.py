@@ -284,12 +284,13 @@ class Settled:
 
 def record(connection: Connection, calls: Sequence[Settled]) -> dict[int, Status]:
     """Write it down. How each delivery now stands, without those that somebody else has settled meanwhile (the lease
-    ran out). A receipt may be quicker than our own record: then it was sent, whatever the call said."""
+    ran out). A receipt may be quicker than our own record: then it was sent, whatever the call said. And what a
+    provider has surely accepted was sent, though our record comes after the lease."""
     held = {row.id: row for row in connection.execute(_STANDS, _given_these(call.claimed for call in calls))}
     found = ((call, _as_it_stands(call, held[call.claimed.id])) for call in calls)
     stands = {call.claimed.id: (call, status) for call, status in found if status is not None}
     rows = [_who(call.claimed) | _outcome(call, status) for call, status in stands.values()]
-    change_rows(connection, delivery, rows, by=_MINE, only=_is(Status.SENDING, Status.SENT))
+    change_rows(connection, delivery, rows, by=_MINE, only=_is(Status.SENDING, Status.AMBIGUOUS, Status.SENT))
     return {delivery_id: status for delivery_id, (_, status) in stands.items()}
 
 
@@ -298,6 +299,8 @@ def _as_it_stands(call: Settled, row: Any) -> Status | None:
         return None
     if row.status == Status.SENDING:
         return call.recorded.status
+    if row.status == Status.AMBIGUOUS:
+        return Status.SENT if call.recorded.status is Status.SENT else None
     return Status.SENT if row.status == Status.SENT and row.due_at is not None else None
 
 

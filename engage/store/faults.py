@@ -1,5 +1,5 @@
 """What a database complains of, told apart: it does not answer, transactions met in its midst, its disk is full, its
-tables are not those of this version.
+file is damaged, its tables are not those of this version.
 
 Everything else it complains of is a mistake of ours and stays as it is raised.
 """
@@ -13,13 +13,14 @@ from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, SQLAlch
 from sqlalchemy.exc import TimeoutError as NoConnectionFree
 
 from engage.core.problem import Said
-from engage.errors import DatabaseConflict, DatabaseUnavailable, DiskFull, OtherTables
+from engage.errors import DatabaseConflict, DatabaseDamaged, DatabaseUnavailable, DiskFull, OtherTables
 
 # PostgreSQL, “Error Codes”: serialization_failure, deadlock_detected.
 _CONFLICTS = ("40001", "40P01")
 _DISK_FULL = ("53100", "SQLITE_FULL")
 # undefined_table, undefined_column, insufficient_privilege: that of a condition's own kind would be another one.
 _OTHER_TABLES = ("42P01", "42703", "42501")
+_DAMAGED = ("SQLITE_NOTADB", "SQLITE_CORRUPT")  # and what kind of it
 _OTHER_TABLES_ON_SQLITE = ("no such table", "no such column")
 # By how they begin: connections, resources, operators at work, the system's own errors; a lock that is not had in time;
 # a server that does not take writes (any more, or yet: a failover); a session that was ended for idling.
@@ -50,6 +51,10 @@ _WORDS = {
         "the database's tables are not those of this version; see `engage db upgrade`",
         "数据库的表和这个版本不符；见 `engage db upgrade`",
     ),
+    DatabaseDamaged: Said(
+        "the database's file is damaged, or is no database at all; put a copy in its place",
+        "数据库文件已损坏，或者根本不是数据库；请换上备份",
+    ),
     DatabaseUnavailable: Said("the database does not answer", "数据库没有应答"),
 }
 
@@ -64,6 +69,8 @@ def _kind_of(error: SQLAlchemyError) -> type[DatabaseUnavailable] | None:
         return DiskFull
     if code in _OTHER_TABLES or str(error.orig).startswith(_OTHER_TABLES_ON_SQLITE):
         return OtherTables
+    if code is not None and code.startswith(_DAMAGED):
+        return DatabaseDamaged
     if code is not None:
         return DatabaseUnavailable if code.startswith(_GONE + _GONE_ON_SQLITE) else None
     # The connection itself has gone: nobody was left to give it a code.

@@ -38,12 +38,14 @@ class Applied:
 
 
 def applied(connection: Connection) -> Applied:
+    """The mark is read first: where somebody applies meanwhile, it is an old one, and all is read anew."""
+    since_then = mark(connection)
     files = {row.path: row.source for row in connection.execute(select(applied_file).order_by(applied_file.c.path))}
     rows = connection.execute(select(journey).order_by(journey.c.id)).all()
     draining = frozenset(row.id for row in rows if row.status == "draining")
     first = select(journey_version.c.journey_id, func.min(journey_version.c.applied_at))
     since = {row[0]: row[1] for row in connection.execute(first.group_by(journey_version.c.journey_id))}
-    return Applied(files, {row.id: row.version for row in rows}, draining, since, mark(connection))
+    return Applied(files, {row.id: row.version for row in rows}, draining, since, since_then)
 
 
 def mark(connection: Connection) -> str:

@@ -3,7 +3,8 @@
 On PostgreSQL that happens while daemons of the version before are at work. So a script only adds (`store.expanding` has
 what is to be added with care), and what nobody uses any more is taken away by a later one, when the last daemon that
 used it is gone. Its revision says which versions can live with the schema after it: `0003_for_0001` those whose own
-newest script is 0001 or later, plain `0004` none but those that know it.
+newest script is 0001 or later, plain `0004` none but those that know it. The first one is rewritten until there is a
+release; what it does is in its revision, so that a database of an earlier writing is told from it.
 """
 
 from __future__ import annotations
@@ -37,8 +38,8 @@ class SchemaTooOld(EngageError):
     """The database has not been brought to the schema this version needs. Run `engage db upgrade`."""
 
 
-class SchemaTooNew(EngageError):
-    """The database is at a schema that this version cannot live with. Run the version that made it, or a newer one."""
+class OtherSchema(EngageError):
+    """Another version of Engage made the schema, and this one cannot live with it. Run one that can."""
 
 
 class UpgradeHindered(EngageError):
@@ -130,17 +131,19 @@ def revision_of(database: Database) -> str | None:
 
 def is_current(database: Database, scripts: Path = SCRIPTS) -> bool:
     """Whether this version can live with the schema. False: `engage db upgrade` has something to do. Raises
-    SchemaTooNew."""
+    OtherSchema."""
     at = revision_of(database)
     known = ScriptDirectory.from_config(_settings(scripts))
     head = known.get_current_head() or ""
     if at is None or at in {script.revision for script in known.walk_revisions()}:
         return at == head
     lives_with = at.rpartition("_for_")[2]
-    if _number(head) < _number(lives_with):
-        raise SchemaTooNew(
-            f"the database is at schema {at}, this version knows {head}: run the one that upgraded it, or a newer one",
-            f"数据库结构是 {at}，而这个版本只认识 {head}：请运行升级它的那个版本，或更新的版本",
+    if not _number(lives_with) <= _number(head) < _number(at):
+        raise OtherSchema(
+            f"the database was made by another version of Engage (schema {at}, this one knows {head}): run that "
+            "version, or another that knows this schema",
+            f"这个数据库是另一个版本的 Engage 建立的（结构 {at}，这个版本认识的是 {head}）："
+            "请运行那个版本，或其他认识这个结构的版本",
         )
     return True
 

@@ -92,8 +92,3 @@ def sent_on(connection: Connection, delivery_id: int) -> SentOn | None:
         select(D.channel, D.topic).where(D.id == delivery_id, D.channel.is_not(None))
     ).one_or_none()
     return SentOn(row.channel, row.topic) if row else None
-
-
-def answers(connection: Connection) -> bool:
-    """Whether the database answers at all."""
-    return connection.scalar(select(1)) == 1

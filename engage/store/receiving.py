@@ -130,15 +130,15 @@ def _after(row: DeliveryRow, told: Told) -> DeliveryRow:
 
 
 _HERE = and_(D.bucket == bindparam("b_bucket"), D.id == bindparam("b_id"))
-_SETTLED = update(delivery).where(_HERE, D.status == bindparam("was")).values(status=Status.SENT)
+_SETTLED = update(delivery).where(_HERE, D.status.in_(_NOT_KNOWN)).values(status=Status.SENT)
 _GOT = (
     update(delivery).where(_HERE).values(arrival=bindparam("how"), arrival_at=bindparam("since"), code=bindparam("by"))
 )
 
 
 def _settle(connection: Connection, rows: Iterable[DeliveryRow]) -> None:
-    """Unless somebody else has done so meanwhile."""
-    values = [_key(row) | {"was": row.status} for row in sorted(rows, key=_place)]
+    """Whatever the recorder or the reconciler has made of them meanwhile, unless their outcome is known by now."""
+    values = [_key(row) for row in sorted(rows, key=_place)]
     if values:
         connection.execute(_SETTLED, values)
 

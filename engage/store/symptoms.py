@@ -23,10 +23,11 @@ def stuck_leases(connection: Connection, now: datetime, over_for: timedelta) -> 
     return connection.scalar(query) or 0
 
 
-def became_ambiguous(connection: Connection, since: datetime) -> int:
-    """Messages that wait for a receipt or for somebody, and have become so since then."""
+def became_ambiguous(connection: Connection, since: datetime) -> Mapping[str, int]:
+    """By channel: messages that wait for a receipt or for somebody, and have become so since then."""
     waiting = (IS_UNSETTLED, D.due_at.is_(None), D.status == Status.AMBIGUOUS)
-    return connection.scalar(select(func.count()).select_from(delivery).where(*waiting, D.recorded_at >= since)) or 0
+    query = select(D.channel, func.count()).where(*waiting, D.recorded_at >= since).group_by(D.channel)
+    return {row[0]: row[1] for row in connection.execute(query)}
 
 
 def last_came_in(connection: Connection) -> Mapping[str, datetime]:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import IO
 
 from engage.errors import DatabaseUnavailable
+from engage.store.private import to_owner_alone
 
 # How long a writer waits for another one before SQLite says “database is locked”. Transactions here last milliseconds.
 BUSY_TIMEOUT_MS = 15_000
@@ -49,7 +50,7 @@ class WriteTurns:
     def _opened(self) -> IO[bytes]:
         if self._turnstile is None:
             try:
-                self._turnstile = self._path.open("ab")
+                self._turnstile = open(self._path, "ab", opener=to_owner_alone)  # noqa: SIM115
             except OSError as error:
                 raise DatabaseUnavailable(
                     f"no file can be made beside the database: {error.strerror}",

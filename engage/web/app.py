@@ -1,17 +1,13 @@
-"""The web application: provider callbacks, followers' pages, the HTTP API, and `/healthz`."""
+"""The web application: provider callbacks, followers' pages, and the HTTP API."""
 
 from __future__ import annotations
 
-import structlog
 from starlette.applications import Starlette
-from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
-from starlette.routing import Route
 
-from engage.store.pages import answers
 from engage.web.api import Api
 from engage.web.callbacks import Callbacks
 from engage.web.clicks import Clicks
@@ -23,8 +19,6 @@ from engage.web.survey import SurveyPages
 from engage.web.unsubscribe import Unsubscribe
 
 __all__ = ["WebDeps", "make_app"]
-
-_log = structlog.get_logger(__name__)
 
 # Word for programs; people get a page.
 _SHORT = {
@@ -48,7 +42,6 @@ def make_app(deps: WebDeps) -> Starlette:
             *SurveyPages(deps, inbox, pages).routes(),
             *Unsubscribe(deps, inbox, pages).routes(),
             *Api(deps, inbox).routes(),
-            Route("/healthz", _Health(deps).check, methods=["GET"]),
         ],
         middleware=[Middleware(SecurityHeaders)],
         exception_handlers={
@@ -57,24 +50,6 @@ def make_app(deps: WebDeps) -> Starlette:
             Exception: failures.broken,
         },
     )
-
-
-class _Health:
-    def __init__(self, deps: WebDeps) -> None:
-        self._deps = deps
-
-    async def check(self, request: Request) -> Response:
-        if await run_in_threadpool(self._database_answers):
-            return PlainTextResponse("ok")
-        return PlainTextResponse("the database does not answer", 503)
-
-    def _database_answers(self) -> bool:
-        try:
-            with self._deps.database.read() as connection:
-                return answers(connection)
-        except Exception as error:  # whatever it is: the question was whether it answers
-            _log.error("the database does not answer", error=type(error).__name__)
-            return False
 
 
 class _Failures:
@@ -104,6 +79,6 @@ class _Failures:
         path = request.url.path
         if path.startswith("/api/"):
             return JSONResponse({"error": detail}, status)
-        if path.startswith(("/callbacks/", "/healthz")):
+        if path.startswith("/callbacks/"):
             return PlainTextResponse(_SHORT.get(status, "refused"), status)
         return self._pages.notice(request, status)

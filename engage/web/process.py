@@ -71,6 +71,10 @@ class WebProcess:
         listening.close()
 
     @property
+    def pid(self) -> int:
+        return self._process.pid or 0
+
+    @property
     def url(self) -> str:
         return f"http://{self.host}:{self.port}"
 

@@ -7,7 +7,7 @@ from alembic import op
 
 from engage.store import tables
 
-revision = "0001"
+revision = "0001_95a54705"
 down_revision = None
 branch_labels = None
 depends_on = None

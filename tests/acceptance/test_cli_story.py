@@ -299,6 +299,7 @@ def test_a_backup_that_is_brought_back_stands_still_until_somebody_says_that_it_
         shown = lived.engage("resume", "--restored", code=4)
         assert "Due by now: 0 messages that wait, and 0 members" in shown
         assert "--drop-due" in shown
+        assert "a second time" in shown  # of later steps, whatever becomes of what is due
         lived.engage("resume", "--drop-due", code=2)
         assert "It goes on from here" in lived.engage("resume", "--restored", "--drop-due")
         assert lived.json("status", code=None)["paused"] == []
@@ -339,6 +340,7 @@ def test_a_backup_is_a_whole_database_and_overwrites_nothing(lived):
     lived.engage("db", "backup", "copy.db")
     assert [path.name for path in lived.folder.glob("copy.db*")] == ["copy.db"]
     lived.engage("db", "backup", "copy.db", code=4)
+    assert "cannot be made" in lived.engage("db", "backup", "no/such/folder/copy.db", code=4)
     config = lived.folder / "config.yaml"
     (lived.folder / "copy.yaml").write_text(config.read_text("utf-8").replace("///engage.db", "///copy.db"), "utf-8")
     assert '"M1"' in lived.engage("--config", "copy.yaml", "export", "members")

@@ -109,6 +109,7 @@ def test_what_happened_is_in_the_metrics(daemon: Daemon) -> None:
     assert (daemon.measure('engage_batch_seconds_count{loop="dispatch"}') or 0) > 1
     assert daemon.measure("engage_database_up") == 1
     assert daemon.measure("engage_daemons") == 1
+    assert min(daemon.measure(f"{which}process_resident_memory_bytes") or 0 for which in ("", "web_")) > 0
     assert (daemon.measure('engage_oldest_due_seconds{queue="runs"}') or 0) < PATIENCE
 
 

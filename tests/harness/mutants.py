@@ -289,10 +289,6 @@ MUTANTS: Sequence[Mutant] = (
             'return Recorded(Status.PENDING, "later", due_at=now + wait, failover=True)',
         ),
     ),
-    _mutant(
-        "who has answered is reminded",
-        says(f"{JUDGE}._follow_up_stopped", "and not _stands_at(run, claimed)", "and False"),
-    ),
     # --- words and addresses
     _mutant(
         "somebody else's address",
@@ -393,6 +389,8 @@ SEEN_IN: Mapping[str, int] = {
     "a pause of a channel stops nothing": 1,
     "unfollowing changes nothing": 1,
     "a fallback waits for nothing": 1,
+    "the shop's list is believed after a no": 2,
+    "an early receipt is lost": 13,
     "a fallback goes out after a click, and after the next message": 6,
 }
 """The world in which each was noticed last, if not in the first: it is tried before the others."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import runpy
 import shutil
@@ -39,6 +40,7 @@ def metrics(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
     database = Database(f"sqlite:///{tmp_path_factory.mktemp('deploy') / 'engage.db'}")
     migrating.upgrade(database)
     measures = Measures()
+    measures.watch_web(os.getpid())
     measures.registry.register(Gauges(database, SystemClock(), dict))
     families = list(measures.registry.collect())
     database.close()
@@ -54,7 +56,9 @@ def expressions() -> Iterator[str]:
 
 
 def test_every_metric_that_rules_and_dashboard_name_exists(metrics: set[str]) -> None:
-    named = {name for expression in expressions() for name in re.findall(r"\b(?:engage|process)_\w+", expression)}
+    named = {
+        name for expression in expressions() for name in re.findall(r"\b(?:engage|(?:web_)?process)_\w+", expression)
+    }
     assert len(named) > 15
     assert named - metrics == set()
 
@@ -67,6 +71,23 @@ def test_every_metric_of_ours_is_looked_at_and_told(metrics: set[str]) -> None:
     assert {name for name in families if name not in looked_at} == set()
     page = (ROOT / "docs/operations.md").read_text("utf-8")
     assert {name for name in families if f"`{name}" not in page} == set()
+
+
+def test_what_the_database_says_is_never_added_up(metrics: set[str]) -> None:
+    """Every daemon tells the same: a sum would be so many times too much, and jump with each daemon that starts."""
+    counted = {name for name in metrics if name.endswith(("_total", "_bucket", "_count", "_sum"))}
+    told = "|".join(name for name in metrics - counted if name.startswith("engage_"))
+    for expression in expressions():
+        inside = re.findall(rf"(\w+)(?: by \([^()]*\))? ?\((?:{told})\b", expression)
+        assert set(inside) <= {"max", "min", "max_over_time", "absent"}, expression
+
+
+@pytest.mark.skipif(shutil.which("promtool") is None, reason="there is no Prometheus here")
+def test_alarms_go_off_when_they_should_and_stay_silent_else(tmp_path: Path) -> None:
+    cases = tmp_path / "cases.yml"
+    cases.write_text((ROOT / "tests/fixtures/engage-rules-test.yml").read_text("utf-8").replace("RULES", str(RULES)))
+    tried = subprocess.run(["promtool", "test", "rules", str(cases)], capture_output=True, text=True, check=False)
+    assert tried.returncode == 0, tried.stdout + tried.stderr
 
 
 def test_every_rule_says_what_is_wrong_and_the_page_what_to_do() -> None:
@@ -152,6 +173,22 @@ def test_services_wait_for_one_another_and_get_secrets_that_are_defined() -> Non
     for service in whole["services"].values():
         assert set(service.get("depends_on", {})) <= set(whole["services"])
         assert set(service.get("secrets", [])) <= set(whole["secrets"])
+
+
+def test_a_command_by_hand_is_run_as_the_service_is() -> None:
+    """Another user, folder or environment would make files the daemon cannot read, or miss its secrets."""
+    unit = dict(re.findall(r"^(\w+)=(.*)$", (DEPLOY / "systemd/engage.service").read_text("utf-8"), re.MULTILINE))
+    by_hand = DEPLOY / "engage"
+    given = dict(re.findall(r"--(?:property=)?([\w-]+)=(\S+)", by_hand.read_text("utf-8")))
+    assert (given["uid"], given["gid"], given["working-directory"]) == (
+        unit["User"],
+        unit["Group"],
+        unit["WorkingDirectory"],
+    )
+    assert (given["EnvironmentFile"], given["UMask"]) == (unit["EnvironmentFile"], unit["UMask"])
+    assert f'{unit["ExecStart"].removesuffix(" run")} "$@"' in by_hand.read_text("utf-8")
+    assert by_hand.stat().st_mode & 0o111
+    assert "install -m 755 deploy/engage /usr/local/bin/engage" in (ROOT / "docs/operations.md").read_text("utf-8")
 
 
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="there is no systemd here")

@@ -10,12 +10,13 @@ from store_bench import DAY, HOUR, MINUTE, NOW, Bench, a_journey
 from store_plans import explained
 
 from engage.core.delivery import LEASE, Recorded, Status
-from engage.store import advancing, backlog, daemons, dispatching, inbound, state, symptoms
+from engage.store import advancing, backlog, daemons, dispatching, inbound, state, symptoms, webhook_calls
 from engage.store.backlog import DueRuns
 from engage.store.daemons import DaemonSign
 from engage.store.database import Database
 from engage.store.dispatching import Settled
 from engage.store.inbound import Arrived
+from engage.store.webhook_calls import NewCall
 
 
 def states(bench: Bench) -> Counter[tuple[str, str]]:
@@ -50,8 +51,8 @@ def test_messages_are_counted_by_state_wherever_they_are_on_their_way(bench: Ben
     dispatching.record(bench.connection, [Settled(claimed, unknown, {"recorded_at": NOW})])
     assert [status for status, _ in states(bench)] == ["ambiguous"]
     assert "messages" not in backlog.backlog(bench.connection, NOW).oldest
-    assert symptoms.became_ambiguous(bench.connection, NOW - HOUR) == 1
-    assert symptoms.became_ambiguous(bench.connection, NOW + MINUTE) == 0
+    assert symptoms.became_ambiguous(bench.connection, NOW - HOUR) == {"sms": 1}
+    assert symptoms.became_ambiguous(bench.connection, NOW + MINUTE) == {}
 
 
 def test_what_a_pause_holds_is_not_late(bench: Bench) -> None:
@@ -64,6 +65,26 @@ def test_what_a_pause_holds_is_not_late(bench: Bench) -> None:
     assert "messages" not in backlog.backlog(bench.connection, NOW).oldest
     state.resume_scopes(bench.connection, ["channel:sms", state.ALL])
     assert backlog.backlog(bench.connection, NOW).oldest["messages"] == NOW - DAY
+
+
+def test_calls_that_a_pause_holds_are_not_late_and_on_a_restored_database_nothing_is_but_what_came_in(
+    bench: Bench,
+) -> None:
+    run_id = bench.enters(bench.member(), a_journey())
+    (run,) = advancing.runs_by_id(bench.connection, [(bench.row("enrolment", id=run_id)["bucket"], run_id)])
+    call = NewCall(run, run.step_id, "crm", "k", "{}", NOW + DAY)
+    webhook_calls.queue(bench.connection, [call], NOW - DAY)
+    inbound.put(bench.connection, [Arrived("wechat", "k1", "…")], NOW - HOUR)
+    assert set(backlog.backlog(bench.connection, NOW).oldest) == {"runs", "calls", "inbound"}
+    for scope, late in (
+        ("journey:nps", {"runs", "calls", "inbound"}),
+        ("journey:winback", {"runs", "inbound"}),  # members walk on in a pause, as far as they can
+        (state.ALL, {"runs", "inbound"}),
+        (state.RESTORED, {"inbound"}),
+    ):
+        state.pause_scopes(bench.connection, [scope], "值班", NOW)
+        assert set(backlog.backlog(bench.connection, NOW).oldest) == late, scope
+        state.resume_scopes(bench.connection, [scope])
 
 
 def test_what_came_in_and_events_that_nobody_has_looked_at(bench: Bench) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -13,9 +14,10 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 from store_bench import NOW, open_database
 
-from engage.errors import DatabaseConflict, DatabaseUnavailable, DiskFull, OtherTables
+from engage.errors import DatabaseConflict, DatabaseDamaged, DatabaseUnavailable, DiskFull, OtherTables
+from engage.runtime.daemon import only_daemon
 from engage.store import state
-from engage.store.database import Database
+from engage.store.database import Database, NoAddress
 from tests.postgresql import empty
 
 
@@ -98,6 +100,71 @@ def test_a_full_disk_is_said_to_be_full_and_nothing_is_lost(tmp_path: Path) -> N
     with database.read() as connection:
         assert state.get(connection, "a") == "kept"
     database.close()
+
+
+def test_a_file_that_is_no_database_says_so_and_is_left_as_it_is(tmp_path: Path) -> None:
+    file = tmp_path / "engage.db"
+    file.write_text("something else altogether")
+    database = Database(f"sqlite:///{file}")
+    for ask in (database.read, database.write):
+        with pytest.raises(DatabaseDamaged, match="put a copy in its place"), ask():
+            pass
+    database.close()
+    assert file.read_text() == "something else altogether"
+
+
+def test_a_file_that_is_damaged_in_its_midst_says_so(tmp_path: Path) -> None:
+    file = tmp_path / "engage.db"
+    database = open_database(file)
+    with database.read() as connection:
+        size = connection.scalar(text("PRAGMA page_size"))
+        root = connection.scalar(text("SELECT rootpage FROM sqlite_master WHERE name = 'state'"))
+    database.close()
+    with file.open("r+b") as handle:
+        handle.seek((root - 1) * size)
+        handle.write(b"\xff" * size)
+    with pytest.raises(DatabaseDamaged), database.read() as connection:
+        state.get(connection, "a")
+    database.close()
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "postgresql+asyncpg://u@h/x",
+        "sqlite+aiosqlite:///x.db",
+        "postgresql://u:p@[bad/x",
+        "postgresql://u:half@half@h/x",
+        "postgresql://u@h:port/x",
+        "engage.db",
+    ],
+)
+def test_what_is_no_address_is_not_taken_for_a_server_that_does_not_answer(address: str) -> None:
+    with pytest.raises(NoAddress) as told:
+        Database(address)
+    assert "half" not in str(told.value)
+
+
+@pytest.mark.parametrize("address", ["postgresql://u:p@[::1]:5432/x", "postgresql+psycopg://u@h/x?host=/run/db"])
+def test_addresses_may_be_longer(address: str) -> None:
+    Database(address).close()
+
+
+def test_the_file_is_its_owners_alone_and_so_is_what_lies_beside_it(tmp_path: Path) -> None:
+    """Whatever the umask of whoever makes it: it holds personal data."""
+    before = os.umask(0o022)
+    try:
+        database = open_database(tmp_path / "engage.db")
+        with database.write() as connection:
+            state.put(connection, "a", 1, NOW)
+            modes = {path.name: path.stat().st_mode & 0o777 for path in tmp_path.iterdir()}
+        with only_daemon(database.file):
+            modes |= {path.name: path.stat().st_mode & 0o777 for path in tmp_path.iterdir()}
+    finally:
+        os.umask(before)
+    database.close()
+    beside = {f"engage.db{ending}" for ending in ("", "-wal", "-shm", ".turn", ".lock")}
+    assert modes == dict.fromkeys(beside, 0o600)
 
 
 def test_a_mistake_of_ours_stays_as_it_is(server: Database) -> None:

@@ -9,18 +9,33 @@ from typing import Any
 
 import pytest
 from sqlalchemy import Connection, text
-from store_bench import NOW, Bench, a_catalog
+from store_bench import MINUTE, NOW, Bench, a_catalog
 
 from engage.core.condition import HasTag
+from engage.core.delivery import Recorded, Status
+from engage.core.fact import Arrival
 from engage.core.journey.model import Since
 from engage.core.turn import Seen
 from engage.errors import DatabaseUnavailable
-from engage.store import advancing, continuity, events, inbound, journeys, members, segments, state
+from engage.store import (
+    advancing,
+    continuity,
+    dispatching,
+    events,
+    inbound,
+    journeys,
+    members,
+    receiving,
+    segments,
+    state,
+)
 from engage.store.continuity import Life
 from engage.store.database import Database
+from engage.store.dispatching import Settled
 from engage.store.events import NewEvent
 from engage.store.inbound import Arrived
 from engage.store.members import MemberRef
+from engage.store.receiving import Told
 from engage.store.segments import Crossing
 from tests.postgresql import empty
 
@@ -154,6 +169,25 @@ def test_a_receipt_that_is_being_laid_by_is_taken_up_by_who_waited_for_that(serv
         recorded.result()
     with server.read() as connection:
         assert inbound.unread(connection, 1, bulk=False) == [record]
+
+
+def test_a_receipt_settles_what_becomes_ambiguous_while_it_is_read(server: Database) -> None:
+    """Else it would stay so for good; and be sent again, though it was delivered, where its step asks for repeats."""
+    with server.write() as connection:
+        bench = Bench(connection)
+        bench.queues(bench.member(), repeats_left=2)
+        claimed = bench.claims_one()
+        bench.begins_sending(claimed)
+    with server.write() as connection:
+        row = receiving.deliveries_by_id(connection, [claimed.id])[claimed.id]
+        with server.write() as recorder:
+            unknown = Recorded(Status.AMBIGUOUS, "no answer", due_at=NOW + MINUTE)
+            dispatching.record(recorder, [Settled(claimed, unknown, {})])
+        receiving.note_arrivals(connection, [Told(row, Arrival.DELIVERED, NOW)])
+    with server.write() as connection:
+        stands = Bench(connection).row("delivery", id=claimed.id)
+        assert (stands["status"], stands["arrival"]) == (Status.SENT, Arrival.DELIVERED)
+        assert dispatching.claim(connection, NOW + MINUTE, 10) == []
 
 
 def test_many_take_up_at_once_and_whoever_lays_by_waits_for_all_of_them(server: Database) -> None:

@@ -3,6 +3,8 @@ hands of a real process that writes."""
 
 from __future__ import annotations
 
+import hashlib
+import re
 import subprocess
 import sys
 import threading
@@ -16,10 +18,11 @@ from store_bench import Bench
 
 from engage.store import migrating
 from engage.store.database import Database
-from engage.store.migrating import SCRIPTS, SchemaTooNew, UpgradeHindered, is_current, require_current, upgrade
+from engage.store.migrating import SCRIPTS, OtherSchema, UpgradeHindered, is_current, require_current, upgrade
 from tests.postgresql import one_more_database
 
-HEAD = next(iter(sorted(path.stem[:4] for path in (SCRIPTS / "versions").glob("0*.py"))[::-1]))
+(FIRST,) = (SCRIPTS / "versions").glob("*.py")
+(HEAD,) = re.findall(r'^revision = "(.*)"$', FIRST.read_text("utf-8"), re.MULTILINE)
 WRITER = Path(__file__).parent / "store_writer.py"
 SCRIPT = """
 import sqlalchemy as sa
@@ -98,10 +101,29 @@ def test_the_version_before_lives_with_what_was_added(server: Database, newer: P
 
 def test_a_version_refuses_what_it_cannot_live_with(server: Database, tmp_path: Path) -> None:
     upgrade(server, scripts_with(tmp_path / "far", ("9999", COLUMN)))
-    with pytest.raises(SchemaTooNew, match=f"9999.*{HEAD}"):
+    with pytest.raises(OtherSchema, match=f"9999.*{HEAD}"):
         require_current(server)
-    with pytest.raises(SchemaTooNew):
+    with pytest.raises(OtherSchema):
         is_current(server)
+
+
+def test_the_first_script_is_named_after_what_it_does() -> None:
+    """A database of an earlier writing would pass for one of this. Give the revision the name that is expected here."""
+    does = FIRST.read_text("utf-8").partition("def upgrade()")[2]
+    assert f"0001_{hashlib.sha256(does.encode()).hexdigest()[:8]}" == HEAD
+
+
+@pytest.mark.parametrize("earlier", ["0001", "0001_0badcafe"])
+def test_a_database_of_an_earlier_writing_of_the_same_script_is_refused(tmp_path: Path, earlier: str) -> None:
+    """It has other tables; “the schema is the newest already” would send one round in circles."""
+    database = Database(f"sqlite:///{tmp_path / 'engage.db'}")
+    upgrade(database)
+    with database.write() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = :earlier"), {"earlier": earlier})
+    for asked in (is_current, require_current, upgrade):
+        with pytest.raises(OtherSchema, match=f"another version of Engage .schema {earlier}, this one knows {HEAD}"):
+            asked(database)
+    database.close()
 
 
 def test_a_version_that_needs_more_says_what_to_do(server: Database, newer: Path) -> None:

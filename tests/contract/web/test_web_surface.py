@@ -1,4 +1,4 @@
-"""What holds for every answer: headers, size, health, and a server that starts and stops cleanly."""
+"""What holds for every answer: headers, size, and a server that starts and stops cleanly."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def test_every_page_is_small_whole_and_calm(world: World) -> None:
 def test_every_answer_carries_the_security_headers(world: World) -> None:
     answers = [
         *_every_page(world).values(),
-        world.client.get("/healthz"),
+        world.client.get("/callbacks/nobody"),
         world.client.post("/api/events"),
         world.client.get(world.path(world.links.click(5, "shop"))),
     ]
@@ -57,17 +57,9 @@ def test_every_answer_carries_the_security_headers(world: World) -> None:
         assert "server" not in answer.headers
 
 
-def test_health(world: World) -> None:
-    answer = world.client.get("/healthz")
-    assert (answer.status_code, answer.text) == (200, "ok")
-
-
-def test_health_is_bad_when_the_database_cannot_be_opened(tmp_path: Path) -> None:
-    world = World(tmp_path, schema=False, file="no/such/folder.db")
-    try:
-        assert world.client.get("/healthz").status_code == 503
-    finally:
-        world.close()
+@pytest.mark.parametrize("page", ["/healthz", "/readyz", "/metrics"])
+def test_how_it_is_doing_is_not_for_the_outside(world: World, page: str) -> None:
+    assert world.client.get(page).status_code == 404
 
 
 def test_a_taken_port_is_a_plain_message(world: World) -> None:
@@ -77,10 +69,10 @@ def test_a_taken_port_is_a_plain_message(world: World) -> None:
 
 def test_a_stopped_server_answers_no_more(tmp_path: Path) -> None:
     world = World(tmp_path)
-    assert world.client.get("/healthz").status_code == 200
+    assert world.client.get("/").status_code == 404
     world.close()
     with pytest.raises(httpx.ConnectError):
-        httpx.get(f"{world.server.url}/healthz")
+        httpx.get(world.server.url)
 
 
 def test_a_server_that_never_started_can_be_stopped() -> None:

@@ -27,6 +27,7 @@ PERSONAL = [
     "https://api.weixin.qq.com/cgi-bin/message?access_token=CANARYTOKEN",
     f"the answer quoted {SECRET} of ours",
     'violates unique constraint "uq"\nDETAIL:  Key (source, key)=(wechat, 金丝雀小姐) already exists.',
+    'invalid\nDETAIL:  Failing row contains (1, 王\n金丝雀小姐\n\n苏州).\nCONTEXT:  COPY member: "王\n金丝雀小姐"',
 ]
 CANARIES = ("13912345678", "139 1234 5678", "canary.bird", "oCANARY", "hunter2", "CANARYTOKEN", SECRET, "金丝雀小姐")
 
@@ -53,6 +54,13 @@ def test_no_line_of_the_log_tells_it_however_it_came_there(text: str, capfd: pyt
     assert [canary for canary in CANARIES if canary in lines] == []
     assert lines.count("ValueError") >= 2  # what went wrong is told
     assert all(json.loads(line) for line in lines.splitlines())
+
+
+def test_after_the_values_a_database_told_it_goes_on() -> None:
+    told = "x violates y\nDETAIL:  Key (name)=(金丝雀\n小姐) exists.\nHINT:  Try another.\n[SQL: INSERT]"
+    assert anonymous(told) == f"x violates y\nDETAIL: {HIDDEN}\nHINT:  Try another.\n[SQL: INSERT]"
+    chained = "error\nDETAIL:  (金丝雀\n小姐)\n\nThe above exception was the direct cause\n\nTraceback"
+    assert anonymous(chained).endswith(f"DETAIL: {HIDDEN}\n\nThe above exception was the direct cause\n\nTraceback")
 
 
 @pytest.mark.parametrize(

@@ -92,6 +92,10 @@ def test_a_database_that_is_not_there_or_not_at_the_schema_is_all_there_is_to_sa
     assert not (tmp_path / "none.db").exists()
     (tmp_path / "empty.db").touch()
     assert findings(Database(f"sqlite:///{tmp_path / 'empty.db'}"))["database_unfit"].weight is Weight.HAND
+    (tmp_path / "other.db").write_text("something else altogether")
+    unfit = findings(Database(f"sqlite:///{tmp_path / 'other.db'}"))["database_unfit"]
+    assert unfit.weight is Weight.HAND
+    assert "is no database at all" in unfit.facts["why"]
 
 
 def test_a_server_that_does_not_answer_is_said_in_words() -> None:

@@ -82,7 +82,22 @@ def test_a_stuck_loop_makes_it_unhealthy_by_name_and_nothing_else_does(ops: Ops)
     ops.missing = DatabaseUnavailable("gone")
     assert ops.get("/healthz") == (200, "ok")  # starting it anew would help nobody
     ops.daemon.silent = ["dispatch"]
+    assert ops.get("/healthz")[0] == 200  # nor would that
+    ops.missing = None
     assert ops.get("/healthz") == (503, "the loop dispatch is stuck")
+
+
+def test_loops_that_wait_for_a_database_that_hangs_are_no_reason_to_start_anew(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A supervisor would kill one daemon after the other, and with each what it had on the wire."""
+    monkeypatch.setattr("engage.ops.app._ANSWERS_WITHIN_SECONDS", 0.2)
+    with socket.create_server(("127.0.0.1", 0)) as hangs:
+        database = Database(f"postgresql://engage@127.0.0.1:{hangs.getsockname()[1]}/engage?connect_timeout=2")
+        ops = Ops(Daemon(silent=["dispatch", "receive"]), database, Measures())
+        assert ops.get("/healthz") == (200, "ok: the database does not answer, and loops wait for it")
+        assert ops.get("/readyz") == (503, "the database does not answer")
+        database.close()
 
 
 def test_it_is_ready_when_work_can_be_given_to_it(ops: Ops) -> None:
