@@ -12,14 +12,17 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
+from datetime import time as time_of_day
 from multiprocessing.connection import Connection
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import select
 
 from engage.bootstrap import build_context
 from engage.channels.contract import Channel, Message, Payload
 from engage.channels.registry import build_channels
+from engage.clock import SystemClock
 from engage.config import Channels, Config
 from engage.content.links import Links
 from engage.content.render import render
@@ -137,7 +140,7 @@ def _smtp_source(port: int, count: int, size: int, *more: str) -> float:
 
 
 def _rendered_and_handed_over(database: Database, config: Config, count: int) -> float:
-    context = build_context(config, _Running(time.monotonic()), database)
+    context = build_context(config, SystemClock(), database)
     began = time.perf_counter()
     asyncio.run(_hand_over_all(context, config.channels, count))
     return time.perf_counter() - began
@@ -174,32 +177,26 @@ def _worded(context: Context, channel: Channel, count: int) -> Iterator[Payload]
 # --- the whole protocol -----------------------------------------------------------------------------------------
 
 
-class _Running:
-    """A clock that begins on a working morning; the same in every process."""
-
-    def __init__(self, zero: float) -> None:
-        self._zero = zero
-
-    def now(self) -> datetime:
-        return ground.BEGAN + timedelta(seconds=self.uptime() - self._zero)
-
-    def uptime(self) -> float:
-        return time.monotonic()
-
-
 def _config(channel: str, **changes: Any) -> Config:
     changed = getattr(USUAL.channels, channel).model_copy(update={"concurrency": _AT_ONCE, **changes})
-    return USUAL.model_copy(update={"channels": USUAL.channels.model_copy(update={channel: changed})})
+    channels = USUAL.channels.model_copy(update={channel: changed})
+    far = datetime.now(ZoneInfo("Asia/Shanghai")) + timedelta(hours=12)
+    quiet = USUAL.policy.quiet_hours.model_copy(
+        update={"start": time_of_day(far.hour), "end": time_of_day(far.hour, 1)}
+    )
+    policy = USUAL.policy.model_copy(update={"quiet_hours": quiet})
+    return USUAL.model_copy(update={"channels": channels, "policy": policy})
 
 
 def _queue(database: Database, channel: str, count: int) -> int:
     """That many messages, due now. Returns how long one of them is, where that is known."""
-    context = ground.context_of(database, _JOURNEY.format(channel=channel))
+    context = ground.context_of(database, _JOURNEY.format(channel=channel), SystemClock())
+    now = context.clock.now()
     refs = ground.newcomers(database, count)
     named = {ref: {"name": f"王芳{number}"} for number, ref in enumerate(refs)}
-    points = [(ref, channel, _ADDRESSES[channel].format(n), ground.BEGAN) for n, ref in enumerate(refs)]
+    points = [(ref, channel, _ADDRESSES[channel].format(n), now) for n, ref in enumerate(refs)]
     with database.write() as connection:
-        members.set_values(connection, context.applied.current().catalog, named, ground.BEGAN)
+        members.set_values(connection, context.applied.current().catalog, named, now)
         reaching.put_contact_points(connection, points)
     ground.enter(context, refs)
     engine = Engine(context)
@@ -212,9 +209,9 @@ def _queue(database: Database, channel: str, count: int) -> int:
 
 def _sent_by(processes: int, database: Database, config: Config) -> float:
     """Seconds until all that is due is sent."""
-    url, zero = database.url.render_as_string(hide_password=False), time.monotonic()
+    url = database.url.render_as_string(hide_password=False)
     pipes = [_spawn.Pipe() for _ in range(processes)]
-    workers = [_spawn.Process(target=_send, args=(theirs, url, config, zero)) for _, theirs in pipes]
+    workers = [_spawn.Process(target=_send, args=(theirs, url, config)) for _, theirs in pipes]
     for worker in workers:
         worker.start()
     _hear(pipes)  # all are ready
@@ -236,9 +233,9 @@ def _hear(pipes: Sequence[tuple[Connection, Connection]]) -> None:
         ours.recv()
 
 
-def _send(parent: Connection, url: str, config: Config, zero: float) -> None:
+def _send(parent: Connection, url: str, config: Config) -> None:
     database = Database(url)
-    context = build_context(config, _Running(zero), database)
+    context = build_context(config, SystemClock(), database)
     context.applied.current()
     dispatch = Dispatch(context)
     parent.send("ready")

@@ -119,7 +119,7 @@ def options_of(words: list[str]) -> set[str]:
 
 def commands_of_units() -> Iterator[Any]:
     for unit in UNITS:
-        for line in re.findall(r"^Exec\w+=.*bin/engage (.*)$", unit.read_text("utf-8"), re.MULTILINE):
+        for line in re.findall(r"^Exec\w+=.*bin/python -m engage (.*)$", unit.read_text("utf-8"), re.MULTILINE):
             yield pytest.param(line.split(), id=unit.name)
 
 
@@ -194,7 +194,7 @@ def test_a_command_by_hand_is_run_as_the_service_is() -> None:
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="there is no systemd here")
 def test_systemd_understands_the_units(tmp_path: Path) -> None:
     for unit in UNITS:
-        text = unit.read_text("utf-8").replace("/opt/engage/.venv/bin/engage", sys.executable)
+        text = unit.read_text("utf-8").replace("/opt/engage/.venv/bin/python", sys.executable)
         (tmp_path / unit.name).write_text(text.replace("=engage\n", "=root\n"), encoding="utf-8")
     found = subprocess.run(
         ["systemd-analyze", "verify", "--man=no", *map(str, sorted(tmp_path.iterdir()))],

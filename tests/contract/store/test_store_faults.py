@@ -124,7 +124,7 @@ def test_a_file_that_is_damaged_in_its_midst_says_so(tmp_path: Path) -> None:
         handle.seek((root - 1) * size)
         handle.write(b"\xff" * size)
     with pytest.raises(DatabaseDamaged), database.read() as connection:
-        state.get(connection, "a")
+        connection.execute(text("SELECT * FROM state")).all()
     database.close()
 
 
