@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, and_, bindparam, select, update
+from sqlalchemy import Connection, and_, bindparam, or_, select, update
 
 from engage.core.delivery import Status
 from engage.core.fact import Arrival
@@ -130,7 +130,8 @@ def _after(row: DeliveryRow, told: Told) -> DeliveryRow:
 
 
 _HERE = and_(D.bucket == bindparam("b_bucket"), D.id == bindparam("b_id"))
-_SETTLED = update(delivery).where(_HERE, D.status.in_(_NOT_KNOWN)).values(status=Status.SENT)
+_IS_NOT_KNOWN = or_(*(D.status == status for status in _NOT_KNOWN))  # not `IN`: of many at once
+_SETTLED = update(delivery).where(_HERE, _IS_NOT_KNOWN).values(status=Status.SENT)
 _GOT = (
     update(delivery).where(_HERE).values(arrival=bindparam("how"), arrival_at=bindparam("since"), code=bindparam("by"))
 )
