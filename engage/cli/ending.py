@@ -22,8 +22,10 @@ class Ending(IntEnum):
 
 
 def end_in_order_if_told() -> None:
-    """SIGTERM ends this command as Ctrl-C does: what it has put on the disk for itself is cleared away."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    """SIGTERM ends this command as Ctrl-C does: what it has put on the disk for itself is cleared away. So does SIGINT
+    where a shell that starts it in the background has it ignored."""
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signal.default_int_handler)
 
 
 class Refusal(Exception):

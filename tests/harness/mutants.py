@@ -227,6 +227,7 @@ MUTANTS: Sequence[Mutant] = (
     _mutant(
         "a last limit lets everything through",
         says("engage.runtime.last_gate:LastGate.last_word", "self._stopped(draft) or self._too_many(draft) or ", ""),
+        weather=OUTAGE,
     ),
     _mutant(
         "a pause of a channel stops nothing",
