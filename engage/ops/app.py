@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -16,11 +15,11 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from engage.errors import DatabaseUnavailable, EngageError
+from engage.ops.asking import Asking
 from engage.store.database import Database
 from engage.store.migrating import require_current
 
 _NO_ANSWER = "the database does not answer"
-_ANSWERS_WITHIN_SECONDS = 3.0
 log = structlog.get_logger("engage.ops")
 
 
@@ -57,7 +56,7 @@ def make_ops_app(deps: OpsDeps) -> Starlette:
 class _Pages:
     def __init__(self, deps: OpsDeps) -> None:
         self._deps = deps
-        self._asking: asyncio.Task[list[str]] | None = None
+        self._asking = Asking(self._ask)
 
     async def health(self, request: Request) -> Response:
         """Whether the process is worth keeping. A database that is away, or hangs, and every loop with it, is no reason
@@ -78,11 +77,9 @@ class _Pages:
         return Response(text, media_type=CONTENT_TYPE_LATEST)
 
     async def _in_the_way(self) -> list[str]:
-        """However many ask, the database is asked once at a time: one that hangs is one that does not answer."""
-        if self._asking is None or self._asking.done():
-            self._asking = asyncio.create_task(run_in_threadpool(self._ask))
-        await asyncio.wait({self._asking}, timeout=_ANSWERS_WITHIN_SECONDS)
-        return self._asking.result() if self._asking.done() else [_NO_ANSWER]
+        """One that hangs is one that does not answer."""
+        found = await run_in_threadpool(self._asking.answer)
+        return [_NO_ANSWER] if found is None else found
 
     def _ask(self) -> list[str]:
         try:

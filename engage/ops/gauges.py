@@ -6,8 +6,6 @@ look. Where the database does not answer, or not soon, the gauges are absent, an
 
 from __future__ import annotations
 
-import threading
-import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,6 +18,7 @@ from sqlalchemy import Connection
 
 from engage.channels.contract import Channel, HoldsToken
 from engage.clock import Clock
+from engage.ops.asking import Asking
 from engage.store import backlog, daemons, holding, overview, rates, symptoms
 from engage.store.backlog import Backlog
 from engage.store.daemons import HEARD_OF_WITHIN
@@ -27,7 +26,6 @@ from engage.store.database import Database
 from engage.store.holding import Hold
 
 _KEEPS_FOR_SECONDS = 10.0
-_ANSWERS_WITHIN_SECONDS = 3.0  # Prometheus gives up after 10, and would know nothing of the process either
 _LATELY = timedelta(hours=1)
 
 
@@ -50,15 +48,14 @@ class Gauges(Collector):
         self._database = database
         self._clock = clock
         self._channels = channels  # of this process, as they are now
-        self._lock = threading.Lock()
-        self._asking: _Asking | None = None
+        self._asking = Asking(self._ask, _KEEPS_FOR_SECONDS)
 
     def describe(self) -> Iterable[Metric]:
         """Names are known when they are collected; registering must not ask the database."""
         return ()
 
     def collect(self) -> Iterable[Metric]:
-        stands = self._standing()
+        stands = self._asking.answer()
         yield _one("engage_database_up", "Whether the database answers.", int(stands is not None))
         if stands is not None:
             yield from _of_backlog(stands)
@@ -80,15 +77,8 @@ class Gauges(Collector):
         limits = {name: channel.per_second for name, channel in self._channels().items()}
         return {name: rates.left(connection, name, limit, now) for name, limit in limits.items() if limit is not None}
 
-    def _standing(self) -> _Stands | None:
-        """As it stood at most `_KEEPS_FOR_SECONDS` ago; None: it cannot be known."""
-        with self._lock:
-            if self._asking is None or self._asking.is_old:
-                self._asking = _Asking(self._ask)
-            asking = self._asking
-        return asking.answer()
-
     def _ask(self) -> _Stands | None:
+        """None: it cannot be known."""
         now = self._clock.now()
         try:
             with self._database.read() as connection:
@@ -106,29 +96,6 @@ class Gauges(Collector):
                 )
         except Exception:  # whatever it is: the question was whether it answers
             return None
-
-
-class _Asking:
-    """Asks on a thread of its own, once for all who want to know: a database that hangs keeps whoever asks it."""
-
-    def __init__(self, ask: Callable[[], _Stands | None]) -> None:
-        self._ask = ask
-        self._stands: _Stands | None = None
-        self._answered_at: float | None = None
-        self._thread = threading.Thread(target=self._run, name="gauges", daemon=True)
-        self._thread.start()
-
-    @property
-    def is_old(self) -> bool:
-        return self._answered_at is not None and time.monotonic() - self._answered_at > _KEEPS_FOR_SECONDS
-
-    def answer(self) -> _Stands | None:
-        self._thread.join(_ANSWERS_WITHIN_SECONDS)
-        return self._stands
-
-    def _run(self) -> None:
-        self._stands = self._ask()
-        self._answered_at = time.monotonic()
 
 
 def _of_backlog(stands: _Stands) -> Iterable[Metric]:

@@ -51,6 +51,7 @@ def test_two_daemons_outlive_the_database_and_go_on_by_themselves(tmp_path: Path
     with server_to_stop() as server:
 
         def lose(daemons: Sequence[Daemon], visits: Visits) -> None:
+            _until(lambda: all("daemon_started" in daemon.logged() for daemon in daemons))  # else they do not come up
             visits.wait_for_more(10)
             with away(server):
                 over_at = time.monotonic() + _AWAY_SECONDS

@@ -152,26 +152,17 @@ def test_a_member_is_found_however_they_are_called(stage: Stage, handle: str) ->
     assert row.id in [link.facts["id"] for link in links_of(chain, "queued")]
 
 
-def test_a_message_that_waits_says_what_for(stage: Stage) -> None:
+@pytest.mark.parametrize(("scope", "claimed_as"), [("journey:visit", ["paused"]), ("all", [])])
+def test_a_message_that_waits_says_what_for(stage: Stage, scope: str, claimed_as: list[str]) -> None:
+    """Also where nobody has claimed it, as everything is paused."""
     stage.member("王芳", sms=True)
     stage.apply({"visit": journey("store_visited", COUPON)})
-    stage.pauses("journey:visit")
+    stage.pauses(scope)
     stage.happens("王芳", "store_visited", store="湖滨店")
     chain = traced(stage, f"delivery:{stage.delivery('王芳').id}")
     (stands,) = links_of(chain, "stands")
     assert (stands.facts["status"], stands.facts["reason"]) == ("pending", "paused")
-    assert links_of(chain, "claimed")[0].facts["held_back"] == "paused"
-
-
-def test_a_message_that_waits_with_all_others_says_so_though_nobody_has_claimed_it(stage: Stage) -> None:
-    stage.member("王芳", sms=True)
-    stage.apply({"visit": journey("store_visited", COUPON)})
-    stage.pauses("all")
-    stage.happens("王芳", "store_visited", store="湖滨店")
-    chain = traced(stage, f"delivery:{stage.delivery('王芳').id}")
-    (stands,) = links_of(chain, "stands")
-    assert (stands.facts["status"], stands.facts["reason"]) == ("pending", "paused")
-    assert links_of(chain, "claimed") == []
+    assert [link.facts["held_back"] for link in links_of(chain, "claimed")] == claimed_as
 
 
 def test_a_record_that_could_not_be_read_says_why(stage: Stage) -> None:

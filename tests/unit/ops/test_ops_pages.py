@@ -91,7 +91,7 @@ def test_loops_that_wait_for_a_database_that_hangs_are_no_reason_to_start_anew(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """A supervisor would kill one daemon after the other, and with each what it had on the wire."""
-    monkeypatch.setattr("engage.ops.app._ANSWERS_WITHIN_SECONDS", 0.2)
+    monkeypatch.setattr("engage.ops.asking._ANSWERS_WITHIN_SECONDS", 0.2)
     with socket.create_server(("127.0.0.1", 0)) as hangs:
         database = Database(f"postgresql://engage@127.0.0.1:{hangs.getsockname()[1]}/engage?connect_timeout=2")
         ops = Ops(Daemon(silent=["dispatch", "receive"]), database, Measures())
