@@ -6,6 +6,7 @@ arguments give the same words.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
@@ -29,7 +30,7 @@ from engage.core.words import Rendered
 _LIMITS: Mapping[str, int] = {"wechat": 2048, "sms": 1500, "email": 102_000}
 _WORDS_LIMIT = 8_000
 _TAMED: Mapping[str, Tame] = {"wechat": values.for_wechat, "sms": values.for_sms}
-_LEFTOVERS = ("{{", "{%", "{#")
+_LEFTOVER = re.compile(r"\{[{%#]")
 
 # What evaluating a template can raise: its own errors, and Python's about operands, ranges and arguments.
 _FAULTS = (TemplateError, TypeError, ValueError, ArithmeticError, LookupError, AttributeError, RecursionError)
@@ -165,6 +166,6 @@ class _Rendering:
 
     def _say(self, wording: Wording, printer: Printer, context: Mapping[str, Any] | None = None) -> str:
         said = _generate(wording, {**(context or self._context), PRINTER: printer}, self._limit)
-        if wording.varies and any(mark in said for mark in _LEFTOVERS):
+        if wording.varies and _LEFTOVER.search(said):
             raise ValueError("the finished words still contain template marks")
         return said

@@ -20,6 +20,7 @@ from engage.clock import Clock
 from engage.errors import DatabaseUnavailable
 from engage.runtime.observing import Observer
 from engage.runtime.outage import Outage
+from engage.runtime.stride import FEWEST
 
 # How often each loop looks for work that nobody told it of: because its time has come, or of another process. An idle
 # look is an indexed read or two. Those for whose work the time comes in minutes, or hours, look less often.
@@ -39,6 +40,8 @@ _RINGS_FOR = {
 # call after the other, may take longer.
 _SILENT_AFTER_SECONDS = 120.0
 _SILENT_AFTER_SECONDS_OF = {"staff": 600.0, "calling": 300.0}
+# A batch costs a transaction or four, however few are in it: what comes one by one is dealt with some at a time.
+_GATHERS_SECONDS = 0.05
 _CLOCK_MOVED_SECONDS = 2.0  # more than clocks are slewed by while nobody looks
 log = structlog.get_logger("engage.daemon")
 
@@ -133,8 +136,9 @@ class Bells:
         if self._outage.rests():
             return
         try:
-            while not self._stop.is_set() and self._batch(name, tick):
-                pass
+            while not self._stop.is_set() and (done := self._batch(name, tick)):
+                if done < FEWEST:  # it was all there was
+                    self._stop.wait(_GATHERS_SECONDS)
             self._outage.over(name)
         except DatabaseUnavailable as error:
             self._observer.batch_failed(name, error)

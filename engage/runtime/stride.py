@@ -14,7 +14,7 @@ from engage.clock import SystemClock
 from engage.runtime.context import Context
 
 _MOMENT = 0.025  # seconds; a callback waits for two of them at most, and is to be answered within 0.2
-_FEWEST = 20
+FEWEST = 20
 
 
 class Stride:
@@ -35,6 +35,6 @@ class Stride:
 
     def _measure(self, count: int, seconds: float) -> None:
         if seconds > _MOMENT:
-            self.length = max(_FEWEST, min(self.length, int(count * _MOMENT / seconds)))
+            self.length = max(FEWEST, min(self.length, int(count * _MOMENT / seconds)))
         elif count >= self.length and seconds < _MOMENT / 2:
             self.length = min(self._most, self.length * 2)

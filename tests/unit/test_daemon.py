@@ -23,6 +23,7 @@ from engage.runtime.bells import Bells
 from engage.runtime.daemon import Daemon
 from engage.runtime.engine import Engine
 from engage.runtime.observing import Unobserved
+from engage.runtime.stride import FEWEST
 
 ROOT = Path(__file__).parents[2]
 PATIENCE = 10.0  # seconds; only a test that fails waits so long
@@ -273,6 +274,45 @@ def test_a_loop_that_has_done_something_rings_for_those_who_go_on_from_there(mon
         assert all(loop.left == 0 for loop in loops.values())
     finally:
         bells.stop()
+
+
+def test_what_comes_one_by_one_is_gathered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("engage.runtime.bells._GATHERS_SECONDS", 3600.0)
+    loop = Always(FEWEST - 1)
+    bells = Bells({"receive": loop.tick}, SystemClock(), Unobserved())
+    bells.start()
+    assert loop.begun.wait(PATIENCE)
+    time.sleep(0.2)  # enough for hundreds
+    began = time.monotonic()
+    bells.stop()
+    assert loop.batches == 1
+    assert time.monotonic() - began < PATIENCE, "whoever gathers hears that all are to stop"
+
+
+def test_what_comes_by_the_batch_is_not_kept_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("engage.runtime.bells._GATHERS_SECONDS", 3600.0)
+    loop = Always(FEWEST)
+    bells = Bells({"receive": loop.tick}, SystemClock(), Unobserved())
+    bells.start()
+    until = time.monotonic() + PATIENCE
+    while loop.batches < 100:
+        assert time.monotonic() < until
+        time.sleep(0.01)
+    bells.stop()
+
+
+class Always:
+    """So much to do each time, for ever."""
+
+    def __init__(self, at_once: int) -> None:
+        self._at_once = at_once
+        self.batches = 0
+        self.begun = threading.Event()
+
+    def tick(self) -> int:
+        self.batches += 1
+        self.begun.set()
+        return self._at_once
 
 
 class Passing:

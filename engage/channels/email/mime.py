@@ -21,7 +21,7 @@ _ATOMS = re.compile(r"[A-Za-z0-9'/+*&%$#-]+(?: [A-Za-z0-9'/+*&%$#-]+)*")
 # An encoded word has at most 75 characters, its line 76 (RFC 2047 §2), and no line of ours begins with a longer name
 # than `Subject: `. 13 characters of Chinese, whole ones each time.
 _BYTES_OF_WORD = 39
-_LINE = 57  # bytes that make a line of 76
+_LINE = 76  # characters
 
 
 def headers(given: Mapping[str, str]) -> str:
@@ -56,7 +56,8 @@ def part(subtype: str, text: str) -> str:
     """Headers and body of one part."""
     body = text.replace(NEW_LINE, "\n").replace("\r", "\n").replace("\n", NEW_LINE).encode()
     whole = body if body.endswith(b"\r\n") else body + b"\r\n"
-    lines = (base64.b64encode(whole[at : at + _LINE]).decode() for at in range(0, len(whole), _LINE))
+    encoded = base64.b64encode(whole).decode()
+    lines = [encoded[at : at + _LINE] for at in range(0, len(encoded), _LINE)]
     form = headers({"Content-Type": f'text/{subtype}; charset="utf-8"', "Content-Transfer-Encoding": "base64"})
     return f"{form}{NEW_LINE}{NEW_LINE.join(lines)}{NEW_LINE}"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 from email.utils import format_datetime
+from functools import lru_cache
 
 from engage.channels.composing import Uncomposable
 from engage.channels.contract import Message, Payload
@@ -28,7 +29,7 @@ def compose(message: Message, sender: Mailbox, envelopes: Envelopes, price: Deci
             "From": mime.mailbox(sender),
             "To": recipient,
             "Subject": mime.unstructured("Subject", subject),
-            "Date": format_datetime(message.at),
+            "Date": _date(message.at.replace(microsecond=0)),
             "Message-ID": envelopes.message_id(message.delivery_id),
             "List-Unsubscribe": f"<{message.unsubscribe_url}>",
             "List-Unsubscribe-Post": "List-Unsubscribe=One-Click",
@@ -42,6 +43,9 @@ def compose(message: Message, sender: Mailbox, envelopes: Envelopes, price: Deci
         "mime": head + mime.alternatives(f"=_engage_{message.delivery_id}", parts),
     }
     return Payload(data, _text(subject, plain), cost=price)
+
+
+_date = lru_cache(16)(format_datetime)  # mails leave by the hundred in a second
 
 
 def quote(message: Message, price: Decimal) -> Payload:
