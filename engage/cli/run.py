@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import suppress
 from typing import Annotated
 
@@ -27,6 +28,9 @@ from engage.runtime.housekeeping import Housekeeping
 from engage.runtime.presence import Presence
 from engage.store.database import Database
 
+# The loops have time; a provider whose callback waits has not. (A "nice" value; threads that run already keep theirs,
+# and so does the web process.)
+_GIVES_WAY = 10
 log = structlog.get_logger("engage.cli")
 
 
@@ -131,6 +135,7 @@ def _serve(inv: Invocation, service: Service, measures: Measures) -> None:
         f"Engage 已启动：{journeys} 个旅程，监听 {url}。按 Ctrl-C 结束。",
         "green",
     )
+    os.nice(_GIVES_WAY)
     try:
         daemon.run()
         presence.end()

@@ -72,32 +72,27 @@ class Inbox:
 
     async def _write_queued(self) -> None:
         while self._queue:
+            await run_in_threadpool(self._write_until_empty, asyncio.get_running_loop())
+        self._writer = None
+
+    def _write_until_empty(self, loop: asyncio.AbstractEventLoop) -> None:
+        """On a thread that goes on by itself: the next commit does not wait until the loop has come round, which has
+        the answers to give meanwhile."""
+        while self._queue:
             batch = [self._queue.popleft() for _ in range(min(LARGEST_COMMIT, len(self._queue)))]
             try:
-                counts = await run_in_threadpool(self._commit, batch)
+                counts = self._commit(batch)
             except DatabaseUnavailable as error:
                 self._outage.begun("inbox", error)
-                self._fail(batch, error)
+                loop.call_soon_threadsafe(_fail, batch, error)
             except Exception as error:
                 # Only the kind: the text of a database error quotes what was to be stored.
                 _log.error("inbound facts not stored", requests=len(batch), error=type(error).__name__)
-                self._fail(batch, error)
+                loop.call_soon_threadsafe(_fail, batch, error)
             else:
                 self._outage.over("inbox")
                 self._arrived()
-                for waiting, count in zip(batch, counts, strict=True):
-                    waiting.stored.set_result(count)
-        self._writer = None
-
-    @staticmethod
-    def _fail(batch: Sequence[_Waiting], cause: Exception) -> None:
-        for waiting in batch:
-            refusal = NotStored(
-                "the database could not store what came in; it has to be sent again",
-                "数据库没能存下收到的内容；请重新发送",
-            )
-            refusal.__cause__ = cause
-            waiting.stored.set_exception(refusal)
+                loop.call_soon_threadsafe(_answer, batch, counts)
 
     def _commit(self, batch: Sequence[_Waiting]) -> list[int]:
         now = self._clock.now()
@@ -105,6 +100,21 @@ class Inbox:
         with self._database.write() as connection:
             inbound.put(connection, together, now)
             return [inbound.put(connection, waiting.records, now) if waiting.counted else 0 for waiting in batch]
+
+
+def _answer(batch: Sequence[_Waiting], counts: Sequence[int]) -> None:
+    for waiting, count in zip(batch, counts, strict=True):
+        waiting.stored.set_result(count)
+
+
+def _fail(batch: Sequence[_Waiting], cause: Exception) -> None:
+    for waiting in batch:
+        refusal = NotStored(
+            "the database could not store what came in; it has to be sent again",
+            "数据库没能存下收到的内容；请重新发送",
+        )
+        refusal.__cause__ = cause
+        waiting.stored.set_exception(refusal)
 
 
 def _storable(record: Arrived) -> Arrived:

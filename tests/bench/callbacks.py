@@ -41,7 +41,7 @@ JOURNEY = """
       - send: sorry_personal
         channels: { try: [sms] }
 """
-PER_SECOND = 2_200
+PER_SECOND = 2_050
 _REPEATED = 0.1
 _BATCH = 10_000
 _DRAINS_WITHIN = 600.0  # seconds
