@@ -71,9 +71,11 @@ class Inbox:
         return await asyncio.shield(waiting.stored)
 
     async def _write_queued(self) -> None:
-        while self._queue:
-            await run_in_threadpool(self._write_until_empty, asyncio.get_running_loop())
-        self._writer = None
+        try:
+            while self._queue:
+                await run_in_threadpool(self._write_until_empty, asyncio.get_running_loop())
+        finally:
+            self._writer = None
 
     def _write_until_empty(self, loop: asyncio.AbstractEventLoop) -> None:
         """On a thread that goes on by itself: the next commit does not wait until the loop has come round, which has

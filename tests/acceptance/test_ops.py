@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import httpx
+import psutil
 import pytest
 import yaml
 
@@ -111,6 +112,12 @@ def test_what_happened_is_in_the_metrics(daemon: Daemon) -> None:
     assert daemon.measure("engage_daemons") == 1
     assert min(daemon.measure(f"{which}process_resident_memory_bytes") or 0 for which in ("", "web_")) > 0
     assert (daemon.measure('engage_oldest_due_seconds{queue="runs"}') or 0) < PATIENCE
+
+
+def test_the_loops_give_way_to_what_answers_providers(daemon: Daemon) -> None:
+    loops = psutil.Process(daemon.process.pid)
+    (web,) = loops.children()
+    assert loops.nice() > web.nice() == psutil.Process().nice()
 
 
 def test_doctor_tells_what_is_wrong_and_the_exit_code_says_that_something_is(daemon: Daemon) -> None:

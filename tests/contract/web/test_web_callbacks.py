@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -104,6 +105,25 @@ def test_half_an_emoji_does_not_fail_its_neighbours(world: World) -> None:
 
     asyncio.run(put_both())
     assert world.stored("parrot", "emoji-") == [("emoji-bad", "? 好"), ("emoji-good", "茶")]
+
+
+def test_what_has_come_in_is_stored_whatever_else_the_event_loop_has_to_do(world: World) -> None:
+    """The next commit does not wait until those before it are answered."""
+
+    async def put_both() -> None:
+        inbox = Inbox(world.database, world.clock, Outage(world.clock))
+        with world.database.write() as connection:  # the first waits for us, and the second for the first
+            connection.exec_driver_sql("SELECT 1")
+            first = asyncio.create_task(inbox.put([Arrived("parrot", "busy-1", "一")]))
+            await asyncio.sleep(0.1)
+            second = asyncio.create_task(inbox.put([Arrived("parrot", "busy-2", "二")]))
+            await asyncio.sleep(0)
+        until = time.monotonic() + 10
+        while len(world.stored("parrot", "busy-")) < 2:
+            assert time.monotonic() < until, "it waits for the event loop"
+        await asyncio.gather(first, second)
+
+    asyncio.run(put_both())
 
 
 def test_fifty_callbacks_at_once_share_commits_and_wait_for_theirs(tmp_path: Path) -> None:
