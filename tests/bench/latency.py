@@ -23,9 +23,11 @@ TITLE = "Latency"
 ABOUT = (
     "The shop reports events to a running daemon, 200 a second, one in each request (`POST /api/events`). Each lets its"
     " member enter a journey, whose first step is an SMS. Measured from when the request was due to when the call came"
-    " to the provider, which stands in a process of its own and notes it."
+    " to the provider, which stands in a process of its own and notes it. The daemon has just come up: what it is told"
+    " in its first three seconds counts only for the slowest."
 )
 PER_SECOND = 200
+_FINDS_ITS_FEET = 3  # seconds
 _ALL_SENT_WITHIN = 60.0  # seconds after the last event
 
 
@@ -45,12 +47,13 @@ def _measure(scale: Scale, database: Database, where: str) -> Iterator[Figure]:
             answers = call(running.port, Visits(count), PER_SECOND)
             assert set(answers.statuses) == {202}, answers.statuses
             _await_sent(database, count)
-        took = sorted(_took(other_end, answers))
+        took = list(_took(other_end, answers))
     assert len(took) == count, f"{count} events brought {len(took)} messages"
+    counted = sorted(took[PER_SECOND * _FINDS_ITS_FEET :])
     for name, share in (("median", 0.5), ("p99", 0.99)):
         goal = Goal(at_most=1) if name == "p99" else None
-        yield Figure(f"event to message on {where}, {name}", took[int(count * share)], "s", goal=goal)
-    yield Figure(f"event to message on {where}, slowest", took[-1], "s", how=f"{count:,} events")
+        yield Figure(f"event to message on {where}, {name}", counted[int(len(counted) * share)], "s", goal=goal)
+    yield Figure(f"event to message on {where}, slowest", max(took), "s", how=f"{count:,} events")
 
 
 def _await_sent(database: Database, count: int) -> None:
