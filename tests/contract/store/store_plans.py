@@ -59,9 +59,10 @@ def _walks_on_postgresql(plan: str) -> bool:
 
 
 @contextmanager
-def explained(connection: Connection) -> Iterator[Plans]:
+def explained(connection: Connection, *, as_it_is: bool = False) -> Iterator[Plans]:
     """Plans of the SELECTs, UPDATEs and DELETEs that are carried out inside. Needs no rows: PostgreSQL is asked what it
-    would do if walking through a table were the last thing to do, so that small tables show the plans of big ones."""
+    would do if walking through a table were the last thing to do, so that small tables show the plans of big ones.
+    `as_it_is`: what it does with what is there."""
     plans = Plans()
     on_sqlite = connection.dialect.name == "sqlite"
 
@@ -72,13 +73,15 @@ def explained(connection: Connection) -> Iterator[Plans]:
             rows = cursor.execute(f"{words} {statement}", values[0] if many else values).fetchall()
             plans.steps.append((statement, "\n".join(str(row[-1]) for row in rows)))
 
-    _prefer_indexes(connection, on_sqlite, "off")
+    if not as_it_is:
+        _prefer_indexes(connection, on_sqlite, "off")
     listen(connection, "before_cursor_execute", explain)
     try:
         yield plans
     finally:
         remove(connection, "before_cursor_execute", explain)
-        _prefer_indexes(connection, on_sqlite, "on")
+        if not as_it_is:
+            _prefer_indexes(connection, on_sqlite, "on")
 
 
 def _prefer_indexes(connection: Connection, on_sqlite: bool, scans: str) -> None:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
+from datetime import UTC, datetime
 from pathlib import Path
 
 from sqlalchemy import event
+from store_plans import explained, learn_the_sizes
 
+from engage.store import members
 from engage.store.database import Database
 
 
@@ -20,3 +23,16 @@ def test_as_many_connections_are_kept_as_there_are_loops(tmp_path: Path) -> None
                 looks.enter_context(database.read())
     database.close()
     assert len(opened) == 10
+
+
+def test_a_few_members_of_twenty_thousand_are_looked_up_one_by_one(postgresql_tables: Database) -> None:
+    """PostgreSQL's own price of a lookup has the whole table read for them, with each batch."""
+    with postgresql_tables.write() as connection:
+        newcomers = [(f"m{number}", "Asia/Shanghai") for number in range(20_000)]
+        refs = members.create_all(connection, datetime(2026, 3, 1, tzinfo=UTC), newcomers)
+        learn_the_sizes(connection, "member")
+        with explained(connection, as_it_is=True) as plans:
+            members.hold(connection, set(refs[::4_000]))
+        assert len(plans.steps) == 1
+        assert plans.walked == []
+        connection.rollback()
