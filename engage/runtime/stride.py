@@ -14,7 +14,7 @@ from engage.clock import SystemClock
 from engage.runtime.context import Context
 
 _MOMENT = 0.025  # seconds; a callback waits for two of them at most, and is to be answered within 0.2
-FEWEST = 20
+FEWEST = 20  # a batch of fewer was all there was
 
 
 class Stride:

@@ -27,7 +27,7 @@ class SecurityHeaders:
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 told = {name for name, _ in message["headers"]}
-                message["headers"] += [header for header in _RAW if header[0] not in told]
+                message["headers"] = [*message["headers"], *(header for header in _RAW if header[0] not in told)]
             await send(message)
 
         await self._app(scope, receive, send_with_headers)

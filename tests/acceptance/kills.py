@@ -25,7 +25,6 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import httpx
 
@@ -39,6 +38,7 @@ from engage.sandbox.world import World
 from engage.serving import build
 from engage.store import migrating
 from engage.store.database import Database
+from tests import quiet
 from tests.acceptance.ledger import Truth, jsonl, reconcile
 from tests.scenarios.stage_wiring import AES_KEY, API_KEY, WECHAT, Quiet, shipped_files
 
@@ -202,8 +202,6 @@ class _Shop:
         )
 
     def _config(self, port: int, ops_port: int) -> dict[str, Any]:
-        far = datetime.now(ZoneInfo("Asia/Shanghai")) + timedelta(hours=12)
-        quiet = {"start": f"{far:%H}:00", "end": f"{far:%H}:01"}
         sms = {"access_key_id": "ak", "access_key_secret": "sk", "sign_name": "山野茶事", "callback_secret": "smscb"}
         email = {"host": self.world.smtp_host, "port": self.world.smtp_port, "security": "none"}
         email |= {"sender": "山野茶事 <hello@shanye.example>", "bounce_domain": "bounce.shanye.example"}
@@ -212,7 +210,7 @@ class _Shop:
             "database": {"url": self._database_url},
             "web": web | {"api_keys": {"shop": API_KEY}},
             "ops": {"port": ops_port},
-            "policy": {"quiet_hours": quiet},
+            "policy": {"quiet_hours": quiet.far_from_now()},
             "channels": {
                 "sms": sms | {"base_url": self.world.sms_url},
                 "email": email | {"callback_secret": "mailcb"},

@@ -12,11 +12,9 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
-from zoneinfo import ZoneInfo
 
 import psutil
 
@@ -26,6 +24,7 @@ from engage.store import reaching
 from engage.store.database import Database
 from engage.store.members import MemberRef
 from engage.store.reaching import Consents
+from tests import quiet
 from tests.bench import ground
 
 API_KEY = "shop-api-key"
@@ -106,7 +105,6 @@ def daemon(folder: Path, database: Database, provider_url: str) -> Iterator[Daem
 
 
 def _config(database: Database, provider_url: str) -> dict[str, Any]:
-    far = datetime.now(ZoneInfo("Asia/Shanghai")) + timedelta(hours=12)
     sms = {"access_key_id": "ak", "access_key_secret": "sk", "sign_name": "山野茶事", "callback_secret": SMS_SECRET}
     return {
         "database": {"url": database.url.render_as_string(hide_password=False)},
@@ -117,7 +115,7 @@ def _config(database: Database, provider_url: str) -> dict[str, Any]:
             "api_keys": {"shop": API_KEY},
         },
         "ops": {"port": 0},
-        "policy": {"quiet_hours": {"start": f"{far:%H}:00", "end": f"{far:%H}:01"}},
+        "policy": {"quiet_hours": quiet.far_from_now()},
         "channels": {
             "wechat": WECHAT | {"encoding_aes_key": AES_KEY, "base_url": provider_url},
             "sms": sms | {"base_url": provider_url},

@@ -129,19 +129,20 @@ def test_a_signal_stops_a_backlog_after_the_batch_at_hand(heard: threading.Event
 
 
 class Counted:
-    """Notes how often its bell has rung; the first time, something follows."""
+    """Notes how often its bell has rung; the first time, something follows. `done`: what it says of each batch."""
 
-    def __init__(self, then: Callable[[], object] = lambda: None) -> None:
+    def __init__(self, then: Callable[[], object] = lambda: None, done: int = 0) -> None:
         self.batches = 0
         self.rung = threading.Event()
         self._then = then
+        self._done = done
 
     def tick(self) -> int:
         self.batches += 1
         if self.batches == 1:
             self._then()
         self.rung.set()
-        return 0
+        return self._done
 
 
 def tell_main(number: signal.Signals) -> None:
@@ -278,10 +279,10 @@ def test_a_loop_that_has_done_something_rings_for_those_who_go_on_from_there(mon
 
 def test_what_comes_one_by_one_is_gathered(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("engage.runtime.bells._GATHERS_SECONDS", 3600.0)
-    loop = Always(FEWEST - 1)
+    loop = Counted(done=FEWEST - 1)
     bells = Bells({"receive": loop.tick}, SystemClock(), Unobserved())
     bells.start()
-    assert loop.begun.wait(PATIENCE)
+    assert loop.rung.wait(PATIENCE)
     time.sleep(0.2)  # enough for hundreds
     began = time.monotonic()
     bells.stop()
@@ -291,7 +292,7 @@ def test_what_comes_one_by_one_is_gathered(monkeypatch: pytest.MonkeyPatch) -> N
 
 def test_what_comes_by_the_batch_is_not_kept_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("engage.runtime.bells._GATHERS_SECONDS", 3600.0)
-    loop = Always(FEWEST)
+    loop = Counted(done=FEWEST)
     bells = Bells({"receive": loop.tick}, SystemClock(), Unobserved())
     bells.start()
     until = time.monotonic() + PATIENCE
@@ -299,20 +300,6 @@ def test_what_comes_by_the_batch_is_not_kept_waiting(monkeypatch: pytest.MonkeyP
         assert time.monotonic() < until
         time.sleep(0.01)
     bells.stop()
-
-
-class Always:
-    """So much to do each time, for ever."""
-
-    def __init__(self, at_once: int) -> None:
-        self._at_once = at_once
-        self.batches = 0
-        self.begun = threading.Event()
-
-    def tick(self) -> int:
-        self.batches += 1
-        self.begun.set()
-        return self._at_once
 
 
 class Passing:

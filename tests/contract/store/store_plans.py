@@ -65,6 +65,7 @@ def explained(connection: Connection, *, as_it_is: bool = False) -> Iterator[Pla
     `as_it_is`: what it does with what is there."""
     plans = Plans()
     on_sqlite = connection.dialect.name == "sqlite"
+    pretends = not on_sqlite and not as_it_is
 
     def explain(_connection: Connection, _cursor: Any, statement: str, values: Any, _context: Any, many: bool) -> None:
         if statement.startswith(("SELECT", "UPDATE", "DELETE", "WITH")):
@@ -73,20 +74,19 @@ def explained(connection: Connection, *, as_it_is: bool = False) -> Iterator[Pla
             rows = cursor.execute(f"{words} {statement}", values[0] if many else values).fetchall()
             plans.steps.append((statement, "\n".join(str(row[-1]) for row in rows)))
 
-    if not as_it_is:
-        _prefer_indexes(connection, on_sqlite, "off")
+    if pretends:
+        _walking(connection, "off")
     listen(connection, "before_cursor_execute", explain)
     try:
         yield plans
     finally:
         remove(connection, "before_cursor_execute", explain)
-        if not as_it_is:
-            _prefer_indexes(connection, on_sqlite, "on")
+        if pretends:
+            _walking(connection, "on")
 
 
-def _prefer_indexes(connection: Connection, on_sqlite: bool, scans: str) -> None:
-    if not on_sqlite:
-        connection.exec_driver_sql(f"SET LOCAL enable_seqscan = {scans}")
+def _walking(connection: Connection, is_now: str) -> None:
+    connection.exec_driver_sql(f"SET LOCAL enable_seqscan = {is_now}")
 
 
 def learn_the_sizes(connection: Connection, *names: str) -> None:
