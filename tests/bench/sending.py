@@ -11,11 +11,9 @@ import subprocess
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import datetime, timedelta
 from datetime import time as time_of_day
 from multiprocessing.connection import Connection
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from sqlalchemy import select
 
@@ -35,7 +33,8 @@ from engage.simulation.settings import USUAL
 from engage.store import members, reaching
 from engage.store.database import Database
 from engage.store.members import Profile
-from engage.store.tables import delivery
+from engage.store.tables import IS_UNSETTLED, delivery
+from tests import quiet
 from tests.bench import ground
 from tests.bench.figures import Beside, Figure, Goal, Scale
 from tests.bench.providers import provider
@@ -181,11 +180,8 @@ def _worded(context: Context, channel: Channel, count: int) -> Iterator[Payload]
 def _config(channel: str, **changes: Any) -> Config:
     changed = getattr(USUAL.channels, channel).model_copy(update={"concurrency": _AT_ONCE, **changes})
     channels = USUAL.channels.model_copy(update={channel: changed})
-    far = datetime.now(ZoneInfo("Asia/Shanghai")) + timedelta(hours=12)
-    quiet = USUAL.policy.quiet_hours.model_copy(
-        update={"start": time_of_day(far.hour), "end": time_of_day(far.hour, 1)}
-    )
-    policy = USUAL.policy.model_copy(update={"quiet_hours": quiet})
+    hours = {name: time_of_day.fromisoformat(at) for name, at in quiet.far_from_now().items()}
+    policy = USUAL.policy.model_copy(update={"quiet_hours": USUAL.policy.quiet_hours.model_copy(update=hours)})
     return USUAL.model_copy(update={"channels": channels, "policy": policy})
 
 
@@ -241,8 +237,14 @@ def _send(parent: Connection, url: str, config: Config) -> None:
     dispatch = Dispatch(context)
     parent.send("ready")
     parent.recv()
-    while dispatch.tick():
+    while dispatch.tick() or _some_wait(database):
         pass
     dispatch.close()
     parent.send("done")
     database.close()
+
+
+def _some_wait(database: Database) -> bool:
+    """For a channel that was busy a moment ago, or for their answers."""
+    with database.read() as connection:
+        return connection.scalar(select(delivery.c.id).where(IS_UNSETTLED).limit(1)) is not None
