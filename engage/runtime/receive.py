@@ -54,7 +54,7 @@ class Receive:
     def tick(self) -> int:
         """Read one batch of each class. Returns how many records."""
         with self._context.database.read() as connection:
-            classes = [bulk for bulk in (False, True) if inbound.any_unread(connection, bulk=bulk)]
+            classes = [bulk for bulk in (False, True) if inbound.unread_since(connection, bulk=bulk)]
         return sum(self._of_class(bulk=bulk).together_or_singly() for bulk in classes)
 
     def _of_class(self, *, bulk: bool) -> Quarantine[Record]:

@@ -136,7 +136,7 @@ def next_due(connection: Connection, now: datetime) -> datetime | None:
     return earliest
 
 
-_ANYTHING_DUE = select(enrolment.c.id).where(IS_LIVE, enrolment.c.due_at <= _NOW).limit(1)
+_ANYTHING_DUE = select(enrolment.c.id).where(IS_LIVE, enrolment.c.due_at <= _NOW).order_by(enrolment.c.due_at).limit(1)
 _NEXT_DUE = select(func.min(enrolment.c.due_at)).where(IS_LIVE, enrolment.c.due_at > _NOW)
 
 

@@ -3,7 +3,8 @@ indexes of what waits, and counted up to a ceiling: a backlog of millions costs 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -11,12 +12,14 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, func, literal_column, select
 
 from engage.core.delivery import LEASE, Status
-from engage.store import state
+from engage.store import inbound as inbox
+from engage.store import lanes, state
+from engage.store.lanes import Lane
 from engage.store.tables import (
+    IS_IN_HAND,
     IS_LIVE,
     IS_OPEN_CALL,
     IS_UNREAD,
-    IS_UNSETTLED,
     IS_UNTOLD,
     Instant,
     delivery,
@@ -64,27 +67,39 @@ class Backlog:
 def backlog(connection: Connection, now: datetime) -> Backlog:
     given = {"now": now, "soon": now + LEASE}
     runs = [DueRuns(*row) for row in connection.execute(_DUE_RUNS, given)]
-    messages = [Unsettled(*row) for query in _UNSETTLED for row in connection.execute(query, given)]
+    ways = lanes.lanes(connection)
+    in_hand = [Unsettled(*row) for query in _IN_HAND for row in connection.execute(query, given)]
     return Backlog(
         runs=runs,
-        messages=messages,
+        messages=_waiting(connection, ways, now + LEASE) + in_hand,
         unread=connection.scalar(_UNREAD) or 0,
         fresh_events=connection.scalar(_FRESH) or 0,
         calls=connection.scalar(_CALLS, given) or 0,
-        oldest=_oldest(connection, now),
+        oldest=_oldest(connection, ways, now),
     )
 
 
-def _oldest(connection: Connection, now: datetime) -> dict[str, datetime]:
+def _waiting(connection: Connection, ways: Sequence[Lane], until: datetime) -> list[Unsettled]:
+    by_channel: Counter[str] = Counter()
+    for lane in ways:
+        if lane.due_at <= until:
+            by_channel[lane.channel or ""] += lanes.waiting(connection, lane, until, MOST)
+    return [Unsettled(Status.PENDING, channel, messages) for channel, messages in sorted(by_channel.items())]
+
+
+def _oldest(connection: Connection, ways: Sequence[Lane], now: datetime) -> dict[str, datetime]:
     """Without what a pause holds: it waits because somebody wants it to."""
     paused = state.paused(connection)
     held = {
         kind: [scope.removeprefix(kind) for scope in paused if scope.startswith(kind)]
         for kind in ("channel:", "journey:")
     }
-    given = {"now": now, "channels": held["channel:"], "journeys": held["journey:"]}
-    found = {kind: connection.scalar(_OLDEST[kind], given) for kind in QUEUES if not _HELD_BY[kind] & paused}
-    return {kind: at for kind, at in found.items() if at is not None}
+    given = {"now": now, "journeys": held["journey:"]}
+    due = [lane.due_at for lane in ways if lane.due_at <= now and lane.channel not in held["channel:"]]
+    unread = [at for bulk in (False, True) if (at := inbox.unread_since(connection, bulk=bulk)) is not None]
+    found = {"messages": min(due, default=None), "inbound": min(unread, default=None)}
+    found |= {kind: connection.scalar(query, given) for kind, query in _OLDEST.items()}
+    return {kind: at for kind, at in found.items() if at is not None and not _HELD_BY[kind] & paused}
 
 
 def _up_to_most(query: Any) -> Any:
@@ -109,34 +124,28 @@ def _by_status(query: Any) -> Any:
 
 # A lease ends within LEASE; what is due later is neither late nor under way. Ambiguous ones nobody will repeat have no
 # moment at which they are due.
-_OUTBOX = select(D.status, D.channel)
-_UNDER_WAY = (Status.PENDING, Status.CLAIMED, Status.SENDING, Status.AMBIGUOUS)
-_UNSETTLED = (
-    # Status by status, as the index has them: to sort a whole backlog would cost what is stored.
-    *(_by_status(_OUTBOX.where(IS_UNSETTLED, D.status == status, D.due_at <= _SOON)) for status in _UNDER_WAY),
-    _by_status(_OUTBOX.where(IS_UNSETTLED, D.due_at.is_(None))),
+_OUTBOX = select(D.status, D.channel).where(IS_IN_HAND)
+_IN_HAND = (
+    # Status by status, as the index has them.
+    *(
+        _by_status(_OUTBOX.where(D.status == status, D.due_at <= _SOON))
+        for status in (Status.CLAIMED, Status.SENDING, Status.AMBIGUOUS)
+    ),
+    _by_status(_OUTBOX.where(D.status == Status.AMBIGUOUS, D.due_at.is_(None))),
 )
-_UNREAD = _up_to_most(select(inbound.c.id).where(IS_UNREAD))
-_FRESH = _up_to_most(select(event.c.id).where(event.c.fresh))
-_CALLS = _up_to_most(select(webhook_call.c.id).where(IS_OPEN_CALL, webhook_call.c.due_at <= _NOW))
-_DUE_MESSAGES = (
-    select(D.due_at, D.channel)
-    .where(IS_UNSETTLED, D.status == Status.PENDING, D.due_at <= _NOW)
-    .order_by(D.due_at)
-    .limit(MOST)
-    .subquery()
-)
-_HELD_MESSAGES = _DUE_MESSAGES.c.channel.in_(bindparam("channels", expanding=True))
+# In the order of their indexes, which is what keeps a planner on those.
+_UNREAD = _up_to_most(select(inbound.c.id).where(IS_UNREAD).order_by(inbound.c.bulk, inbound.c.id))
+_FRESH = _up_to_most(select(event.c.id).where(event.c.fresh).order_by(event.c.id))
+_OPEN = select(webhook_call.c.id).where(IS_OPEN_CALL, webhook_call.c.due_at <= _NOW)
+_CALLS = _up_to_most(_OPEN.order_by(webhook_call.c.due_at))
 _HELD_CALLS = webhook_call.c.journey_id.in_(bindparam("journeys", expanding=True))
 _OLDEST = {
     "runs": select(func.min(E.due_at)).where(IS_LIVE, E.due_at <= _NOW),
-    "inbound": select(inbound.c.received_at).where(IS_UNREAD).order_by(inbound.c.id).limit(1),
     "events": select(event.c.recorded_at).where(event.c.fresh).order_by(event.c.id).limit(1),
     "calls": select(func.min(webhook_call.c.due_at)).where(IS_OPEN_CALL, webhook_call.c.due_at <= _NOW, ~_HELD_CALLS),
     "notices": select(func.min(notice.c.due_at)).where(IS_UNTOLD, notice.c.due_at <= _NOW),
-    "messages": select(func.min(_DUE_MESSAGES.c.due_at)).where(_DUE_MESSAGES.c.channel.is_(None) | ~_HELD_MESSAGES),
 }
-QUEUES = tuple(_OLDEST)
+QUEUES = ("messages", "inbound", *_OLDEST)
 # A pause of everything ends sends and calls; on a database that was brought back only what comes in is still read.
 _HELD_BY = {kind: frozenset({state.RESTORED}) for kind in QUEUES} | {
     "inbound": frozenset(),

@@ -20,7 +20,7 @@ from engage.store.ids import take_ids
 from engage.store.keys import given_keys, in_given_keys
 from engage.store.members import MemberRef
 from engage.store.rows import add_rows, change_rows
-from engage.store.tables import IS_UNSETTLED, Instant, delivery, enrolment
+from engage.store.tables import IS_IN_HAND, Instant, delivery, enrolment
 
 D = delivery.c
 _NOW = bindparam("now", type_=Instant())
@@ -362,7 +362,7 @@ _MOST_ENDED = 500  # of each kind, at a time
 _ASKED_FOR = case((D.repeats_left > 0, bindparam("after_pause", type_=Instant())), else_=None)
 _TOO_LATE = and_(D.status == Status.AMBIGUOUS, or_(D.repeat_until.is_(None), D.repeat_until <= _NOW))
 _TOO_SOON = or_(D.repeats_left == 0, D.sent_at > bindparam("before_pause", type_=Instant()))
-_OVER = select(D.bucket, D.id).where(IS_UNSETTLED, D.due_at <= _NOW).order_by(D.due_at)
+_OVER = select(D.bucket, D.id).where(IS_IN_HAND, D.due_at <= _NOW).order_by(D.due_at)
 _ENDED = (
     Claim(delivery, _OVER.where(D.status == Status.CLAIMED)),
     Claim(delivery, _OVER.where(D.status == Status.SENDING)),
@@ -376,20 +376,21 @@ _STRANDED = _THESE.where(D.status == Status.SENDING).values(
     due_at=case((D.repeat_until > _NOW, _NOW), else_=_ASKED_FOR),
     recorded_at=_NOW,
 )
-_ANYTHING_DUE = select(D.id).where(IS_UNSETTLED, D.due_at <= _NOW).limit(1)
-_NEXT_OF_STATUS = [
-    select(func.min(D.due_at)).where(IS_UNSETTLED, D.status == status, D.due_at > _NOW).scalar_subquery()
-    for status in (Status.PENDING, Status.CLAIMED, Status.SENDING, Status.AMBIGUOUS)
-]
-_NEXT_DUE = select(*_NEXT_OF_STATUS)
+_IN_HAND = (Status.CLAIMED, Status.SENDING, Status.AMBIGUOUS)
+_FIRST_IN_HAND = [select(func.min(D.due_at)).where(IS_IN_HAND, D.status == status) for status in _IN_HAND]
+_FIRST = select(*(first.scalar_subquery() for first in _FIRST_IN_HAND))
+_NEXT = select(*(first.where(D.due_at > _NOW).scalar_subquery() for first in _FIRST_IN_HAND))
 
 
 def anything_due(connection: Connection, now: datetime) -> bool:
     """Whether there is something to claim or to reconcile."""
-    return connection.scalar(_ANYTHING_DUE, {"now": now}) is not None
+    in_hand = connection.execute(_FIRST).one()
+    waiting = (lane.due_at for lane in lanes.lanes(connection))
+    return any(moment is not None and moment <= now for moment in (*in_hand, *waiting))
 
 
 def next_due(connection: Connection, now: datetime) -> datetime | None:
     """The next moment after `now` at which dispatch or the reconciler has something to do."""
-    moments = connection.execute(_NEXT_DUE, {"now": now}).one()
-    return min((moment for moment in moments if moment is not None), default=None)
+    in_hand = connection.execute(_NEXT, {"now": now}).one()
+    waiting = (lane.due_at for lane in lanes.lanes(connection, after=now))
+    return min((moment for moment in (*in_hand, *waiting) if moment is not None), default=None)

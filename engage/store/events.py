@@ -109,7 +109,7 @@ _FRESH = (
 )
 _AHEAD = _FRESH.subquery()
 _FRESH_OF_THESE = select(_AHEAD).where(in_given_keys(_AHEAD, "member_id")).order_by(_AHEAD.c.id)
-_ANY_FRESH = select(event.c.id).where(event.c.fresh).limit(1)
+_ANY_FRESH = select(event.c.id).where(event.c.fresh).order_by(event.c.id).limit(1)
 
 
 def any_fresh(connection: Connection) -> bool:

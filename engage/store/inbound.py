@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, Integer, bindparam, case, delete, select, text, update
+from sqlalchemy import Boolean, Connection, Integer, bindparam, delete, select, text, update
 
 from engage.store.rows import add_rows
 from engage.store.tables import IS_UNREAD, Instant, early_receipt, inbound
@@ -17,7 +17,7 @@ PAGE = "page"
 API = "api"
 FILE = "file"
 # What the shop tells comes by the thousand; what members do must not wait behind it: an opt-out may be among it.
-_is_bulk = case((inbound.c.source.in_([API, FILE]), 1), else_=0)
+_BULK = frozenset({API, FILE})
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,10 @@ class Arrived:
 
 def put(connection: Connection, records: Sequence[Arrived], now: datetime) -> int:
     """Store what is new; what was stored before is left alone. Returns how many were new."""
-    rows = [{"source": r.source, "key": r.key, "body": r.body, "received_at": now} for r in records]
+    rows = [
+        {"source": r.source, "key": r.key, "bulk": r.source in _BULK, "body": r.body, "received_at": now}
+        for r in records
+    ]
     return add_rows(connection, inbound, rows, unless_there=True)
 
 
@@ -47,25 +50,27 @@ class Record:
 
 def unread(connection: Connection, limit: int, *, bulk: bool) -> list[Record]:
     """The oldest unread records of one class, in the order they arrived. `bulk`: what the shop told, by API or file;
-    else what members and providers did.
-
-    The class is an expression on purpose: it keeps SQLite on the small index of unread rows, where a plain comparison
-    of `source` would walk through every record ever stored.
-    """
-    return [Record(*row) for row in connection.execute(_UNREAD, {"bulk": int(bulk), "most": limit})]
+    else what members and providers did."""
+    return [Record(*row) for row in connection.execute(_UNREAD, {"bulk": bulk, "most": limit})]
 
 
+# In an order that only the index of the unread has. PostgreSQL would else go by the primary key, through all that was
+# ever read, while it believes that most of it is unread; and it does not take what is equal for ordered.
+_CLASS = bindparam("bulk", type_=Boolean())
+_OF_CLASS, _IN_ORDER = inbound.c.bulk.between(_CLASS, _CLASS), (inbound.c.bulk, inbound.c.id)
 _UNREAD = (
     select(inbound.c.id, inbound.c.source, inbound.c.key, inbound.c.body)
-    .where(IS_UNREAD, _is_bulk == bindparam("bulk", type_=Integer()))
-    .order_by(inbound.c.id)
+    .where(IS_UNREAD, _OF_CLASS)
+    .order_by(*_IN_ORDER)
     .limit(bindparam("most", type_=Integer()))
 )
-_ANY_UNREAD = select(inbound.c.id).where(IS_UNREAD, _is_bulk == bindparam("bulk", type_=Integer())).limit(1)
+_FIRST_UNREAD = select(inbound.c.received_at).where(IS_UNREAD, _OF_CLASS).order_by(*_IN_ORDER).limit(1)
 
 
-def any_unread(connection: Connection, *, bulk: bool) -> bool:
-    return connection.scalar(_ANY_UNREAD, {"bulk": int(bulk)}) is not None
+def unread_since(connection: Connection, *, bulk: bool) -> datetime | None:
+    """When the first unread record of the class came in; None: there is none."""
+    since: datetime | None = connection.scalar(_FIRST_UNREAD, {"bulk": bulk})
+    return since
 
 
 def still_unread(connection: Connection, record: Record) -> list[Record]:

@@ -2,33 +2,37 @@
 
 A campaign leaves a million messages of one priority that are due at the same moment. To sort them for every batch would
 cost what is stored; so they are read in the order of an index, lane by lane: a lane is a priority and a channel, or no
-channel yet. Which lanes there are is found by hops along the same index, one for each. A lane whose channel is full is
-not looked into, however much waits there.
+channel yet. Which lanes there are, and when the first of each is due, is found by hops along the same index. A lane
+whose channel is full is not looked into, however much waits there.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, String, bindparam, or_, select, text
+from sqlalchemy import Connection, Integer, String, bindparam, func, or_, select, text
 
 from engage.core.delivery import Status
 from engage.store.claims import Claim
 from engage.store.dialects import is_spread
-from engage.store.tables import IS_PENDING, IS_UNSETTLED, Instant, delivery
+from engage.store.tables import IS_IN_HAND, IS_PENDING, Instant, delivery
 
 D = delivery.c
 
 
+_EVER = datetime.min.replace(tzinfo=UTC)
+
+
 @dataclass(frozen=True, slots=True)
 class Lane:
-    """`channel`: the one these messages wait for; None: it is still to be chosen."""
+    """`channel`: the one these messages wait for; None: it is still to be chosen. `due_at`: of the first of them."""
 
     priority: int
     channel: str | None
+    due_at: datetime
 
 
 def take_due(connection: Connection, now: datetime, most: int, full: Collection[str] = ()) -> list[Any]:
@@ -39,6 +43,8 @@ def take_due(connection: Connection, now: datetime, most: int, full: Collection[
     for lane in lanes(connection):
         if len(rows) >= most:
             break
+        if lane.due_at > now:
+            continue
         if lane.channel is None:
             rows += _UNCHOSEN.take(connection, now, most - len(rows), of_priority=lane.priority)
         elif lane.channel not in full:
@@ -47,13 +53,22 @@ def take_due(connection: Connection, now: datetime, most: int, full: Collection[
     return rows
 
 
-def lanes(connection: Connection) -> list[Lane]:
-    """The most important first."""
-    rows = connection.execute(_LANES_ANYWHERE if is_spread(connection.dialect) else _LANES)
+def lanes(connection: Connection, after: datetime = _EVER) -> list[Lane]:
+    """The most important first. `after`: as if what is due by then had left."""
+    rows = connection.execute(_LANES_ANYWHERE if is_spread(connection.dialect) else _LANES, {"after": after})
     return [Lane(*row) for row in rows]
 
 
+def waiting(connection: Connection, lane: Lane, until: datetime, most: int) -> int:
+    """How many are due by then; `most` if there are more."""
+    given = {"of_priority": lane.priority, "now": until, "most": most}
+    if lane.channel is None:
+        return connection.scalar(_HOW_MANY_UNCHOSEN, given) or 0
+    return connection.scalar(_HOW_MANY_CHOSEN, given | {"of_channel": lane.channel}) or 0
+
+
 _NOW = bindparam("now", type_=Instant())
+_AFTER = bindparam("after", type_=Instant())
 # What `dispatching.held` reads; the decision and other long columns are left where they are.
 _TAKEN = (
     D.bucket, D.id, D.member_id, D.message_key, D.hop, D.purpose, D.topic, D.priority, D.template, D.status,
@@ -65,21 +80,26 @@ _ROOM = or_(D.channel.is_(None), D.channel.not_in(bindparam("full", expanding=Tr
 _AGAIN = or_(D.repeat_until > _NOW, D.repeats_left > 0)
 _REPEATABLE = Claim(
     delivery,
-    select(*_TAKEN)
-    .where(IS_UNSETTLED, D.status == Status.AMBIGUOUS, D.due_at <= _NOW, _AGAIN, _ROOM)
-    .order_by(D.due_at),
+    select(*_TAKEN).where(IS_IN_HAND, D.status == Status.AMBIGUOUS, D.due_at <= _NOW, _AGAIN, _ROOM).order_by(D.due_at),
 )
 # PostgreSQL does not see that what has no channel is in the order of the index, unless it is asked for that very order.
-_WAITING = (
-    select(*_TAKEN)
-    .where(IS_PENDING, D.priority == bindparam("of_priority"), D.due_at <= _NOW)
-    .order_by(D.channel, D.due_at, D.id)
+_ITS_ORDER = (D.channel, D.due_at, D.id)
+_IS_DUE = (IS_PENDING, D.priority == bindparam("of_priority"), D.due_at <= _NOW)
+_IS_UNCHOSEN, _IS_CHOSEN = D.channel.is_(None), D.channel == bindparam("of_channel", type_=String())
+_UNCHOSEN, _CHOSEN = (
+    Claim(delivery, select(*_TAKEN).where(*_IS_DUE, which).order_by(*_ITS_ORDER))
+    for which in (_IS_UNCHOSEN, _IS_CHOSEN)
 )
-_UNCHOSEN = Claim(delivery, _WAITING.where(D.channel.is_(None)))
-_CHOSEN = Claim(delivery, _WAITING.where(D.channel == bindparam("of_channel", type_=String())))
+_HOW_MANY_UNCHOSEN, _HOW_MANY_CHOSEN = (
+    select(func.count()).select_from(
+        select(D.id).where(*_IS_DUE, which).limit(bindparam("most", type_=Integer())).subquery()
+    )
+    for which in (_IS_UNCHOSEN, _IS_CHOSEN)
+)
 
 # Each hop is one look-up along `ix_delivery_waiting`. The lane without a channel is the last of its priority.
-_LANES = text("""WITH RECURSIVE held_priority (priority) AS (
+_LANES = (
+    text("""WITH RECURSIVE held_priority (priority) AS (
         SELECT (SELECT priority FROM delivery WHERE status = 'pending' ORDER BY priority DESC LIMIT 1)
         UNION ALL
         SELECT (SELECT delivery.priority FROM delivery
@@ -100,13 +120,30 @@ _LANES = text("""WITH RECURSIVE held_priority (priority) AS (
                   AND delivery.channel > lane.channel
                 ORDER BY delivery.channel LIMIT 1)
         FROM lane WHERE lane.channel IS NOT NULL
+    ), with_first (priority, channel, due_at) AS (
+        SELECT priority, channel,
+               CASE WHEN channel IS NULL
+               THEN (SELECT delivery.due_at FROM delivery
+                     WHERE delivery.status = 'pending' AND delivery.priority = lane.priority
+                       AND delivery.channel IS NULL AND delivery.due_at > :after
+                     ORDER BY delivery.channel, delivery.due_at LIMIT 1)
+               ELSE (SELECT delivery.due_at FROM delivery
+                     WHERE delivery.status = 'pending' AND delivery.priority = lane.priority
+                       AND delivery.channel = lane.channel AND delivery.due_at > :after
+                     ORDER BY delivery.due_at LIMIT 1)
+               END
+        FROM lane
     )
-    SELECT priority, channel FROM lane ORDER BY priority DESC, channel IS NULL, channel
+    SELECT priority, channel, due_at FROM with_first WHERE due_at IS NOT NULL
+    ORDER BY priority DESC, channel IS NULL, channel
 """)
+    .bindparams(_AFTER)
+    .columns(D.priority, D.channel, D.due_at)
+)
 # Citus does not follow hops from server to server; each counts up its own.
 _LANES_ANYWHERE = (
-    select(D.priority, D.channel)
-    .where(IS_PENDING)
+    select(D.priority, D.channel, func.min(D.due_at))
+    .where(IS_PENDING, D.due_at > _AFTER)
     .group_by(D.priority, D.channel)
     .order_by(D.priority.desc(), D.channel.is_(None), D.channel)
 )

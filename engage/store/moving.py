@@ -11,14 +11,13 @@ from typing import Any, TypeVar
 from sqlalchemy import Connection, and_, func, select, update
 
 from engage.core.condition import ValueType
-from engage.core.delivery import Status
 from engage.store.advancing import save
 from engage.store.conditions import VALUE_COLUMN
 from engage.store.ids import take_ids
 from engage.store.keys import given_keys, in_given_keys
 from engage.store.members import MemberRef
 from engage.store.rows import add_rows
-from engage.store.tables import IS_LIVE, IS_UNSETTLED, delivery, enrolment, enrolment_move, member, member_value
+from engage.store.tables import IS_LIVE, IS_UNSENT, delivery, enrolment, enrolment_move, member, member_value
 
 E, M = enrolment.c, enrolment_move.c
 _OF_MEMBER = (member.c.bucket == E.bucket) & (member.c.id == E.member_id)
@@ -106,8 +105,7 @@ def unsent(connection: Connection, journey_id: str, step_ids: Iterable[str]) -> 
     """How many messages of these steps have not gone out yet."""
     d = delivery.c
     theirs = (d.journey_id == journey_id) & d.step_id.in_(list(step_ids)) & d.pinned_version.is_(None)
-    waiting = and_(IS_UNSETTLED, d.status.in_([Status.PENDING, Status.CLAIMED]))
-    rows = connection.execute(select(d.step_id, func.count()).where(theirs, waiting).group_by(d.step_id))
+    rows = connection.execute(select(d.step_id, func.count()).where(theirs, IS_UNSENT).group_by(d.step_id))
     return {row.step_id: row[1] for row in rows}
 
 
@@ -146,10 +144,9 @@ def pinned_to(connection: Connection, journey_id: str, version: int) -> int:
 def ended_with_messages(connection: Connection, journey_id: str) -> int:
     """Runs that have ended, and of which a message has not gone out yet: it will be judged by what the journey says."""
     of_run = (delivery.c.bucket == E.bucket) & (delivery.c.enrolment_id == E.id)
-    waiting = (IS_UNSETTLED, delivery.c.status.in_([Status.PENDING, Status.CLAIMED]))
     query = select(func.count(E.id.distinct())).select_from(delivery.join(enrolment, of_run))
     here = (delivery.c.journey_id == journey_id, E.status == "ended", E.pinned_version.is_(None))
-    return connection.scalar(query.where(*waiting, *here)) or 0
+    return connection.scalar(query.where(IS_UNSENT, *here)) or 0
 
 
 # --- what was done to them --------------------------------------------------------------------------------------

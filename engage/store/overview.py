@@ -8,8 +8,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, func, select
 
-from engage.core.delivery import Status
-from engage.store import state, tallies
+from engage.store import lanes, state, tallies
 from engage.store.tables import delivery, enrolment, event, inbound, pause, task
 from engage.store.tables import state as states
 
@@ -48,11 +47,9 @@ class Outbox:
 
 def outbox(connection: Connection, now: datetime) -> Outbox:
     counts = connection.execute(select(D.status, func.count()).group_by(D.status))
-    waiting = D.status == Status.PENDING
-    earliest = select(func.min(D.due_at)).where(waiting)
-    oldest = connection.scalar(earliest.where(D.due_at <= now))
-    later = connection.scalar(earliest.where(D.due_at > now))
-    return Outbox({row[0]: row[1] for row in counts}, oldest, later)
+    overdue = [lane.due_at for lane in lanes.lanes(connection) if lane.due_at <= now]
+    later = [lane.due_at for lane in lanes.lanes(connection, after=now)]
+    return Outbox({row[0]: row[1] for row in counts}, min(overdue, default=None), min(later, default=None))
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, func, select
 
 from engage.core.delivery import Status
 from engage.store.database import Database
-from engage.store.tables import IS_UNSETTLED, delivery, inbound
+from engage.store.tables import IS_IN_HAND, delivery, inbound
 
 _NEWEST = 20_000  # records that came in
 D = delivery.c
@@ -19,13 +19,13 @@ D = delivery.c
 def stuck_leases(connection: Connection, now: datetime, over_for: timedelta) -> int:
     """Messages that were claimed or called, whose lease is long over and that nobody has taken up."""
     held = D.status.in_([Status.CLAIMED, Status.SENDING])
-    query = select(func.count()).select_from(delivery).where(IS_UNSETTLED, D.due_at <= now - over_for, held)
+    query = select(func.count()).select_from(delivery).where(IS_IN_HAND, D.due_at <= now - over_for, held)
     return connection.scalar(query) or 0
 
 
 def became_ambiguous(connection: Connection, since: datetime) -> Mapping[str, int]:
     """By channel: messages that wait for a receipt or for somebody, and have become so since then."""
-    waiting = (IS_UNSETTLED, D.due_at.is_(None), D.status == Status.AMBIGUOUS)
+    waiting = (IS_IN_HAND, D.due_at.is_(None), D.status == Status.AMBIGUOUS)
     query = select(D.channel, func.count()).where(*waiting, D.recorded_at >= since).group_by(D.channel)
     return {row[0]: row[1] for row in connection.execute(query)}
 

@@ -30,6 +30,8 @@ from sqlalchemy import (
     Text,
     TypeDecorator,
     UniqueConstraint,
+    and_,
+    or_,
     text,
 )
 from sqlalchemy.dialects.postgresql import JSONB
@@ -255,13 +257,18 @@ inbound = Table(
     Column("id", Integer().with_variant(BigInteger, "postgresql"), primary_key=True),
     Column("source", String(32), nullable=False),
     Column("key", String(200), nullable=False),
+    Column("bulk", Boolean, nullable=False),  # what the shop tells by the thousand; the rest is read before it
     Column("body", Text, nullable=False),
     Column("received_at", Instant, nullable=False),
     Column("status", String(16), nullable=False, server_default="new"),  # new | early | done | unreadable
     Column("processed_at", Instant),
     Column("error", String(500)),
     UniqueConstraint("source", "key"),
-    Index("ix_inbound_new", "id", sqlite_where=text("status = 'new'"), postgresql_where=text("status = 'new'")),
+    Index(
+        *("ix_inbound_new", "bulk", "id"),
+        sqlite_where=text("status = 'new'"),
+        postgresql_where=text("status = 'new'"),
+    ),
 )
 
 # For which messages the records that are `early` wait: receipts that name them by the provider's id, before that is on
@@ -526,8 +533,8 @@ decision = Table(
 
 # --- messages ---------------------------------------------------------------------------------------------------
 
-_UNSETTLED = text("status IN ('pending', 'claimed', 'sending', 'ambiguous')")
 _PENDING = text("status = 'pending'")
+_IN_HAND = text("status IN ('claimed', 'sending', 'ambiguous')")
 _TO_FILE = text("filed_at IS NULL AND status IN ('sent', 'failed', 'skipped', 'cancelled')")
 
 # The outbox. `status` follows the send protocol (core.delivery); `arrival` what receipts say later.
@@ -581,12 +588,14 @@ delivery = Table(
     Column("filed_at", Instant),  # when decision, payload and text went to the ledger
     PrimaryKeyConstraint("bucket", "id"),
     UniqueConstraint("bucket", "message_key", "hop"),
-    Index("ix_delivery_due", "status", "due_at", sqlite_where=_UNSETTLED, postgresql_where=_UNSETTLED),
+    # No row is in both: a planner that knows a backlog only from before it came could else take the one that does not
+    # have it in the order in which it is wanted, and sort it all for every claim.
     Index(
         *("ix_delivery_waiting", "priority", "channel", "due_at", "id"),  # see `lanes`
         sqlite_where=_PENDING,
         postgresql_where=_PENDING,
     ),
+    Index("ix_delivery_in_hand", "status", "due_at", sqlite_where=_IN_HAND, postgresql_where=_IN_HAND),
     Index(None, "bucket", "member_id", "first_sent_at"),
     Index(None, "bucket", "enrolment_id"),
     Index(None, "channel", "provider_id"),
@@ -670,7 +679,8 @@ webhook_call = Table(
 # where a bound value happens to mean the same.
 IS_LIVE = text("enrolment.status = 'live'")
 IS_PENDING = text("delivery.status = 'pending'")
-IS_UNSETTLED = text("delivery.status IN ('pending', 'claimed', 'sending', 'ambiguous')")
+IS_IN_HAND = text("delivery.status IN ('claimed', 'sending', 'ambiguous')")
+IS_UNSENT = or_(IS_PENDING, and_(IS_IN_HAND, text("delivery.status = 'claimed'")))
 IS_TO_FILE = text("delivery.filed_at IS NULL AND delivery.status IN ('sent', 'failed', 'skipped', 'cancelled')")
 IS_UNREAD = text("inbound.status = 'new'")
 IS_UNTOLD = text("notice.status = 'pending'")

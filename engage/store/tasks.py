@@ -186,7 +186,7 @@ class DueNotice:
 
 _DUE_NOTICES = Claim(notice, select(notice).where(IS_UNTOLD, N.due_at <= _NOW).order_by(N.due_at, N.id))
 _HELD_NOTICES = update(notice).where(in_given_keys(notice)).values(due_at=bindparam("until", type_=Instant()))
-_ANY_NOTICE = select(N.id).where(IS_UNTOLD, N.due_at <= _NOW).limit(1)
+_ANY_NOTICE = select(N.id).where(IS_UNTOLD, N.due_at <= _NOW).order_by(N.due_at).limit(1)
 _NEXT_NOTICE = select(func.min(N.due_at)).where(IS_UNTOLD, N.due_at > _NOW)
 
 

@@ -88,7 +88,7 @@ class DueCall:
 
 
 _NOW = bindparam("now", type_=Instant())
-_ANYTHING_DUE = select(C.id).where(IS_OPEN_CALL, C.due_at <= _NOW).limit(1)
+_ANYTHING_DUE = select(C.id).where(IS_OPEN_CALL, C.due_at <= _NOW).order_by(C.due_at).limit(1)
 _NEXT_DUE = select(func.min(C.due_at)).where(IS_OPEN_CALL, C.due_at > _NOW)
 
 

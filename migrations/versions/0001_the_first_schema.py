@@ -7,7 +7,7 @@ from alembic import op
 
 from engage.store import tables
 
-revision = "0001_95a54705"
+revision = "0001_97c65929"
 down_revision = None
 branch_labels = None
 depends_on = None
@@ -197,14 +197,14 @@ def upgrade() -> None:
             postgresql_where=sa.text("address IS NOT NULL"),
         )
         batch_op.create_index(batch_op.f("ix_delivery_channel_provider_id"), ["channel", "provider_id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_delivery_id"), ["id"], unique=False)
         batch_op.create_index(
-            "ix_delivery_due",
+            "ix_delivery_in_hand",
             ["status", "due_at"],
             unique=False,
-            sqlite_where=sa.text("status IN ('pending', 'claimed', 'sending', 'ambiguous')"),
-            postgresql_where=sa.text("status IN ('pending', 'claimed', 'sending', 'ambiguous')"),
+            sqlite_where=sa.text("status IN ('claimed', 'sending', 'ambiguous')"),
+            postgresql_where=sa.text("status IN ('claimed', 'sending', 'ambiguous')"),
         )
-        batch_op.create_index(batch_op.f("ix_delivery_id"), ["id"], unique=False)
         batch_op.create_index(
             "ix_delivery_to_file",
             ["queued_at"],
@@ -393,6 +393,7 @@ def upgrade() -> None:
         sa.Column("id", sa.Integer().with_variant(sa.BigInteger(), "postgresql"), nullable=False),
         sa.Column("source", sa.String(length=32), nullable=False),
         sa.Column("key", sa.String(length=200), nullable=False),
+        sa.Column("bulk", sa.Boolean(), nullable=False),
         sa.Column("body", sa.Text(), nullable=False),
         sa.Column("received_at", tables.Instant(timezone=True), nullable=False),
         sa.Column("status", sa.String(length=16), server_default="new", nullable=False),
@@ -404,7 +405,7 @@ def upgrade() -> None:
     with op.batch_alter_table("inbound", schema=None) as batch_op:
         batch_op.create_index(
             "ix_inbound_new",
-            ["id"],
+            ["bulk", "id"],
             unique=False,
             sqlite_where=sa.text("status = 'new'"),
             postgresql_where=sa.text("status = 'new'"),
@@ -754,12 +755,12 @@ def downgrade() -> None:
             sqlite_where=sa.text("filed_at IS NULL AND status IN ('sent', 'failed', 'skipped', 'cancelled')"),
             postgresql_where=sa.text("filed_at IS NULL AND status IN ('sent', 'failed', 'skipped', 'cancelled')"),
         )
-        batch_op.drop_index(batch_op.f("ix_delivery_id"))
         batch_op.drop_index(
-            "ix_delivery_due",
-            sqlite_where=sa.text("status IN ('pending', 'claimed', 'sending', 'ambiguous')"),
-            postgresql_where=sa.text("status IN ('pending', 'claimed', 'sending', 'ambiguous')"),
+            "ix_delivery_in_hand",
+            sqlite_where=sa.text("status IN ('claimed', 'sending', 'ambiguous')"),
+            postgresql_where=sa.text("status IN ('claimed', 'sending', 'ambiguous')"),
         )
+        batch_op.drop_index(batch_op.f("ix_delivery_id"))
         batch_op.drop_index(batch_op.f("ix_delivery_channel_provider_id"))
         batch_op.drop_index(
             batch_op.f("ix_delivery_channel_address_sent_at"),

@@ -15,7 +15,7 @@ from datetime import time as time_of_day
 from multiprocessing.connection import Connection
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import or_, select
 
 from engage.bootstrap import build_context
 from engage.channels.contract import Channel, Message, Payload
@@ -33,7 +33,7 @@ from engage.simulation.settings import USUAL
 from engage.store import members, reaching
 from engage.store.database import Database
 from engage.store.members import Profile
-from engage.store.tables import IS_UNSETTLED, delivery
+from engage.store.tables import IS_IN_HAND, IS_PENDING, delivery
 from tests import quiet
 from tests.bench import ground
 from tests.bench.figures import Beside, Figure, Goal, Scale
@@ -247,4 +247,4 @@ def _send(parent: Connection, url: str, config: Config) -> None:
 def _some_wait(database: Database) -> bool:
     """For a channel that was busy a moment ago, or for their answers."""
     with database.read() as connection:
-        return connection.scalar(select(delivery.c.id).where(IS_UNSETTLED).limit(1)) is not None
+        return connection.scalar(select(delivery.c.id).where(or_(IS_PENDING, IS_IN_HAND)).limit(1)) is not None

@@ -39,6 +39,13 @@ class Plans:
         return [f"{plan}\n{sql}" for sql, plan in self.steps if _walks_on_sqlite(plan) or _walks_on_postgresql(plan)]
 
     @property
+    def sorted(self) -> list[str]:
+        """Plans that read all there is before the first row is had. A handful of lanes is put in order when all are
+        known."""
+        asked = [plan for sql, plan in self.steps if "WITH RECURSIVE" not in sql]
+        return [plan for plan in asked if "Sort" in plan or "TEMP B-TREE FOR ORDER BY" in plan]
+
+    @property
     def indexes(self) -> set[str]:
         found = [_SQLITE_INDEX.findall(plan) for _, plan in self.steps]
         found += [[a or b for a, _, b in _POSTGRESQL_SCAN.findall(plan)] for _, plan in self.steps]

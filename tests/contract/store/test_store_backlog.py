@@ -124,7 +124,7 @@ def test_daemons_are_known_until_they_say_goodbye(bench: Bench) -> None:
 
 def test_every_count_has_a_ceiling() -> None:
     """However large a backlog is, a look at it ends."""
-    for query in (backlog._UNREAD, backlog._FRESH, backlog._CALLS, backlog._DUE_RUNS, *backlog._UNSETTLED):
+    for query in (backlog._UNREAD, backlog._FRESH, backlog._CALLS, backlog._DUE_RUNS, *backlog._IN_HAND):
         assert backlog.MOST in query.compile().params.values()
 
 
@@ -134,7 +134,7 @@ def test_a_look_costs_what_waits_and_walks_through_no_table(bench: Bench) -> Non
         symptoms.stuck_leases(bench.connection, NOW, LEASE)
         symptoms.became_ambiguous(bench.connection, NOW)
     assert [plan for plan in plans.walked if "FROM pause" not in plan] == []  # pauses are a handful
-    assert {"ix_enrolment_due", "ix_delivery_due"} <= plans.indexes
+    assert {"ix_enrolment_due", "ix_delivery_waiting", "ix_delivery_in_hand"} <= plans.indexes
 
 
 def test_a_server_tells_its_own_time_and_a_file_has_none(database: Database, bench: Bench) -> None:

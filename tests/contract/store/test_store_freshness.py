@@ -171,14 +171,55 @@ def test_every_loop_claims_what_is_due_by_the_index_of_what_waits(busy: Bench) -
         assert tasks.claim_notices(connection, NOW, 100, HOUR)
         tasks.next_notice_due(connection, NOW)
         for bulk in (False, True):
-            inbound.any_unread(connection, bulk=bulk)
+            assert (inbound.unread_since(connection, bulk=bulk) == NOW) is bulk
             records = inbound.unread(connection, 500, bulk=bulk)
         inbound.mark_read(connection, [record.id for record in records], NOW)
     assert_walks_nowhere(plans)
     assert plans.indexes >= _CLAIMED_BY
 
 
-_CLAIMED_BY = {"ix_enrolment_due", "ix_delivery_due", "ix_webhook_call_due", "ix_notice_due", "ix_inbound_new"}
+def test_a_burst_that_the_planner_has_not_heard_of_is_claimed_without_sorting_it(busy: Bench) -> None:
+    """Nobody has told it yet that most of the outbox waits."""
+    for ref in _some_members(busy, 200) * 25:
+        busy.queues(ref)
+    with explained(busy.connection, as_it_is=True) as plans:
+        assert len(dispatching.claim(busy.connection, NOW, 200)) == 200
+    assert_walks_nowhere(plans)
+    assert plans.sorted == []
+
+
+def test_a_look_costs_nothing_where_the_planner_takes_all_for_waiting_that_has_long_been_done(busy: Bench) -> None:
+    """What it was told in the midst of a burst, it believes for a while."""
+    refs, connection = _some_members(busy, 200), busy.connection
+    for ref in refs * 10:
+        busy.queues(ref, enrolment_id=busy.enters(ref))
+        busy.happens(ref, "order_paid")
+    for source in (inbound.API, "sms"):
+        inbound.put(connection, [Arrived(source, f"{n}", "{}") for n in range(3_000)], NOW)
+    learn_the_sizes(connection)
+    connection.execute(update(delivery).where(delivery.c.bucket >= 0).values(status="cancelled", due_at=None))
+    connection.execute(update(enrolment).where(enrolment.c.bucket >= 0).values(status="ended", due_at=None))
+    connection.execute(update(event).where(event.c.bucket >= 0).values(fresh=False))
+    inbound.mark_read(connection, range(1, 6_001), NOW)
+    with explained(connection, as_it_is=True) as plans:
+        assert not advancing.anything_due(connection, NOW)
+        assert not dispatching.anything_due(connection, NOW)
+        assert dispatching.next_due(connection, NOW) is None
+        assert not events.any_fresh(connection)
+        for bulk in (False, True):
+            assert inbound.unread_since(connection, bulk=bulk) is None
+            assert inbound.unread(connection, 500, bulk=bulk) == []
+    assert_walks_nowhere(plans)
+
+
+_CLAIMED_BY = {
+    "ix_enrolment_due",
+    "ix_delivery_waiting",
+    "ix_delivery_in_hand",
+    "ix_webhook_call_due",
+    "ix_notice_due",
+    "ix_inbound_new",
+}
 
 
 def test_entering_and_being_woken(busy: Bench) -> None:

@@ -38,7 +38,7 @@ def test_records_are_read_once_in_the_order_they_came(bench: Bench) -> None:
     assert [row["status"] for row in bench.rows("inbound")] == ["done", "unreadable", "new"]
     assert len(bench.row("inbound", status="unreadable")["error"]) == 500
     inbound.mark_read(bench.connection, [3], NOW)
-    assert not inbound.any_unread(bench.connection, bulk=False)
+    assert inbound.unread_since(bench.connection, bulk=False) is None
 
 
 def test_what_came_too_early_waits_until_any_message_it_is_about_is_on_record(bench: Bench) -> None:
