@@ -307,7 +307,11 @@ event = Table(
     UniqueConstraint("bucket", "dedupe_key"),
     Index(None, "bucket", "member_id", "name", "at"),
     Index(None, "name", "at"),
-    Index(None, "bucket", "enrolment_id", "name"),
+    Index(
+        *(None, "bucket", "enrolment_id", "name"),
+        sqlite_where=text("enrolment_id IS NOT NULL"),
+        postgresql_where=text("enrolment_id IS NOT NULL"),
+    ),
     Index("ix_event_fresh", "id", sqlite_where=text("fresh = 1"), postgresql_where=text("fresh")),
 )
 
@@ -356,10 +360,9 @@ task = Table(
     Column("closed_at", Instant),
     Column("closed_by", String(100)),
     Column("outcome", String(500)),
-    PrimaryKeyConstraint("bucket", "id"),
+    PrimaryKeyConstraint("id", "bucket"),  # whoever closes one knows the id alone
     UniqueConstraint("bucket", "key"),
     Index(None, "closed_at", "due_at"),
-    Index(None, "id"),  # whoever closes one knows the id alone
 )
 
 # --- journeys ---------------------------------------------------------------------------------------------------
@@ -526,8 +529,7 @@ decision = Table(
     Column("step_id", String(120)),
     Column("what", String(32), nullable=False),
     Column("detail", Json, nullable=False),
-    PrimaryKeyConstraint("bucket", "id", "at"),
-    Index(None, "bucket", "enrolment_id"),
+    PrimaryKeyConstraint("bucket", "enrolment_id", "id", "at"),
     postgresql_partition_by="RANGE (at)",
 )
 
@@ -586,7 +588,7 @@ delivery = Table(
     Column("arrival", String(16)),  # delivered | deferred | bounced
     Column("arrival_at", Instant),
     Column("filed_at", Instant),  # when decision, payload and text went to the ledger
-    PrimaryKeyConstraint("bucket", "id"),
+    PrimaryKeyConstraint("id", "bucket"),  # tokens and receipts carry the id alone
     UniqueConstraint("bucket", "message_key", "hop"),
     # No row is in both: a planner that knows a backlog only from before it came could else take the one that does not
     # have it in the order in which it is wanted, and sort it all for every claim.
@@ -598,17 +600,17 @@ delivery = Table(
     Index("ix_delivery_in_hand", "status", "due_at", sqlite_where=_IN_HAND, postgresql_where=_IN_HAND),
     Index(None, "bucket", "member_id", "first_sent_at"),
     Index(None, "bucket", "enrolment_id"),
-    Index(None, "channel", "provider_id"),
     Index(
-        None,
-        "channel",
-        "address",
-        "sent_at",
+        *(None, "channel", "provider_id"),
+        sqlite_where=text("provider_id IS NOT NULL"),
+        postgresql_where=text("provider_id IS NOT NULL"),
+    ),
+    Index(
+        *(None, "channel", "address", "sent_at"),
         sqlite_where=text("address IS NOT NULL"),
         postgresql_where=text("address IS NOT NULL"),
     ),
     Index("ix_delivery_to_file", "queued_at", sqlite_where=_TO_FILE, postgresql_where=_TO_FILE),
-    Index(None, "id"),  # tokens and receipts carry the id alone
     postgresql_with=_ROOM_TO_CHANGE,
 )
 

@@ -7,7 +7,7 @@ from alembic import op
 
 from engage.store import tables
 
-revision = "0001_97c65929"
+revision = "0001_97f48eb5"
 down_revision = None
 branch_labels = None
 depends_on = None
@@ -125,12 +125,9 @@ def upgrade() -> None:
         sa.Column("step_id", sa.String(length=120), nullable=True),
         sa.Column("what", sa.String(length=32), nullable=False),
         sa.Column("detail", sa.JSON(none_as_null=True), nullable=False),
-        sa.PrimaryKeyConstraint("bucket", "id", "at", name=op.f("pk_decision")),
+        sa.PrimaryKeyConstraint("bucket", "enrolment_id", "id", "at", name=op.f("pk_decision")),
         postgresql_partition_by="RANGE (at)",
     )
-    with op.batch_alter_table("decision", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_decision_bucket_enrolment_id"), ["bucket", "enrolment_id"], unique=False)
-
     op.create_table(
         "delivery",
         sa.Column("bucket", sa.SmallInteger(), nullable=False),
@@ -178,7 +175,7 @@ def upgrade() -> None:
         sa.Column("arrival", sa.String(length=16), nullable=True),
         sa.Column("arrival_at", tables.Instant(timezone=True), nullable=True),
         sa.Column("filed_at", tables.Instant(timezone=True), nullable=True),
-        sa.PrimaryKeyConstraint("bucket", "id", name=op.f("pk_delivery")),
+        sa.PrimaryKeyConstraint("id", "bucket", name=op.f("pk_delivery")),
         sa.UniqueConstraint("bucket", "message_key", "hop", name=op.f("uq_delivery_bucket_message_key_hop")),
         postgresql_with={"fillfactor": 85},
     )
@@ -196,8 +193,13 @@ def upgrade() -> None:
             sqlite_where=sa.text("address IS NOT NULL"),
             postgresql_where=sa.text("address IS NOT NULL"),
         )
-        batch_op.create_index(batch_op.f("ix_delivery_channel_provider_id"), ["channel", "provider_id"], unique=False)
-        batch_op.create_index(batch_op.f("ix_delivery_id"), ["id"], unique=False)
+        batch_op.create_index(
+            batch_op.f("ix_delivery_channel_provider_id"),
+            ["channel", "provider_id"],
+            unique=False,
+            sqlite_where=sa.text("provider_id IS NOT NULL"),
+            postgresql_where=sa.text("provider_id IS NOT NULL"),
+        )
         batch_op.create_index(
             "ix_delivery_in_hand",
             ["status", "due_at"],
@@ -344,7 +346,11 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("event", schema=None) as batch_op:
         batch_op.create_index(
-            batch_op.f("ix_event_bucket_enrolment_id_name"), ["bucket", "enrolment_id", "name"], unique=False
+            batch_op.f("ix_event_bucket_enrolment_id_name"),
+            ["bucket", "enrolment_id", "name"],
+            unique=False,
+            sqlite_where=sa.text("enrolment_id IS NOT NULL"),
+            postgresql_where=sa.text("enrolment_id IS NOT NULL"),
         )
         batch_op.create_index(
             batch_op.f("ix_event_bucket_member_id_name_at"), ["bucket", "member_id", "name", "at"], unique=False
@@ -605,12 +611,11 @@ def upgrade() -> None:
         sa.Column("closed_at", tables.Instant(timezone=True), nullable=True),
         sa.Column("closed_by", sa.String(length=100), nullable=True),
         sa.Column("outcome", sa.String(length=500), nullable=True),
-        sa.PrimaryKeyConstraint("bucket", "id", name=op.f("pk_task")),
+        sa.PrimaryKeyConstraint("id", "bucket", name=op.f("pk_task")),
         sa.UniqueConstraint("bucket", "key", name=op.f("uq_task_bucket_key")),
     )
     with op.batch_alter_table("task", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_task_closed_at_due_at"), ["closed_at", "due_at"], unique=False)
-        batch_op.create_index(batch_op.f("ix_task_id"), ["id"], unique=False)
 
     op.create_table(
         "webhook_call",
@@ -656,7 +661,6 @@ def downgrade() -> None:
 
     op.drop_table("webhook_call")
     with op.batch_alter_table("task", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_task_id"))
         batch_op.drop_index(batch_op.f("ix_task_closed_at_due_at"))
 
     op.drop_table("task")
@@ -716,7 +720,11 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_event_name_at"))
         batch_op.drop_index("ix_event_fresh", sqlite_where=sa.text("fresh = 1"), postgresql_where=sa.text("fresh"))
         batch_op.drop_index(batch_op.f("ix_event_bucket_member_id_name_at"))
-        batch_op.drop_index(batch_op.f("ix_event_bucket_enrolment_id_name"))
+        batch_op.drop_index(
+            batch_op.f("ix_event_bucket_enrolment_id_name"),
+            sqlite_where=sa.text("enrolment_id IS NOT NULL"),
+            postgresql_where=sa.text("enrolment_id IS NOT NULL"),
+        )
 
     op.drop_table("event")
     with op.batch_alter_table("enrolment_move", schema=None) as batch_op:
@@ -760,8 +768,11 @@ def downgrade() -> None:
             sqlite_where=sa.text("status IN ('claimed', 'sending', 'ambiguous')"),
             postgresql_where=sa.text("status IN ('claimed', 'sending', 'ambiguous')"),
         )
-        batch_op.drop_index(batch_op.f("ix_delivery_id"))
-        batch_op.drop_index(batch_op.f("ix_delivery_channel_provider_id"))
+        batch_op.drop_index(
+            batch_op.f("ix_delivery_channel_provider_id"),
+            sqlite_where=sa.text("provider_id IS NOT NULL"),
+            postgresql_where=sa.text("provider_id IS NOT NULL"),
+        )
         batch_op.drop_index(
             batch_op.f("ix_delivery_channel_address_sent_at"),
             sqlite_where=sa.text("address IS NOT NULL"),
@@ -771,9 +782,6 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_delivery_bucket_enrolment_id"))
 
     op.drop_table("delivery")
-    with op.batch_alter_table("decision", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_decision_bucket_enrolment_id"))
-
     op.drop_table("decision")
     op.drop_table("contact_point")
     op.drop_table("consent")
