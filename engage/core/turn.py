@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from engage.core.journey.model import Ask, Enroll, Goto, Notify, Send, Split, Update, Webhook
@@ -30,8 +30,7 @@ class EndKind(StrEnum):
     COMPLETED = "completed"  # the steps came to their natural end
 
 
-@dataclass(frozen=True, slots=True)
-class Run:
+class Run(NamedTuple):
     """Where one enrolment stands."""
 
     step_id: str
@@ -73,21 +72,20 @@ class Call:
     reason: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Known:
+class Known(NamedTuple):
     """What the database says about this run at this step. Only what the step asks about is loaded."""
 
     only_if: bool = True
     arms: tuple[bool, ...] = ()  # of a branch, in order; the `else` arm is True
     seen: Seen | None = None
     answer: GivenAnswer | None = None  # to this step, on this visit
-    answers: Mapping[str, GivenAnswer] = field(default_factory=dict)  # of earlier asks, by step id
+    answers: Mapping[str, GivenAnswer] = {}  # of earlier asks, by step id
     field_value: date | datetime | None = None
     responses: tuple[datetime, ...] = ()  # of the member, of late: for their usual hour
     taken: Taken | None = None  # the way of a split
     call: Call | None = None  # of a webhook step, on this visit
     jumps: int = 0  # how often this run has jumped from this `goto`
-    read: Mapping[str, Any] = field(default_factory=dict)  # how its conditions read, line by line: for the trail
+    read: Mapping[str, Any] = {}  # how its conditions read, line by line: for the trail
 
 
 # --- what follows -----------------------------------------------------------------------------------------------
@@ -106,8 +104,7 @@ class Purpose(StrEnum):
         return self in (Purpose.COMMENT, Purpose.CONFIRM)
 
 
-@dataclass(frozen=True, slots=True)
-class QueueMessage:
+class QueueMessage(NamedTuple):
     purpose: Purpose
     step: Send | Ask
     after: timedelta = timedelta(0)
@@ -159,16 +156,14 @@ class Jumped:
 Memory = TookWay | Jumped
 
 
-@dataclass(frozen=True, slots=True)
-class Note:
+class Note(NamedTuple):
     """One line of the trail `engage explain` reads back."""
 
     what: str
-    detail: Mapping[str, Any] = field(default_factory=dict)
+    detail: Mapping[str, Any] = {}
 
 
-@dataclass(frozen=True, slots=True)
-class Stay:
+class Stay(NamedTuple):
     """Look again at the deadline, or when something happens."""
 
     phase: Phase
@@ -177,8 +172,7 @@ class Stay:
     note: Note | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Go:
+class Go(NamedTuple):
     """On to another step, at once; None is past the last one."""
 
     to: str | None
@@ -187,8 +181,7 @@ class Go:
     memory: Memory | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class End:
+class End(NamedTuple):
     kind: EndKind
     reason: str
     note: Note | None = None

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, assert_never
 from zoneinfo import ZoneInfo
@@ -216,7 +216,7 @@ class _Batch:
     def _count(self, active: Active, run: RunRow, to: str) -> RunRow:
         if not active.program.comes_back:
             return run
-        run = replace(run, walked=run.walked.one_more(self.walk.today))
+        run = run._replace(walked=run.walked.one_more(self.walk.today))
         self._set(run, walked_on=run.walked.on, walked_steps=run.walked.steps)
         if self.walk.is_done(run.walked):
             told = {"steps": run.walked.steps, "until": self.walk.goes_on_at.isoformat()}
@@ -256,7 +256,7 @@ class _Batch:
                 run = self._count(active, self._remember(run, memory), to)
                 arrived = {"step_id": to, "phase": Phase.ARRIVING, "deadline_at": None}
                 self._set(run, **arrived, step_started_at=self.now, step_after_event=run.last_event, due_at=self.now)
-                return replace(run, step_id=to, phase=Phase.ARRIVING, deadline_at=None)
+                return run._replace(step_id=to, phase=Phase.ARRIVING, deadline_at=None)
             case End(kind, reason, note):
                 self._do(active, run, (), note, step)
                 self._end(active, run, kind, reason)
@@ -300,7 +300,7 @@ class _Batch:
                 jumps = {**run.jumps, goto.id: run.jumps.get(goto.id, 0) + 1}
                 visit = run.visit + 1 if back else run.visit
                 self._set(run, jumps=jumps, visit=visit)
-                return replace(run, jumps=jumps, visit=visit)
+                return run._replace(jumps=jumps, visit=visit)
             case _:
                 assert_never(memory)
 
@@ -311,7 +311,7 @@ class _Batch:
 
 def _after(run: RunRow, seen: Seen | None) -> RunRow:
     """What ended this step's wait is behind the next one, also if it was committed after the run was read."""
-    return replace(run, last_event=seen.number) if seen is not None and seen.number > run.last_event else run
+    return run._replace(last_event=seen.number) if seen is not None and seen.number > run.last_event else run
 
 
 Ended = tuple[EndKind, str, Seen | None]

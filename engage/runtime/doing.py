@@ -39,6 +39,7 @@ class Doing:
     applied: Applied
     now: datetime
     _messages: list[NewMessage] = field(default_factory=list)
+    _gone_on: list[tuple[int, int]] = field(default_factory=list)  # runs that say something for another time
     _changes: list[tuple[RunRow, Update]] = field(default_factory=list)
     _tasks: list[tuple[RunRow, Notify]] = field(default_factory=list)
     _enrolls: list[tuple[RunRow, Enroll]] = field(default_factory=list)
@@ -47,6 +48,8 @@ class Doing:
 
     def queue_message(self, active: Active, run: RunRow, effect: QueueMessage) -> None:
         self._messages.append(message_of(active, run, effect, self.now))
+        if run.last_message_at is not None and effect.purpose in (Purpose.SEND, Purpose.ASK):
+            self._gone_on.append((run.member.bucket, run.id))
 
     def change_member(self, run: RunRow, step: Update) -> None:
         self._changes.append((run, step))
@@ -76,11 +79,10 @@ class Doing:
     # --- messages -----------------------------------------------------------------------------------------------
 
     def _flush_messages(self) -> None:
-        """A new message of a run puts an end to the fallbacks of its earlier ones."""
-        new = [(m.member.bucket, m.enrolment_id) for m in self._messages if m.purpose in (Purpose.SEND, Purpose.ASK)]
-        runs = [(bucket, enrolment_id) for bucket, enrolment_id in new if enrolment_id is not None]
-        fallbacks.drop_fallbacks(self.connection, runs, "overtaken by the next message")
+        """A new message of a run puts an end to the fallbacks of its earlier ones; a first one has none."""
+        fallbacks.drop_fallbacks(self.connection, self._gone_on, "overtaken by the next message")
         dispatching.queue(self.connection, self._messages, self.now)
+        self._gone_on.clear()
         self._messages.clear()
 
     # --- members ------------------------------------------------------------------------------------------------
@@ -135,14 +137,16 @@ class Doing:
     def _contexts(self, runs: Iterable[RunRow], profiles: Mapping[int, Profile]) -> dict[int, dict[str, Any]]:
         """What words may read, by run."""
         by_id = {run.id: run for run in runs}
-        answers = advancing.answer_words(self.connection, [(run.member.bucket, i) for i, run in by_id.items()])
+        keys = [(run.member.bucket, i) for i, run in by_id.items()]
+        begun_with = advancing.contexts(self.connection, keys)
+        answers = advancing.answer_words(self.connection, keys)
         return {
             run.id: words_context(
                 self.applied,
                 profiles.get(run.member.id, _NOBODY),
                 self.now,
                 active=self.applied.journeys[run.journey_id],
-                run_context=run.context,
+                run_context=begun_with.get(run.id),
                 answers=answers.get(run.id),
             )
             for run in by_id.values()

@@ -93,7 +93,7 @@ class Foresight:
         if not place.has_stood_here:
             # What is on record already was not for this step; and a call that is still to be made will succeed.
             waits = isinstance(step, Webhook) and row.phase == Phase.WAITING
-            known = replace(known, seen=None, answer=None, call=Call(CallStatus.DONE) if waits else None)
+            known = known._replace(seen=None, answer=None, call=Call(CallStatus.DONE) if waits else None)
         return advance(active.program, knowing.run(row), known, place.at)
 
     def _seen_in(self, active: Active, place: _Place, turn: Turn) -> list[Ahead]:
@@ -144,15 +144,15 @@ def _after(place: _Place, turn: Turn) -> _Place | Ahead:
     row = place.row
     match turn:
         case Stay(phase, deadline_at):
-            waiting = replace(row, phase=phase, deadline_at=deadline_at)
+            waiting = row._replace(phase=phase, deadline_at=deadline_at)
             return replace(place, row=waiting, at=max(place.at, deadline_at))
         case Go(None):
             return place.exit(EndKind.COMPLETED, "end")
         case Go(to):
             if isinstance(turn.memory, Jumped):
                 goto = turn.memory.goto.id
-                row = replace(row, jumps={**row.jumps, goto: row.jumps.get(goto, 0) + 1})
-            arrived = replace(row, step_id=to or "", phase=Phase.ARRIVING, deadline_at=None, due_at=place.at)
+                row = row._replace(jumps={**row.jumps, goto: row.jumps.get(goto, 0) + 1})
+            arrived = row._replace(step_id=to or "", phase=Phase.ARRIVING, deadline_at=None, due_at=place.at)
             return _Place(arrived, place.at)
         case End(kind, reason):
             return place.exit(kind, reason)

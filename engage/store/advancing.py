@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Integer, and_, bindparam, exists, func, or_, select, update
 
@@ -30,11 +29,11 @@ from engage.store.tables import IS_LIVE, Instant, answer, delivery, enrolment, e
 # A fact told this late is history, not news: it neither starts a run, nor ends a wait, nor reaches a goal.
 NEWS_FOR = timedelta(days=1)
 
+E = enrolment.c
 _OF_MEMBER = (member.c.bucket == enrolment.c.bucket) & (member.c.id == enrolment.c.member_id)
 
 
-@dataclass(frozen=True, slots=True)
-class RunRow:
+class RunRow(NamedTuple):
     """One enrolment as it stands in the database. `due_at`: when it was to be looked at, however late that is done."""
 
     id: int
@@ -49,10 +48,8 @@ class RunRow:
     due_at: datetime | None
     deadline_at: datetime | None
     last_message_at: datetime | None
-    context: Mapping[str, Any]
-    per_value: str
     timezone: str | None
-    jumps: Mapping[str, int] = field(default_factory=dict)  # how often each `goto` was taken
+    jumps: Mapping[str, int] = {}  # how often each `goto` was taken
     pinned_version: int | None = None  # the version to finish in; None: the one in force
     last_event: int = 0  # the number of the member's last event when this was read
     walked: Walked = NEVER_COUNTED
@@ -62,19 +59,19 @@ def due(connection: Connection, now: datetime, limit: int) -> list[RunRow]:
     """Live runs whose time has come, oldest first; locked until the transaction ends. Those that another process is
     moving are not waited for."""
     rows = _DUE.take(connection, now, limit)
-    members = connection.execute(_OF_MEMBERS, given_keys({(row.bucket, row.member_id) for row in rows}))
-    beside = {(of.bucket, of.id): of for of in members}
-    return [_run_beside(row, beside[row.bucket, row.member_id]) for row in rows]
+    members = connection.execute(_OF_MEMBERS, given_keys({(row.bucket, row.member_id) for row in rows})).all()
+    beside = {(bucket, member_id): of_member for bucket, member_id, *of_member in members}
+    return [_run_beside(row, *beside[row.bucket, row.member_id]) for row in rows]
 
 
 def still_due(connection: Connection, run: RunRow, now: datetime) -> list[RunRow]:
     """This run as it stands now; nothing if somebody else has moved it, or is moving it, meanwhile."""
-    return [run_of(row) for row in connection.execute(_STILL_DUE, given_runs([run]) | {"now": now})]
+    return [_run_of(row) for row in connection.execute(_STILL_DUE, given_runs([run]) | {"now": now})]
 
 
 def runs_by_id(connection: Connection, runs: Sequence[tuple[int, int]]) -> list[RunRow]:
     """Runs, live or ended, given as (bucket, id)."""
-    return [run_of(row) for row in connection.execute(_THESE, given_keys(runs))]
+    return [_run_of(row) for row in connection.execute(_THESE, given_keys(runs))]
 
 
 def contexts(connection: Connection, runs: Iterable[tuple[int, int]]) -> dict[int, Mapping[str, Any]]:
@@ -94,15 +91,19 @@ def without_goal(
     """These members' runs of a journey, of those that go by this version, for which no goal has been noted yet."""
     statuses = [status for status, wanted in (("ended", ended), ("live", live)) if wanted]
     wanted = {"of_journey": journey_id, "of_version": pinned_version, "of_statuses": statuses}
-    return [run_of(row) for row in connection.execute(_WITHOUT_GOAL, given_refs(refs) | wanted)]
+    return [_run_of(row) for row in connection.execute(_WITHOUT_GOAL, given_refs(refs) | wanted)]
 
 
 _NOW = bindparam("now", type_=Instant())
-_RUNS = select(enrolment, member.c.timezone, member.c.last_event).join(member, _OF_MEMBER)
+_RUN = (
+    E.bucket, E.id, E.member_id, E.journey_id, E.version, E.holdout, E.step_id, E.visit, E.phase, E.entered_at,
+    E.due_at, E.deadline_at, E.last_message_at, E.jumps, E.pinned_version, E.walked_on, E.walked_steps,
+)  # fmt: skip
+_RUNS = select(*_RUN, member.c.timezone, member.c.last_event).join(member, _OF_MEMBER)
 _IS_DUE = and_(IS_LIVE, enrolment.c.due_at <= _NOW)
 _DUE = Claim(
     enrolment,
-    select(enrolment).where(_IS_DUE).order_by(enrolment.c.due_at, enrolment.c.id),
+    select(*_RUN).where(_IS_DUE).order_by(E.due_at, E.id),
 )
 _OF_MEMBERS = select(member.c.bucket, member.c.id, member.c.timezone, member.c.last_event).where(in_given_keys(member))
 _STILL_DUE = _RUNS.where(_IS_DUE, in_given_keys(enrolment)).with_for_update(skip_locked=True, of=enrolment)
@@ -117,16 +118,20 @@ _WITHOUT_GOAL = _RUNS.where(
 ).order_by(enrolment.c.id)
 
 
-def run_of(row: Any) -> RunRow:
-    return _run_beside(row, row)
+def _run_of(row: Any) -> RunRow:
+    *run, timezone, last_event = row
+    return _run_beside(run, timezone, last_event)
 
 
-def _run_beside(row: Any, of_member: Any) -> RunRow:
+def _run_beside(run: Any, timezone: str | None, last_event: int) -> RunRow:
+    (
+        bucket, run_id, member_id, journey_id, version, holdout, step_id, visit, phase, entered_at,
+        due_at, deadline_at, last_message_at, jumps, pinned_version, walked_on, walked_steps,
+    ) = run  # fmt: skip
     return RunRow(
-        row.id, MemberRef(row.bucket, row.member_id), row.journey_id, row.version, row.holdout, row.step_id,
-        row.visit, row.phase, row.entered_at, row.due_at, row.deadline_at, row.last_message_at, row.context,
-        row.per_value, of_member.timezone, row.jumps or {}, row.pinned_version, of_member.last_event,
-        Walked(row.walked_on, row.walked_steps) if row.walked_on is not None else NEVER_COUNTED,
+        run_id, MemberRef(bucket, member_id), journey_id, version, holdout, step_id, visit, phase, entered_at, due_at,
+        deadline_at, last_message_at, timezone, jumps or {}, pinned_version, last_event,
+        Walked(walked_on, walked_steps) if walked_on is not None else NEVER_COUNTED,
     )  # fmt: skip
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, and_, bindparam, case, func, or_, select, update
 
@@ -26,8 +26,7 @@ D = delivery.c
 _NOW = bindparam("now", type_=Instant())
 
 
-@dataclass(frozen=True, slots=True)
-class NewMessage:
+class NewMessage(NamedTuple):
     """A message to queue. The same key and hop are queued once."""
 
     member: MemberRef
@@ -86,8 +85,7 @@ def _row(message: NewMessage, delivery_id: int, now: datetime) -> dict[str, Any]
 # --- claim ------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Claimed:
+class Claimed(NamedTuple):
     """A delivery this process holds until its lease ends. `repeat`: ambiguous, to be sent again with the same bytes;
     `repeat_until` is set if the provider still knows the first call's key."""
 

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, String, bindparam, case, delete, func, select, update
 
@@ -31,8 +31,7 @@ from engage.store.tables import (
 MEMBER_KIND = "member"  # of `identity`: the shop's own id
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class MemberRef:
+class MemberRef(NamedTuple):
     bucket: int
     id: int
 

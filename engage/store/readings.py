@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Select, String, cast, func, literal, null, select
 
@@ -39,8 +39,7 @@ from engage.store.tables import anniversary, answer, enrolment, member, member_v
 _BETWEEN_TAGS = "\x1f"  # no tag has it
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(NamedTuple):
     """One line of a condition. `value`: what is on file, as JSON has it; None if nothing is, or if the line is not
     about one thing (`about` is False)."""
 
@@ -57,8 +56,7 @@ class Reading:
         return data | {"is": self.value} if self.about else data
 
 
-@dataclass(frozen=True, slots=True)
-class Read:
+class Read(NamedTuple):
     """A whole condition for one member, run or event."""
 
     holds: bool
@@ -138,7 +136,7 @@ def _asked(query: Select[Any], condition: Condition, scope: Scope) -> _Asked:
 
 def _read(connection: Connection, asked: _Asked, now: datetime, given: Mapping[str, str]) -> dict[int, Read]:
     found = {}
-    for key, holds, *values in asked.query.execute(connection, now, **given):
+    for key, holds, *values in asked.query.execute(connection, now, **given).all():
         if asked.in_a_line:
             values = [holds, *values]
         truths, on_file = values[: len(asked.lines)], values[len(asked.lines) :]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -135,7 +134,7 @@ def test_a_send_at_the_usual_hour_is_planned_for_it_and_goes_on_at_once() -> Non
 def test_the_usual_hour_is_looked_for_from_when_the_run_was_due_not_from_when_a_late_daemon_came() -> None:
     """Due on Monday morning, looked at on Wednesday: it was planned for Monday evening, and `late` may drop it."""
     step = a_send(at_usual_hour=True)
-    run = replace(a_run(step), due_at=NOW)
+    run = a_run(step)._replace(due_at=NOW)
     turn = advance(program(step), run, Known(responses=EVENINGS), NOW + 2 * DAY)
     assert isinstance(turn, Go)
     assert turn.effects == (QueueMessage(Purpose.SEND, step, planned_at=datetime(2026, 11, 23, 12, tzinfo=UTC)),)
@@ -348,7 +347,7 @@ def test_a_wait_counted_in_workdays_of_a_year_nobody_has_announced_says_so() -> 
 def test_a_wait_counts_workdays_by_the_calendar_it_is_given() -> None:
     holidays = WorkCalendar({2090: AnnouncedYear(frozenset({date(2090, 1, 31)}))})
     step = Wait(id="w", span=SPAN, until=ForWorkdays(1, time(10)))
-    run = replace(a_run(step), calendar=holidays)
+    run = a_run(step)._replace(calendar=holidays)
     turn = advance(program(step), run, Known(), datetime(2090, 1, 30, 2, tzinfo=UTC))
     assert turn == Stay(
         Phase.WAITING, datetime(2090, 2, 1, 2, tzinfo=UTC), note=Note("wait", {"until": "2090-02-01T02:00:00+00:00"})
@@ -550,7 +549,7 @@ def test_a_webhook_under_the_id_of_another_step_is_called_all_the_same() -> None
 
 def test_the_control_group_does_not_wait_for_a_call_that_is_never_made() -> None:
     step = a_webhook()
-    run = replace(a_run(step), holdout=True)
+    run = a_run(step)._replace(holdout=True)
     turn = advance(program(step, a_send("next")), run, Known(), NOW)
     assert isinstance(turn, Go)
     assert turn.to == "next"
