@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from engage.core.catalog import Brand, TopicClass
 from engage.core.fact import Act, Fact
@@ -136,8 +136,7 @@ class HoldsToken(Protocol):
 # --- callbacks --------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class CallbackRequest:
+class CallbackRequest(NamedTuple):
     """One HTTP request of a provider. `secret` is the last part of the path."""
 
     method: str
@@ -147,16 +146,14 @@ class CallbackRequest:
     body: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class RawRecord:
+class RawRecord(NamedTuple):
     """One fact as received, to be stored once under (source, key) before it is acknowledged."""
 
     key: str
     body: str
 
 
-@dataclass(frozen=True, slots=True)
-class Received:
+class Received(NamedTuple):
     """Genuine. Store the records, then answer. No records: nothing to store (a handshake)."""
 
     records: tuple[RawRecord, ...]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from sqlalchemy import Boolean, Connection, Integer, bindparam, delete, select, text, update
 
@@ -20,8 +20,7 @@ FILE = "file"
 _BULK = frozenset({API, FILE})
 
 
-@dataclass(frozen=True, slots=True)
-class Arrived:
+class Arrived(NamedTuple):
     """One record to store: unique per (source, key)."""
 
     source: str
@@ -38,8 +37,7 @@ def put(connection: Connection, records: Sequence[Arrived], now: datetime) -> in
     return add_rows(connection, inbound, rows, unless_there=True)
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(NamedTuple):
     """A stored record that nothing has read yet."""
 
     id: int

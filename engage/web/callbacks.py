@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from typing import assert_never
+from urllib.parse import parse_qsl
 
 import structlog
 from starlette.exceptions import HTTPException
@@ -82,7 +83,7 @@ def _as_request(request: Request, body: bytes) -> CallbackRequest:
     return CallbackRequest(
         method=request.method,
         secret=request.path_params.get("secret", ""),
-        query=dict(request.query_params),
-        headers={name.lower(): value for name, value in request.headers.items()},
+        query=dict(parse_qsl(request.scope["query_string"].decode("latin-1"), keep_blank_values=True)),
+        headers={name.decode("latin-1"): value.decode("latin-1") for name, value in request.scope["headers"]},
         body=body,
     )

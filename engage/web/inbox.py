@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import structlog
 from starlette.concurrency import run_in_threadpool
@@ -30,8 +30,7 @@ class NotStored(EngageError):
     """The records could not be stored. Answer 503, so that the caller sends them again; never claim success."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Waiting:
+class _Waiting(NamedTuple):
     records: Sequence[Arrived]
     counted: bool
     stored: asyncio.Future[int]
