@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Integer, bindparam, select
 
 from engage.core.anniversary import Anniversary, Calendar
 from engage.core.catalog import RESPONSE_EVENTS
-from engage.store.ledger import whole, with_ledger
+from engage.store.ledger import of_member, whole, with_ledger
 from engage.store.members import MemberRef
 from engage.store.tables import (
     anniversary,
@@ -188,7 +188,7 @@ _MESSAGES = with_ledger(
         *(_M.first_sent_at, _M.attempts, _M.provider_id, _M.code, _M.arrival, _M.arrival_at, _M.segments, _M.cost),
         *(whole("text"), whole("decision")),
     )
-    .where(_of_member(delivery))
+    .where(of_member(bindparam("of_bucket"), bindparam("of_member")))
     .order_by(_M.queued_at, _M.id)
 )
 

@@ -16,6 +16,7 @@ from engage.core.delivery import Status
 from engage.core.turn import Purpose
 from engage.store.dispatching import Claimed, held
 from engage.store.keys import given_keys, in_given_keys
+from engage.store.ledger import of_member
 from engage.store.members import MemberRef, given_refs
 from engage.store.tables import Instant, answer, delivery, enrolment, event
 
@@ -155,11 +156,12 @@ _SPENT = (
 
 def waiting_of(connection: Connection, ref: MemberRef, now: datetime) -> list[tuple[datetime, Claimed]]:
     """The member's messages that are still to go out, as they would be held, each with when it is due."""
-    return [(row.due_at, held(row, now)) for row in connection.execute(_WAITING, given_refs([ref]))]
+    given = {"of_bucket": ref.bucket, "of_member": ref.id}
+    return [(row.due_at, held(row, now)) for row in connection.execute(_WAITING, given)]
 
 
 _WAITING = (
     select(delivery)
-    .where(in_given_keys(delivery, "member_id"), D.status == Status.PENDING, D.due_at.is_not(None))
+    .where(of_member(bindparam("of_bucket"), bindparam("of_member")), D.status == Status.PENDING)
     .order_by(D.due_at, D.id)
 )

@@ -7,11 +7,11 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, bindparam, func, insert, null, select, update
+from sqlalchemy import ColumnElement, Connection, Select, and_, bindparam, func, insert, null, select, union_all, update
 
 from engage.store.claims import Claim
 from engage.store.keys import given_keys, in_given_keys
-from engage.store.tables import IS_TO_FILE, Instant, Row, delivery, delivery_ledger
+from engage.store.tables import IS_TO_FILE, Instant, Row, delivery, delivery_ledger, enrolment
 
 D, L = delivery.c, delivery_ledger.c
 _FILED = ("decision", "payload", "text")
@@ -37,6 +37,17 @@ _EMPTIED = (
     .where(in_given_keys(delivery))
     .values(dict.fromkeys(_FILED, null()) | {"filed_at": bindparam("now", type_=Instant())})
 )
+
+
+def of_member(bucket: Any, member_id: Any) -> ColumnElement[bool]:
+    """All messages of one member: those of their runs, and those of none."""
+    of_run = and_(_E.bucket == _D.bucket, _E.id == _D.enrolment_id)
+    of_runs = select(_D.id).join(enrolment, of_run).where(_E.bucket == bucket, _E.member_id == member_id)
+    of_none = select(_D.id).where(_D.bucket == bucket, _D.member_id == member_id, _D.enrolment_id.is_(None))
+    return and_(D.bucket == bucket, D.id.in_(union_all(of_runs, of_none)))
+
+
+_D, _E = delivery.alias("theirs").c, enrolment.c
 
 
 def with_ledger(query: Select[Any]) -> Select[Any]:

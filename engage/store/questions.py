@@ -45,6 +45,7 @@ def _given_writers(wrote: Sequence[Wrote]) -> dict[str, Any]:
 _REACHED = and_(
     in_given_keys(delivery, "member_id"),
     beside_index(D.channel).in_(bindparam("channels", expanding=True)),
+    D.first_sent_at.is_not(None),
     D.status.in_(MAY_HAVE_ARRIVED),
 )
 _SINCE = bindparam("since", type_=Instant())

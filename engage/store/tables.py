@@ -598,7 +598,18 @@ delivery = Table(
         postgresql_where=_PENDING,
     ),
     Index("ix_delivery_in_hand", "status", "due_at", sqlite_where=_IN_HAND, postgresql_where=_IN_HAND),
-    Index(None, "bucket", "member_id", "first_sent_at"),
+    # By member: what was sent, and what no run has sent; `ledger.of_member` finds the rest by the runs. Most of a
+    # message's changes come before it is sent, and each would write a page of its own to an index of members.
+    Index(
+        *("ix_delivery_sent_to", "bucket", "member_id", "first_sent_at"),
+        sqlite_where=text("first_sent_at IS NOT NULL"),
+        postgresql_where=text("first_sent_at IS NOT NULL"),
+    ),
+    Index(
+        *("ix_delivery_of_no_run", "bucket", "member_id"),
+        sqlite_where=text("enrolment_id IS NULL"),
+        postgresql_where=text("enrolment_id IS NULL"),
+    ),
     Index(None, "bucket", "enrolment_id"),
     Index(
         *(None, "channel", "provider_id"),

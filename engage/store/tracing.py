@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Select, Table, or_, select
 
-from engage.store.ledger import read_whole
+from engage.store.ledger import of_member, read_whole
 from engage.store.members import MemberRef
 from engage.store.tables import Row, answer, decision, delivery, enrolment, event, inbound, notice, task
 
@@ -61,8 +61,7 @@ def hops_of(connection: Connection, ref: MemberRef, message_key: str) -> list[Ro
 
 def deliveries_of(connection: Connection, ref: MemberRef, most: int) -> list[Row]:
     """The member's newest, oldest first."""
-    here = (delivery.c.bucket == ref.bucket) & (delivery.c.member_id == ref.id)
-    query = select(delivery).where(here).order_by(delivery.c.id.desc()).limit(most)
+    query = select(delivery).where(of_member(ref.bucket, ref.id)).order_by(delivery.c.id.desc()).limit(most)
     return _fetch(connection, query)[::-1]
 
 

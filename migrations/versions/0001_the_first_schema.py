@@ -7,7 +7,7 @@ from alembic import op
 
 from engage.store import tables
 
-revision = "0001_97f48eb5"
+revision = "0001_dc88493f"
 down_revision = None
 branch_labels = None
 depends_on = None
@@ -182,11 +182,6 @@ def upgrade() -> None:
     with op.batch_alter_table("delivery", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_delivery_bucket_enrolment_id"), ["bucket", "enrolment_id"], unique=False)
         batch_op.create_index(
-            batch_op.f("ix_delivery_bucket_member_id_first_sent_at"),
-            ["bucket", "member_id", "first_sent_at"],
-            unique=False,
-        )
-        batch_op.create_index(
             batch_op.f("ix_delivery_channel_address_sent_at"),
             ["channel", "address", "sent_at"],
             unique=False,
@@ -206,6 +201,20 @@ def upgrade() -> None:
             unique=False,
             sqlite_where=sa.text("status IN ('claimed', 'sending', 'ambiguous')"),
             postgresql_where=sa.text("status IN ('claimed', 'sending', 'ambiguous')"),
+        )
+        batch_op.create_index(
+            "ix_delivery_of_no_run",
+            ["bucket", "member_id"],
+            unique=False,
+            sqlite_where=sa.text("enrolment_id IS NULL"),
+            postgresql_where=sa.text("enrolment_id IS NULL"),
+        )
+        batch_op.create_index(
+            "ix_delivery_sent_to",
+            ["bucket", "member_id", "first_sent_at"],
+            unique=False,
+            sqlite_where=sa.text("first_sent_at IS NOT NULL"),
+            postgresql_where=sa.text("first_sent_at IS NOT NULL"),
         )
         batch_op.create_index(
             "ix_delivery_to_file",
@@ -764,6 +773,16 @@ def downgrade() -> None:
             postgresql_where=sa.text("filed_at IS NULL AND status IN ('sent', 'failed', 'skipped', 'cancelled')"),
         )
         batch_op.drop_index(
+            "ix_delivery_sent_to",
+            sqlite_where=sa.text("first_sent_at IS NOT NULL"),
+            postgresql_where=sa.text("first_sent_at IS NOT NULL"),
+        )
+        batch_op.drop_index(
+            "ix_delivery_of_no_run",
+            sqlite_where=sa.text("enrolment_id IS NULL"),
+            postgresql_where=sa.text("enrolment_id IS NULL"),
+        )
+        batch_op.drop_index(
             "ix_delivery_in_hand",
             sqlite_where=sa.text("status IN ('claimed', 'sending', 'ambiguous')"),
             postgresql_where=sa.text("status IN ('claimed', 'sending', 'ambiguous')"),
@@ -778,7 +797,6 @@ def downgrade() -> None:
             sqlite_where=sa.text("address IS NOT NULL"),
             postgresql_where=sa.text("address IS NOT NULL"),
         )
-        batch_op.drop_index(batch_op.f("ix_delivery_bucket_member_id_first_sent_at"))
         batch_op.drop_index(batch_op.f("ix_delivery_bucket_enrolment_id"))
 
     op.drop_table("delivery")

@@ -38,6 +38,7 @@ from engage.store import (
     dispatching,
     enrolling,
     events,
+    history,
     inbound,
     judging,
     members,
@@ -45,6 +46,7 @@ from engage.store import (
     receiving,
     segments,
     tasks,
+    tracing,
     webhook_calls,
 )
 from engage.store.enrolling import Entrant, Zone
@@ -252,6 +254,22 @@ def test_what_comes_in_finds_its_member_and_its_message(busy: Bench) -> None:
         assert receiving.deliveries_by_id(busy.connection, [each.id for each in claimed])
         receiving.deliveries_by_provider_id(busy.connection, "sms", ["a", "b"])
         members.set_values(busy.connection, CATALOG, {refs[0]: {"level": 2, "points": None}}, NOW)
+    assert_walks_nowhere(plans)
+
+
+def test_all_messages_of_a_member_are_found_by_what_is_theirs(busy: Bench) -> None:
+    """Sent or not, of a run or of none."""
+    ref, other = _some_members(busy, 2)
+    busy.queues(ref, enrolment_id=busy.enters(ref))
+    busy.queues(other, enrolment_id=busy.enters(other))
+    busy.queues(ref)
+    with explained(busy.connection) as plans:
+        waiting = judging.waiting_of(busy.connection, ref, NOW)
+        past = history.messages(busy.connection, ref)
+        traced = tracing.deliveries_of(busy.connection, ref, 100)
+    assert {claimed.member for _, claimed in waiting} == {ref}
+    assert [claimed.enrolment_id is None for _, claimed in waiting] == [False, True]
+    assert len(past) == len(traced) == 12  # and ten of the past
     assert_walks_nowhere(plans)
 
 
