@@ -107,9 +107,12 @@ def _owned_id() -> Column[int]:
     return Column("id", BigInteger, nullable=False)
 
 
-# --- members ----------------------------------------------------------------------------------------------------
+def _partial(name: str | None, *columns: str, where: str) -> Index:
+    """An index of those rows alone. A query that means to use it says the same words, see `IS_LIVE` and the others."""
+    return Index(name, *columns, sqlite_where=text(where), postgresql_where=text(where))
 
-_MOVED = text("timezone_at IS NOT NULL")
+
+# --- members ----------------------------------------------------------------------------------------------------
 
 member = Table(
     "member",
@@ -124,7 +127,7 @@ member = Table(
     Column("updated_at", Instant, nullable=False),
     PrimaryKeyConstraint("bucket", "id"),
     Index(None, "timezone"),
-    Index(None, "timezone_at", sqlite_where=_MOVED, postgresql_where=_MOVED),
+    _partial(None, "timezone_at", where="timezone_at IS NOT NULL"),
 )
 
 # Who an outside name or address is: kind "member" (the shop's id), or a channel's name. Not member-owned: it is how a
@@ -264,11 +267,7 @@ inbound = Table(
     Column("processed_at", Instant),
     Column("error", String(500)),
     UniqueConstraint("source", "key"),
-    Index(
-        *("ix_inbound_new", "bulk", "id"),
-        sqlite_where=text("status = 'new'"),
-        postgresql_where=text("status = 'new'"),
-    ),
+    _partial("ix_inbound_new", "bulk", "id", where="status = 'new'"),
 )
 
 # For which messages the records that are `early` wait: receipts that name them by the provider's id, before that is on
@@ -307,11 +306,7 @@ event = Table(
     UniqueConstraint("bucket", "dedupe_key"),
     Index(None, "bucket", "member_id", "name", "at"),
     Index(None, "name", "at"),
-    Index(
-        *(None, "bucket", "enrolment_id", "name"),
-        sqlite_where=text("enrolment_id IS NOT NULL"),
-        postgresql_where=text("enrolment_id IS NOT NULL"),
-    ),
+    _partial(None, "bucket", "enrolment_id", "name", where="enrolment_id IS NOT NULL"),
     Index("ix_event_fresh", "id", sqlite_where=text("fresh = 1"), postgresql_where=text("fresh")),
 )
 
@@ -428,10 +423,8 @@ job_slot = Table(
     PrimaryKeyConstraint("job", "slot"),
 )
 
-_IN_A_HOLD = text("hold_id IS NOT NULL")
 # What new rows fill of each page, in percent: the rest is for their next versions, beside the ones before.
 _ROOM_TO_CHANGE = {"fillfactor": 85}
-_LIVE = text("status = 'live'")  # the words of a partial index; a query that means to use it says the same
 
 enrolment = Table(
     "enrolment",
@@ -469,9 +462,9 @@ enrolment = Table(
     Column("hold_stage", SmallInteger),  # in which of its stages they are let go
     PrimaryKeyConstraint("bucket", "id"),
     UniqueConstraint("bucket", "member_id", "journey_id", "occurrence"),
-    Index("ix_enrolment_due", "due_at", "id", sqlite_where=_LIVE, postgresql_where=_LIVE),
-    Index(None, "journey_id", "step_id", sqlite_where=_LIVE, postgresql_where=_LIVE),
-    Index(None, "hold_id", "status", "hold_stage", sqlite_where=_IN_A_HOLD, postgresql_where=_IN_A_HOLD),
+    _partial("ix_enrolment_due", "due_at", "id", where="status = 'live'"),
+    _partial(None, "journey_id", "step_id", where="status = 'live'"),
+    _partial(None, "hold_id", "status", "hold_stage", where="hold_id IS NOT NULL"),
     postgresql_with=_ROOM_TO_CHANGE,
 )
 
@@ -535,10 +528,6 @@ decision = Table(
 
 # --- messages ---------------------------------------------------------------------------------------------------
 
-_PENDING = text("status = 'pending'")
-_IN_HAND = text("status IN ('claimed', 'sending', 'ambiguous')")
-_TO_FILE = text("filed_at IS NULL AND status IN ('sent', 'failed', 'skipped', 'cancelled')")
-
 # The outbox. `status` follows the send protocol (core.delivery); `arrival` what receipts say later.
 delivery = Table(
     "delivery",
@@ -592,36 +581,20 @@ delivery = Table(
     UniqueConstraint("bucket", "message_key", "hop"),
     # No row is in both: a planner that knows a backlog only from before it came could else take the one that does not
     # have it in the order in which it is wanted, and sort it all for every claim.
-    Index(
-        *("ix_delivery_waiting", "priority", "channel", "due_at", "id"),  # see `lanes`
-        sqlite_where=_PENDING,
-        postgresql_where=_PENDING,
-    ),
-    Index("ix_delivery_in_hand", "status", "due_at", sqlite_where=_IN_HAND, postgresql_where=_IN_HAND),
+    _partial("ix_delivery_waiting", "priority", "channel", "due_at", "id", where="status = 'pending'"),  # see `lanes`
+    _partial("ix_delivery_in_hand", "status", "due_at", where="status IN ('claimed', 'sending', 'ambiguous')"),
     # By member: what was sent, and what no run has sent; `ledger.of_member` finds the rest by the runs. Most of a
     # message's changes come before it is sent, and each would write a page of its own to an index of members.
-    Index(
-        *("ix_delivery_sent_to", "bucket", "member_id", "first_sent_at"),
-        sqlite_where=text("first_sent_at IS NOT NULL"),
-        postgresql_where=text("first_sent_at IS NOT NULL"),
-    ),
-    Index(
-        *("ix_delivery_of_no_run", "bucket", "member_id"),
-        sqlite_where=text("enrolment_id IS NULL"),
-        postgresql_where=text("enrolment_id IS NULL"),
-    ),
+    _partial("ix_delivery_sent_to", "bucket", "member_id", "first_sent_at", where="first_sent_at IS NOT NULL"),
+    _partial("ix_delivery_of_no_run", "bucket", "member_id", where="enrolment_id IS NULL"),
     Index(None, "bucket", "enrolment_id"),
-    Index(
-        *(None, "channel", "provider_id"),
-        sqlite_where=text("provider_id IS NOT NULL"),
-        postgresql_where=text("provider_id IS NOT NULL"),
+    _partial(None, "channel", "provider_id", where="provider_id IS NOT NULL"),
+    _partial(None, "channel", "address", "sent_at", where="address IS NOT NULL"),
+    _partial(
+        "ix_delivery_to_file",
+        "queued_at",
+        where="filed_at IS NULL AND status IN ('sent', 'failed', 'skipped', 'cancelled')",
     ),
-    Index(
-        *(None, "channel", "address", "sent_at"),
-        sqlite_where=text("address IS NOT NULL"),
-        postgresql_where=text("address IS NOT NULL"),
-    ),
-    Index("ix_delivery_to_file", "queued_at", sqlite_where=_TO_FILE, postgresql_where=_TO_FILE),
     postgresql_with=_ROOM_TO_CHANGE,
 )
 
@@ -654,9 +627,7 @@ notice = Table(
     Column("reason", String(300)),
     PrimaryKeyConstraint("bucket", "id"),
     UniqueConstraint("bucket", "task_id", "team"),
-    Index(
-        "ix_notice_due", "due_at", sqlite_where=text("status = 'pending'"), postgresql_where=text("status = 'pending'")
-    ),
+    _partial("ix_notice_due", "due_at", where="status = 'pending'"),
 )
 
 # Calls of webhook steps. Repeated under the same key until they have succeeded or are given up.
@@ -682,9 +653,7 @@ webhook_call = Table(
     Column("settled_at", Instant),
     PrimaryKeyConstraint("bucket", "id"),
     UniqueConstraint("bucket", "enrolment_id", "step_id", "visit"),
-    Index(
-        "ix_webhook_call_due", "due_at", sqlite_where=text("status = 'open'"), postgresql_where=text("status = 'open'")
-    ),
+    _partial("ix_webhook_call_due", "due_at", where="status = 'open'"),
     Index(None, "settled_at"),
 )
 
