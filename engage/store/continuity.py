@@ -16,7 +16,8 @@ from sqlalchemy.exc import DBAPIError
 
 from engage.store import dispatching, state
 from engage.store.database import Database
-from engage.store.tables import IS_LIVE, IS_UNSENT, delivery, enrolment
+from engage.store.lanes import UNSENT
+from engage.store.tables import IS_LIVE, enrolment
 from engage.store.tables import state as states
 
 LIFE = "life"
@@ -107,7 +108,7 @@ class Stake:
 
 def at_stake(connection: Connection, now: datetime) -> Stake:
     lived = life(connection)
-    messages = select(func.count()).where(IS_UNSENT, delivery.c.due_at <= now)
+    messages = select(func.count()).where(UNSENT.c.due_at <= now)
     runs = select(func.count()).where(IS_LIVE, enrolment.c.due_at <= now)
     since = lived.at if lived is not None else copied_at(connection)
     return Stake(since, connection.scalar(messages) or 0, connection.scalar(runs) or 0)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, Integer, String, bindparam, func, or_, select, text
+from sqlalchemy import Connection, Integer, String, bindparam, func, or_, select, text, union_all
 
 from engage.core.delivery import Status
 from engage.store.claims import Claim
@@ -69,6 +69,13 @@ def waiting(connection: Connection, lane: Lane, until: datetime, most: int) -> i
 
 _NOW = bindparam("now", type_=Instant())
 _AFTER = bindparam("after", type_=Instant())
+
+# What has not gone out: it waits, or is being judged. One after the other, each by its index.
+_OF_THE_UNSENT = (D.bucket, D.enrolment_id, D.journey_id, D.step_id, D.pinned_version, D.due_at)
+UNSENT = union_all(
+    select(*_OF_THE_UNSENT).where(IS_PENDING),
+    select(*_OF_THE_UNSENT).where(IS_IN_HAND, D.status == Status.CLAIMED),
+).subquery("unsent")
 # What `dispatching.held` reads; the decision and other long columns are left where they are.
 _TAKEN = (
     D.bucket, D.id, D.member_id, D.message_key, D.hop, D.purpose, D.topic, D.priority, D.template, D.status,

@@ -15,9 +15,10 @@ from engage.store.advancing import save
 from engage.store.conditions import VALUE_COLUMN
 from engage.store.ids import take_ids
 from engage.store.keys import given_keys, in_given_keys
+from engage.store.lanes import UNSENT
 from engage.store.members import MemberRef
 from engage.store.rows import add_rows
-from engage.store.tables import IS_LIVE, IS_UNSENT, delivery, enrolment, enrolment_move, member, member_value
+from engage.store.tables import IS_LIVE, delivery, enrolment, enrolment_move, member, member_value
 
 E, M = enrolment.c, enrolment_move.c
 _OF_MEMBER = (member.c.bucket == E.bucket) & (member.c.id == E.member_id)
@@ -103,9 +104,9 @@ def everyone(journey_id: str, *, pinned: bool) -> Any:
 
 def unsent(connection: Connection, journey_id: str, step_ids: Iterable[str]) -> dict[str, int]:
     """How many messages of these steps have not gone out yet."""
-    d = delivery.c
-    theirs = (d.journey_id == journey_id) & d.step_id.in_(list(step_ids)) & d.pinned_version.is_(None)
-    rows = connection.execute(select(d.step_id, func.count()).where(theirs, IS_UNSENT).group_by(d.step_id))
+    u = UNSENT.c
+    theirs = (u.journey_id == journey_id) & u.step_id.in_(list(step_ids)) & u.pinned_version.is_(None)
+    rows = connection.execute(select(u.step_id, func.count()).where(theirs).group_by(u.step_id))
     return {row.step_id: row[1] for row in rows}
 
 
@@ -143,10 +144,10 @@ def pinned_to(connection: Connection, journey_id: str, version: int) -> int:
 
 def ended_with_messages(connection: Connection, journey_id: str) -> int:
     """Runs that have ended, and of which a message has not gone out yet: it will be judged by what the journey says."""
-    of_run = (delivery.c.bucket == E.bucket) & (delivery.c.enrolment_id == E.id)
-    query = select(func.count(E.id.distinct())).select_from(delivery.join(enrolment, of_run))
-    here = (delivery.c.journey_id == journey_id, E.status == "ended", E.pinned_version.is_(None))
-    return connection.scalar(query.where(IS_UNSENT, *here)) or 0
+    of_run = (UNSENT.c.bucket == E.bucket) & (UNSENT.c.enrolment_id == E.id)
+    query = select(func.count(E.id.distinct())).select_from(UNSENT.join(enrolment, of_run))
+    here = (UNSENT.c.journey_id == journey_id, E.status == "ended", E.pinned_version.is_(None))
+    return connection.scalar(query.where(*here)) or 0
 
 
 # --- what was done to them --------------------------------------------------------------------------------------

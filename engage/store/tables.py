@@ -30,8 +30,6 @@ from sqlalchemy import (
     Text,
     TypeDecorator,
     UniqueConstraint,
-    and_,
-    or_,
     text,
 )
 from sqlalchemy.dialects.postgresql import JSONB
@@ -662,7 +660,6 @@ webhook_call = Table(
 IS_LIVE = text("enrolment.status = 'live'")
 IS_PENDING = text("delivery.status = 'pending'")
 IS_IN_HAND = text("delivery.status IN ('claimed', 'sending', 'ambiguous')")
-IS_UNSENT = or_(IS_PENDING, and_(IS_IN_HAND, text("delivery.status = 'claimed'")))
 IS_TO_FILE = text("delivery.filed_at IS NULL AND delivery.status IN ('sent', 'failed', 'skipped', 'cancelled')")
 IS_UNREAD = text("inbound.status = 'new'")
 IS_UNTOLD = text("notice.status = 'pending'")

@@ -35,6 +35,7 @@ from engage.core.condition import (
 from engage.core.journey.model import OnDate, Reentry, Since
 from engage.store import (
     advancing,
+    continuity,
     dispatching,
     enrolling,
     events,
@@ -42,6 +43,7 @@ from engage.store import (
     inbound,
     judging,
     members,
+    moving,
     ranks,
     receiving,
     segments,
@@ -270,6 +272,19 @@ def test_all_messages_of_a_member_are_found_by_what_is_theirs(busy: Bench) -> No
     assert {claimed.member for _, claimed in waiting} == {ref}
     assert [claimed.enrolment_id is None for _, claimed in waiting] == [False, True]
     assert len(past) == len(traced) == 12  # and ten of the past
+    assert_walks_nowhere(plans)
+
+
+def test_what_a_plan_asks_of_messages_is_asked_of_those_that_have_not_gone_out(busy: Bench) -> None:
+    (ref,) = _some_members(busy, 1)
+    run = busy.enters(ref)
+    busy.queues(ref, enrolment_id=run, journey_id="welcome", step_id="hello")
+    busy.queues(ref, enrolment_id=run, journey_id="welcome", step_id="hello", priority=90)
+    assert len(busy.claims(1)) == 1
+    with explained(busy.connection) as plans:
+        assert moving.unsent(busy.connection, "welcome", ["hello"]) == {"hello": 2}
+        assert moving.ended_with_messages(busy.connection, "welcome") == 0
+        assert continuity.at_stake(busy.connection, NOW).messages == 1
     assert_walks_nowhere(plans)
 
 
