@@ -82,8 +82,9 @@ def backlog(connection: Connection, now: datetime) -> Backlog:
 def _waiting(connection: Connection, ways: Sequence[Lane], until: datetime) -> list[Unsettled]:
     by_channel: Counter[str] = Counter()
     for lane in ways:
-        if lane.due_at <= until:
-            by_channel[lane.channel or ""] += lanes.waiting(connection, lane, until, MOST)
+        left = MOST - by_channel.total()
+        if lane.due_at <= until and left > 0:
+            by_channel[lane.channel or ""] += lanes.waiting(connection, lane, until, left)
     return [Unsettled(Status.PENDING, channel, messages) for channel, messages in sorted(by_channel.items())]
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Select, and_, bindparam, func, insert, null, select, union_all, update
 
 from engage.store.claims import Claim
+from engage.store.dialects import beside_index
 from engage.store.keys import given_keys, in_given_keys
 from engage.store.tables import IS_TO_FILE, Instant, Row, delivery, delivery_ledger, enrolment
 
@@ -41,7 +42,7 @@ _EMPTIED = (
 
 def of_member(bucket: Any, member_id: Any) -> ColumnElement[bool]:
     """All messages of one member: those of their runs, and those of none."""
-    of_run = and_(_E.bucket == _D.bucket, _E.id == _D.enrolment_id)
+    of_run = and_(_E.bucket == _D.bucket, beside_index(_E.id) == _D.enrolment_id)  # runs first, then their messages
     of_runs = select(_D.id).join(enrolment, of_run).where(_E.bucket == bucket, _E.member_id == member_id)
     of_none = select(_D.id).where(_D.bucket == bucket, _D.member_id == member_id, _D.enrolment_id.is_(None))
     return and_(D.bucket == bucket, D.id.in_(union_all(of_runs, of_none)))

@@ -72,7 +72,8 @@ def _rename_in(
         rest = func.substr(key, func.length(start + column) + 1)
         values[key.name] = start + _new(column, names) + rest
     of_runs = tuple_(table.c.bucket, table.c.enrolment_id).in_(select(E.bucket, E.id).where(runs))
-    connection.execute(update(table).where(of_runs, column.in_(list(names))).values(values))
+    of_any = table.c.enrolment_id.is_not(None)  # said, or SQLite leaves an index of those alone
+    connection.execute(update(table).where(of_runs, of_any, column.in_(list(names))).values(values))
 
 
 def _new(column: Any, names: Mapping[str, str]) -> Any:

@@ -1,7 +1,8 @@
 """The schema, as SQLAlchemy Core tables. Alembic owns how a database gets there; a test holds that both agree.
 
-`bucket` (crc32(member id) & 255) leads every member-owned key: it costs nothing on SQLite and PostgreSQL, and lets
-the same schema and statements run on Citus. Times are UTC. Tables that belong to no member have none.
+`bucket` (crc32(member id) & 255) is in every member-owned key, and leads it unless rows are looked for by their id
+alone: it costs nothing on SQLite and PostgreSQL, and lets the same schema and statements run on Citus. Times are UTC.
+Tables that belong to no member have none.
 """
 
 from __future__ import annotations
@@ -355,6 +356,7 @@ task = Table(
     Column("outcome", String(500)),
     PrimaryKeyConstraint("id", "bucket"),  # whoever closes one knows the id alone
     UniqueConstraint("bucket", "key"),
+    Index(None, "bucket", "member_id"),
     Index(None, "closed_at", "due_at"),
 )
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Select, Table, or_, select
 
+from engage.store.dialects import beside_index
 from engage.store.ledger import of_member, read_whole
 from engage.store.members import MemberRef
 from engage.store.tables import Row, answer, decision, delivery, enrolment, event, inbound, notice, task
@@ -78,12 +79,14 @@ def events_of(
     here = (e.bucket == ref.bucket) & (e.member_id == ref.id)
     wanted = [e.delivery_id == delivery_id] if delivery_id is not None else []
     wanted += [e.inbound_id == inbound_id] if inbound_id is not None else []
-    newest = select(event).where(here, *wanted).order_by(e.id.desc()).limit(most)
+    newest = select(event).where(here, *wanted).order_by(beside_index(e.id).desc()).limit(most)
     return _fetch(connection, newest)[::-1]
 
 
 def runs_of(connection: Connection, ref: MemberRef) -> list[Row]:
-    return _rows(connection, enrolment, enrolment.c.bucket == ref.bucket, enrolment.c.member_id == ref.id)
+    e = enrolment.c
+    theirs = select(enrolment).where(e.bucket == ref.bucket, e.member_id == ref.id)
+    return _fetch(connection, theirs.order_by(beside_index(e.id)))
 
 
 def decisions_of(connection: Connection, ref: MemberRef, run_ids: Sequence[int]) -> list[Row]:

@@ -7,7 +7,7 @@ from alembic import op
 
 from engage.store import tables
 
-revision = "0001_dc88493f"
+revision = "0001_018b6a0d"
 down_revision = None
 branch_labels = None
 depends_on = None
@@ -624,6 +624,7 @@ def upgrade() -> None:
         sa.UniqueConstraint("bucket", "key", name=op.f("uq_task_bucket_key")),
     )
     with op.batch_alter_table("task", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_task_bucket_member_id"), ["bucket", "member_id"], unique=False)
         batch_op.create_index(batch_op.f("ix_task_closed_at_due_at"), ["closed_at", "due_at"], unique=False)
 
     op.create_table(
@@ -671,6 +672,7 @@ def downgrade() -> None:
     op.drop_table("webhook_call")
     with op.batch_alter_table("task", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_task_closed_at_due_at"))
+        batch_op.drop_index(batch_op.f("ix_task_bucket_member_id"))
 
     op.drop_table("task")
     op.drop_table("tally")

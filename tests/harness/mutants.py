@@ -274,7 +274,7 @@ MUTANTS: Sequence[Mutant] = (
         ),
         says(
             f"{DOING}._flush_messages",
-            'fallbacks.drop_fallbacks(self.connection, runs, "overtaken by the next message")',
+            'fallbacks.drop_fallbacks(self.connection, self._gone_on, "overtaken by the next message")',
             "pass",
         ),
     ),

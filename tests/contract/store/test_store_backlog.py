@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections import Counter
 from datetime import UTC, datetime
 
+import pytest
 from store_bench import DAY, HOUR, MINUTE, NOW, Bench, a_journey
 from store_plans import explained
 
@@ -126,6 +127,19 @@ def test_every_count_has_a_ceiling() -> None:
     """However large a backlog is, a look at it ends."""
     for query in (backlog._UNREAD, backlog._FRESH, backlog._CALLS, backlog._DUE_RUNS, *backlog._IN_HAND):
         assert backlog.MOST in query.compile().params.values()
+
+
+def test_what_waits_is_counted_up_to_the_ceiling_over_all_its_lanes(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(backlog, "MOST", 5)
+    ref = bench.member()
+    for priority in (10, 50, 90):
+        for _ in range(2):
+            bench.queues(ref, priority=priority)
+            bench.queues(ref, priority=priority, channel="sms")
+    found = backlog.backlog(bench.connection, NOW).messages
+    assert {(each.status, each.channel): each.messages for each in found} == {("pending", ""): 2, ("pending", "sms"): 3}
 
 
 def test_a_look_costs_what_waits_and_walks_through_no_table(bench: Bench) -> None:
