@@ -10,12 +10,13 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
 from engage.errors import DatabaseUnavailable
+from engage.store import state
 from tests.harness import weather
 from tests.harness.boundaries import BEGIN, CALL, COMMIT
 from tests.harness.cast import PEOPLE
 from tests.harness.checker import violations
 from tests.harness.crew import LOCKED_OUT, RESTING, Worker
-from tests.harness.grounds import Grounds
+from tests.harness.grounds import BEGINS, Grounds
 from tests.harness.project import EDITS
 from tests.harness.running import quietly, told
 from tests.harness.weather import Fault
@@ -32,6 +33,8 @@ class Shop(RuleBasedStateMachine):
     @initialize(seed=st.integers(0, 1_000))
     def opens(self, seed: int) -> None:
         self.world = World(self.grounds, seed, Options(weather=weather.CALM))
+        with self.world.database.write() as connection:
+            state.let_time_count(connection, BEGINS)  # here the first look may be hours later
 
     # --- the workers --------------------------------------------------------------------------------------------
 
