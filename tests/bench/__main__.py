@@ -56,7 +56,8 @@ def _measure(name: str, *, quick: bool) -> Measured:
 def _line(figure: Figure) -> str:
     ratio = f", {figure.ratio:.2f} × {figure.beside.what}" if figure.beside and figure.ratio is not None else ""
     met = {True: " ✓", False: " ✗", None: ""}[figure.met]
-    return f"{figure.what}: {figure.value:,.4g} {figure.unit}{ratio}{met}"
+    how = f" ({figure.how})" if figure.how else ""
+    return f"{figure.what}{how}: {figure.value:,.4g} {figure.unit}{ratio}{met}"
 
 
 if __name__ == "__main__":

@@ -30,11 +30,12 @@ from engage.store.tables import (
 )
 
 RUNS_EACH = 5
-_WAITING_IN = (  # of shipped journeys: a wait of each
-    ("birthday", "wait>birthday"),
+# Of shipped journeys, a wait of each; not that of the birthday morning, into which nobody comes who stands in it.
+_WAITING_IN = (
     ("nps", "nps"),
     ("onboarding_90d", "wait>tips60"),
     ("refill_hard", "wait>refill_last"),
+    ("welcome", "wait>first_order_coupon"),
     ("winback", "wait_for-clicked"),
 )
 _FILLED = (member, identity, contact_point, member_value, anniversary, event, enrolment, delivery, decision)
