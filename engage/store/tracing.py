@@ -84,9 +84,7 @@ def events_of(
 
 
 def runs_of(connection: Connection, ref: MemberRef) -> list[Row]:
-    e = enrolment.c
-    theirs = select(enrolment).where(e.bucket == ref.bucket, e.member_id == ref.id)
-    return _fetch(connection, theirs.order_by(beside_index(e.id)))
+    return _rows(connection, enrolment, enrolment.c.bucket == ref.bucket, enrolment.c.member_id == ref.id)
 
 
 def decisions_of(connection: Connection, ref: MemberRef, run_ids: Sequence[int]) -> list[Row]:
@@ -108,7 +106,8 @@ def notices_of(connection: Connection, bucket: int, task_id: int) -> list[Row]:
 
 
 def _rows(connection: Connection, table: Table, *where: ColumnElement[bool]) -> list[Row]:
-    return _fetch(connection, select(table).where(*where).order_by(table.c.id))
+    """Found by what is asked, then put in order: a key that is in order leads through a whole bucket."""
+    return _fetch(connection, select(table).where(*where).order_by(beside_index(table.c.id)))
 
 
 def _fetch(connection: Connection, query: Select[Any]) -> list[Row]:

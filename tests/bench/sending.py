@@ -12,10 +12,11 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import time as time_of_day
+from datetime import timedelta
 from multiprocessing.connection import Connection
 from typing import Any
 
-from sqlalchemy import or_, select
+from sqlalchemy import select
 
 from engage.bootstrap import build_context
 from engage.channels.contract import Channel, Message, Payload
@@ -30,10 +31,10 @@ from engage.runtime.dispatch import Dispatch
 from engage.runtime.engine import Engine
 from engage.runtime.wording import words_context
 from engage.simulation.settings import USUAL
-from engage.store import members, reaching
+from engage.store import dispatching, members, reaching
 from engage.store.database import Database
 from engage.store.members import Profile
-from engage.store.tables import IS_IN_HAND, IS_PENDING, delivery
+from engage.store.tables import delivery
 from tests import quiet
 from tests.bench import ground
 from tests.bench.figures import Beside, Figure, Goal, Scale
@@ -247,4 +248,4 @@ def _send(parent: Connection, url: str, config: Config) -> None:
 def _some_wait(database: Database) -> bool:
     """For a channel that was busy a moment ago, or for their answers."""
     with database.read() as connection:
-        return connection.scalar(select(delivery.c.id).where(or_(IS_PENDING, IS_IN_HAND)).limit(1)) is not None
+        return dispatching.next_due(connection, SystemClock().now() - timedelta(days=1)) is not None

@@ -87,6 +87,7 @@ def test_runs_are_claimed_along_an_index(bench: Bench) -> None:
     with explained(bench.connection) as plans:
         assert len(advancing.due(bench.connection, NOW, 10)) == 10
     assert plans.sorted == []
+    assert [plan for _, plan in plans.steps if "Seq Scan" in plan] == []
     assert "ix_enrolment_due" in plans.indexes
 
 
