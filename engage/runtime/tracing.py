@@ -169,7 +169,11 @@ class Tracer:
         for heard in tracing.events_of(self.connection, ref, delivery_id=row["id"]):
             yield _heard(heard)
             yield from self._followed(ref, heard)
-        for given in tracing.answers_to(self.connection, ref, row["id"]):
+        if (run_id := row["enrolment_id"]) is not None:
+            yield from self._answers(ref, run_id, row["id"])
+
+    def _answers(self, ref: MemberRef, run_id: int, delivery_id: int) -> Iterator[Link]:
+        for given in tracing.answers_to(self.connection, ref, run_id, delivery_id):
             facts = {name: given[name] for name in ("id", "step_id", "score", "choice", "comment")}
             yield Link(given["answered_at"], "answer", facts)
 

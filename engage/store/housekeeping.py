@@ -26,8 +26,7 @@ def drop_events(connection: Connection, before: datetime) -> int:
     """What happened before that moment. Counts that are kept stay as they are; who tells it once more is believed."""
     name = connection.scalar(select(func.min(event.c.name)))
     while name is not None:
-        some = select(event.c.bucket, event.c.id).where(event.c.name == name, event.c.at < before).limit(BATCH)
-        gone = drop_rows(connection, event, some)
+        gone = drop_rows(connection, event, event.c.name == name, event.c.at < before, most=BATCH)
         if gone:
             return gone
         name = connection.scalar(select(func.min(event.c.name)).where(event.c.name > name))
@@ -40,14 +39,12 @@ def drop_calls(connection: Connection, before: datetime) -> int:
     over = exists().where(
         enrolment.c.bucket == c.bucket, enrolment.c.id == c.enrolment_id, enrolment.c.status == "ended"
     )
-    some = select(c.bucket, c.id).where(c.settled_at < before, over).limit(BATCH)
-    return drop_rows(connection, webhook_call, some)
+    return drop_rows(connection, webhook_call, c.settled_at < before, over, most=BATCH)
 
 
 def drop_notices(connection: Connection, before: datetime) -> int:
     """Word to staff that went out, or was given up, before that moment."""
-    some = select(notice.c.bucket, notice.c.id).where(notice.c.status != "pending", notice.c.due_at < before)
-    return drop_rows(connection, notice, some.limit(BATCH))
+    return drop_rows(connection, notice, notice.c.status != "pending", notice.c.due_at < before, most=BATCH)
 
 
 def drop_plans(connection: Connection, before: datetime) -> int:

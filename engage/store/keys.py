@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from sqlalchemy import Connection, Select, String, bindparam, delete, tuple_
+from sqlalchemy import ColumnElement, Connection, String, bindparam, delete, select, tuple_
 
 from engage.store.dialects import in_bucket_with, pairs_in_text
 from engage.store.tables import BUCKETS
@@ -34,7 +34,8 @@ def given_keys(keys: Iterable[Key]) -> dict[str, str]:
     return {"given_pairs": pairs, "given_buckets": buckets}
 
 
-def drop_rows(connection: Connection, table: Any, keys: Select[Any]) -> int:
-    """Rows of members' whose primary keys a query finds. Returns how many."""
+def drop_rows(connection: Connection, table: Any, *where: ColumnElement[bool], most: int) -> int:
+    """At most so many of the rows of members' that are so. Returns how many."""
     everywhere = table.c.bucket.between(0, BUCKETS - 1)
-    return connection.execute(delete(table).where(everywhere, tuple_(*table.primary_key).in_(keys))).rowcount
+    some = select(*table.primary_key).where(*where).limit(most)
+    return connection.execute(delete(table).where(everywhere, tuple_(*table.primary_key).in_(some))).rowcount

@@ -66,8 +66,7 @@ def drop_before(connection: Connection, moment: datetime, table: Table, most: in
                 connection.execute(text(_PATIENCE))
                 connection.execute(text(f"DROP TABLE {table.name}_{part}"))
                 dropped += 1
-    some = select(*table.primary_key).where(BY_MONTH[table] < moment).limit(most)
-    return dropped + drop_rows(connection, table, some)
+    return dropped + drop_rows(connection, table, BY_MONTH[table] < moment, most=most)
 
 
 def _parts(connection: Connection, table: Table) -> set[str]:

@@ -1,8 +1,9 @@
 """The schema, as SQLAlchemy Core tables. Alembic owns how a database gets there; a test holds that both agree.
 
-`bucket` (crc32(member id) & 255) is in every member-owned key, and leads it unless rows are looked for by their id
-alone: it costs nothing on SQLite and PostgreSQL, and lets the same schema and statements run on Citus. Times are UTC.
-Tables that belong to no member have none.
+`bucket` (crc32(member id) & 255) is in every member-owned key, which lets the same schema and statements run on Citus.
+It comes second, after the id that it is made of or that goes with it: ids grow, so what is new stands side by side at
+the end of each index. If it led, a batch of 500 runs would write to 256 places in each. Times are UTC. Tables that
+belong to no member have none.
 """
 
 from __future__ import annotations
@@ -111,6 +112,12 @@ def _partial(name: str | None, *columns: str, where: str) -> Index:
     return Index(name, *columns, sqlite_where=text(where), postgresql_where=text(where))
 
 
+# SQLite keeps such rows in the order of their key: one page to read instead of an index's and the row's, and what is
+# known of a member side by side. For small rows alone, of which many share a page (https://sqlite.org/withoutrowid.html
+# advises a twentieth of one each).
+_BY_KEY: dict[str, Any] = {"sqlite_with_rowid": False}
+
+
 # --- members ----------------------------------------------------------------------------------------------------
 
 member = Table(
@@ -124,9 +131,10 @@ member = Table(
     Column("last_event", BigInteger, nullable=False, server_default="0"),  # the number their last event was given
     Column("created_at", Instant, nullable=False),
     Column("updated_at", Instant, nullable=False),
-    PrimaryKeyConstraint("bucket", "id"),
+    PrimaryKeyConstraint("id", "bucket"),
     Index(None, "timezone"),
     _partial(None, "timezone_at", where="timezone_at IS NOT NULL"),
+    **_BY_KEY,
 )
 
 # Who an outside name or address is: kind "member" (the shop's id), or a channel's name. Not member-owned: it is how a
@@ -139,6 +147,7 @@ identity = Table(
     Column("bucket", SmallInteger, nullable=False),
     Column("member_id", BigInteger, nullable=False),
     PrimaryKeyConstraint("kind", "value"),
+    **_BY_KEY,
 )
 
 # One typed value for each catalog field a member has, computed fields included. Exactly one value column is filled.
@@ -153,11 +162,12 @@ member_value = Table(
     Column("flag_value", Boolean),
     Column("day_value", Date),
     Column("at_value", Instant),
-    PrimaryKeyConstraint("bucket", "member_id", "field"),
-    Index(None, "field", "text_value"),
-    Index(None, "field", "number_value"),
-    Index(None, "field", "day_value"),
-    Index(None, "field", "at_value"),
+    PrimaryKeyConstraint("member_id", "bucket", "field"),
+    _partial(None, "field", "text_value", where="text_value IS NOT NULL"),
+    _partial(None, "field", "number_value", where="number_value IS NOT NULL"),
+    _partial(None, "field", "day_value", where="day_value IS NOT NULL"),
+    _partial(None, "field", "at_value", where="at_value IS NOT NULL"),
+    **_BY_KEY,
 )
 
 anniversary = Table(
@@ -171,8 +181,9 @@ anniversary = Table(
     Column("day", SmallInteger, nullable=False),
     Column("leap", Boolean, nullable=False),
     Column("year", SmallInteger),  # of birth, if known: for the age only
-    PrimaryKeyConstraint("bucket", "member_id", "field"),
+    PrimaryKeyConstraint("member_id", "bucket", "field"),
     Index(None, "field", "calendar", "month", "day"),
+    **_BY_KEY,
 )
 
 tag = Table(
@@ -182,8 +193,9 @@ tag = Table(
     Column("member_id", BigInteger, nullable=False),
     Column("tag", String(64), nullable=False),
     Column("added_at", Instant, nullable=False),
-    PrimaryKeyConstraint("bucket", "member_id", "tag"),
+    PrimaryKeyConstraint("member_id", "bucket", "tag"),
     Index(None, "tag"),
+    **_BY_KEY,
 )
 
 contact_point = Table(
@@ -199,7 +211,8 @@ contact_point = Table(
     Column("window_act", String(16)),
     Column("window_opened_at", Instant),
     Column("window_used", Integer, nullable=False, server_default="0"),
-    PrimaryKeyConstraint("bucket", "member_id", "channel"),
+    PrimaryKeyConstraint("member_id", "bucket", "channel"),
+    **_BY_KEY,
 )
 
 consent = Table(
@@ -213,7 +226,8 @@ consent = Table(
     Column("own_word", Boolean, nullable=False),  # the member said so themselves: no list of the shop's overrides it
     Column("evidence", String(500), nullable=False),  # where this comes from: a form, a file's row, a callback
     Column("at", Instant, nullable=False),
-    PrimaryKeyConstraint("bucket", "member_id", "topic", "channel"),
+    PrimaryKeyConstraint("member_id", "bucket", "topic", "channel"),
+    **_BY_KEY,
 )
 
 # Do not contact, by address: wins over every consent.
@@ -225,6 +239,7 @@ suppression = Table(
     Column("reason", String(200), nullable=False),
     Column("at", Instant, nullable=False),
     PrimaryKeyConstraint("channel", "address"),
+    **_BY_KEY,
 )
 
 segment_member = Table(
@@ -234,8 +249,9 @@ segment_member = Table(
     Column("member_id", BigInteger, nullable=False),
     Column("segment", String(64), nullable=False),
     Column("entered_at", Instant, nullable=False),
-    PrimaryKeyConstraint("bucket", "member_id", "segment"),
+    PrimaryKeyConstraint("member_id", "bucket", "segment"),
     Index(None, "segment"),
+    **_BY_KEY,
 )
 
 # What a member must have to be among the top `percent` of all who have a value in a number field, as of last night.
@@ -279,6 +295,7 @@ early_receipt = Table(
     Column("inbound_id", BigInteger, nullable=False),
     PrimaryKeyConstraint("channel", "provider_id", "inbound_id"),
     Index(None, "inbound_id"),
+    **_BY_KEY,
 )
 
 # Everything that happened to a member: business events, and responses, which carry the delivery and step they answer.
@@ -301,11 +318,11 @@ event = Table(
     Column("enrolment_id", BigInteger),
     Column("journey_id", String(64)),
     Column("step_id", String(120)),
-    PrimaryKeyConstraint("bucket", "id"),
-    UniqueConstraint("bucket", "dedupe_key"),
-    Index(None, "bucket", "member_id", "name", "at"),
+    PrimaryKeyConstraint("id", "bucket"),
+    UniqueConstraint("dedupe_key", "bucket"),
+    Index(None, "member_id", "bucket", "name", "at"),
     Index(None, "name", "at"),
-    _partial(None, "bucket", "enrolment_id", "name", where="enrolment_id IS NOT NULL"),
+    _partial(None, "enrolment_id", "bucket", "name", where="enrolment_id IS NOT NULL"),
     Index("ix_event_fresh", "id", sqlite_where=text("fresh = 1"), postgresql_where=text("fresh")),
 )
 
@@ -329,10 +346,9 @@ answer = Table(
     Column("answered_at", Instant, nullable=False),
     Column("comment_at", Instant),
     Column("corrected_at", Instant),
-    PrimaryKeyConstraint("bucket", "id"),
-    UniqueConstraint("bucket", "enrolment_id", "step_id", "visit"),
+    PrimaryKeyConstraint("id", "bucket"),
+    UniqueConstraint("enrolment_id", "bucket", "step_id", "visit"),
     Index(None, "survey", "answered_at"),
-    Index(None, "enrolment_id"),
 )
 
 task = Table(
@@ -354,9 +370,9 @@ task = Table(
     Column("closed_at", Instant),
     Column("closed_by", String(100)),
     Column("outcome", String(500)),
-    PrimaryKeyConstraint("id", "bucket"),  # whoever closes one knows the id alone
-    UniqueConstraint("bucket", "key"),
-    Index(None, "bucket", "member_id"),
+    PrimaryKeyConstraint("id", "bucket"),
+    UniqueConstraint("key", "bucket"),
+    Index(None, "member_id", "bucket"),
     Index(None, "closed_at", "due_at"),
 )
 
@@ -460,8 +476,8 @@ enrolment = Table(
     Column("goal_counts", Boolean),  # inside the attribution window
     Column("hold_id", BigInteger),  # of a start that is, or was, held back
     Column("hold_stage", SmallInteger),  # in which of its stages they are let go
-    PrimaryKeyConstraint("bucket", "id"),
-    UniqueConstraint("bucket", "member_id", "journey_id", "occurrence"),
+    PrimaryKeyConstraint("id", "bucket"),
+    UniqueConstraint("member_id", "bucket", "journey_id", "occurrence"),
     _partial("ix_enrolment_due", "due_at", "id", where="status = 'live'"),
     _partial(None, "journey_id", "step_id", where="status = 'live'"),
     _partial(None, "hold_id", "status", "hold_stage", where="hold_id IS NOT NULL"),
@@ -479,7 +495,7 @@ enrolment_move = Table(
     Column("what", String(16), nullable=False),  # renamed | retimed | past | onward | afresh | pinned | stopped | …
     Column("before", Json, nullable=False),
     Column("after", Json, nullable=False),
-    PrimaryKeyConstraint("bucket", "id"),
+    PrimaryKeyConstraint("id", "bucket"),
     Index(None, "plan_id"),
 )
 
@@ -493,8 +509,9 @@ arm = Table(
     Column("journey_id", String(64), nullable=False),
     Column("way", String(64), nullable=False),
     Column("taken_at", Instant, nullable=False),
-    PrimaryKeyConstraint("bucket", "enrolment_id", "split_id"),
+    PrimaryKeyConstraint("enrolment_id", "bucket", "split_id"),
     Index(None, "journey_id", "split_id", "way"),
+    **_BY_KEY,
 )
 
 # Which way of a split has won, decided once. The row is made when the first member passes the split.
@@ -522,8 +539,9 @@ decision = Table(
     Column("step_id", String(120)),
     Column("what", String(32), nullable=False),
     Column("detail", Json, nullable=False),
-    PrimaryKeyConstraint("bucket", "enrolment_id", "id", "at"),
+    PrimaryKeyConstraint("enrolment_id", "bucket", "id", "at"),
     postgresql_partition_by="RANGE (at)",
+    **_BY_KEY,
 )
 
 # --- messages ---------------------------------------------------------------------------------------------------
@@ -577,17 +595,17 @@ delivery = Table(
     Column("arrival", String(16)),  # delivered | deferred | bounced
     Column("arrival_at", Instant),
     Column("filed_at", Instant),  # when decision, payload and text went to the ledger
-    PrimaryKeyConstraint("id", "bucket"),  # tokens and receipts carry the id alone
-    UniqueConstraint("bucket", "message_key", "hop"),
+    PrimaryKeyConstraint("id", "bucket"),
+    UniqueConstraint("message_key", "bucket", "hop"),
     # No row is in both: a planner that knows a backlog only from before it came could else take the one that does not
     # have it in the order in which it is wanted, and sort it all for every claim.
     _partial("ix_delivery_waiting", "priority", "channel", "due_at", "id", where="status = 'pending'"),  # see `lanes`
     _partial("ix_delivery_in_hand", "status", "due_at", where="status IN ('claimed', 'sending', 'ambiguous')"),
     # By member: what was sent, and what no run has sent; `ledger.of_member` finds the rest by the runs. Most of a
     # message's changes come before it is sent, and each would write a page of its own to an index of members.
-    _partial("ix_delivery_sent_to", "bucket", "member_id", "first_sent_at", where="first_sent_at IS NOT NULL"),
-    _partial("ix_delivery_of_no_run", "bucket", "member_id", where="enrolment_id IS NULL"),
-    Index(None, "bucket", "enrolment_id"),
+    _partial("ix_delivery_sent_to", "member_id", "bucket", "first_sent_at", where="first_sent_at IS NOT NULL"),
+    _partial("ix_delivery_of_no_run", "member_id", "bucket", where="enrolment_id IS NULL"),
+    Index(None, "enrolment_id", "bucket"),
     _partial(None, "channel", "provider_id", where="provider_id IS NOT NULL"),
     _partial(None, "channel", "address", "sent_at", where="address IS NOT NULL"),
     _partial(
@@ -609,7 +627,7 @@ delivery_ledger = Table(
     Column("decision", Json),
     Column("payload", Json),
     Column("text", Text),
-    PrimaryKeyConstraint("bucket", "id", "queued_at"),
+    PrimaryKeyConstraint("id", "bucket", "queued_at"),
     postgresql_partition_by="RANGE (queued_at)",
 )
 
@@ -625,8 +643,8 @@ notice = Table(
     Column("due_at", Instant, nullable=False),
     Column("attempts", Integer, nullable=False, server_default="0"),
     Column("reason", String(300)),
-    PrimaryKeyConstraint("bucket", "id"),
-    UniqueConstraint("bucket", "task_id", "team"),
+    PrimaryKeyConstraint("id", "bucket"),
+    UniqueConstraint("task_id", "bucket", "team"),
     _partial("ix_notice_due", "due_at", where="status = 'pending'"),
 )
 
@@ -651,8 +669,8 @@ webhook_call = Table(
     Column("attempts", Integer, nullable=False, server_default="0"),
     Column("reason", String(300)),  # why the last attempt did not succeed
     Column("settled_at", Instant),
-    PrimaryKeyConstraint("bucket", "id"),
-    UniqueConstraint("bucket", "enrolment_id", "step_id", "visit"),
+    PrimaryKeyConstraint("id", "bucket"),
+    UniqueConstraint("enrolment_id", "bucket", "step_id", "visit"),
     _partial("ix_webhook_call_due", "due_at", where="status = 'open'"),
     Index(None, "settled_at"),
 )
@@ -727,6 +745,7 @@ tally = Table(
     Column("slot", SmallInteger, nullable=False),
     Column("count", BigInteger, nullable=False),
     PrimaryKeyConstraint("name", "minute", "slot"),
+    **_BY_KEY,
 )
 
 # Next free id of each table that does not number its rows by itself. See `store.ids`.

@@ -91,14 +91,17 @@ def decisions_of(connection: Connection, ref: MemberRef, run_ids: Sequence[int])
     return _rows(connection, decision, decision.c.bucket == ref.bucket, decision.c.enrolment_id.in_(list(run_ids)))
 
 
-def answers_to(connection: Connection, ref: MemberRef, delivery_id: int) -> list[Row]:
-    return _rows(connection, answer, answer.c.bucket == ref.bucket, answer.c.delivery_id == delivery_id)
+def answers_to(connection: Connection, ref: MemberRef, run_id: int, delivery_id: int) -> list[Row]:
+    """What was answered to a message of this run."""
+    of_run = (answer.c.bucket == ref.bucket) & (answer.c.enrolment_id == run_id)
+    return _rows(connection, answer, of_run, answer.c.delivery_id == delivery_id)
 
 
 def tasks_keyed(connection: Connection, ref: MemberRef, keys: Sequence[str], begins: str) -> list[Row]:
-    """By their keys: these ones, or those that begin so."""
+    """The member's, by their keys: these ones, or those that begin so."""
+    of_member = (task.c.bucket == ref.bucket) & (task.c.member_id == ref.id)
     keyed = or_(task.c.key.in_(list(keys)), task.c.key.startswith(begins, autoescape=True))
-    return _rows(connection, task, task.c.bucket == ref.bucket, keyed)
+    return _rows(connection, task, of_member, keyed)
 
 
 def notices_of(connection: Connection, bucket: int, task_id: int) -> list[Row]:
@@ -106,7 +109,7 @@ def notices_of(connection: Connection, bucket: int, task_id: int) -> list[Row]:
 
 
 def _rows(connection: Connection, table: Table, *where: ColumnElement[bool]) -> list[Row]:
-    """Found by what is asked, then put in order: a key that is in order leads through a whole bucket."""
+    """Found by what is asked, then put in order: a key that is in order leads through the whole table."""
     return _fetch(connection, select(table).where(*where).order_by(beside_index(table.c.id)))
 
 

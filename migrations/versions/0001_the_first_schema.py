@@ -7,7 +7,7 @@ from alembic import op
 
 from engage.store import tables
 
-revision = "0001_018b6a0d"
+revision = "0001_f8d24d3c"
 down_revision = None
 branch_labels = None
 depends_on = None
@@ -24,7 +24,8 @@ def upgrade() -> None:
         sa.Column("day", sa.SmallInteger(), nullable=False),
         sa.Column("leap", sa.Boolean(), nullable=False),
         sa.Column("year", sa.SmallInteger(), nullable=True),
-        sa.PrimaryKeyConstraint("bucket", "member_id", "field", name=op.f("pk_anniversary")),
+        sa.PrimaryKeyConstraint("member_id", "bucket", "field", name=op.f("pk_anniversary")),
+        sqlite_with_rowid=False,
     )
     with op.batch_alter_table("anniversary", schema=None) as batch_op:
         batch_op.create_index(
@@ -50,13 +51,12 @@ def upgrade() -> None:
         sa.Column("answered_at", tables.Instant(timezone=True), nullable=False),
         sa.Column("comment_at", tables.Instant(timezone=True), nullable=True),
         sa.Column("corrected_at", tables.Instant(timezone=True), nullable=True),
-        sa.PrimaryKeyConstraint("bucket", "id", name=op.f("pk_answer")),
+        sa.PrimaryKeyConstraint("id", "bucket", name=op.f("pk_answer")),
         sa.UniqueConstraint(
-            "bucket", "enrolment_id", "step_id", "visit", name=op.f("uq_answer_bucket_enrolment_id_step_id_visit")
+            "enrolment_id", "bucket", "step_id", "visit", name=op.f("uq_answer_enrolment_id_bucket_step_id_visit")
         ),
     )
     with op.batch_alter_table("answer", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_answer_enrolment_id"), ["enrolment_id"], unique=False)
         batch_op.create_index(batch_op.f("ix_answer_survey_answered_at"), ["survey", "answered_at"], unique=False)
 
     op.create_table(
@@ -83,7 +83,8 @@ def upgrade() -> None:
         sa.Column("journey_id", sa.String(length=64), nullable=False),
         sa.Column("way", sa.String(length=64), nullable=False),
         sa.Column("taken_at", tables.Instant(timezone=True), nullable=False),
-        sa.PrimaryKeyConstraint("bucket", "enrolment_id", "split_id", name=op.f("pk_arm")),
+        sa.PrimaryKeyConstraint("enrolment_id", "bucket", "split_id", name=op.f("pk_arm")),
+        sqlite_with_rowid=False,
     )
     with op.batch_alter_table("arm", schema=None) as batch_op:
         batch_op.create_index(
@@ -100,7 +101,8 @@ def upgrade() -> None:
         sa.Column("own_word", sa.Boolean(), nullable=False),
         sa.Column("evidence", sa.String(length=500), nullable=False),
         sa.Column("at", tables.Instant(timezone=True), nullable=False),
-        sa.PrimaryKeyConstraint("bucket", "member_id", "topic", "channel", name=op.f("pk_consent")),
+        sa.PrimaryKeyConstraint("member_id", "bucket", "topic", "channel", name=op.f("pk_consent")),
+        sqlite_with_rowid=False,
     )
     op.create_table(
         "contact_point",
@@ -114,7 +116,8 @@ def upgrade() -> None:
         sa.Column("window_act", sa.String(length=16), nullable=True),
         sa.Column("window_opened_at", tables.Instant(timezone=True), nullable=True),
         sa.Column("window_used", sa.Integer(), server_default="0", nullable=False),
-        sa.PrimaryKeyConstraint("bucket", "member_id", "channel", name=op.f("pk_contact_point")),
+        sa.PrimaryKeyConstraint("member_id", "bucket", "channel", name=op.f("pk_contact_point")),
+        sqlite_with_rowid=False,
     )
     op.create_table(
         "decision",
@@ -125,8 +128,9 @@ def upgrade() -> None:
         sa.Column("step_id", sa.String(length=120), nullable=True),
         sa.Column("what", sa.String(length=32), nullable=False),
         sa.Column("detail", sa.JSON(none_as_null=True), nullable=False),
-        sa.PrimaryKeyConstraint("bucket", "enrolment_id", "id", "at", name=op.f("pk_decision")),
+        sa.PrimaryKeyConstraint("enrolment_id", "bucket", "id", "at", name=op.f("pk_decision")),
         postgresql_partition_by="RANGE (at)",
+        sqlite_with_rowid=False,
     )
     op.create_table(
         "delivery",
@@ -176,11 +180,11 @@ def upgrade() -> None:
         sa.Column("arrival_at", tables.Instant(timezone=True), nullable=True),
         sa.Column("filed_at", tables.Instant(timezone=True), nullable=True),
         sa.PrimaryKeyConstraint("id", "bucket", name=op.f("pk_delivery")),
-        sa.UniqueConstraint("bucket", "message_key", "hop", name=op.f("uq_delivery_bucket_message_key_hop")),
+        sa.UniqueConstraint("message_key", "bucket", "hop", name=op.f("uq_delivery_message_key_bucket_hop")),
         postgresql_with={"fillfactor": 85},
     )
     with op.batch_alter_table("delivery", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_delivery_bucket_enrolment_id"), ["bucket", "enrolment_id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_delivery_enrolment_id_bucket"), ["enrolment_id", "bucket"], unique=False)
         batch_op.create_index(
             batch_op.f("ix_delivery_channel_address_sent_at"),
             ["channel", "address", "sent_at"],
@@ -204,14 +208,14 @@ def upgrade() -> None:
         )
         batch_op.create_index(
             "ix_delivery_of_no_run",
-            ["bucket", "member_id"],
+            ["member_id", "bucket"],
             unique=False,
             sqlite_where=sa.text("enrolment_id IS NULL"),
             postgresql_where=sa.text("enrolment_id IS NULL"),
         )
         batch_op.create_index(
             "ix_delivery_sent_to",
-            ["bucket", "member_id", "first_sent_at"],
+            ["member_id", "bucket", "first_sent_at"],
             unique=False,
             sqlite_where=sa.text("first_sent_at IS NOT NULL"),
             postgresql_where=sa.text("first_sent_at IS NOT NULL"),
@@ -239,7 +243,7 @@ def upgrade() -> None:
         sa.Column("decision", sa.JSON(none_as_null=True), nullable=True),
         sa.Column("payload", sa.JSON(none_as_null=True), nullable=True),
         sa.Column("text", sa.Text(), nullable=True),
-        sa.PrimaryKeyConstraint("bucket", "id", "queued_at", name=op.f("pk_delivery_ledger")),
+        sa.PrimaryKeyConstraint("id", "bucket", "queued_at", name=op.f("pk_delivery_ledger")),
         postgresql_partition_by="RANGE (queued_at)",
     )
     op.create_table(
@@ -248,6 +252,7 @@ def upgrade() -> None:
         sa.Column("provider_id", sa.String(length=200), nullable=False),
         sa.Column("inbound_id", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("channel", "provider_id", "inbound_id", name=op.f("pk_early_receipt")),
+        sqlite_with_rowid=False,
     )
     with op.batch_alter_table("early_receipt", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_early_receipt_inbound_id"), ["inbound_id"], unique=False)
@@ -285,13 +290,13 @@ def upgrade() -> None:
         sa.Column("goal_counts", sa.Boolean(), nullable=True),
         sa.Column("hold_id", sa.BigInteger(), nullable=True),
         sa.Column("hold_stage", sa.SmallInteger(), nullable=True),
-        sa.PrimaryKeyConstraint("bucket", "id", name=op.f("pk_enrolment")),
+        sa.PrimaryKeyConstraint("id", "bucket", name=op.f("pk_enrolment")),
         sa.UniqueConstraint(
-            "bucket",
             "member_id",
+            "bucket",
             "journey_id",
             "occurrence",
-            name=op.f("uq_enrolment_bucket_member_id_journey_id_occurrence"),
+            name=op.f("uq_enrolment_member_id_bucket_journey_id_occurrence"),
         ),
         postgresql_with={"fillfactor": 85},
     )
@@ -327,7 +332,7 @@ def upgrade() -> None:
         sa.Column("what", sa.String(length=16), nullable=False),
         sa.Column("before", sa.JSON(none_as_null=True), nullable=False),
         sa.Column("after", sa.JSON(none_as_null=True), nullable=False),
-        sa.PrimaryKeyConstraint("bucket", "id", name=op.f("pk_enrolment_move")),
+        sa.PrimaryKeyConstraint("id", "bucket", name=op.f("pk_enrolment_move")),
     )
     with op.batch_alter_table("enrolment_move", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_enrolment_move_plan_id"), ["plan_id"], unique=False)
@@ -350,19 +355,19 @@ def upgrade() -> None:
         sa.Column("enrolment_id", sa.BigInteger(), nullable=True),
         sa.Column("journey_id", sa.String(length=64), nullable=True),
         sa.Column("step_id", sa.String(length=120), nullable=True),
-        sa.PrimaryKeyConstraint("bucket", "id", name=op.f("pk_event")),
-        sa.UniqueConstraint("bucket", "dedupe_key", name=op.f("uq_event_bucket_dedupe_key")),
+        sa.PrimaryKeyConstraint("id", "bucket", name=op.f("pk_event")),
+        sa.UniqueConstraint("dedupe_key", "bucket", name=op.f("uq_event_dedupe_key_bucket")),
     )
     with op.batch_alter_table("event", schema=None) as batch_op:
         batch_op.create_index(
-            batch_op.f("ix_event_bucket_enrolment_id_name"),
-            ["bucket", "enrolment_id", "name"],
+            batch_op.f("ix_event_enrolment_id_bucket_name"),
+            ["enrolment_id", "bucket", "name"],
             unique=False,
             sqlite_where=sa.text("enrolment_id IS NOT NULL"),
             postgresql_where=sa.text("enrolment_id IS NOT NULL"),
         )
         batch_op.create_index(
-            batch_op.f("ix_event_bucket_member_id_name_at"), ["bucket", "member_id", "name", "at"], unique=False
+            batch_op.f("ix_event_member_id_bucket_name_at"), ["member_id", "bucket", "name", "at"], unique=False
         )
         batch_op.create_index(
             "ix_event_fresh", ["id"], unique=False, sqlite_where=sa.text("fresh = 1"), postgresql_where=sa.text("fresh")
@@ -402,6 +407,7 @@ def upgrade() -> None:
         sa.Column("bucket", sa.SmallInteger(), nullable=False),
         sa.Column("member_id", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("kind", "value", name=op.f("pk_identity")),
+        sqlite_with_rowid=False,
     )
     op.create_table(
         "inbound",
@@ -464,7 +470,8 @@ def upgrade() -> None:
         sa.Column("last_event", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("created_at", tables.Instant(timezone=True), nullable=False),
         sa.Column("updated_at", tables.Instant(timezone=True), nullable=False),
-        sa.PrimaryKeyConstraint("bucket", "id", name=op.f("pk_member")),
+        sa.PrimaryKeyConstraint("id", "bucket", name=op.f("pk_member")),
+        sqlite_with_rowid=False,
     )
     with op.batch_alter_table("member", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_member_timezone"), ["timezone"], unique=False)
@@ -486,13 +493,38 @@ def upgrade() -> None:
         sa.Column("flag_value", sa.Boolean(), nullable=True),
         sa.Column("day_value", sa.Date(), nullable=True),
         sa.Column("at_value", tables.Instant(timezone=True), nullable=True),
-        sa.PrimaryKeyConstraint("bucket", "member_id", "field", name=op.f("pk_member_value")),
+        sa.PrimaryKeyConstraint("member_id", "bucket", "field", name=op.f("pk_member_value")),
+        sqlite_with_rowid=False,
     )
     with op.batch_alter_table("member_value", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_member_value_field_at_value"), ["field", "at_value"], unique=False)
-        batch_op.create_index(batch_op.f("ix_member_value_field_day_value"), ["field", "day_value"], unique=False)
-        batch_op.create_index(batch_op.f("ix_member_value_field_number_value"), ["field", "number_value"], unique=False)
-        batch_op.create_index(batch_op.f("ix_member_value_field_text_value"), ["field", "text_value"], unique=False)
+        batch_op.create_index(
+            batch_op.f("ix_member_value_field_at_value"),
+            ["field", "at_value"],
+            unique=False,
+            sqlite_where=sa.text("at_value IS NOT NULL"),
+            postgresql_where=sa.text("at_value IS NOT NULL"),
+        )
+        batch_op.create_index(
+            batch_op.f("ix_member_value_field_day_value"),
+            ["field", "day_value"],
+            unique=False,
+            sqlite_where=sa.text("day_value IS NOT NULL"),
+            postgresql_where=sa.text("day_value IS NOT NULL"),
+        )
+        batch_op.create_index(
+            batch_op.f("ix_member_value_field_number_value"),
+            ["field", "number_value"],
+            unique=False,
+            sqlite_where=sa.text("number_value IS NOT NULL"),
+            postgresql_where=sa.text("number_value IS NOT NULL"),
+        )
+        batch_op.create_index(
+            batch_op.f("ix_member_value_field_text_value"),
+            ["field", "text_value"],
+            unique=False,
+            sqlite_where=sa.text("text_value IS NOT NULL"),
+            postgresql_where=sa.text("text_value IS NOT NULL"),
+        )
 
     op.create_table(
         "notice",
@@ -504,8 +536,8 @@ def upgrade() -> None:
         sa.Column("due_at", tables.Instant(timezone=True), nullable=False),
         sa.Column("attempts", sa.Integer(), server_default="0", nullable=False),
         sa.Column("reason", sa.String(length=300), nullable=True),
-        sa.PrimaryKeyConstraint("bucket", "id", name=op.f("pk_notice")),
-        sa.UniqueConstraint("bucket", "task_id", "team", name=op.f("uq_notice_bucket_task_id_team")),
+        sa.PrimaryKeyConstraint("id", "bucket", name=op.f("pk_notice")),
+        sa.UniqueConstraint("task_id", "bucket", "team", name=op.f("uq_notice_task_id_bucket_team")),
     )
     with op.batch_alter_table("notice", schema=None) as batch_op:
         batch_op.create_index(
@@ -552,7 +584,8 @@ def upgrade() -> None:
         sa.Column("member_id", sa.BigInteger(), nullable=False),
         sa.Column("segment", sa.String(length=64), nullable=False),
         sa.Column("entered_at", tables.Instant(timezone=True), nullable=False),
-        sa.PrimaryKeyConstraint("bucket", "member_id", "segment", name=op.f("pk_segment_member")),
+        sa.PrimaryKeyConstraint("member_id", "bucket", "segment", name=op.f("pk_segment_member")),
+        sqlite_with_rowid=False,
     )
     with op.batch_alter_table("segment_member", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_segment_member_segment"), ["segment"], unique=False)
@@ -582,6 +615,7 @@ def upgrade() -> None:
         sa.Column("reason", sa.String(length=200), nullable=False),
         sa.Column("at", tables.Instant(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("channel", "address", name=op.f("pk_suppression")),
+        sqlite_with_rowid=False,
     )
     op.create_table(
         "tag",
@@ -589,7 +623,8 @@ def upgrade() -> None:
         sa.Column("member_id", sa.BigInteger(), nullable=False),
         sa.Column("tag", sa.String(length=64), nullable=False),
         sa.Column("added_at", tables.Instant(timezone=True), nullable=False),
-        sa.PrimaryKeyConstraint("bucket", "member_id", "tag", name=op.f("pk_tag")),
+        sa.PrimaryKeyConstraint("member_id", "bucket", "tag", name=op.f("pk_tag")),
+        sqlite_with_rowid=False,
     )
     with op.batch_alter_table("tag", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_tag_tag"), ["tag"], unique=False)
@@ -601,6 +636,7 @@ def upgrade() -> None:
         sa.Column("slot", sa.SmallInteger(), nullable=False),
         sa.Column("count", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("name", "minute", "slot", name=op.f("pk_tally")),
+        sqlite_with_rowid=False,
     )
     op.create_table(
         "task",
@@ -621,10 +657,10 @@ def upgrade() -> None:
         sa.Column("closed_by", sa.String(length=100), nullable=True),
         sa.Column("outcome", sa.String(length=500), nullable=True),
         sa.PrimaryKeyConstraint("id", "bucket", name=op.f("pk_task")),
-        sa.UniqueConstraint("bucket", "key", name=op.f("uq_task_bucket_key")),
+        sa.UniqueConstraint("key", "bucket", name=op.f("uq_task_key_bucket")),
     )
     with op.batch_alter_table("task", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_task_bucket_member_id"), ["bucket", "member_id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_task_member_id_bucket"), ["member_id", "bucket"], unique=False)
         batch_op.create_index(batch_op.f("ix_task_closed_at_due_at"), ["closed_at", "due_at"], unique=False)
 
     op.create_table(
@@ -646,9 +682,9 @@ def upgrade() -> None:
         sa.Column("attempts", sa.Integer(), server_default="0", nullable=False),
         sa.Column("reason", sa.String(length=300), nullable=True),
         sa.Column("settled_at", tables.Instant(timezone=True), nullable=True),
-        sa.PrimaryKeyConstraint("bucket", "id", name=op.f("pk_webhook_call")),
+        sa.PrimaryKeyConstraint("id", "bucket", name=op.f("pk_webhook_call")),
         sa.UniqueConstraint(
-            "bucket", "enrolment_id", "step_id", "visit", name=op.f("uq_webhook_call_bucket_enrolment_id_step_id_visit")
+            "enrolment_id", "bucket", "step_id", "visit", name=op.f("uq_webhook_call_enrolment_id_bucket_step_id_visit")
         ),
     )
     with op.batch_alter_table("webhook_call", schema=None) as batch_op:
@@ -672,7 +708,7 @@ def downgrade() -> None:
     op.drop_table("webhook_call")
     with op.batch_alter_table("task", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_task_closed_at_due_at"))
-        batch_op.drop_index(batch_op.f("ix_task_bucket_member_id"))
+        batch_op.drop_index(batch_op.f("ix_task_member_id_bucket"))
 
     op.drop_table("task")
     op.drop_table("tally")
@@ -697,10 +733,26 @@ def downgrade() -> None:
 
     op.drop_table("notice")
     with op.batch_alter_table("member_value", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_member_value_field_text_value"))
-        batch_op.drop_index(batch_op.f("ix_member_value_field_number_value"))
-        batch_op.drop_index(batch_op.f("ix_member_value_field_day_value"))
-        batch_op.drop_index(batch_op.f("ix_member_value_field_at_value"))
+        batch_op.drop_index(
+            batch_op.f("ix_member_value_field_text_value"),
+            sqlite_where=sa.text("text_value IS NOT NULL"),
+            postgresql_where=sa.text("text_value IS NOT NULL"),
+        )
+        batch_op.drop_index(
+            batch_op.f("ix_member_value_field_number_value"),
+            sqlite_where=sa.text("number_value IS NOT NULL"),
+            postgresql_where=sa.text("number_value IS NOT NULL"),
+        )
+        batch_op.drop_index(
+            batch_op.f("ix_member_value_field_day_value"),
+            sqlite_where=sa.text("day_value IS NOT NULL"),
+            postgresql_where=sa.text("day_value IS NOT NULL"),
+        )
+        batch_op.drop_index(
+            batch_op.f("ix_member_value_field_at_value"),
+            sqlite_where=sa.text("at_value IS NOT NULL"),
+            postgresql_where=sa.text("at_value IS NOT NULL"),
+        )
 
     op.drop_table("member_value")
     with op.batch_alter_table("member", schema=None) as batch_op:
@@ -730,9 +782,9 @@ def downgrade() -> None:
     with op.batch_alter_table("event", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_event_name_at"))
         batch_op.drop_index("ix_event_fresh", sqlite_where=sa.text("fresh = 1"), postgresql_where=sa.text("fresh"))
-        batch_op.drop_index(batch_op.f("ix_event_bucket_member_id_name_at"))
+        batch_op.drop_index(batch_op.f("ix_event_member_id_bucket_name_at"))
         batch_op.drop_index(
-            batch_op.f("ix_event_bucket_enrolment_id_name"),
+            batch_op.f("ix_event_enrolment_id_bucket_name"),
             sqlite_where=sa.text("enrolment_id IS NOT NULL"),
             postgresql_where=sa.text("enrolment_id IS NOT NULL"),
         )
@@ -799,7 +851,7 @@ def downgrade() -> None:
             sqlite_where=sa.text("address IS NOT NULL"),
             postgresql_where=sa.text("address IS NOT NULL"),
         )
-        batch_op.drop_index(batch_op.f("ix_delivery_bucket_enrolment_id"))
+        batch_op.drop_index(batch_op.f("ix_delivery_enrolment_id_bucket"))
 
     op.drop_table("delivery")
     op.drop_table("decision")
@@ -813,7 +865,6 @@ def downgrade() -> None:
     op.drop_table("applied_file")
     with op.batch_alter_table("answer", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_answer_survey_answered_at"))
-        batch_op.drop_index(batch_op.f("ix_answer_enrolment_id"))
 
     op.drop_table("answer")
     with op.batch_alter_table("anniversary", schema=None) as batch_op:

@@ -8,7 +8,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from textwrap import dedent
 
-from sqlalchemy import select, text
+import psutil
+from sqlalchemy import create_engine, select, text
 
 from engage.bootstrap import build_context
 from engage.clock import Clock, VirtualClock
@@ -22,7 +23,7 @@ from engage.store.enrolling import Entrant
 from engage.store.members import MemberRef
 from engage.store.tables import decision, delivery, enrolment, member
 from tests.bench.figures import Scale
-from tests.postgresql import running_server
+from tests.postgresql import Server, server_to_stop
 
 BEGAN = datetime(2026, 11, 23, 2, tzinfo=UTC)
 _PROJECT = Path(__file__).parents[2]
@@ -39,13 +40,26 @@ def sqlite(scale: Scale, name: str = "engage.db") -> Iterator[Database]:
 
 
 @contextmanager
-def postgresql() -> Iterator[Database]:
-    """A server of its own with all tables, as durable as in life."""
-    with running_server(durable=True) as url:
-        database = Database(url)
+def postgresql(*, of_memory: float | None = None) -> Iterator[Database]:
+    """A server of its own with all tables, as durable as in life. `of_memory`: the share of the machine's memory that
+    it keeps pages in, instead of the 128 MB it comes with."""
+    with server_to_stop(durable=True) as server:
+        if of_memory is not None:
+            _keep_pages_in(server, psutil.virtual_memory().total * of_memory)
+        database = Database(server.url)
         migrating.upgrade(database)
         yield database
         database.close()
+
+
+def _keep_pages_in(server: Server, size: float) -> None:
+    """Bytes."""
+    engine = create_engine(server.url, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.execute(text(f"ALTER SYSTEM SET shared_buffers = '{round(size / 2**20)}MB'"))
+    engine.dispose()
+    server.stop("fast")
+    server.start()
 
 
 def context_of(database: Database, journey: str, clock: Clock | None = None, *, shipped: bool = False) -> Context:
@@ -106,3 +120,25 @@ def vacuum(database: Database) -> None:
     """As a database that has been at work for a while looks after itself."""
     with database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.exec_driver_sql("VACUUM ANALYZE" if database.is_server else "ANALYZE")
+
+
+def warm(database: Database) -> None:
+    """In memory, as a database has what it works on; and nothing is left to fold into the file from before."""
+    if database.file is not None:
+        with database.engine.connect() as connection:
+            connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+        with database.file.open("rb") as file:
+            while file.read(_MUCH):
+                pass
+        return
+    with database.write() as connection:
+        connection.execute(text("CREATE EXTENSION IF NOT EXISTS pg_prewarm"))
+        connection.execute(_PREWARMED)
+
+
+_MUCH = 16 * 2**20
+# The largest first: if not all has room, they have gone again.
+_PREWARMED = text("""
+    SELECT pg_prewarm(oid) FROM (
+        SELECT oid FROM pg_class WHERE relkind IN ('r', 'i') AND relnamespace = 'public'::regnamespace
+        ORDER BY pg_relation_size(oid) DESC) AS relations""")

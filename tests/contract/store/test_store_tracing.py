@@ -69,7 +69,7 @@ def test_what_belongs_to_a_member_is_found_among_theirs_alone(bench: Bench, sent
         assert [row["id"] for row in tracing.runs_of(connection, sent)] == [run_id]
         assert [row["what"] for row in tracing.decisions_of(connection, sent, [run_id])] == ["enter"]
         assert tracing.hops_of(connection, sent, "1:hello:0")[0]["provider_id"] == "p1"
-        assert tracing.answers_to(connection, sent, delivery_id) == []
+        assert tracing.answers_to(connection, sent, run_id, delivery_id) == []
         assert tracing.tasks_keyed(connection, sent, ["inbox:1"], "address:1:") == []
         assert tracing.notices_of(connection, sent.bucket, 1) == []
     assert plans.walked == []

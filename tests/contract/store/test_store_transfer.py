@@ -162,7 +162,7 @@ def test_a_row_that_is_refused_is_named_and_nothing_has_happened(source: Databas
         connection.execute(update(member).where(here).values(timezone="secret" * 20))
     with pytest.raises(NotTaken) as refused:
         moves(source, target)
-    assert f"the one with bucket {refs[1].bucket}, id {refs[1].id}; look at its timezone" in str(refused.value)
+    assert f"the one with id {refs[1].id}, bucket {refs[1].bucket}; look at its timezone" in str(refused.value)
     assert "secret" not in str(refused.value)
     assert rows_of(target, member) == []
     require_current(source)
