@@ -88,7 +88,8 @@ SHARES = [("spent", 20), ("spent_3d", 50)]
 def shop(bench: Bench) -> Bench:
     """A few hundred members with a past."""
     bench.catalog = CATALOG
-    refs = [bench.member(city="上海", contract_end=(NOW + DAY).date(), birthday=_BORN) for _ in range(200)]
+    born = [_BORN | {"day": 1 + n % 28} for n in range(200)]
+    refs = [bench.member(city="上海", contract_end=(NOW + DAY).date(), birthday=day) for day in born]
     told = [NewEvent(ref, "order_paid", NOW - HOUR * n, f"o{n}", {"amount": n}) for n, ref in enumerate(refs)]
     events.record(bench.connection, CATALOG, told, NOW)
     events.mark_seen(bench.connection, events.fresh_events(bench.connection, 1000))
@@ -112,7 +113,7 @@ def busy(shop: Bench) -> Bench:
     return shop
 
 
-_BORN = {"calendar": "solar", "month": 11, "day": 23, "leap": False, "year": None}
+_BORN = {"calendar": "solar", "month": 11, "leap": False, "year": None}
 
 
 def _some_members(bench: Bench, count: int = 5) -> list[MemberRef]:
@@ -372,11 +373,10 @@ def test_the_passing_of_time_finds_who_crosses_by_index(shop: Bench) -> None:
 
 
 def test_who_celebrates_is_found_by_index(shop: Bench) -> None:
-    as_among_millions(shop.connection)
     start = OnDate("birthday", time(10))
     with explained(shop.connection) as plans:
         found = enrolling.celebrants(shop.connection, start, [("solar", 11, 23, False, 2026)], Zone(None))
-    assert len(found) == 200
+    assert len(found) == 7
     assert_walks_nowhere(plans)
     assert plans.indexes & {"ix_anniversary_field_calendar_month_day"}
 

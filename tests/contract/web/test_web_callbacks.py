@@ -126,6 +126,23 @@ def test_what_has_come_in_is_stored_whatever_else_the_event_loop_has_to_do(world
     asyncio.run(put_both())
 
 
+def test_those_who_come_one_after_the_other_wait_for_company(world: World) -> None:
+    """A commit each would be a fifth more work, and nobody was answered sooner for it."""
+
+    async def put_fast(prefix: str) -> None:
+        inbox = Inbox(world.database, world.clock, Outage(world.clock))
+        puts = []
+        for number in range(100):
+            puts.append(asyncio.create_task(inbox.put([Arrived("parrot", f"{prefix}-{number}", "茶")])))
+            await asyncio.sleep(0.001)
+        await asyncio.gather(*puts)
+
+    before = world.database.written
+    asyncio.run(put_fast("company"))
+    assert len(world.stored("parrot", "company-")) == 100
+    assert world.database.written - before <= 25
+
+
 def test_fifty_callbacks_at_once_share_commits_and_wait_for_theirs(tmp_path: Path) -> None:
     world = World(tmp_path)
     commits: list[int] = []
