@@ -1,6 +1,6 @@
 """Rows by any handle somebody may have of them: for `engage trace`, which follows one thing through the tables.
 
-Handles carry no bucket, so that a key is looked for in every one: 256 probes of an index, never a scan.
+Handles carry no bucket. It comes second in every key, so that what goes first in it is enough to look for.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ from engage.store.ledger import of_member, read_whole
 from engage.store.members import MemberRef
 from engage.store.tables import Row, answer, decision, delivery, enrolment, event, inbound, notice, task
 
-_EVERY_BUCKET = range(256)
 _NUMBERED: Mapping[str, Table] = {
     "delivery": delivery,
     "inbound": inbound,
@@ -28,25 +27,19 @@ _NUMBERED: Mapping[str, Table] = {
 def by_id(connection: Connection, kind: str, row_id: int) -> Row | None:
     """`kind`: delivery, inbound, event, task or run."""
     table = _NUMBERED[kind]
-    query = select(table).where(table.c.id == row_id)
-    if "bucket" in table.c:
-        query = query.where(table.c.bucket.in_(_EVERY_BUCKET))
-    return next(iter(_fetch(connection, query)), None)
+    return next(iter(_fetch(connection, select(table).where(table.c.id == row_id))), None)
 
 
 def deliveries_named(connection: Connection, handle: str, channels: Iterable[str]) -> list[Row]:
     """By the provider's id, or by the key of the message they belong to."""
     d = delivery.c
     by_provider = d.channel.in_(sorted(channels)) & (d.provider_id == handle)
-    return [
-        *_rows(connection, delivery, by_provider),
-        *_rows(connection, delivery, d.bucket.in_(_EVERY_BUCKET), d.message_key == handle),
-    ]
+    return [*_rows(connection, delivery, by_provider), *_rows(connection, delivery, d.message_key == handle)]
 
 
 def events_named(connection: Connection, key: str) -> list[Row]:
     """By the key the outside gave: an order's number."""
-    return _rows(connection, event, event.c.bucket.in_(_EVERY_BUCKET), event.c.dedupe_key == key)
+    return _rows(connection, event, event.c.dedupe_key == key)
 
 
 def inbound_named(connection: Connection, key: str, sources: Iterable[str]) -> list[Row]:
