@@ -96,7 +96,7 @@ def one_more_database(server_url: str, name: str) -> Iterator[str]:
             yield url.set(database=name).render_as_string(hide_password=False)
         finally:
             connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
-    engine.dispose()
+            engine.dispose()
 
 
 @contextmanager

@@ -51,8 +51,6 @@ class Database:
         writes at a time, this one's transactions wait for no more than the one at hand. Raises NoAddress."""
         self.url = read_address(url)
         self.engine = _make_engine(self.url)
-        if self.file is not None:
-            event.listen(self.engine, "connect", partial(_fold_every, _FOLDED_IF_NOBODY_HAS if goes_first else _FOLDED))
         self._turns = WriteTurns(self.file, goes_first=goes_first) if self.file is not None else None
         self._id_blocks = IdBlocks(_make_engine(self.url)) if self.is_server else None
         self.written = 0
@@ -165,28 +163,14 @@ def _make_file(path: str, *_: Any) -> None:
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:
     connection.isolation_level = None  # transactions are begun below, not by the driver
-    _set(connection, "journal_mode=WAL", "synchronous=FULL", f"busy_timeout={BUSY_TIMEOUT_MS}", "foreign_keys=ON")
-    # What a batch of 500 runs changes stays in memory until it is committed, and is written once.
-    _set(connection, "cache_size=-8192", "temp_store=MEMORY")
-
-
-# After how many pages of 4 KiB in the log a commit folds it into the file. Pages written often are then folded in once:
-# with 4,000 instead of SQLite's 1,000 a step takes a fifth less. Whoever commits waits for it, so who answers people
-# leaves it to the others.
-_FOLDED, _FOLDED_IF_NOBODY_HAS = 4_000, 20_000
-
-
-def _fold_every(pages: int, connection: Any, _record: Any) -> None:
-    _set(connection, f"wal_autocheckpoint={pages}")
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", f"busy_timeout={BUSY_TIMEOUT_MS}", "foreign_keys=ON"):
+        connection.execute(f"PRAGMA {pragma}")
 
 
 def _forget_durability(connection: Any, _record: Any) -> None:
-    """64 MiB of the file stay in memory: one process has it to itself, on a connection or two, and nobody waits."""
-    _set(connection, "synchronous=OFF", f"wal_autocheckpoint={_FOLDED_IF_NOBODY_HAS}", "cache_size=-65536")
-
-
-def _set(connection: Any, *pragmas: str) -> None:
-    for pragma in pragmas:
+    """Nor is the log folded into the file every 4 MiB, but every 80: pages written often are then folded in once. And
+    64 MiB of the file stay in memory: one process has it to itself, on a connection or two."""
+    for pragma in ("synchronous=OFF", "wal_autocheckpoint=20000", "cache_size=-65536"):
         connection.execute(f"PRAGMA {pragma}")
 
 

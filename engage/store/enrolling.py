@@ -284,12 +284,11 @@ def enter(
         | _held(waits.get(entrant.member.id))
         for (entrant, held_out), enrolment_id in zip(entrants, ids, strict=True)
     ]
-    # Bucket by bucket, as the indexes have them: each page of those is then read and written once for the batch.
-    add_rows(connection, enrolment, sorted(rows, key=lambda row: row["bucket"]))
+    add_rows(connection, enrolment, rows)
     lines = [
         _first_line(e.member.bucket, i, out, waits.get(e.member.id)) for (e, out), i in zip(entrants, ids, strict=True)
     ]
-    trail.note(connection, sorted(lines, key=lambda line: line[0]), now)
+    trail.note(connection, lines, now)
     return ids
 
 

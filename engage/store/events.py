@@ -252,7 +252,9 @@ def recount(connection: Connection, catalog: Catalog, name: str) -> None:
     statement, whatever the number of members."""
     field = catalog.fields[name]
     every_bucket = member_value.c.bucket.between(0, 255)
-    connection.execute(delete(member_value).where(every_bucket, member_value.c.field == name))
+    for value in VALUE_COLUMN.values():  # it may have been of another type; each has an index of its own
+        here = (member_value.c.field == name) & value.is_not(None)
+        connection.execute(delete(member_value).where(every_bucket, here))
     computed = field.computed
     if computed is None or computed.within is not None:
         return

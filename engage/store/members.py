@@ -156,7 +156,7 @@ def timezones(connection: Connection) -> list[str | None]:
 
 def hold(connection: Connection, refs: Iterable[MemberRef]) -> None:
     """Nobody else sends to these, or records what they did, until this transaction ends: what has been sent to them is
-    counted together. In key order: two daemons never deadlock. On SQLite whoever writes is alone as it is."""
+    counted together. All in one order: two daemons never deadlock. On SQLite whoever writes is alone as it is."""
     if connection.dialect.name == "postgresql":
         connection.execute(_HELD, given_refs(refs))
 
@@ -199,8 +199,9 @@ def lookup(connection: Connection, text: str) -> list[MemberRef]:
 
 def similar(connection: Connection, text: str, most: int) -> list[str]:
     """Names and outside ids on file that begin as this one does, for who has misspelt it. `most`: of each kind."""
-    named = select(member_value.c.text_value).where(member_value.c.field == "name")
-    names = connection.scalars(named.where(member_value.c.text_value.startswith(text[:1], autoescape=True)).limit(most))
+    name = member_value.c.text_value
+    named = select(name).where(member_value.c.field == "name", name.is_not(None))  # as its index has them
+    names = connection.scalars(named.where(name.startswith(text[:1], autoescape=True)).limit(most))
     ids = select(identity.c.value).where(identity.c.kind == MEMBER_KIND)
     keys = connection.scalars(ids.where(identity.c.value.startswith(text[:-1], autoescape=True)).limit(most))
     return [*dict.fromkeys([*names, *keys])]

@@ -111,7 +111,8 @@ def _ranked(catalog: Catalog, field: str, now: datetime) -> tuple[Any, Any, Sele
     """Where the values of a number field are, and the query over those who have one."""
     computed = catalog.fields[field].computed
     if computed is None or computed.within is None:
-        return member_value, member_value.c.number_value, select(member_value).where(member_value.c.field == field)
+        value = member_value.c.number_value
+        return member_value, value, select(member_value).where(member_value.c.field == field, value.is_not(None))
     moments = Moments(catalog.timezone, now)
     counted = select(event.c.bucket).where(in_window(computed, moments)).group_by(event.c.bucket, event.c.member_id)
     return event, value_of_events(computed), counted

@@ -156,7 +156,7 @@ def _key(row: DeliveryRow) -> dict[str, Any]:
 
 
 def _place(row: DeliveryRow) -> tuple[int, int]:
-    """In key order: two daemons never deadlock."""
+    """Of all in one order: two daemons never deadlock."""
     return row.member.bucket, row.id
 
 

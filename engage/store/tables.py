@@ -150,7 +150,8 @@ identity = Table(
     **_BY_KEY,
 )
 
-# One typed value for each catalog field a member has, computed fields included. Exactly one value column is filled.
+# One typed value for each catalog field a member has, computed fields included. Exactly one value column is filled, and
+# the row is in that one's index alone: whoever looks for a field's values compares them or says they are not NULL.
 member_value = Table(
     "member_value",
     metadata,
@@ -165,6 +166,7 @@ member_value = Table(
     PrimaryKeyConstraint("member_id", "bucket", "field"),
     _partial(None, "field", "text_value", where="text_value IS NOT NULL"),
     _partial(None, "field", "number_value", where="number_value IS NOT NULL"),
+    _partial(None, "field", "flag_value", where="flag_value IS NOT NULL"),
     _partial(None, "field", "day_value", where="day_value IS NOT NULL"),
     _partial(None, "field", "at_value", where="at_value IS NOT NULL"),
     **_BY_KEY,

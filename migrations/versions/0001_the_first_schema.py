@@ -7,7 +7,7 @@ from alembic import op
 
 from engage.store import tables
 
-revision = "0001_f8d24d3c"
+revision = "0001_008a7e9c"
 down_revision = None
 branch_labels = None
 depends_on = None
@@ -512,6 +512,13 @@ def upgrade() -> None:
             postgresql_where=sa.text("day_value IS NOT NULL"),
         )
         batch_op.create_index(
+            batch_op.f("ix_member_value_field_flag_value"),
+            ["field", "flag_value"],
+            unique=False,
+            sqlite_where=sa.text("flag_value IS NOT NULL"),
+            postgresql_where=sa.text("flag_value IS NOT NULL"),
+        )
+        batch_op.create_index(
             batch_op.f("ix_member_value_field_number_value"),
             ["field", "number_value"],
             unique=False,
@@ -742,6 +749,11 @@ def downgrade() -> None:
             batch_op.f("ix_member_value_field_number_value"),
             sqlite_where=sa.text("number_value IS NOT NULL"),
             postgresql_where=sa.text("number_value IS NOT NULL"),
+        )
+        batch_op.drop_index(
+            batch_op.f("ix_member_value_field_flag_value"),
+            sqlite_where=sa.text("flag_value IS NOT NULL"),
+            postgresql_where=sa.text("flag_value IS NOT NULL"),
         )
         batch_op.drop_index(
             batch_op.f("ix_member_value_field_day_value"),

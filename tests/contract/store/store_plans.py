@@ -25,11 +25,15 @@ _OF_WAITING = {
     *("ix_enrolment_hold_id_status_hold_stage", "ix_delivery_waiting", "ix_delivery_in_hand", "ix_delivery_to_file"),
     *("ix_notice_due", "ix_webhook_call_due"),
 }
-# SQLite: SEARCH goes down an index, SCAN walks through a table or an index. To look for a bucket alone is to walk
-# through a part of a large table that grows as the whole does.
+# A row for each share that conditions ask for.
+_FEW = "rank_threshold"
+_GROWING = set(metadata.tables) - {_FEW}
+# SQLite: SEARCH goes down an index, SCAN walks through a table or an index. To look for all ids beyond one is to walk
+# through a large table as well.
 _SQLITE_SCAN = re.compile(r"SCAN (\w+)(?: USING (?:COVERING )?INDEX (\w+))?")
 _LARGE = "delivery|theirs|event|enrolment|decision|member_value"
-_SQLITE_BUCKET = re.compile(rf"SEARCH (?:{_LARGE}) USING .*\(bucket=\?\)$", re.MULTILINE)
+_BEYOND = r"\((?:rowid|id|member_id|enrolment_id)[<>]\?"
+_SQLITE_BEYOND = re.compile(rf"SEARCH ({_LARGE}) USING (?:.*INDEX (\w+)|.*KEY) {_BEYOND}")
 _SQLITE_INDEX = re.compile(r"USING (?:COVERING )?INDEX (\w+)")
 # PostgreSQL: a scan, of a table or along an index; and what says where in the index to look.
 _POSTGRESQL_SCAN = re.compile(r"(?:Seq Scan|(?:Index|Index Only) Scan using (\w+)) on (\w+)|Bitmap Index Scan on (\w+)")
@@ -61,15 +65,16 @@ class Plans:
 
 
 def _walks_on_sqlite(plan: str) -> bool:
-    through_all = any(t in metadata.tables and index not in _OF_WAITING for t, index in _SQLITE_SCAN.findall(plan))
-    return through_all or _SQLITE_BUCKET.search(plan) is not None
+    walked = [*_SQLITE_SCAN.findall(plan), *_SQLITE_BEYOND.findall(plan)]
+    return any(t in _GROWING and index not in _OF_WAITING for t, index in walked)
 
 
 def _walks_on_postgresql(plan: str) -> bool:
     lines = plan.splitlines()
     for line, following in zip(lines, [*lines[1:], ""], strict=True):
         found = _POSTGRESQL_SCAN.search(line)
-        if found and "Index Cond" not in following and (found[1] or found[3]) not in _OF_WAITING:
+        few = found is not None and ((found[1] or found[3]) in _OF_WAITING or found[2] == _FEW)
+        if found and "Index Cond" not in following and not few:
             return True
     return False
 

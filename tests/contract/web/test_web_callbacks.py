@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
+import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
 
 import httpx
 import pytest
@@ -19,6 +21,7 @@ from engage.channels.sms import inbound as sms_pushes
 from engage.channels.wechat import safe_mode
 from engage.runtime.outage import Outage
 from engage.store.inbound import Arrived
+from engage.web import inbox
 from engage.web.callbacks import BODY_LIMIT, BODY_LIMITS
 from engage.web.inbox import Inbox
 
@@ -126,21 +129,50 @@ def test_what_has_come_in_is_stored_whatever_else_the_event_loop_has_to_do(world
     asyncio.run(put_both())
 
 
-def test_those_who_come_one_after_the_other_wait_for_company(world: World) -> None:
-    """A commit each would be a fifth more work, and nobody was answered sooner for it."""
+def test_where_many_have_come_the_next_commit_waits_for_more(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is a fifth less work, and nobody is answered later than by a machine that is busy with it."""
+    waits, late = [], threading.Event()
+    clock = SimpleNamespace(sleep=lambda seconds: waits.append((seconds, late.wait(10))))
+    monkeypatch.setattr(inbox, "time", clock)
 
-    async def put_fast(prefix: str) -> None:
-        inbox = Inbox(world.database, world.clock, Outage(world.clock))
-        puts = []
-        for number in range(100):
-            puts.append(asyncio.create_task(inbox.put([Arrived("parrot", f"{prefix}-{number}", "茶")])))
-            await asyncio.sleep(0.001)
-        await asyncio.gather(*puts)
+    async def put_ten() -> None:
+        into = Inbox(world.database, world.clock, Outage(world.clock))
+        with world.database.write() as connection:  # the first waits for us, eight for the first
+            connection.exec_driver_sql("SELECT 1")
+            first = asyncio.create_task(into.put([Arrived("parrot", "many-0", "茶")]))
+            await asyncio.sleep(0.1)
+            others = [asyncio.create_task(into.put([Arrived("parrot", f"many-{n}", "茶")])) for n in range(1, 9)]
+            await asyncio.sleep(0)
+        await first
+        tenth = asyncio.create_task(into.put([Arrived("parrot", "many-9", "茶")]))
+        await asyncio.sleep(0)
+        late.set()
+        await asyncio.gather(*others, tenth)
 
     before = world.database.written
-    asyncio.run(put_fast("company"))
-    assert len(world.stored("parrot", "company-")) == 100
-    assert world.database.written - before <= 25
+    asyncio.run(put_ten())
+    assert len(world.stored("parrot", "many-")) == 10
+    assert world.database.written - before == 3  # ours, the first, the nine
+    assert waits == [(0.015, True)]
+
+
+def test_a_few_callers_who_wait_for_their_answers_wait_for_nobody_else(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waits: list[float] = []
+    monkeypatch.setattr(inbox, "time", SimpleNamespace(sleep=waits.append))
+
+    async def put_all(into: Inbox, caller: int) -> None:
+        for number in range(25):
+            await into.put([Arrived("parrot", f"few-{caller}-{number}", "茶")])
+
+    async def call() -> None:
+        into = Inbox(world.database, world.clock, Outage(world.clock))
+        await asyncio.gather(*(put_all(into, caller) for caller in range(4)))
+
+    asyncio.run(call())
+    assert len(world.stored("parrot", "few-")) == 100
+    assert waits == []
 
 
 def test_fifty_callbacks_at_once_share_commits_and_wait_for_theirs(tmp_path: Path) -> None:
