@@ -118,8 +118,18 @@ def forget_runs(database: Database) -> None:
 
 def vacuum(database: Database) -> None:
     """As a database that has been at work for a while looks after itself."""
+    _by_itself(database, "VACUUM ANALYZE" if database.is_server else "ANALYZE")
+
+
+def written_out(database: Database) -> None:
+    """Of what was written so far nothing is left for a server to bring to the disk while it is measured."""
+    if database.is_server:
+        _by_itself(database, "CHECKPOINT")
+
+
+def _by_itself(database: Database, statement: str) -> None:
     with database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        connection.exec_driver_sql("VACUUM ANALYZE" if database.is_server else "ANALYZE")
+        connection.exec_driver_sql(statement)
 
 
 def warm(database: Database) -> None:

@@ -76,7 +76,7 @@ def _side_by_side(scale: Scale, small: _World, large: _World) -> Iterator[Figure
     count = scale.of(1_500, 150)  # so that each round finds members of its own, in the small one as well
     for what, unit, goal, work in (
         ("a step", "µs", _FLAT, lambda world: world.seconds_of_steps(count) / count * 1e6),
-        ("a claim of 500 runs", "ms", _FLAT, lambda world: world.seconds_of_claim() * 1e3),
+        ("a claim of 500 runs", "ms", None, lambda world: world.seconds_of_claim() * 1e3),
         ("an event read", "µs", None, lambda world: world.seconds_of_events(count) / count * 1e6),
         ("an event enrol looks at", "µs", None, lambda world: world.seconds_of_news(count) / count * 1e6),
     ):
@@ -109,6 +109,7 @@ class _World:
         self.context = replace(context, guarded=False)
         Enrol(self.context).tick()  # from now on it is known what was seen
         ground.vacuum(self.database)
+        ground.written_out(self.database)
 
     def seconds_of_steps(self, count: int) -> float:
         """Of members from all over, each of whom has just entered."""

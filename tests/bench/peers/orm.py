@@ -54,8 +54,8 @@ def advance(database: Database, now: datetime, most: int, per_commit: int) -> in
 
 
 def _step(session: Session, run: _Run, now: datetime) -> None:
-    session.get_one(_Member, (run.bucket, run.member_id))
-    level = session.get(_Value, (run.bucket, run.member_id, "level"))
+    session.get_one(_Member, {"bucket": run.bucket, "id": run.member_id})
+    level = session.get(_Value, {"bucket": run.bucket, "member_id": run.member_id, "field": "level"})
     of_run = {"bucket": run.bucket, "id": run.id + 10**9, "enrolment_id": run.id}
     if level is not None and level.number_value >= 1:
         message = {"journey_id": run.journey_id, "version": 1, "step_id": _STEP, "visit": run.visit, "purpose": "send"}
