@@ -115,6 +115,9 @@ def test_every_key_of_a_member_owned_table_has_the_bucket_in_its_second_place() 
     owned = [table for table in with_bucket if table.name != "identity"]  # by which the bucket is found
     assert all("bucket" in table.primary_key.columns for table in owned)
     for table in owned:
-        for each in [*table.constraints, *table.indexes]:
-            columns = [column.name for column in getattr(each, "columns", ())]
+        for constraint in table.constraints:
+            columns = [column.name for column in getattr(constraint, "columns", ())]
+            assert not columns or columns[1] == "bucket", (table.name, columns)
+        for index in table.indexes:
+            columns = [column.name for column in index.columns]
             assert "bucket" not in columns or columns[1] == "bucket", (table.name, columns)
