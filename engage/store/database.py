@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext, suppress
 from functools import partial
@@ -154,11 +155,20 @@ def _sqlite_engine(url: URL) -> Engine:
     return engine
 
 
+_making = threading.Lock()
+
+
 def _make_file(path: str, *_: Any) -> None:
     """SQLite would go by the umask; what it puts beside the file is as the file is. Where none can be made, SQLite says
-    so."""
-    with suppress(OSError):
-        os.close(to_owner_alone(path, os.O_CREAT))
+    so.
+
+    A file that is there already is never opened here: to close it would take from this process the locks that SQLite
+    holds on it (POSIX gives them to the process, not to the handle). The next process that closes the database would
+    believe to be its last user and remove the log, and what is committed here from then on would be lost.
+    https://www.sqlite.org/howtocorrupt.html, section 2.2
+    """
+    with _making, suppress(OSError):  # one that is just being made is opened by nobody else
+        os.close(to_owner_alone(os.path.realpath(path), os.O_CREAT | os.O_EXCL))
 
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:

@@ -19,6 +19,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -28,6 +29,7 @@ from typing import Any
 
 import httpx
 
+from engage.cli.ending import Ending
 from engage.clock import SystemClock, VirtualClock
 from engage.config import load_config
 from engage.content.project import read_project
@@ -45,6 +47,7 @@ from tests.scenarios.stage_wiring import AES_KEY, API_KEY, WECHAT, Quiet, shippe
 ENDED = "the process ended before the outcome was recorded"
 _SLOTS = 400 + 8 + 8  # intents that one daemon may have on their way to a call, and calls on the wire
 _A_VISIT_EVERY = 0.04  # seconds
+_A_LOOK_EVERY = 1.0
 _UP_WITHIN = 60.0  # seconds
 _JOURNEY = """
 journey: 试一试
@@ -109,14 +112,33 @@ def go_through(folder: Path, database_url: str, ordeal: Ordeal, trouble: Trouble
 
 
 def _kill(ordeal: Ordeal, daemons: Sequence[Daemon], visits: Visits) -> None:
-    """In the midst of work, however slow the machine is."""
+    """In the midst of work, however slow the machine is, and while ops keep looking how things stand."""
     chance = random.Random(ordeal.seed)
-    for _ in range(ordeal.kills):
-        visits.wait_for_more(chance.randint(1, 20))
-        time.sleep(chance.uniform(0.0, 0.3))
-        daemon = chance.choice(daemons)
-        daemon.kill()
-        daemon.start()
+    with _asked(daemons[0]):
+        for _ in range(ordeal.kills):
+            visits.wait_for_more(chance.randint(1, 20))
+            time.sleep(chance.uniform(0.0, 0.3))
+            daemon = chance.choice(daemons)
+            daemon.kill()
+            daemon.start()
+
+
+@contextmanager
+def _asked(daemon: Daemon) -> Iterator[None]:
+    """Again and again for its status: a process that opens the database beside the daemon, and closes it."""
+    over = threading.Event()
+
+    def ask() -> None:
+        while not over.wait(_A_LOOK_EVERY):
+            daemon.status()
+
+    with ThreadPoolExecutor(1) as ops:
+        asking = ops.submit(ask)
+        try:
+            yield
+        finally:
+            over.set()
+        asking.result()
 
 
 # --- the shop ---------------------------------------------------------------------------------------------------
@@ -263,6 +285,12 @@ class Daemon:
         """The status of a page of ops."""
         url = f"http://127.0.0.1:{self._port('ops')}{page}"
         return httpx.get(url, timeout=within, trust_env=False).status_code
+
+    def status(self) -> None:
+        """Ops look how things stand, in a process of their own."""
+        command = [sys.executable, "-m", "engage", "--config", str(self._config), "status", "--json"]
+        looked = subprocess.run(command, capture_output=True, encoding="utf-8")
+        assert looked.returncode in (Ending.DONE, Ending.NO), looked.stderr  # it is up, or it is not
 
     def logged(self) -> list[str]:
         """What has been told so far, by name."""
