@@ -14,7 +14,7 @@ from engage.cli.invocation import Invocation
 from engage.cli.misfits_shown import say_what_does_not_fit
 from engage.cli.plan_words import say_how_to_apply, show_plan
 from engage.cli.project import ExistingOption, ReleaseOption, StopOption, checked_project, made_database, rules_of
-from engage.cli.screen import Screen
+from engage.cli.screen import Screen, counted
 from engage.content.project import Project
 from engage.core.quiet import zone_of
 from engage.core.release import Release
@@ -157,16 +157,18 @@ def _show_done(screen: Screen, plan: Plan) -> None:
         screen.line(f"  {journey_id:<24} {screen.word('draft, not applied', '草稿，未生效')}")
     other, moved = len(plan.other_files), sum(journey.touched for journey in plan.journeys)
     if other:
-        screen.say(f"  {other} other files changed (templates, catalog)", f"  另有 {other} 个文件更新（模板、词表）")
-    if moved:
-        screen.say(f"  {moved:,} members on their way were moved", f"  调整了 {moved:,} 位在途会员的位置")
-    running = len(plan.unchanged) + len(plan.those(Change.NEW, Change.CHANGED, Change.RETURNED))
-    if plan.is_empty:
         screen.say(
-            f"✓ Nothing has changed. {running} journeys run.", f"✓ 没有改动，共 {running} 个旅程在运行。", "green"
+            f"  {counted(other, 'other file')} changed (templates, catalog)", f"  另有 {other} 个文件更新（模板、词表）"
         )
+    if moved:
+        were = "was" if moved == 1 else "were"
+        screen.say(f"  {counted(moved, 'member')} on the way {were} moved", f"  调整了 {moved:,} 位在途会员的位置")
+    running = len(plan.unchanged) + len(plan.those(Change.NEW, Change.CHANGED, Change.RETURNED))
+    journeys_run = "1 journey runs" if running == 1 else f"{running} journeys run"
+    if plan.is_empty:
+        screen.say(f"✓ Nothing has changed. {journeys_run}.", f"✓ 没有改动，共 {running} 个旅程在运行。", "green")
         return
-    screen.say(f"✓ Applied. {running} journeys run.", f"✓ 已生效，共 {running} 个旅程在运行。", "green")
+    screen.say(f"✓ Applied. {journeys_run}.", f"✓ 已生效，共 {running} 个旅程在运行。", "green")
     if moved:
         screen.say(f"  To take it back:  engage apply --undo {plan.id}", f"  要撤回：  engage apply --undo {plan.id}")
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from rich.text import Text
 
-from engage.cli.screen import Screen
+from engage.cli.screen import Screen, counted
 from engage.core.journey.explain_problem import format_problem
 from engage.core.problem import Problem, Severity
 
@@ -43,17 +43,13 @@ def show_summary(screen: Screen, problems: Sequence[Problem], files: int) -> Non
     errors = count_errors(problems)
     warnings = len(problems) - errors
     if not problems:
-        screen.say(f"✓ {_counted(files, 'file')}, no problems", f"✓ {files} 个文件，没有问题", "green")
+        screen.say(f"✓ {counted(files, 'file')}, no problems", f"✓ {files} 个文件，没有问题", "green")
         return
     places = len({problem.span.file for problem in problems})
-    en = [_counted(errors, "error")] * bool(errors) + [_counted(warnings, "warning")] * bool(warnings)
+    en = [counted(errors, "error")] * bool(errors) + [counted(warnings, "warning")] * bool(warnings)
     zh = [f"{errors} 个错误"] * bool(errors) + [f"{warnings} 个警告"] * bool(warnings)
     screen.say(
-        f"{', '.join(en)} in {_counted(places, 'file')}",
+        f"{', '.join(en)} in {counted(places, 'file')}",
         f"{places} 个文件里有 {'、'.join(zh)}",
         "bold red" if errors else "bold yellow",
     )
-
-
-def _counted(count: int, noun: str) -> str:
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"

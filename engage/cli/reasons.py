@@ -89,7 +89,7 @@ _PARTS = (
     (re.compile(r"^frequency cap: (\d+) in (\S+), (\d+) allowed$"), r"频次上限：\2 内已发 \1 条，最多 \3 条"),
     (re.compile(r"^stopped by a last limit: "), "被最后一道限制拦下："),
     (re.compile(r"(\d+) to this address in (\S+)$"), r"\2 内已发给这个地址 \1 条"),
-    (re.compile(r"the same words (\d+) times to this address in (\S+)$"), r"\2 内同样的内容已发给这个地址 \1 次"),
+    (re.compile(r"(\d+) with the same words to this address in (\S+)$"), r"\2 内同样的内容已发给这个地址 \1 次"),
     (
         re.compile(r"this is no production, and the address is not one of test_recipients$"),
         "这不是生产环境，且地址不在 test_recipients 里",

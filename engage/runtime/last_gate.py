@@ -134,7 +134,7 @@ class LastGate:
                 yield "per_address", f"{count} to this address in {format_duration(limit.within)}"
         same = self._same_words(ready, earlier)
         if same >= self.limits.same_words.get(self._class_of(ready.claimed), math.inf):
-            yield "same_words", f"the same words {same} times to this address in 1d"
+            yield "same_words", f"{same} with the same words to this address in 1d"
 
     def _earlier(self, ready: Ready) -> Sequence[HandedOver]:
         """A repeat is the same handover once more."""

@@ -38,7 +38,7 @@ def test_the_same_advert_goes_to_an_address_once_a_day_whatever_the_journey_says
     for _ in range(3):
         stage.happens("王芳", "store_visited", store="湖滨店")
     assert len(stage.phone("王芳")) == 1
-    assert reasons(stage)[1:] == ["stopped by a last limit: the same words 1 times to this address in 1d"] * 2
+    assert reasons(stage)[1:] == ["stopped by a last limit: 1 with the same words to this address in 1d"] * 2
     assert stopped(stage) == {"same_words:sms": 2}
 
 
