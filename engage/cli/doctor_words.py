@@ -126,9 +126,9 @@ _WORDS: dict[str, Callable[[Facts], Said]] = {
         f"Daemons at work: {_listed(f['daemons'])}.", f"正在运行的引擎：{_listed(f['daemons'])}。"
     ),
     "daemon_silent": lambda f: Said(
-        f"The daemon (process {f['process']}) runs, but has not been heard of for a while: it is starting, stuck, or "
+        f"The daemon {f['daemon']} runs, but has not been heard of for a while: it is starting, stuck, or "
         "cannot write to the database. See its log.",
-        f"引擎（进程 {f['process']}）在运行，但已有一会儿没有报到：刚启动、卡住了，或写不了数据库。请看它的日志。",
+        f"引擎 {f['daemon']} 在运行，但已有一会儿没有报到：刚启动、卡住了，或写不了数据库。请看它的日志。",
     ),
     "daemon_none": lambda f: Said("No daemon runs; `engage run` starts one.", "引擎没有运行；用 `engage run` 启动。"),
     "stalled": _stalled,

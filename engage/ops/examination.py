@@ -24,7 +24,7 @@ from engage.core.journey.check import webhooks_called
 from engage.core.looking_back import looks_beyond
 from engage.errors import DatabaseDamaged, DatabaseUnavailable, EngageError, OtherTables
 from engage.runtime.applied import Applied
-from engage.runtime.daemon import running_daemon
+from engage.runtime.presence import daemons_at_work
 from engage.store import backlog, daemons, holding, overview, state, symptoms, webhook_calls
 from engage.store.backlog import Backlog
 from engage.store.daemons import HEARD_OF_WITHIN
@@ -128,10 +128,8 @@ def _applied(case: Case) -> Iterator[Finding]:
 
 
 def _daemons(case: Case, connection: Connection, now: datetime) -> Iterator[Finding]:
-    process = running_daemon(case.database.file)
-    ended = case.database.file is not None and process is None  # however lately it was heard of
-    signs = daemons.signs(connection)
-    alive = [sign for sign in signs if sign.at > now - HEARD_OF_WITHIN and not ended]
+    signs, at_work = daemons.signs(connection), daemons_at_work(case.database, connection, now)
+    alive = [sign for sign in signs if sign.at > now - HEARD_OF_WITHIN and sign.name in at_work]
     for sign in signs:
         if sign not in alive:
             yield Finding("daemon_lost", Weight.NOTE, {"daemon": sign.name, "heard_of_at": sign.at})
@@ -139,8 +137,8 @@ def _daemons(case: Case, connection: Connection, now: datetime) -> Iterator[Find
             yield Finding("loops_stuck", Weight.HAND, {"daemon": sign.name, "loops": stuck})
     if alive:
         yield Finding("daemons_alive", Weight.WELL, {"daemons": [sign.name for sign in alive]})
-    elif process is not None:
-        yield Finding("daemon_silent", Weight.HAND, {"process": process})
+    elif at_work:
+        yield Finding("daemon_silent", Weight.HAND, {"daemon": at_work[0]})
     else:
         yield Finding("daemon_none", Weight.HAND)
 

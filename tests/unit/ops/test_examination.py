@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import ast
 import inspect
+import os
 import re
 import shutil
+import socket
 from collections import namedtuple
 from collections.abc import Iterator
 from dataclasses import replace
@@ -37,8 +39,10 @@ from engage.store.dispatching import NewMessage
 from engage.store.holding import Hold, HoldStatus
 from engage.store.inbound import Arrived
 from engage.store.members import MemberRef
+from tests.postgresql import one_more_database
 
 NOW = datetime(2026, 11, 23, 4, 0, tzinfo=UTC)
+HERE = f"{socket.gethostname()}:{os.getpid()}"
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
 CONFIG = Config.model_validate({"web": {"signing_key": "k" * 40}})
 
@@ -111,26 +115,35 @@ def test_nothing_applied_and_no_daemon_need_a_hand(database: Database) -> None:
     assert found["callbacks_never"].facts == {"source": "wechat"}
 
 
-def test_daemons_are_told_by_what_was_heard_of_them(database: Database) -> None:
-    put_sign(database, "a:1", NOW - MINUTE / 6, silent_loops=[])
-    put_sign(database, "b:2", NOW, silent_loops=["dispatch"])
-    put_sign(database, "c:3", NOW - HOUR, silent_loops=[])
-    with only_daemon(database.file):
+def test_daemons_of_a_server_are_told_by_what_was_heard_of_them(postgresql_url: str) -> None:
+    with one_more_database(postgresql_url, "examined") as url:
+        database = Database(url)
+        migrating.upgrade(database)
+        put_sign(database, "a:1", NOW - MINUTE / 6, silent_loops=[])
+        put_sign(database, "b:2", NOW, silent_loops=["dispatch"])
+        put_sign(database, "c:3", NOW - HOUR, silent_loops=[])
         found = findings(database)
+        database.close()
     assert set(found["daemons_alive"].facts["daemons"]) == {"a:1", "b:2"}
     assert found["loops_stuck"].facts == {"daemon": "b:2", "loops": ["dispatch"]}
     assert (found["daemon_lost"].facts["daemon"], found["daemon_lost"].weight) == ("c:3", Weight.NOTE)
     assert "daemon_none" not in found
 
 
-def test_a_daemon_that_has_left_the_lock_of_its_file_is_not_at_work_however_lately_it_was_heard_of(
-    database: Database,
-) -> None:
+def test_a_file_has_the_daemon_that_holds_its_lock_however_lately_another_was_heard_of(database: Database) -> None:
     put_sign(database, "a:1", NOW, silent_loops=[])
     found = findings(database)
     assert found["daemon_lost"].facts["daemon"] == "a:1"
     assert found["daemon_none"].weight is Weight.HAND
     assert "daemons_alive" not in found
+    with only_daemon(database.file):
+        found = findings(database)
+        assert found["daemon_silent"].facts == {"daemon": HERE}
+        put_sign(database, HERE, NOW, silent_loops=[])
+        found = findings(database)
+    assert found["daemons_alive"].facts == {"daemons": [HERE]}
+    assert found["daemon_lost"].facts["daemon"] == "a:1"
+    assert not {"daemon_none", "daemon_silent"} & found.keys()
 
 
 def test_what_is_due_for_long_is_a_stall_and_what_has_just_come_due_is_not(database: Database) -> None:
