@@ -60,7 +60,9 @@ class Called:
     at: datetime
 
 
-Record = Callable[[Sequence[Called]], None]
+# Whether a database that does not answer is to be waited for any longer: else what came back is not recorded.
+Patience = Callable[[], bool]
+Record = Callable[[Sequence[Called], Patience], None]
 
 
 class Calls(Protocol):
@@ -113,7 +115,8 @@ def _is_fresh(intended: Intended, now: datetime, uptime: float) -> bool:
 
 
 class InTurn:
-    """On the thread that asks, one after the other, a channel's share recorded together: where calls never wait."""
+    """On the thread that asks, one after the other, a channel's share recorded together: where calls never wait. Nor
+    does the thread, for longer than a minute, where the database does not answer."""
 
     def __init__(self, context: Context, record: Record) -> None:
         self._context = context
@@ -130,7 +133,7 @@ class InTurn:
         for each in intended:
             by_channel[each.channel].append(each)
         for group in by_channel.values():
-            self._record([_without_waiting(call(self._context, each)) for each in group])
+            self._record([_without_waiting(call(self._context, each)) for each in group], lambda: False)
 
     def settle(self) -> None:
         """Nothing is under way."""
@@ -178,7 +181,7 @@ class _Lane:
 class OnLoop:
     """All channels' calls on one event loop, on a thread of its own, started by the first intent. What came back is
     recorded on another thread, in groups: whatever has come back within a moment, or while the record before was
-    written."""
+    written. A database that does not answer is waited for until all this ends: without it nothing new is begun."""
 
     def __init__(self, context: Context, record: Record) -> None:
         self._context = context
@@ -189,6 +192,7 @@ class OnLoop:
         self._under_way: set[asyncio.Task[None]] = set()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._threads: list[threading.Thread] = []
+        self._ends = False
         self._closed = False
 
     def room(self, channel: str) -> int:
@@ -212,6 +216,7 @@ class OnLoop:
             self._changed.wait_for(lambda: not any(lane.in_flight for lane in self._lanes.values()))
 
     def close(self) -> None:
+        self._ends = True
         self.settle()
         with self._changed:
             self._closed = True
@@ -284,7 +289,7 @@ class OnLoop:
             if not group:
                 return
             try:
-                self._record(group)
+                self._record(group, lambda: not self._ends)
             finally:
                 with self._changed:
                     for called in group:

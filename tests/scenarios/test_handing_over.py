@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import pytest
 from small_journeys import SERVICE, journey
 from stage import OpenStage, Stage
 from stage_wiring import unlucky
 
+from engage.core.delivery import LEASE
+from engage.errors import DatabaseUnavailable
 from engage.runtime import recording
 from engage.runtime.handover import Called
 from engage.sandbox.faults import Fault
@@ -25,6 +27,13 @@ def everybody_visits(stage: Stage, names: list[str]) -> None:
         for name in names:
             stage.happens(name, "store_visited", store="湖滨店")
         hand.queue()
+
+
+def _until(holds: Callable[[], bool]) -> None:
+    until = time.monotonic() + 10
+    while not holds():
+        assert time.monotonic() < until, "it never came to that"
+        time.sleep(0.01)
 
 
 def statuses(stage: Stage, names: list[str]) -> list[str]:
@@ -64,6 +73,62 @@ def test_an_outcome_that_cannot_be_written_down_costs_no_other_its_record(
     stage.passes("5m")
     assert statuses(stage, names) == ["sent"] * 5  # by the carrier's receipt
     assert [len(stage.phone(name)) for name in names] == [1] * 5
+
+
+@pytest.fixture
+def away(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
+    """While it is set, no record can be written: the database does not answer. Tried again at once, twice at least."""
+    gone, write_down = threading.Event(), recording._write_down
+
+    def if_it_is_there(connection: object, group: Sequence[Called], now: object) -> None:
+        if gone.is_set():
+            raise DatabaseUnavailable("away", "不在")
+        write_down(connection, group, now)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(recording, "_write_down", if_it_is_there)
+    monkeypatch.setattr(recording, "_PAUSES", (0.0, 0.01))
+    return gone
+
+
+def test_what_came_back_is_kept_until_it_can_be_written_down_however_long_that_takes(
+    stage: Stage, away: threading.Event
+) -> None:
+    """Others have taken it for ambiguous by then."""
+    stage.member("王芳", sms=True)
+    stage.apply(NOTE)
+    with stage.by_hand() as hand:
+        stage.happens("王芳", "store_visited", store="湖滨店")
+        hand.up_to_the_wire()
+        away.set()
+        stage.engine.dispatch._calls.begin(hand.intended)
+        _until(lambda: len(stage.phone("王芳")) == 1)
+        time.sleep(0.3)  # some thirty tries
+        assert statuses(stage, ["王芳"]) == ["sending"]
+        stage.clock.advance_to(stage.clock.now() + LEASE)
+        with stage.another_worker() as other:
+            other.claim()
+        assert statuses(stage, ["王芳"]) == ["ambiguous"]
+        away.clear()
+        stage.engine.dispatch.settle()
+        assert statuses(stage, ["王芳"]) == ["sent"]
+    assert len(stage.phone("王芳")) == 1
+
+
+def test_who_ends_meanwhile_leaves_it_as_a_crash_would(stage: Stage, away: threading.Event) -> None:
+    stage.member("王芳", sms=True)
+    stage.apply(NOTE)
+    with stage.by_hand() as hand:
+        stage.happens("王芳", "store_visited", store="湖滨店")
+        hand.up_to_the_wire()
+        away.set()
+        stage.engine.dispatch._calls.begin(hand.intended)
+        stage.engine_dies()
+        assert statuses(stage, ["王芳"]) == ["sending"]
+        away.clear()
+    stage.clock.advance_to(stage.clock.now() + LEASE)
+    with stage.another_worker() as other:
+        other.claim()
+    assert statuses(stage, ["王芳"]) == ["ambiguous"]
 
 
 def test_a_provider_is_not_called_faster_than_its_limit(open_stage: OpenStage) -> None:
