@@ -9,10 +9,10 @@ from typing import Annotated
 import typer
 
 from engage.bootstrap import build_context, clock_of, open_database
-from engage.cli.ending import Refusal
+from engage.cli.ending import Refusal, end_in_order_if_told
 from engage.cli.invocation import Invocation
 from engage.cli.screen import Screen
-from engage.runtime.daemon import only_daemon, running_daemon
+from engage.runtime.daemon import only_daemon
 from engage.runtime.housekeeping import Housekeeping
 from engage.store.backup import back_up
 from engage.store.database import Database
@@ -40,15 +40,15 @@ def upgrade_database(ctx: typer.Context) -> None:
     Exit codes: 0 the schema is the newest · 4 a daemon is running on SQLite, another upgrade is under way, or another
     version of Engage made the schema, which this one does not know
     """
+    end_in_order_if_told()
     inv = Invocation.of(ctx)
     database = open_database(inv.config, inv.folder)
     try:
-        if running_daemon(database.file) is not None:
-            raise Refusal(inv.screen.word("a daemon is running; stop it first", "引擎正在运行，请先停止它"))
         nothing_to_do = is_current(database)
-        if not nothing_to_do:
-            _copy_before(inv.screen, database)
-        upgrade(database)
+        with only_daemon(database.file):  # none starts meanwhile
+            if not nothing_to_do:
+                _copy_before(inv.screen, database)
+            upgrade(database)
     finally:
         database.close()
     if nothing_to_do:
@@ -80,6 +80,7 @@ def back_up_database(
 
     Exit codes: 0 copied · 4 the file exists already, or cannot be made
     """
+    end_in_order_if_told()
     inv = Invocation.of(ctx)
     with inv.database() as database:
         back_up(database, file, clock_of(database).now())

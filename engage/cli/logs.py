@@ -9,7 +9,8 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Collection
-from typing import Any
+from contextlib import suppress
+from typing import Any, TextIO, cast
 
 import structlog
 
@@ -36,6 +37,7 @@ def _configure(level: int, secrets: Collection[str] = ()) -> None:
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
+    stderr = cast("TextIO", _WhateverBecomesOfIt(sys.stderr))
     on_terminal = sys.stderr.isatty()
     renderer: list[structlog.typing.Processor] = [
         structlog.processors.format_exc_info,
@@ -45,11 +47,11 @@ def _configure(level: int, secrets: Collection[str] = ()) -> None:
     structlog.configure(
         processors=[*shared, *renderer],
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.WriteLoggerFactory(sys.stderr),
+        logger_factory=structlog.WriteLoggerFactory(stderr),
         cache_logger_on_first_use=False,
     )
     # Libraries (the web server, the scheduler) speak through the standard logger: same place, same form.
-    handler = logging.StreamHandler(sys.stderr)
+    handler = logging.StreamHandler(stderr)
     formatter = structlog.stdlib.ProcessorFormatter(
         foreign_pre_chain=shared, processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *renderer]
     )
@@ -57,6 +59,22 @@ def _configure(level: int, secrets: Collection[str] = ()) -> None:
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
     # A bell that rings while its loop is still busy is no news: the loop goes on until nothing is left.
     logging.getLogger("apscheduler").setLevel(logging.ERROR)
+
+
+class _WhateverBecomesOfIt:
+    """Lines that cannot be written are lost, and nothing else: a log on a full disk, a pipe or a terminal that is gone
+    must not end the loop that had something to say."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> None:
+        with suppress(OSError, ValueError):  # ValueError: it is closed
+            self._stream.write(text)
+
+    def flush(self) -> None:
+        with suppress(OSError, ValueError):
+            self._stream.flush()
 
 
 class _Anonymous:

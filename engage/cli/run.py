@@ -22,7 +22,7 @@ from engage.ops.measures import Measures
 from engage.running import Renewal, Service, ops_server
 from engage.runtime.applying import differs
 from engage.runtime.continuity import Continuity, Witness
-from engage.runtime.daemon import Daemon, only_daemon
+from engage.runtime.daemon import Daemon, keep_renewals_for_later, only_daemon
 from engage.runtime.dry_run import next_tick
 from engage.runtime.housekeeping import Housekeeping
 from engage.runtime.presence import Presence
@@ -65,6 +65,7 @@ def run(
             show_next_tick(inv.screen, next_tick(context), context, as_json=as_json)
         return
     end_in_order_if_told()
+    keep_renewals_for_later()
     with suppress(KeyboardInterrupt):  # told before it was up
         _run(inv)
 
@@ -72,9 +73,10 @@ def run(
 def _run(inv: Invocation) -> None:
     with inv.database() as database:
         file = database.file
-        _must_be_ready(inv, database)
-    _log_as_told(inv.config)
     with only_daemon(file):
+        with inv.database() as database:  # as it stands now that nobody upgrades it any more, or moves it
+            _must_be_ready(inv, database)
+        _log_as_told(inv.config)
         measures = Measures()
         service = Service(inv.config, inv.folder, measures, _log_as_told)
         try:

@@ -56,7 +56,8 @@ class Bells:
         self._clock = clock
         self._observer = observer
         self._outage = Outage(clock)
-        self._stop = threading.Event()
+        self._ends = False  # no event: a signal's handler sets it, whatever it has interrupted
+        self._gathered_enough = threading.Event()
         self._rung = {name: threading.Event() for name in loops}
         self._threads = [
             threading.Thread(target=self._go_round, args=(name, tick), name=f"loop-{name}", daemon=True)
@@ -94,12 +95,13 @@ class Bells:
             self.ring(name)
 
     def begin_nothing(self) -> None:
-        """The batches at hand are the last ones."""
-        self._stop.set()
+        """The batches at hand are the last ones. A signal's handler may call it."""
+        self._ends = True
 
     def stop(self) -> None:
         """Each loop ends the batch at hand; returns when all have."""
         self.begin_nothing()
+        self._gathered_enough.set()
         self._scheduler.shutdown(wait=True)
         self._ring(self._loops)
         for thread in self._threads:
@@ -125,7 +127,7 @@ class Bells:
         return self._clock.now().timestamp() - self._clock.uptime()
 
     def _go_round(self, name: str, tick: Tick) -> None:
-        while not self._stop.is_set():
+        while not self._ends:
             self._rung[name].wait()
             self._rung[name].clear()
             self._until_idle(name, tick)
@@ -136,9 +138,9 @@ class Bells:
         if self._outage.rests():
             return
         try:
-            while not self._stop.is_set() and (done := self._batch(name, tick)):
+            while not self._ends and (done := self._batch(name, tick)):
                 if done < FEWEST:  # it was all there was
-                    self._stop.wait(_GATHERS_SECONDS)
+                    self._gathered_enough.wait(_GATHERS_SECONDS)
             self._outage.over(name)
         except DatabaseUnavailable as error:
             self._observer.batch_failed(name, error)

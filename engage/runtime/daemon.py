@@ -5,13 +5,16 @@ from __future__ import annotations
 
 import fcntl
 import os
+import queue
 import signal
+import socket
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import IO
 
 import structlog
 
@@ -23,6 +26,7 @@ from engage.runtime.observing import Observer, Unobserved
 from engage.store.private import to_owner_alone
 
 _LOOKS_EVERY_SECONDS = 1.0  # at the clock, beside the signals, which wake it
+_PAUSES_FOR_WHO_ASKS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.0)  # seconds
 STOPS_WITHIN_SECONDS = 60.0  # systemd waits 90 by default, and then kills
 log = structlog.get_logger("engage.daemon")
 
@@ -37,48 +41,66 @@ def only_daemon(database_file: Path | None) -> Iterator[None]:
     if database_file is None:
         yield
         return
-    path = _lock_file(database_file)
-    with open(path, "a+", opener=to_owner_alone) as handle:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+    with open(_lock_file(database_file), "a+", opener=to_owner_alone) as handle:
+        if not _locked(handle):
             handle.seek(0)
             holder = handle.read().strip() or "unknown"
             raise AnotherDaemon(
-                f"another daemon (process {holder}) runs on {database_file}; stop it first",
-                f"{database_file} 上已经有一个引擎在运行（进程 {holder}）；请先停止它",
-            ) from None
+                f"another daemon ({holder}) runs on {database_file}; stop it first",
+                f"{database_file} 上已经有一个引擎在运行（{holder}）；请先停止它",
+            )
         handle.truncate(0)
-        handle.write(str(os.getpid()))
+        handle.write(own_name())
         handle.flush()
         yield
 
 
-def running_daemon(database_file: Path | None) -> int | None:
-    """The process that holds the lock; None if none does, or if there is no file to lock.
+def _locked(handle: IO[str]) -> bool:
+    """Whoever asks for a daemon holds the lock as well, for a moment."""
+    for pause in _PAUSES_FOR_WHO_ASKS:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            time.sleep(pause)
+        else:
+            return True
+    return False
 
-    The lock itself is asked only if a process of the number on file is alive, so that asking never stands in the way of
-    a daemon that starts at this very moment.
-    """
+
+def running_daemon(database_file: Path | None) -> str | None:
+    """Who holds the lock, by machine and process; None if nobody does, or if there is no file to lock. The lock alone
+    is asked: a process of that number may be another one by now, or one of another container."""
     if database_file is None:
         return None
     path = _lock_file(database_file)
     try:
-        holder = int(path.read_text())
-        os.kill(holder, 0)
         with path.open() as handle:
-            fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except (FileNotFoundError, ValueError, ProcessLookupError):
+            try:
+                fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return handle.read().strip() or "unknown"
+    except FileNotFoundError:
         return None
-    except BlockingIOError:
-        return holder
-    except PermissionError:  # somebody else's process: alive
-        return holder
+    except OSError as error:
+        raise EngageError(
+            f"whether a daemon runs cannot be told: {path}: {error.strerror}",
+            f"无法判断引擎是否在运行：{path}：{error.strerror}",
+        ) from error
     return None
+
+
+def own_name() -> str:
+    """Of this process: its machine and number."""
+    return f"{socket.gethostname()}:{os.getpid()}"
 
 
 def _lock_file(database_file: Path) -> Path:
     return database_file.with_name(database_file.name + ".lock")
+
+
+def keep_renewals_for_later() -> None:
+    """SIGHUP is heard once the daemon runs; until then it would end the process. For who is about to start one."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
 
 
 class Daemon:
@@ -107,9 +129,10 @@ class Daemon:
         self._guarded = guarded
         self._bells = self._bells_of(engine)
         self._changing = threading.Lock()  # which engine runs, and whether one does
-        self._heard = threading.Event()
+        self._heard = queue.SimpleQueue[None]()  # signals: what a handler may touch, whatever it interrupts
         self._renewals_asked = 0
         self._stops_asked = 0
+        self._renewing: list[threading.Thread] = []
 
     @property
     def stopping(self) -> bool:
@@ -133,16 +156,19 @@ class Daemon:
         for name in (signal.SIGTERM, signal.SIGINT):
             signal.signal(name, self._hear_stop)
         signal.signal(signal.SIGHUP, self._hear_renewal)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP})
         self._bells.start()
         log.info("daemon_started")
         renewals = 0
         while not self.stopping:
-            self._heard.wait(_LOOKS_EVERY_SECONDS)
-            self._heard.clear()
+            with suppress(queue.Empty):
+                self._heard.get(timeout=_LOOKS_EVERY_SECONDS)
             self._keep_pace()
             if renewals < self._renewals_asked:
                 renewals = self._renewals_asked
-                threading.Thread(target=self._take_up, name="renewal", daemon=True).start()
+                self._renewing = [thread for thread in self._renewing if thread.is_alive()]
+                self._renewing.append(threading.Thread(target=self._take_up, name="renewal", daemon=True))
+                self._renewing[-1].start()
         self._end_in_time()
         log.info("daemon_stopped")
 
@@ -158,7 +184,7 @@ class Daemon:
     def _hear_stop(self, *_: object) -> None:
         self._stops_asked += 1
         self._bells.begin_nothing()
-        self._heard.set()
+        self._heard.put(None)
 
     def _end_in_time(self) -> None:
         """In good order, if that can be had within the time allowed and nobody asks again. If not, the process leaves
@@ -178,15 +204,18 @@ class Daemon:
         with self._changing:
             self._bells.stop()
             self._engine.close()
+        for thread in self._renewing:
+            thread.join()
 
     # --- another engine -----------------------------------------------------------------------------------------
 
     def _hear_renewal(self, *_: object) -> None:
         self._renewals_asked += 1
-        self._heard.set()
+        self._heard.put(None)
 
     def _take_up(self) -> None:
-        """Between two batches: what rings from now on is the new engine. Calls of the old one end and are recorded."""
+        """Between two batches: what rings from now on is the new engine. Calls of the old one end and are recorded,
+        however long the database is away."""
         with self._changing:
             if self.stopping:
                 return
@@ -201,7 +230,7 @@ class Daemon:
             old, self._engine = self._engine, engine
             self._bells = self._bells_of(engine)
             self._bells.start()
-            old.close()
+        old.close(lambda: not self.stopping)
 
     def _bells_of(self, engine: Engine) -> Bells:
         moving: dict[str, Tick] = {

@@ -24,7 +24,7 @@ from engage.errors import DatabaseUnavailable
 from engage.runtime.applied import Applied
 from engage.runtime.context import Context
 from engage.runtime.drafting import Draft, Drafted, Drafting, Ready
-from engage.runtime.handover import Calls, Intended, OnLoop, Record
+from engage.runtime.handover import Calls, Intended, OnLoop, Patience, Record
 from engage.runtime.judge import Clear, Judge, Later, Overtaken, Skip, Verdict
 from engage.runtime.last_gate import LastGate
 from engage.runtime.pacing import Pacing
@@ -96,9 +96,9 @@ class Dispatch:
         """Wait for every call that is on the wire."""
         self._calls.settle()
 
-    def close(self) -> None:
+    def close(self, patient: Patience) -> None:
         """Let calls on the wire end and record them; start no other."""
-        self._calls.close()
+        self._calls.close(patient)
 
     # --- intend -------------------------------------------------------------------------------------------------
 

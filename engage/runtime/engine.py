@@ -17,7 +17,7 @@ from engage.runtime.context import Context
 from engage.runtime.deciding import Deciding
 from engage.runtime.dispatch import Dispatch
 from engage.runtime.enrol import Enrol
-from engage.runtime.handover import Calls, OnLoop, Record
+from engage.runtime.handover import Calls, OnLoop, Patience, Record
 from engage.runtime.holding import LettingGo
 from engage.runtime.receive import Receive
 from engage.runtime.staff import Staff
@@ -94,6 +94,7 @@ class Engine:
             )
         return min((moment for moment in moments if moment is not None), default=None)
 
-    def close(self) -> None:
-        self.dispatch.close()
+    def close(self, patient: Patience = lambda: False) -> None:
+        """Calls on the wire end and are recorded. `patient`: for longer than a minute, where the database is away."""
+        self.dispatch.close(patient)
         self.calling.close()

@@ -31,6 +31,7 @@ _DEEPEST = 400
 _SLOW = timedelta(seconds=2)  # from intent to call
 _OVERRUN = 5.0  # seconds: a channel that does not keep to its time is not waited for any longer
 _GATHERED_FOR = 0.05  # seconds: what comes back meanwhile is recorded together, unless nothing more is under way
+_TRIED_AGAIN_EVERY = 10.0  # seconds: what could not be recorded within a minute
 _PATIENCE = 0.25  # seconds: what a batch waits for room in a lane that moves
 log = structlog.get_logger("engage.dispatch")
 
@@ -60,9 +61,15 @@ class Called:
     at: datetime
 
 
+class Record(Protocol):
+    """Writes down what came back, if the database takes it within a minute, or (`once`) at once. Returns what it did
+    not take."""
+
+    def __call__(self, group: Sequence[Called], *, once: bool = False) -> Sequence[Called]: ...
+
+
 # Whether a database that does not answer is to be waited for any longer: else what came back is not recorded.
 Patience = Callable[[], bool]
-Record = Callable[[Sequence[Called], Patience], None]
 
 
 class Calls(Protocol):
@@ -82,7 +89,7 @@ class Calls(Protocol):
         """Until every call is made and recorded."""
         ...
 
-    def close(self) -> None:
+    def close(self, patient: Patience) -> None:
         """Settle; start no other."""
         ...
 
@@ -115,8 +122,8 @@ def _is_fresh(intended: Intended, now: datetime, uptime: float) -> bool:
 
 
 class InTurn:
-    """On the thread that asks, one after the other, a channel's share recorded together: where calls never wait. Nor
-    does the thread, for longer than a minute, where the database does not answer."""
+    """On the thread that asks, one after the other, a channel's share recorded together: where calls never wait. The
+    thread waits a minute at most for a database that does not answer."""
 
     def __init__(self, context: Context, record: Record) -> None:
         self._context = context
@@ -133,12 +140,12 @@ class InTurn:
         for each in intended:
             by_channel[each.channel].append(each)
         for group in by_channel.values():
-            self._record([_without_waiting(call(self._context, each)) for each in group], lambda: False)
+            _give_up(self._record([_without_waiting(call(self._context, each)) for each in group]))
 
     def settle(self) -> None:
         """Nothing is under way."""
 
-    def close(self) -> None:
+    def close(self, patient: Patience) -> None:
         """Nothing was opened."""
 
 
@@ -181,7 +188,8 @@ class _Lane:
 class OnLoop:
     """All channels' calls on one event loop, on a thread of its own, started by the first intent. What came back is
     recorded on another thread, in groups: whatever has come back within a moment, or while the record before was
-    written. A database that does not answer is waited for until all this ends: without it nothing new is begun."""
+    written. A database that does not answer is waited for, until whoever closes this has no patience any more:
+    without it nothing new is begun."""
 
     def __init__(self, context: Context, record: Record) -> None:
         self._context = context
@@ -192,7 +200,8 @@ class OnLoop:
         self._under_way: set[asyncio.Task[None]] = set()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._threads: list[threading.Thread] = []
-        self._ends = False
+        self._kept: Sequence[Called] = ()  # what the database has not taken yet; of the recorder's thread alone
+        self._patient: Patience = lambda: True
         self._closed = False
 
     def room(self, channel: str) -> int:
@@ -215,8 +224,10 @@ class OnLoop:
         with self._changed:
             self._changed.wait_for(lambda: not any(lane.in_flight for lane in self._lanes.values()))
 
-    def close(self) -> None:
-        self._ends = True
+    def close(self, patient: Patience) -> None:
+        with self._changed:
+            self._patient = patient
+            self._changed.notify_all()
         self.settle()
         with self._changed:
             self._closed = True
@@ -283,15 +294,42 @@ class OnLoop:
     def _record_what_came_back(self) -> None:
         while True:
             with self._changed:
-                self._changed.wait_for(lambda: self._came_back or self._closed)
+                self._changed.wait_for(lambda: self._came_back or self._closed or self._is_over, self._again_in)
                 self._changed.wait_for(lambda: self._all_came_back or self._closed, _GATHERED_FOR)
                 group, self._came_back = self._came_back, []
-            if not group:
+            if not group and not self._kept:
                 return
-            try:
-                self._record(group, lambda: not self._ends)
-            finally:
-                with self._changed:
-                    for called in group:
-                        self._lanes[called.intended.channel].in_flight -= 1
-                    self._changed.notify_all()
+            dealt_with = [*self._kept, *group]
+            self._kept = [*self._tried_again(self._kept), *(self._record(group) if group else ())]
+            if self._is_over:
+                _give_up(self._kept)
+                self._kept = ()
+            kept = {id(called) for called in self._kept}
+            with self._changed:
+                for called in dealt_with:
+                    self._lanes[called.intended.channel].in_flight -= id(called) not in kept
+                self._changed.notify_all()
+
+    @property
+    def _again_in(self) -> float | None:
+        return _TRIED_AGAIN_EVERY if self._kept else None
+
+    @property
+    def _is_over(self) -> bool:
+        return bool(self._kept) and not self._patient()
+
+    def _tried_again(self, kept: Sequence[Called]) -> Sequence[Called]:
+        """Together; then one by one up to the first that is not taken, which comes last from now on: somebody may hold
+        its row, and nobody else's."""
+        if not kept or not self._record(kept, once=True):
+            return ()
+        for number, called in enumerate(kept):
+            if self._record([called], once=True):
+                return [*kept[number + 1 :], called]
+        return ()
+
+
+def _give_up(left: Sequence[Called]) -> None:
+    """Their leases run out, and the reconciler makes them ambiguous."""
+    if left:
+        log.error("sends_not_recorded", delivery_id=[called.intended.ready.claimed.id for called in left])

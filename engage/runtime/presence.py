@@ -3,8 +3,6 @@
 
 from __future__ import annotations
 
-import os
-import socket
 import time
 from collections.abc import Callable, Sequence
 from datetime import datetime
@@ -15,7 +13,7 @@ from sqlalchemy import Connection
 import engage
 from engage.clock import Clock
 from engage.errors import DatabaseUnavailable
-from engage.runtime.daemon import running_daemon
+from engage.runtime.daemon import own_name, running_daemon
 from engage.store import daemons
 from engage.store.daemons import HEARD_OF_WITHIN, DaemonSign
 from engage.store.database import Database
@@ -29,12 +27,8 @@ def daemons_at_work(database: Database, connection: Connection, now: datetime) -
     a server are counted on for a while after their last sign of life."""
     if database.is_server:
         return [sign.name for sign in daemons.signs(connection) if sign.at > now - HEARD_OF_WITHIN]
-    process = running_daemon(database.file)
-    return [] if process is None else [_name_of(process)]
-
-
-def _name_of(process: int) -> str:
-    return f"{socket.gethostname()}:{process}"
+    name = running_daemon(database.file)
+    return [] if name is None else [name]
 
 
 class Presence:
@@ -44,7 +38,7 @@ class Presence:
         self._database = database
         self._clock = clock
         self._silent_loops = silent_loops
-        self._name = _name_of(os.getpid())
+        self._name = own_name()
         self._started_at = clock.now()
         self._given_at: float | None = None
 

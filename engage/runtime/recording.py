@@ -6,7 +6,6 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
-from itertools import chain, repeat
 
 import structlog
 from sqlalchemy import Connection
@@ -17,14 +16,14 @@ from engage.core.outcome import Accepted, Rejected, SendOutcome
 from engage.errors import DatabaseUnavailable
 from engage.runtime.context import Context
 from engage.runtime.follow_up import after_failing, after_sending, fallback_of
-from engage.runtime.handover import Called, Patience
+from engage.runtime.handover import Called
 from engage.runtime.lessons import learn, outcome_values
 from engage.store import dispatching, inbound, reaching
 from engage.store.dispatching import Move, Settled
 
 # Seconds before each further try: a server that is started again, or another one that takes over, is back within a
-# minute. After the last of them comes the same pause again, as long as somebody has the patience.
-_PAUSES = (0.0, 0.5, 1.0, 2.0, 4.0, 8.0, 10.0, 10.0, 10.0, 10.0)
+# minute.
+_PAUSES = (0.0, 0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0)
 _TRIES_ARE_OVER = timedelta(seconds=60)  # where each of them waits 15 s for a lock
 log = structlog.get_logger("engage.dispatch")
 
@@ -33,35 +32,34 @@ class Recorder:
     def __init__(self, context: Context) -> None:
         self._context = context
 
-    def record(self, group: Sequence[Called], patient: Patience) -> None:
+    def record(self, group: Sequence[Called], *, once: bool = False) -> Sequence[Called]:
         """Together; if that fails, each on its own, so that none is lost for another's sake. A database that is gone
-        fails them all alike: it is waited for, for a minute, and then for as long as `patient` says so."""
+        fails them all alike, and is tried again for a minute, unless `once`. Returns those that it did not take."""
         try:
-            self._write(group, patient)
-        except DatabaseUnavailable as error:
-            # Not recorded: the leases run out and the reconciler makes them ambiguous.
-            log.error("sends_not_recorded", delivery_id=[_id(called) for called in group], error=str(error))
+            self._write(group, () if once else _PAUSES)
+        except DatabaseUnavailable:
+            return group
         except Exception:
             if len(group) == 1:
                 # Not recorded: the lease runs out and the reconciler makes it ambiguous.
                 log.exception("send_not_recorded", delivery_id=_id(group[0]))
-                return
+                return ()
             log.warning("recorded_one_by_one", delivery_id=[_id(called) for called in group], exc_info=True)
-            for called in group:
-                self.record([called], patient)
+            return [left for called in group for left in self.record([called], once=once)]
+        return ()
 
-    def _write(self, group: Sequence[Called], patient: Patience) -> None:
+    def _write(self, group: Sequence[Called], pauses: Sequence[float]) -> None:
         """Nobody can say whether a connection was lost before its COMMIT or after: written again, what stands as it was
         recorded stays so. So does what somebody took for ambiguous because the lease was over, unless it was sent."""
         until = self._context.clock.now() + _TRIES_ARE_OVER
-        for tried, pause in enumerate(chain(_PAUSES, repeat(_PAUSES[-1]))):
+        for pause in (*pauses, None):
             now = self._context.clock.now()
             try:
                 with self._context.database.write() as connection:
                     _write_down(connection, group, now)
                 return
             except DatabaseUnavailable:
-                if (tried >= len(_PAUSES) or self._context.clock.now() > until) and not patient():
+                if pause is None or self._context.clock.now() > until:
                     raise
                 log.warning("record_tried_again", delivery_id=[_id(called) for called in group])
                 time.sleep(pause)
@@ -123,7 +121,9 @@ def _follow_up(
 def _never_called(connection: Connection, group: Sequence[Called], now: datetime) -> None:
     """Too late for their intents, and surely not sent by them: back to the outbox, to be judged afresh. A repeat leaves
     what it found: an ambiguous message."""
-    ready = [called.intended.ready for called in group]
+    claimed = [called.intended.ready.claimed for called in group]
+    intended = dispatching.still_intended(connection, claimed)  # not so, if this is written once more
+    ready = [called.intended.ready for called in group if called.intended.ready.claimed.id in intended]
     moves: list[Move] = [
         dispatching.as_found(each.claimed, now + REPEAT_PAUSE if each.claimed.unsheltered else now)
         if each.claimed.repeat

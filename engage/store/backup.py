@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import secrets
 import sqlite3
 from contextlib import closing
 from datetime import datetime
@@ -38,29 +40,48 @@ def back_up(database: Database, target: Path, now: datetime) -> None:
             "this database is not a SQLite file; use the tools of its server",
             "这个数据库不是 SQLite 文件；请用数据库服务器自己的备份工具",
         )
+    if target.exists():
+        raise _exists(target)
+    part = target.with_name(f".{target.name}.{secrets.token_hex(4)}")  # half a copy must not look like a whole one
     try:
-        target.touch(mode=0o600, exist_ok=False)
-    except FileExistsError:
-        raise EngageError(
-            f"{target} exists already; a backup overwrites nothing", f"{target} 已经存在；备份不会覆盖任何文件"
-        ) from None
+        part.touch(mode=0o600, exist_ok=False)
     except OSError as error:
         raise EngageError(
             f"{target} cannot be made: {error.strerror}; is its folder there?",
             f"{target} 建不了：{error.strerror}；它所在的文件夹存在吗？",
         ) from error
     try:
-        with closing(sqlite3.connect(database.file)) as source, closing(sqlite3.connect(target)) as copy:
+        with closing(sqlite3.connect(database.file)) as source, closing(sqlite3.connect(part)) as copy:
             source.backup(copy)
-        _mark(target, now)
-    except BaseException as error:
-        target.unlink()  # half a copy looks like a whole one
-        if isinstance(error, sqlite3.Error):
-            raise EngageError(
-                f"{target} could not be written ({error}); nothing is left of it",
-                f"{target} 写不进去（{error}）；没有留下半个文件",
-            ) from error
+        _mark(part, now)
+        _name(part, target)
+    except FileExistsError:
+        raise _exists(target) from None
+    except sqlite3.Error as error:
+        raise EngageError(
+            f"{target} could not be written ({error}); nothing is left of it",
+            f"{target} 写不进去（{error}）；没有留下半个文件",
+        ) from error
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _name(part: Path, target: Path) -> None:
+    """A link overwrites nothing, unlike another name; but there are file systems without."""
+    try:
+        os.link(part, target)
+    except FileExistsError:
         raise
+    except OSError:
+        if target.exists():
+            raise FileExistsError from None
+        part.rename(target)
+
+
+def _exists(target: Path) -> EngageError:
+    return EngageError(
+        f"{target} exists already; a backup overwrites nothing", f"{target} 已经存在；备份不会覆盖任何文件"
+    )
 
 
 def _mark(target: Path, now: datetime) -> None:

@@ -21,7 +21,7 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.dialects.postgresql import insert as upsert  # ON CONFLICT, which SQLite spells the same
 from sqlalchemy.exc import ArgumentError
 
-from engage.errors import EngageError
+from engage.errors import DatabaseUnavailable, EngageError
 from engage.store import ids
 from engage.store.faults import telling_faults_apart
 from engage.store.ids import IdBlocks
@@ -52,6 +52,7 @@ class Database:
         writes at a time, this one's transactions wait for no more than the one at hand. Raises NoAddress."""
         self.url = read_address(url)
         self.engine = _make_engine(self.url)
+        self._same_file = _SameFile(self.file, self.engine) if self.file is not None else None
         self._turns = WriteTurns(self.file, goes_first=goes_first) if self.file is not None else None
         self._id_blocks = IdBlocks(_make_engine(self.url)) if self.is_server else None
         self.written = 0
@@ -62,6 +63,7 @@ class Database:
     def write(self) -> Iterator[Connection]:
         """Committed at the end; rolled back if anything is raised. Raises DatabaseUnavailable if it cannot be had."""
         turn = self._turns.turn() if self._turns is not None else nullcontext(_nobody_waits)
+        self._require_same_file()
         with telling_faults_apart(), turn as begun, self.engine.connect() as connection:
             connection.execution_options(**{_WRITES: True, ids.OPTION: self._id_blocks})
             with connection.begin():
@@ -71,8 +73,13 @@ class Database:
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
+        self._require_same_file()
         with telling_faults_apart(), self.engine.connect() as connection, connection.begin():
             yield connection
+
+    def _require_same_file(self) -> None:
+        if self._same_file is not None:
+            self._same_file.require()
 
     @property
     def file(self) -> Path | None:
@@ -148,27 +155,53 @@ _EITHER: dict[str, Any] = {
 
 def _sqlite_engine(url: URL) -> Engine:
     engine = create_engine(url, connect_args={"check_same_thread": False}, **_EITHER)
-    if url.database and url.database != ":memory:":
-        event.listen(engine, "do_connect", partial(_make_file, url.database))
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine
 
 
-_making = threading.Lock()
+class _SameFile:
+    """A SQLite file is made for its owner alone, whatever the umask says (what SQLite puts beside it is as the file
+    is), and stays the one that was opened first: connections of one process on two files would be two databases."""
 
+    _making = threading.Lock()
 
-def _make_file(path: str, *_: Any) -> None:
-    """SQLite would go by the umask; what it puts beside the file is as the file is. Where none can be made, SQLite says
-    so.
+    def __init__(self, path: Path, engine: Engine) -> None:
+        self._path = path
+        self._first: tuple[int, int] | None = None  # its device and number
+        event.listen(engine, "do_connect", self._make)
+        event.listen(engine, "connect", self._remember)
 
-    A file that is there already is never opened here: to close it would take from this process the locks that SQLite
-    holds on it (POSIX gives them to the process, not to the handle). The next process that closes the database would
-    believe to be its last user and remove the log, and what is committed here from then on would be lost.
-    https://www.sqlite.org/howtocorrupt.html, section 2.2
-    """
-    with _making, suppress(OSError):  # one that is just being made is opened by nobody else
-        os.close(to_owner_alone(os.path.realpath(path), os.O_CREAT | os.O_EXCL))
+    def require(self) -> None:
+        """Raises DatabaseUnavailable if the file was moved away, or another one put in its place. Back where it was, it
+        is the same."""
+        if self._first is not None and self._found() != self._first:
+            raise DatabaseUnavailable(
+                f"{self._path} is not the file that was opened: it was moved or replaced. Start this anew",
+                f"{self._path} 不是原来打开的那个文件：它被移走或替换了。请重新启动",
+            )
+
+    def _found(self) -> tuple[int, int] | None:
+        try:
+            found = os.stat(self._path)
+        except OSError:
+            return None
+        return found.st_dev, found.st_ino
+
+    def _make(self, *_: Any) -> None:
+        """Where none can be made, SQLite says so.
+
+        A file that is there already is never opened here: to close it would take from this process the locks that
+        SQLite holds on it (POSIX gives them to the process, not to the handle). The next process that closes the
+        database would believe to be its last user and remove the log, and what is committed here from then on would be
+        lost. https://www.sqlite.org/howtocorrupt.html, section 2.2
+        """
+        self.require()
+        with self._making, suppress(OSError):  # one that is just being made is opened by nobody else
+            os.close(to_owner_alone(os.path.realpath(self._path), os.O_CREAT | os.O_EXCL))
+
+    def _remember(self, *_: Any) -> None:
+        self._first = self._first or self._found()
 
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:

@@ -262,8 +262,14 @@ def _intent(claimed: Claimed, values: Mapping[str, Any], now: datetime) -> Move:
 def give_back(connection: Connection, claimed: Sequence[Claimed], now: datetime) -> set[int]:
     """Nobody has called these, and nobody will: as if they had never been claimed. Returns the ids of those whose
     intent was committed."""
-    stands = {row.id: row for row in connection.execute(_STANDS, _given_these(claimed))} if claimed else {}
+    intended = still_intended(connection, claimed)
     make(connection, [_as_before(each, now) for each in claimed])
+    return intended
+
+
+def still_intended(connection: Connection, claimed: Sequence[Claimed]) -> set[int]:
+    """The ids of those whose intent was committed and which nobody has settled yet."""
+    stands = {row.id: row for row in connection.execute(_STANDS, _given_these(claimed))} if claimed else {}
     return {c.id for c in claimed if (stands[c.id].fence, stands[c.id].status) == (c.fence, Status.SENDING)}
 
 

@@ -89,8 +89,8 @@ class Inbox:
             try:
                 counts = self._commit(batch)
             except DatabaseUnavailable as error:
-                self._outage.begun("inbox", error)
                 loop.call_soon_threadsafe(_fail, batch, error)
+                self._outage.begun("inbox", error)
             except Exception as error:
                 # Only the kind: the text of a database error quotes what was to be stored.
                 _log.error("inbound facts not stored", requests=len(batch), error=type(error).__name__)

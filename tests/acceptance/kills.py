@@ -19,7 +19,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -114,8 +114,9 @@ def go_through(folder: Path, database_url: str, ordeal: Ordeal, trouble: Trouble
 def _kill(ordeal: Ordeal, daemons: Sequence[Daemon], visits: Visits) -> None:
     """In the midst of work, however slow the machine is, and while ops keep looking how things stand."""
     chance = random.Random(ordeal.seed)
-    with _asked(daemons[0]):
+    with _asked(daemons[0]) as asking:
         for _ in range(ordeal.kills):
+            assert not asking.done(), asking.result()
             visits.wait_for_more(chance.randint(1, 20))
             time.sleep(chance.uniform(0.0, 0.3))
             daemon = chance.choice(daemons)
@@ -124,7 +125,7 @@ def _kill(ordeal: Ordeal, daemons: Sequence[Daemon], visits: Visits) -> None:
 
 
 @contextmanager
-def _asked(daemon: Daemon) -> Iterator[None]:
+def _asked(daemon: Daemon) -> Iterator[Future[None]]:
     """Again and again for its status: a process that opens the database beside the daemon, and closes it."""
     over = threading.Event()
 
@@ -135,7 +136,7 @@ def _asked(daemon: Daemon) -> Iterator[None]:
     with ThreadPoolExecutor(1) as ops:
         asking = ops.submit(ask)
         try:
-            yield
+            yield asking
         finally:
             over.set()
         asking.result()
@@ -289,7 +290,7 @@ class Daemon:
     def status(self) -> None:
         """Ops look how things stand, in a process of their own."""
         command = [sys.executable, "-m", "engage", "--config", str(self._config), "status", "--json"]
-        looked = subprocess.run(command, capture_output=True, encoding="utf-8")
+        looked = subprocess.run(command, capture_output=True, encoding="utf-8", timeout=_UP_WITHIN)
         assert looked.returncode in (Ending.DONE, Ending.NO), looked.stderr  # it is up, or it is not
 
     def logged(self) -> list[str]:

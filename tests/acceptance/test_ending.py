@@ -6,11 +6,14 @@ import json
 import os
 import signal
 import socket
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import httpx
 import psutil
 import pytest
 
@@ -63,6 +66,45 @@ def test_told_to_end_while_it_comes_up_it_ends_in_good_order(site: Site, number:
         assert daemon.process.wait(PATIENCE) == 0
     assert not listens(site)
     assert "Traceback" not in site.log(daemon.name)
+
+
+def test_told_of_a_changed_config_while_it_comes_up_it_comes_up(site: Site) -> None:
+    with started(site, "renewed") as daemon:
+        until(lambda: listens(site))
+        daemon.process.send_signal(signal.SIGHUP)
+        daemon.until("daemon_started")
+        daemon.until("config_unchanged")
+        assert daemon.stop() == 0
+
+
+def test_its_log_may_go_away(site: Site) -> None:
+    """As with `| tee` when that is killed."""
+    command = [sys.executable, "-m", "engage", "run"]
+    process = subprocess.Popen(command, cwd=site.folder, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    assert process.stderr is not None
+    try:
+        ops = next(json.loads(line)["ops"] for line in process.stderr if '"serving"' in line)
+        process.stderr.close()
+        process.send_signal(signal.SIGHUP)
+        until(lambda: httpx.get(f"{ops}/readyz", trust_env=False).status_code == 200)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(PATIENCE) == 0
+    finally:
+        process.kill()
+
+
+def test_a_file_that_is_moved_away_under_it_takes_nothing_in_until_it_is_back(site: Site) -> None:
+    file, aside = site.folder / "engage.db", site.folder / "aside.db"
+    with started(site, "moved") as daemon:
+        daemon.until("daemon_started")
+        assert daemon.get("/readyz").status_code == 200
+        file.rename(aside)
+        until(lambda: daemon.get("/readyz").status_code == 503)
+        assert "moved or replaced" in daemon.until("database_unavailable")["error"]
+        assert not file.exists()
+        aside.rename(file)
+        until(lambda: daemon.get("/readyz").status_code == 200)
+        assert daemon.stop() == 0
 
 
 def test_killed_it_leaves_no_process_no_port_and_no_word_that_it_lives(site: Site) -> None:

@@ -7,7 +7,7 @@ from concurrent.futures import Executor, Future
 from typing import Any, ParamSpec, TypeVar
 
 from engage.runtime.context import Context
-from engage.runtime.handover import Called, Intended, Record, call
+from engage.runtime.handover import Called, Intended, Patience, Record, call
 from tests.harness.crew import Crew
 from tests.harness.dice import Dice
 
@@ -46,7 +46,7 @@ class InGroups:
     def settle(self) -> None:
         """Nothing is under way."""
 
-    def close(self) -> None:
+    def close(self, patient: Patience) -> None:
         """Nothing was opened."""
 
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from datetime import timedelta
+from typing import Any
 
 import pytest
 from small_journeys import SERVICE, journey
@@ -12,8 +15,9 @@ from stage import OpenStage, Stage
 from stage_wiring import unlucky
 
 from engage.core.delivery import LEASE
+from engage.core.outcome import SendOutcome
 from engage.errors import DatabaseUnavailable
-from engage.runtime import recording
+from engage.runtime import handover, recording
 from engage.runtime.handover import Called
 from engage.sandbox.faults import Fault
 from engage.sandbox.loopback import Answer, LoopbackServer, Request, json_answer
@@ -76,22 +80,24 @@ def test_an_outcome_that_cannot_be_written_down_costs_no_other_its_record(
 
 
 @pytest.fixture
-def away(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
-    """While it is set, no record can be written: the database does not answer. Tried again at once, twice at least."""
-    gone, write_down = threading.Event(), recording._write_down
+def held(monkeypatch: pytest.MonkeyPatch) -> set[str]:
+    """Names of members whose records the database does not take, as long as they are in here."""
+    names: set[str] = set()
+    write_down = recording._write_down
 
-    def if_it_is_there(connection: object, group: Sequence[Called], now: object) -> None:
-        if gone.is_set():
+    def unless_held(connection: object, group: Sequence[Called], now: object) -> None:
+        if any(name in called.intended.ready.text for name in names for called in group):
             raise DatabaseUnavailable("away", "不在")
         write_down(connection, group, now)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(recording, "_write_down", if_it_is_there)
+    monkeypatch.setattr(recording, "_write_down", unless_held)
     monkeypatch.setattr(recording, "_PAUSES", (0.0, 0.01))
-    return gone
+    monkeypatch.setattr(handover, "_TRIED_AGAIN_EVERY", 0.02)
+    return names
 
 
 def test_what_came_back_is_kept_until_it_can_be_written_down_however_long_that_takes(
-    stage: Stage, away: threading.Event
+    stage: Stage, held: set[str]
 ) -> None:
     """Others have taken it for ambiguous by then."""
     stage.member("王芳", sms=True)
@@ -99,32 +105,75 @@ def test_what_came_back_is_kept_until_it_can_be_written_down_however_long_that_t
     with stage.by_hand() as hand:
         stage.happens("王芳", "store_visited", store="湖滨店")
         hand.up_to_the_wire()
-        away.set()
+        held.add("王芳")
         stage.engine.dispatch._calls.begin(hand.intended)
         _until(lambda: len(stage.phone("王芳")) == 1)
-        time.sleep(0.3)  # some thirty tries
+        time.sleep(0.3)  # some fifteen tries
         assert statuses(stage, ["王芳"]) == ["sending"]
         stage.clock.advance_to(stage.clock.now() + LEASE)
         with stage.another_worker() as other:
             other.claim()
         assert statuses(stage, ["王芳"]) == ["ambiguous"]
-        away.clear()
+        held.clear()
         stage.engine.dispatch.settle()
         assert statuses(stage, ["王芳"]) == ["sent"]
     assert len(stage.phone("王芳")) == 1
 
 
-def test_who_ends_meanwhile_leaves_it_as_a_crash_would(stage: Stage, away: threading.Event) -> None:
+def test_a_record_that_is_not_taken_keeps_no_other_waiting(stage: Stage, held: set[str]) -> None:
+    """Somebody holds its row: neither those that came back with it nor those that come later wait for that."""
+    names, later = MANY[:3], MANY[3:6]
+    for name in names + later:
+        stage.member(name, sms=True)
+    stage.apply(NOTE)
+    held.add(names[1])
+    with stage.by_hand() as hand:
+        for some in (names, later):
+            for name in some:
+                stage.happens(name, "store_visited", store="湖滨店")
+            hand.queue()
+            stage.engine.dispatch.tick()
+            others = [name for name in some if name not in held]
+            _until(lambda others=others: statuses(stage, others) == ["sent"] * len(others))
+        assert statuses(stage, names) == ["sending", "sent", "sent"]
+        held.clear()
+        stage.engine.dispatch.settle()
+    assert statuses(stage, names + later) == ["sent"] * 6
+    assert [len(stage.phone(name)) for name in names + later] == [1] * 6
+
+
+def test_a_call_that_keeps_to_no_time_is_ambiguous_however_it_ends(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It may have been made."""
+    stage.member("王芳", sms=True)
+    stage.apply(NOTE)
+    send = stage.engine.context.channels["sms"].send
+
+    async def and_never_returns(payload: Mapping[str, Any], _: float) -> SendOutcome:
+        await send(payload, 5.0)
+        return await asyncio.Future()
+
+    monkeypatch.setattr(stage.engine.context.channels["sms"], "send", and_never_returns)
+    monkeypatch.setattr(handover, "_OVERRUN", 0.3)
+    monkeypatch.setattr(handover, "CALL_TIMEOUT", timedelta(0))
+    stage.happens("王芳", "store_visited", store="湖滨店")
+    assert statuses(stage, ["王芳"]) == ["ambiguous"]
+    assert "did not keep to its time" in (stage.delivery("王芳").reason or "")
+    assert len(stage.phone("王芳")) == 1
+
+
+def test_who_ends_meanwhile_leaves_it_as_a_crash_would(stage: Stage, held: set[str]) -> None:
     stage.member("王芳", sms=True)
     stage.apply(NOTE)
     with stage.by_hand() as hand:
         stage.happens("王芳", "store_visited", store="湖滨店")
         hand.up_to_the_wire()
-        away.set()
+        held.add("王芳")
         stage.engine.dispatch._calls.begin(hand.intended)
         stage.engine_dies()
         assert statuses(stage, ["王芳"]) == ["sending"]
-        away.clear()
+        held.clear()
     stage.clock.advance_to(stage.clock.now() + LEASE)
     with stage.another_worker() as other:
         other.claim()

@@ -23,7 +23,7 @@ from engage.runtime.applying import Done, apply
 from engage.runtime.context import AppliedHolder, Context
 from engage.runtime.dispatch import Dispatch
 from engage.runtime.engine import Engine
-from engage.runtime.handover import Intended
+from engage.runtime.handover import Intended, Patience
 from engage.runtime.planning import Planned
 from engage.simulation.settings import USUAL
 from engage.store import dispatching, enrolling, members, reaching
@@ -121,7 +121,7 @@ class _Noted:
     def settle(self) -> None:
         """Nothing is under way."""
 
-    def close(self) -> None:
+    def close(self, _: Patience) -> None:
         """Nothing was opened."""
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import fcntl
 import logging
+import os
 import signal
 import subprocess
 import sys
@@ -20,8 +22,9 @@ import pytest
 from engage.cli.logs import log_fully
 from engage.clock import SystemClock
 from engage.runtime.bells import Bells
-from engage.runtime.daemon import Daemon
+from engage.runtime.daemon import AnotherDaemon, Daemon, only_daemon, own_name, running_daemon
 from engage.runtime.engine import Engine
+from engage.runtime.handover import Patience
 from engage.runtime.observing import Unobserved
 from engage.runtime.stride import FEWEST
 
@@ -77,9 +80,11 @@ class Loops:
     deciding: Any = field(default_factory=Idle)
     letting_go: Any = field(default_factory=Idle)
     closed_after: int | None = None
+    records: Callable[[Patience], None] = lambda patient: None
 
-    def close(self) -> None:
+    def close(self, patient: Patience = lambda: False) -> None:
         self.closed_after = self.dispatch.batches
+        self.records(patient)
 
 
 @pytest.fixture
@@ -160,6 +165,50 @@ def test_at_a_sighup_another_engine_takes_over_and_the_old_one_ends_its_calls() 
 
 
 @pytest.mark.usefixtures("heard")
+def test_an_engine_that_was_taken_over_from_records_with_patience_until_the_daemon_ends() -> None:
+    """Nor does it keep the new one from its work meanwhile, or another one from taking over."""
+
+    def waits_for_the_database(patient: Patience) -> None:
+        assert patient()
+        until = time.monotonic() + PATIENCE
+        while patient():
+            assert time.monotonic() < until
+            time.sleep(0.01)
+        given_up.append(True)
+
+    given_up: list[bool] = []
+    last = Loops(Counted(then=lambda: tell_main(signal.SIGTERM)))
+    then = Loops(Counted(then=lambda: tell_main(signal.SIGHUP)), records=waits_for_the_database)
+    old = Loops(Counted(then=lambda: tell_main(signal.SIGHUP)), records=waits_for_the_database)
+    following = iter([then, last])
+    Daemon(cast(Engine, old), renew=lambda: cast(Engine, next(following))).run()
+    assert given_up == [True, True]
+    assert last.closed_after == 1
+
+
+def test_signals_that_come_together_end_it_all_the_same() -> None:
+    """In a process of its own: a handler must not wait for what it has interrupted."""
+    idle = """
+import signal, sys
+sys.path.insert(0, "tests/unit")
+from test_daemon import Counted, Loops
+from engage.runtime.daemon import AnotherDaemon, Daemon, only_daemon, own_name, running_daemon
+Daemon(Loops(Counted(then=lambda: print("runs", flush=True))), renew=lambda: None).run()
+"""
+    process = subprocess.Popen([sys.executable, "-c", idle], cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    try:
+        assert process.stdout is not None
+        while "runs" not in process.stdout.readline():
+            assert process.poll() is None
+        for _ in range(3000):
+            process.send_signal(signal.SIGHUP)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(PATIENCE) == 0
+    finally:
+        process.kill()
+
+
+@pytest.mark.usefixtures("heard")
 def test_a_renewal_that_comes_to_nothing_or_fails_leaves_the_engine_as_it_is() -> None:
     def fails() -> None:
         asked.append(len(asked))
@@ -181,7 +230,7 @@ def test_a_second_signal_ends_it_at_once_whatever_hangs() -> None:
 import signal, sys, threading
 sys.path.insert(0, "tests/unit")
 from test_daemon import Counted, Loops
-from engage.runtime.daemon import Daemon
+from engage.runtime.daemon import AnotherDaemon, Daemon, only_daemon, own_name, running_daemon
 def hang():
     print("hangs", flush=True)
     threading.Event().wait()
@@ -199,6 +248,28 @@ Daemon(Loops(Counted(then=hang))).run()
         assert process.wait(PATIENCE) == 0
     finally:
         process.kill()
+
+
+def test_the_lock_alone_says_whether_a_daemon_runs(tmp_path: Path) -> None:
+    """Its number may be another process's by now, or one of another container."""
+    file = tmp_path / "engage.db"
+    assert running_daemon(file) is None
+    with only_daemon(file):
+        assert running_daemon(file) == own_name()
+        with pytest.raises(AnotherDaemon, match=own_name()), only_daemon(file):
+            pass
+    assert str(os.getpid()) in (tmp_path / "engage.db.lock").read_text()
+    assert running_daemon(file) is None
+
+
+def test_who_asks_keeps_no_daemon_from_starting(tmp_path: Path) -> None:
+    file, asked = tmp_path / "engage.db", tmp_path / "engage.db.lock"
+    asked.touch()
+    with asked.open() as handle:
+        fcntl.flock(handle, fcntl.LOCK_SH)
+        threading.Timer(0.1, fcntl.flock, (handle, fcntl.LOCK_UN)).start()
+        with only_daemon(file):
+            assert running_daemon(file) == own_name()
 
 
 class Shifted(datetime):

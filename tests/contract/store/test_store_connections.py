@@ -2,19 +2,33 @@
 
 from __future__ import annotations
 
+import shutil
+import signal
 import subprocess
 import sys
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 
+import pytest
 from sqlalchemy import event
 from store_bench import NOW, open_database
 from store_plans import explained, learn_the_sizes
 
+from engage.errors import DatabaseUnavailable, EngageError
 from engage.store import members, state
+from engage.store.backup import back_up
 from engage.store.database import Database
 
+_IS_KILLED = """
+import os, signal, sys
+from datetime import UTC, datetime
+from pathlib import Path
+from engage.store import backup
+from engage.store.database import Database
+backup._mark = lambda *_: os.kill(os.getpid(), signal.SIGKILL)  # all of it is copied, and not yet marked as a copy
+backup.back_up(Database(f"sqlite:///{sys.argv[1]}"), Path(sys.argv[2]), datetime.now(UTC))
+"""
 _LOOKS = "import sqlite3, sys; print(*sqlite3.connect(sys.argv[1]).execute('SELECT value FROM state').fetchone())"
 
 
@@ -48,6 +62,41 @@ def test_another_process_that_comes_and_goes_takes_no_log_from_under_us(tmp_path
         seen.append(seen_by_another())
     database.close()
     assert seen == ["0", "1", "2"]
+
+
+def test_a_file_that_is_moved_or_replaced_is_used_no_more_and_none_is_made_in_its_place(tmp_path: Path) -> None:
+    """One connection would go on with the old file, and the next one with the new."""
+    path, aside = tmp_path / "engage.db", tmp_path / "aside.db"
+    database = open_database(path)
+    with database.write() as connection:
+        state.put(connection, "looks", 1, NOW)
+
+    def is_refused() -> None:
+        for use in (database.read, database.write):
+            with pytest.raises(DatabaseUnavailable, match="moved or replaced"), use():
+                pass
+
+    path.rename(aside)
+    is_refused()
+    assert not path.exists()
+    shutil.copyfile(aside, path)
+    is_refused()
+    aside.replace(path)  # it is back
+    with database.read() as connection:
+        assert state.get(connection, "looks") == 1
+    database.close()
+
+
+def test_a_backup_that_is_killed_leaves_nothing_that_looks_like_one(tmp_path: Path) -> None:
+    database = open_database(tmp_path / "engage.db")
+    command = [sys.executable, "-c", _IS_KILLED, str(tmp_path / "engage.db"), str(tmp_path / "copy.db")]
+    assert subprocess.run(command).returncode == -signal.SIGKILL
+    assert not (tmp_path / "copy.db").exists()
+    back_up(database, tmp_path / "copy.db", NOW)
+    with pytest.raises(EngageError, match="overwrites nothing"):
+        back_up(database, tmp_path / "copy.db", NOW)
+    database.close()
+    assert (tmp_path / "copy.db").stat().st_mode & 0o777 == 0o600
 
 
 def test_a_few_members_of_twenty_thousand_are_looked_up_one_by_one(postgresql_tables: Database) -> None:

@@ -5,6 +5,9 @@ from __future__ import annotations
 
 import json
 import logging
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -83,6 +86,24 @@ def test_ids_and_moments_in_a_line_stay_what_they_are(capfd: pytest.CaptureFixtu
     line = json.loads(capfd.readouterr().err)
     assert (line["delivery_id"], line["seconds"]) == ([13912345678, 2], 1.5)
     assert line["timestamp"].endswith("Z")
+
+
+def test_lines_that_nobody_takes_are_lost_and_nothing_else() -> None:
+    """A pipe whose reader is gone, as after `| tee` that was killed. In a process of its own."""
+    tells = """
+import logging, structlog
+from engage.cli.logs import log_fully
+log_fully()
+for _ in range(3):
+    structlog.get_logger().warning("sends_not_recorded")
+    logging.getLogger("uvicorn").warning("a library's")
+print("goes on")
+"""
+    reader, writer = os.pipe()
+    os.close(reader)
+    told = subprocess.run([sys.executable, "-c", tells], stdout=subprocess.PIPE, stderr=writer, text=True)
+    os.close(writer)
+    assert told.stdout == "goes on\n"
 
 
 def test_short_secrets_do_not_tear_words_apart() -> None:
