@@ -73,6 +73,39 @@ def test_late_is_counted_anew_for_a_fallback(stage: Stage) -> None:
     assert [channel for _, channel in stage.got("王芳")] == ["email", "sms"]
 
 
+def test_a_fallback_that_is_held_up_for_too_long_is_late_like_any_other(stage: Stage) -> None:
+    stage.member("王芳", sms=True, email=True)
+    sends = COUPON + "\nlate: 6h\nchannels: { try: [email, sms], fallback: 1d }"
+    stage.apply({"advert": journey("store_visited", sends)})
+    visits(stage)
+    stage.pauses("channel:sms")
+    stage.run_until(day=1, at="17:00")
+    stage.resumes("channel:sms")
+    stage.run_until(day=2)
+    assert [channel for _, channel in stage.got("王芳")] == ["email"]
+    assert [row.status for row in stage.deliveries("王芳")] == ["sent", "skipped"]
+
+
+def test_a_fallback_that_is_on_the_wire_when_the_next_message_comes_is_not_called_cancelled(stage: Stage) -> None:
+    """It has gone out, and is recorded."""
+    stage.member("王芳", sms=True, email=True)
+    first = SERVICE + "\nchannels: { try: [email, sms], fallback: 1d }"
+    second = "send: birthday_coupon\ntopic: service\nchannels: [email]"
+    stage.apply({"two": journey("store_visited", first, "wait: 1d", second, topic="service")})
+    visits(stage)
+    with stage.by_hand() as hand:
+        stage.clock.advance_to(stage.moment(1, "10:00"))
+        hand.claim()
+        assert hand.draft() == hand.intend() == 1
+        hand.queue()
+        fallback = next(row for row in stage.deliveries("王芳") if row.hop == 1)
+        assert fallback.status == "sending"
+        hand.hand_over()
+    stage.run_until(day=2)
+    assert [channel for _, channel in stage.got("王芳")] == ["email", "sms", "email"]
+    assert next(row.status for row in stage.deliveries("王芳") if row.hop == 1) == "sent"
+
+
 def test_a_fallback_made_late_still_dies_with_the_next_message(open_stage: object) -> None:
     """The first message waited for the morning: its fallback is queued after the next message was."""
     stage: Stage = open_stage("2026-11-23 22:00")  # type: ignore[operator]

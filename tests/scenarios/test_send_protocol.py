@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -129,6 +130,30 @@ def test_no_repeat_once_the_keys_window_may_be_over(open_stage: OpenStage) -> No
     row = stage.delivery("王芳")
     assert (row.status, row.attempts) == ("ambiguous", 1)
     assert len(stage.phone("王芳")) == 1
+
+
+def test_the_keys_window_begins_with_the_first_call_whatever_repeats_follow(open_stage: OpenStage) -> None:
+    """Five minutes after the first call none is made any more, though the second was made two minutes ago."""
+    stage = unlucky_stage(open_stage, "wechat", Fault.HUNG_UP_BEFORE, Fault.HUNG_UP_BEFORE)
+    visits(stage)
+    for time, attempts in (("3m", 2), ("2m", 2), ("1h", 2)):
+        with stage.daemon_down():
+            stage.passes(time)
+        row = stage.delivery("王芳")
+        assert (row.status, row.attempts) == ("ambiguous", attempts)
+
+
+def test_no_repeat_by_a_clock_that_was_set_back_behind_the_first_call(open_stage: OpenStage) -> None:
+    """How long ago that was, nobody knows any more, nor whether the provider still knows its key."""
+    stage = unlucky_stage(open_stage, "wechat", Fault.HUNG_UP_AFTER)
+    visits(stage)
+    with stage.by_hand() as hand:
+        stage.clock.advance_to(stage.clock.now() + timedelta(seconds=61))
+        hand.claim()
+        assert hand.draft() == 1
+        stage.clock._now -= timedelta(minutes=10)
+        assert hand.intend() == 0
+    assert stage.delivery("王芳").attempts == 1
 
 
 def test_no_repeat_after_the_member_has_opted_out(open_stage: OpenStage) -> None:
