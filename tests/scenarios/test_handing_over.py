@@ -157,8 +157,11 @@ def test_a_call_that_keeps_to_no_time_is_ambiguous_however_it_ends(
     monkeypatch.setattr(stage.engine.context.channels["sms"], "send", and_never_returns)
     monkeypatch.setattr(handover, "_OVERRUN", 0.3)
     monkeypatch.setattr(handover, "CALL_TIMEOUT", timedelta(0))
-    stage.happens("王芳", "store_visited", store="湖滨店")
-    assert statuses(stage, ["王芳"]) == ["ambiguous"]
+    with stage.by_hand() as hand:
+        stage.happens("王芳", "store_visited", store="湖滨店")
+        hand.up_to_the_wire()
+        hand.hand_over()
+        assert statuses(stage, ["王芳"]) == ["ambiguous"]
     assert "did not keep to its time" in (stage.delivery("王芳").reason or "")
     assert len(stage.phone("王芳")) == 1
 
