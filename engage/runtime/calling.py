@@ -6,7 +6,7 @@ the log, and `engage status` counts them.
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 
 import structlog
 
@@ -26,7 +26,7 @@ log = structlog.get_logger("engage.calling")
 class Calling:
     def __init__(self, context: Context) -> None:
         self._context = context
-        self._threads = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="webhook")
+        self._threads: Executor = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="webhook")
 
     def tick(self) -> int:
         """Make one batch of calls that are due, and record what they came to. Returns how many."""

@@ -94,7 +94,7 @@ class InForce:
     def __init__(self, grounds: Grounds, database: Database) -> None:
         self._grounds = grounds
         self._database = database
-        self._edits = ("as it was",)
+        self._edits: tuple[str, ...] = ("as it was",)
 
     def current(self) -> Applied:
         return self._grounds.applied(self._database, self._edits)

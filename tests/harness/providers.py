@@ -56,7 +56,7 @@ class Provider:
         self.name = real.name
         self.talks = real.talks
         self.concurrency = dice.one_of([1, 4])
-        self.per_second = None
+        self.per_second: float | None = None
 
     def supports(self, front: Mapping[str, Any], topic_class: TopicClass) -> bool:
         return self._real.supports(front, topic_class)

@@ -85,7 +85,7 @@ OUTAGE = replace(STORM, database=0.05, against=0.0)
 
 def of(dice: Dice) -> Weather:
     faults = [fault for fault in Fault if fault is not Fault.NONE]
-    rough = {fault: dice.one_of([0.0, 0.0, 0.5, 2.0]) for fault in faults}
+    rough: dict[Fault, float] = {fault: dice.one_of([0.0, 0.0, 0.5, 2.0]) for fault in faults}
     rough |= {fault: rough[fault] / 10 for fault in (Fault.QUOTA, Fault.NO_SUCH_ADDRESS, Fault.REFUSED)}
     return Weather(
         calls={Fault.NONE: dice.one_of([1.0, 4.0, 12.0]), **rough},
