@@ -19,6 +19,7 @@ import structlog
 from sqlalchemy import Connection
 
 from engage.clock import Clock
+from engage.runtime.daemon import own_name
 from engage.store import continuity, state, tallies
 from engage.store.continuity import Life
 from engage.store.database import Database
@@ -50,7 +51,7 @@ class Witness:
 
     def write(self, life: Life) -> bool:
         """Whether it could be written. Whole, or not at all."""
-        new = self.path.with_name(f"{self.path.name}.{os.getpid()}")
+        new = self.path.with_name(f"{self.path.name}.{own_name()}")
         try:
             with new.open("w", encoding="utf-8") as handle:
                 json.dump(life.as_data(), handle)
