@@ -7,7 +7,6 @@ import fcntl
 import os
 import queue
 import signal
-import socket
 import sys
 import threading
 import time
@@ -91,7 +90,7 @@ def running_daemon(database_file: Path | None) -> str | None:
 
 def own_name() -> str:
     """Of this process: its machine and number."""
-    return f"{socket.gethostname()}:{os.getpid()}"
+    return f"{os.uname().nodename}:{os.getpid()}"
 
 
 def _lock_file(database_file: Path) -> Path:

@@ -138,7 +138,7 @@ def lived(applied):
     try:
         while not any(row["status"] == "skipped" for row in applied.rows("deliveries")):
             assert daemon.poll() is None, daemon.communicate()
-        assert f"process {daemon.pid}" in applied.run("run", code=4)
+        assert f":{daemon.pid})" in applied.run("run", code=4)
         assert applied.json("status")["daemons"] == [f"{socket.gethostname()}:{daemon.pid}"]
     finally:
         daemon.send_signal(signal.SIGTERM)

@@ -155,7 +155,7 @@ def test_a_demo_that_still_runs_is_not_cleared_away(tmp_path: Path) -> None:
         for more in ((), ("--resume",)):
             done = engage("demo", "--exit", "--folder", str(folder), *more, check=False)
             assert done.returncode == 4
-            assert f"process {os.getpid()}" in done.stderr
+            assert f":{os.getpid()})" in done.stderr
         assert sorted(folder.rglob("*")) == before
 
 
