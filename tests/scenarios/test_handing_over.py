@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
@@ -96,10 +97,8 @@ def held(monkeypatch: pytest.MonkeyPatch) -> set[str]:
     return names
 
 
-def test_what_came_back_is_kept_until_it_can_be_written_down_however_long_that_takes(
-    stage: Stage, held: set[str]
-) -> None:
-    """Others have taken it for ambiguous by then."""
+@contextmanager
+def called_and_not_recorded(stage: Stage, held: set[str]) -> Iterator[None]:
     stage.member("王芳", sms=True)
     stage.apply(NOTE)
     with stage.by_hand() as hand:
@@ -107,6 +106,14 @@ def test_what_came_back_is_kept_until_it_can_be_written_down_however_long_that_t
         hand.up_to_the_wire()
         held.add("王芳")
         stage.engine.dispatch._calls.begin(hand.intended)
+        yield
+
+
+def test_what_came_back_is_kept_until_it_can_be_written_down_however_long_that_takes(
+    stage: Stage, held: set[str]
+) -> None:
+    """Others have taken it for ambiguous by then."""
+    with called_and_not_recorded(stage, held):
         _until(lambda: len(stage.phone("王芳")) == 1)
         time.sleep(0.3)  # some fifteen tries
         assert statuses(stage, ["王芳"]) == ["sending"]
@@ -167,13 +174,7 @@ def test_a_call_that_keeps_to_no_time_is_ambiguous_however_it_ends(
 
 
 def test_who_ends_meanwhile_leaves_it_as_a_crash_would(stage: Stage, held: set[str]) -> None:
-    stage.member("王芳", sms=True)
-    stage.apply(NOTE)
-    with stage.by_hand() as hand:
-        stage.happens("王芳", "store_visited", store="湖滨店")
-        hand.up_to_the_wire()
-        held.add("王芳")
-        stage.engine.dispatch._calls.begin(hand.intended)
+    with called_and_not_recorded(stage, held):
         stage.engine_dies()
         assert statuses(stage, ["王芳"]) == ["sending"]
         held.clear()
