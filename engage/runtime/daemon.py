@@ -40,7 +40,12 @@ def only_daemon(database_file: Path | None) -> Iterator[None]:
     if database_file is None:
         yield
         return
-    with open(_lock_file(database_file), "a+", opener=to_owner_alone) as handle:
+    path = _lock_file(database_file)
+    try:
+        handle = open(path, "a+", opener=to_owner_alone)  # noqa: SIM115
+    except OSError as error:
+        raise _not_told(path, error) from error
+    with handle:
         if not _locked(handle):
             handle.seek(0)
             holder = handle.read().strip() or "unknown"
@@ -81,11 +86,15 @@ def running_daemon(database_file: Path | None) -> str | None:
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise EngageError(
-            f"whether a daemon runs cannot be told: {path}: {error.strerror}",
-            f"无法判断引擎是否在运行：{path}：{error.strerror}",
-        ) from error
+        raise _not_told(path, error) from error
     return None
+
+
+def _not_told(path: Path, error: OSError) -> EngageError:
+    return EngageError(
+        f"whether a daemon runs cannot be told: {path}: {error.strerror}",
+        f"无法判断引擎是否在运行：{path}：{error.strerror}",
+    )
 
 
 def own_name() -> str:

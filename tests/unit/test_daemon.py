@@ -21,6 +21,7 @@ import pytest
 
 from engage.cli.logs import log_fully
 from engage.clock import SystemClock
+from engage.errors import EngageError
 from engage.runtime.bells import Bells
 from engage.runtime.daemon import AnotherDaemon, Daemon, only_daemon, own_name, running_daemon
 from engage.runtime.engine import Engine
@@ -260,6 +261,14 @@ def test_the_lock_alone_says_whether_a_daemon_runs(tmp_path: Path) -> None:
             pass
     assert str(os.getpid()) in (tmp_path / "engage.db.lock").read_text()
     assert running_daemon(file) is None
+
+
+def test_a_lock_that_cannot_be_opened_is_told_in_words(tmp_path: Path) -> None:
+    (tmp_path / "engage.db.lock").mkdir()
+    with pytest.raises(EngageError, match="cannot be told"):
+        running_daemon(tmp_path / "engage.db")
+    with pytest.raises(EngageError, match="cannot be told"), only_daemon(tmp_path / "engage.db"):
+        pass
 
 
 def test_who_asks_keeps_no_daemon_from_starting(tmp_path: Path) -> None:
