@@ -58,12 +58,12 @@ def left(connection: Connection, channel: str, per_second: float, now: datetime)
 
 
 def back_off(connection: Connection, channel: str, until: datetime, now: datetime) -> bool:
-    """No beats before that. False if that is so already: of many calls that were on the wire together, the first one
-    says it."""
-    if free_from(connection, channel, now) > now + _AHEAD:
-        return False
-    state.put(connection, f"rate:{channel}", until.isoformat(), now)
-    return True
+    """No beats before that. False if it backs off already: of many calls that were on the wire together each puts the
+    next one off anew, and the first one says so."""
+    begins = free_from(connection, channel, now)
+    if begins < until:
+        state.put(connection, f"rate:{channel}", until.isoformat(), now)
+    return begins <= now + _AHEAD
 
 
 _FIRST_OF_ALL = (

@@ -212,14 +212,16 @@ def never_more_than_the_cap(life: Life) -> Iterator[str]:
 
 
 def never_over_a_last_limit(life: Life) -> Iterator[str]:
-    """What no journey can talk its way past: so many to an address in an hour, so many on a channel in a minute."""
+    """What no journey can talk its way past: so many to an address in an hour, but for those that were surely refused;
+    so many calls on a channel in a minute."""
     (to_one,) = LIMITS.per_address
     first: dict[tuple[str, str], dict[int | None, datetime]] = defaultdict(dict)
     a_minute: Counter[tuple[str, str]] = Counter()
     for call in life.truth.calls:
         intended = call.committed["sent_at"] if call.committed is not None else None
         if intended is not None:
-            first[call.channel, call.address].setdefault(call.about, intended)
+            if call.refused_for is None:
+                first[call.channel, call.address].setdefault(call.about, intended)
             a_minute[call.channel, f"{intended:%d %H:%M}"] += 1
     for (channel, address), moments in first.items():
         for at in moments.values():

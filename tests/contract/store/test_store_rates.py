@@ -49,3 +49,8 @@ def test_a_clock_that_is_set_back_gives_no_channel_an_hour_off(bench: Bench) -> 
     assert free_from(bench.connection, "email", NOW) == NOW
     assert back_off(bench.connection, "email", NOW + 15 * SECOND, NOW)
     assert free_from(bench.connection, "email", NOW) == NOW + 15 * SECOND
+    assert not back_off(
+        bench.connection, "email", NOW + 20 * SECOND, NOW + 5 * SECOND
+    )  # told already, and put off anew
+    assert not back_off(bench.connection, "email", NOW + 17 * SECOND, NOW + 2 * SECOND)  # comes late
+    assert free_from(bench.connection, "email", NOW + 5 * SECOND) == NOW + 20 * SECOND
