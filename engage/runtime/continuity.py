@@ -19,7 +19,7 @@ import structlog
 from sqlalchemy import Connection
 
 from engage.clock import Clock
-from engage.runtime.daemon import own_name
+from engage.runtime.own_name import own_name
 from engage.store import continuity, state, tallies
 from engage.store.continuity import Life
 from engage.store.database import Database

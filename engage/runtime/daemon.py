@@ -22,6 +22,7 @@ from engage.errors import EngageError
 from engage.runtime.bells import Bells, Tick
 from engage.runtime.engine import Engine
 from engage.runtime.observing import Observer, Unobserved
+from engage.runtime.own_name import own_name
 from engage.store.private import to_owner_alone
 
 _LOOKS_EVERY_SECONDS = 1.0  # at the clock, beside the signals, which wake it
@@ -47,8 +48,7 @@ def only_daemon(database_file: Path | None) -> Iterator[None]:
         raise _not_told(path, error) from error
     with handle:
         if not _locked(handle):
-            handle.seek(0)
-            holder = handle.read().strip() or "unknown"
+            holder = _holder(handle)
             raise AnotherDaemon(
                 f"another daemon ({holder}) runs on {database_file}; stop it first",
                 f"{database_file} 上已经有一个引擎在运行（{holder}）；请先停止它",
@@ -82,7 +82,7 @@ def running_daemon(database_file: Path | None) -> str | None:
             try:
                 fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
             except BlockingIOError:
-                return handle.read().strip() or "unknown"
+                return _holder(handle)
     except FileNotFoundError:
         return None
     except OSError as error:
@@ -90,16 +90,16 @@ def running_daemon(database_file: Path | None) -> str | None:
     return None
 
 
+def _holder(handle: IO[str]) -> str:
+    handle.seek(0)
+    return handle.read().strip() or "unknown"
+
+
 def _not_told(path: Path, error: OSError) -> EngageError:
     return EngageError(
         f"whether a daemon runs cannot be told: {path}: {error.strerror}",
         f"无法判断引擎是否在运行：{path}：{error.strerror}",
     )
-
-
-def own_name() -> str:
-    """Of this process: its machine and number."""
-    return f"{os.uname().nodename}:{os.getpid()}"
 
 
 def _lock_file(database_file: Path) -> Path:

@@ -60,6 +60,10 @@ class Called:
     outcome: SendOutcome | None
     at: datetime
 
+    @property
+    def delivery_id(self) -> int:
+        return self.intended.ready.claimed.id
+
 
 class Record(Protocol):
     """Writes down what came back, if the database takes it within a minute, or (`once`) at once. Returns what it did
@@ -332,4 +336,4 @@ class OnLoop:
 def _give_up(left: Sequence[Called]) -> None:
     """Their leases run out, and the reconciler makes them ambiguous."""
     if left:
-        log.error("sends_not_recorded", delivery_id=[called.intended.ready.claimed.id for called in left])
+        log.error("sends_not_recorded", delivery_id=[called.delivery_id for called in left])

@@ -9,8 +9,6 @@ journeys. What it stops is skipped with its reason, written into the log, and co
 from __future__ import annotations
 
 import math
-import os
-import platform
 import zlib
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -30,6 +28,7 @@ from engage.runtime.applied import Applied
 from engage.runtime.context import Context
 from engage.runtime.drafting import Draft, Ready
 from engage.runtime.judge import Later, Skip
+from engage.runtime.own_name import own_name
 from engage.store import handed_over, state, tallies
 from engage.store.dispatching import Claimed
 from engage.store.handed_over import Address, HandedOver
@@ -37,7 +36,7 @@ from engage.store.overview import STOPPED
 
 _CALLS = "calls:"
 _SAME_WORDS_WITHIN = timedelta(days=1)
-_SLOT = zlib.crc32(f"{platform.node()}:{os.getpid()}".encode()) % tallies.SLOTS
+_SLOT = zlib.crc32(own_name().encode()) % tallies.SLOTS
 log = structlog.get_logger("engage.last_gate")
 
 

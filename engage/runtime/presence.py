@@ -13,7 +13,8 @@ from sqlalchemy import Connection
 import engage
 from engage.clock import Clock
 from engage.errors import DatabaseUnavailable
-from engage.runtime.daemon import own_name, running_daemon
+from engage.runtime.daemon import running_daemon
+from engage.runtime.own_name import own_name
 from engage.store import daemons
 from engage.store.daemons import HEARD_OF_WITHIN, DaemonSign
 from engage.store.database import Database

@@ -42,9 +42,9 @@ class Recorder:
         except Exception:
             if len(group) == 1:
                 # Not recorded: the lease runs out and the reconciler makes it ambiguous.
-                log.exception("send_not_recorded", delivery_id=_id(group[0]))
+                log.exception("send_not_recorded", delivery_id=group[0].delivery_id)
                 return ()
-            log.warning("recorded_one_by_one", delivery_id=[_id(called) for called in group], exc_info=True)
+            log.warning("recorded_one_by_one", delivery_id=[called.delivery_id for called in group], exc_info=True)
             return [left for called in group for left in self.record([called], once=once)]
         return ()
 
@@ -61,12 +61,8 @@ class Recorder:
             except DatabaseUnavailable:
                 if pause is None or self._context.clock.now() > until:
                     raise
-                log.warning("record_tried_again", delivery_id=[_id(called) for called in group])
+                log.warning("record_tried_again", delivery_id=[called.delivery_id for called in group])
                 time.sleep(pause)
-
-
-def _id(called: Called) -> int:
-    return called.intended.ready.claimed.id
 
 
 def _write_down(connection: Connection, group: Sequence[Called], now: datetime) -> None:
@@ -123,7 +119,7 @@ def _never_called(connection: Connection, group: Sequence[Called], now: datetime
     what it found: an ambiguous message."""
     claimed = [called.intended.ready.claimed for called in group]
     intended = dispatching.still_intended(connection, claimed)  # not so, if this is written once more
-    ready = [called.intended.ready for called in group if called.intended.ready.claimed.id in intended]
+    ready = [called.intended.ready for called in group if called.delivery_id in intended]
     moves: list[Move] = [
         dispatching.as_found(each.claimed, now + REPEAT_PAUSE if each.claimed.unsheltered else now)
         if each.claimed.repeat

@@ -23,10 +23,11 @@ from engage.cli.logs import log_fully
 from engage.clock import SystemClock
 from engage.errors import EngageError
 from engage.runtime.bells import Bells
-from engage.runtime.daemon import AnotherDaemon, Daemon, only_daemon, own_name, running_daemon
+from engage.runtime.daemon import AnotherDaemon, Daemon, only_daemon, running_daemon
 from engage.runtime.engine import Engine
 from engage.runtime.handover import Patience
 from engage.runtime.observing import Unobserved
+from engage.runtime.own_name import own_name
 from engage.runtime.stride import FEWEST
 
 ROOT = Path(__file__).parents[2]
@@ -193,7 +194,7 @@ def test_signals_that_come_together_end_it_all_the_same() -> None:
 import signal, sys
 sys.path.insert(0, "tests/unit")
 from test_daemon import Counted, Loops
-from engage.runtime.daemon import AnotherDaemon, Daemon, only_daemon, own_name, running_daemon
+from engage.runtime.daemon import AnotherDaemon, Daemon, only_daemon, running_daemon
 Daemon(Loops(Counted(then=lambda: print("runs", flush=True))), renew=lambda: None).run()
 """
     process = subprocess.Popen([sys.executable, "-c", idle], cwd=ROOT, stdout=subprocess.PIPE, text=True)
@@ -231,7 +232,7 @@ def test_a_second_signal_ends_it_at_once_whatever_hangs() -> None:
 import signal, sys, threading
 sys.path.insert(0, "tests/unit")
 from test_daemon import Counted, Loops
-from engage.runtime.daemon import AnotherDaemon, Daemon, only_daemon, own_name, running_daemon
+from engage.runtime.daemon import AnotherDaemon, Daemon, only_daemon, running_daemon
 def hang():
     print("hangs", flush=True)
     threading.Event().wait()
