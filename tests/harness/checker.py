@@ -66,7 +66,7 @@ def nothing_after_a_no(life: Life) -> Iterator[str]:
                 covered = MARKETING | SERVICE | {"nps", "why", "glad", "confirm"}
             case _:
                 continue
-        until = _follows_again(life, told, at)
+        until = _follows_again(life, told)
         for call in life.truth.calls:
             to_them = call.channel == channel and address.endswith(call.address)
             late = at + ON_THE_WAY < call.began < until
@@ -78,16 +78,17 @@ def nothing_after_a_no(life: Life) -> Iterator[str]:
 _TOPICS = {"survey": {"nps", "why", "glad"}, "marketing": MARKETING, None: MARKETING | {"nps", "why", "glad"}}
 
 
-def _follows_again(life: Life, told: Told, at: datetime) -> datetime:
+def _follows_again(life: Life, told: Told) -> datetime:
+    """When it was read that they follow since: callbacks come late and out of order, and each tells its moment."""
     if not isinstance(told.fact, Unfollowed):
         return _NEVER
-    address = told.fact.address
-    again = [then for each, then in life.log.read() if _acts_on_wechat(each, address) and then >= at]
-    return min(again, default=_NEVER)
+    return min((then for each, then in life.log.read() if _is_since(each, told.fact)), default=_NEVER)
 
 
-def _acts_on_wechat(told: Told, address: str) -> bool:
-    return isinstance(told.fact, Followed | Typed) and told.fact.address == address
+def _is_since(told: Told, left: Unfollowed) -> bool:
+    """Moments are whole seconds."""
+    fact = told.fact
+    return isinstance(fact, Followed) and fact.address == left.address and fact.at >= left.at.replace(microsecond=0)
 
 
 def nothing_while_paused(life: Life) -> Iterator[str]:
