@@ -54,6 +54,51 @@ def test_a_reminder_and_a_fallback_due_together_are_one_message(open_stage: obje
     visits(stage)
     stage.run_until(day=3, at="12:00")
     assert [channel for _, channel in stage.got("王芳")].count("sms") == 1
+    fallback = next(row for row in stage.deliveries("王芳") if row.hop == 2)
+    assert (fallback.status, fallback.reason) == ("cancelled", "another hop of the same message goes out now")
+
+
+def test_a_reminder_is_not_sent_while_the_question_is_on_the_wire(stage: Stage) -> None:
+    """Nobody knows yet whether the question arrives."""
+    stage.member("王芳", sms=True, email=True)
+    stage.apply({"ask": journey("store_visited", f"{ASK}\nremind: 2d\nchannels: [sms, email]")})
+    stage.pauses("all")
+    visits(stage)
+    with stage.by_hand() as hand:
+        stage.clock.advance_to(stage.moment(2, "10:00") - timedelta(seconds=10))
+        stage.resumes("all")
+        hand.claim()
+        assert hand.draft() == hand.intend() == 1
+        question = hand.intended
+        stage.clock.advance_to(stage.moment(2, "10:00"))
+        hand.claim()
+        assert [claimed.purpose for claimed in hand.claimed] == ["remind"]
+        assert hand.draft() == hand.intend() == 0
+        hand.intended = question
+        hand.hand_over()
+    reminder = next(row for row in stage.deliveries("王芳") if row.purpose == "remind")
+    assert reminder.reason == "an earlier attempt is ambiguous: it may have arrived"
+    assert [channel for _, channel in stage.got("王芳")] == ["sms"]
+
+
+def test_a_refusal_of_what_has_arrived_brings_no_fallback(stage: Stage) -> None:
+    """The receipt is quicker than the answer, and says the contrary."""
+    abroad = "+85291234567"  # which the gateway refuses
+    stage.member("王芳", sms=abroad, email=True)
+    sends = SERVICE + "\nchannels: { try: [sms, email], fallback: 1d }"
+    stage.apply({"note": journey("store_visited", sends, topic="service")})
+    arrived = {"phone_number": abroad, "biz_id": "1", "sms_size": "1", "success": True, "err_code": "DELIVERED"}
+    moments = {"send_time": "2026-11-23 10:00:00", "report_time": "2026-11-23 10:00:01"}
+    with stage.by_hand() as hand:
+        visits(stage)
+        hand.up_to_the_wire()
+        stage.sms_pushes(arrived | moments | {"out_id": stage.delivery("王芳").payload["OutId"]})
+        hand.queue()
+        hand.hand_over()
+    stage.run_until(day=0, at="18:00")
+    assert stage.got("王芳") == []
+    stage.run_until(day=2)
+    assert [channel for _, channel in stage.got("王芳")] == ["email"]
 
 
 def test_a_reminder_uses_the_same_channel_if_the_step_allows_no_other(stage: Stage) -> None:
