@@ -8,6 +8,7 @@ from typing import Any
 
 from engage.cli.misfits_shown import missing_webhook
 from engage.cli.reasons import reason_in
+from engage.cli.screen import counted
 from engage.core.outcome import Failure
 from engage.core.problem import Lang, Said
 from engage.ops.examination import Finding
@@ -111,7 +112,7 @@ _WORDS: dict[str, Callable[[Facts], Said]] = {
     ),
     "database_unfit": lambda f: Said(f"The database cannot be used: {f['why']}.", f"数据库不能使用：{f['why']}。"),
     "nothing_applied": lambda f: Said(f"Nothing runs: {f['why']}.", f"没有可运行的旅程：{f['why']}。"),
-    "applied": lambda f: Said(f"{f['journeys']} journeys are applied.", f"已生效 {f['journeys']} 个旅程。"),
+    "applied": lambda f: Said(f"Applied: {counted(f['journeys'], 'journey')}.", f"已生效 {f['journeys']} 个旅程。"),
     "webhook_missing": lambda f: missing_webhook(f["webhook"], f["journeys"]),
     "forgotten": lambda f: Said(f"{f['en']}.", f"{f['zh']}。"),
     "daemon_lost": lambda f: Said(
@@ -133,18 +134,19 @@ _WORDS: dict[str, Callable[[Facts], Said]] = {
     "daemon_none": lambda f: Said("No daemon runs; `engage run` starts one.", "引擎没有运行；用 `engage run` 启动。"),
     "stalled": _stalled,
     "leases_stuck": lambda f: Said(
-        f"{f['messages']} messages are held by a process that is gone, and nobody takes them up. Is a daemon running?",
+        f"Held by a process that is gone: {counted(f['messages'], 'message')}. Nobody takes over; is a daemon running?",
         f"有 {f['messages']} 条消息被已结束的进程占着，没有人接手。引擎在运行吗？",
     ),
     "nothing_stalled": lambda f: Said("Nothing that is due waits.", "到期的都已处理。"),
     "ambiguous": lambda f: Said(
-        f"{f['messages']} messages are ambiguous, {f['in_the_last_hour']} since an hour: whether they arrived is not "
-        "known, and they are not sent again. Receipts may still tell; `engage export deliveries` lists them.",
+        f"Ambiguous: {counted(f['messages'], 'message')}, of the last hour {f['in_the_last_hour']}. Whether anything "
+        "arrived is not known, and nothing is sent again. Receipts may still tell; `engage export deliveries` lists "
+        "them.",
         f"有 {f['messages']} 条消息结果不明（最近一小时 {f['in_the_last_hour']} 条）：是否送达不清楚，也不会重发。"
         "可能稍后有回执；`engage export deliveries` 可以列出。",
     ),
     "unreadable": lambda f: Said(
-        f"{f['records']} records that came in could not be read; `engage trace inbound:ID` shows one.",
+        f"Came in and could not be read: {counted(f['records'], 'record')}; `engage trace inbound:ID` shows one.",
         f"有 {f['records']} 条来信无法读取；`engage trace inbound:编号` 可以查看。",
     ),
     "paused": lambda f: Said(
@@ -152,8 +154,8 @@ _WORDS: dict[str, Callable[[Facts], Said]] = {
         f"自 {_at(f['since'])} 暂停：{f['scope']} {f['reason']}".rstrip() + "。用 `engage resume` 恢复。",
     ),
     "stopped": lambda f: Said(
-        f"{f['messages']} messages on {f['channel']} were stopped by a last limit ({f['limit']}) in 24 h: something "
-        "may be wrong with a journey; the log has which.",
+        f"Stopped on {f['channel']} by a last limit ({f['limit']}) in 24 h: {counted(f['messages'], 'message')}. "
+        "Something may be wrong with a journey; the log has which.",
         f"24 小时内 {f['channel']} 有 {f['messages']} 条消息被最后一道限制（{f['limit']}）拦下：可能有旅程写错了，"
         "日志里有明细。",
     ),
@@ -164,11 +166,13 @@ _WORDS: dict[str, Callable[[Facts], Said]] = {
         "上限是 `policy.limits.steps_per_day`。",
     ),
     "held": lambda f: Said(
-        f"A start of {f['journey']} waits for an approval ({f['members']} members): `engage approve {f['hold']}`.",
+        f"A start of {f['journey']} waits for an approval ({counted(f['members'], 'member')}): "
+        f"`engage approve {f['hold']}`.",
         f"{f['journey']} 的一次启动在等待批准（{f['members']} 位会员）：`engage approve {f['hold']}`。",
     ),
     "staged": lambda f: Said(
-        f"A start of {f['journey']} goes by stages: {f['percent']} % of {f['members']} members so far ({f['hold']}).",
+        f"A start of {f['journey']} goes by stages: {f['percent']} % of {counted(f['members'], 'member')} so far "
+        f"({f['hold']}).",
         f"{f['journey']} 的一次启动在分批放行：{f['members']} 位会员中已放行 {f['percent']} %（{f['hold']}）。",
     ),
     "restored": lambda f: Said(
@@ -181,7 +185,7 @@ _WORDS: dict[str, Callable[[Facts], Said]] = {
         f"{f['channel']} 停到 {_at(f['until'])}：额度用完，或服务商拒绝了所有请求。",
     ),
     "webhook_in_trouble": lambda f: Said(
-        f"webhook {f['webhook']}: {f['waiting']} calls tried again, {f['failed']} given up in 7 days: "
+        f"webhook {f['webhook']}: {counted(f['waiting'], 'call')} tried again, {f['failed']} given up in 7 days: "
         f"{_webhook(f, Lang.EN)}",
         f"webhook {f['webhook']}：{f['waiting']} 次调用在重试，7 天内放弃 {f['failed']} 次：{_webhook(f, Lang.ZH)}",
     ),

@@ -9,7 +9,7 @@ from rich.text import Text
 from engage.cli.channels_shown import channel_lines
 from engage.cli.explain_data import verdict_data
 from engage.cli.message_words import verdict_words
-from engage.cli.screen import Screen, local, print_json
+from engage.cli.screen import Screen, counted, local, print_json
 from engage.core.quiet import zone_of
 from engage.runtime.context import Context
 from engage.runtime.dry_run import MOST, Judged, NextTick
@@ -24,11 +24,13 @@ def show_next_tick(screen: Screen, tick: NextTick, context: Context, *, as_json:
     if not (unread or fresh or tick.steps or tick.messages or tick.notices):
         screen.say("Nothing is due.", "现在没有要做的事。")
         return
+    moving = sum(step.due for step in tick.steps)
     screen.say(
-        f"Nothing was sent or changed. The next tick would read {unread} records, look at {fresh} events, "
-        f"move {sum(step.due for step in tick.steps)} members on, and tell staff of {tick.notices} tasks.",
+        f"Nothing was sent or changed. The next tick would read {counted(unread, 'record')}, "
+        f"look at {counted(fresh, 'event')}, move on {counted(moving, 'member')}, and tell staff of "
+        f"{counted(tick.notices, 'task')}.",
         f"没有发送或改动任何东西。下一轮会读取 {unread} 条来信，处理 {fresh} 个事件，"
-        f"推进 {sum(step.due for step in tick.steps)} 位会员，通知同事 {tick.notices} 个任务。",
+        f"推进 {moving} 位会员，通知同事 {tick.notices} 个任务。",
     )
     for step in tick.steps:
         screen.line(f"  {step.journey_id} › {step.step_id}  {screen.word(f'{step.due} due', f'{step.due} 人')}")
@@ -38,7 +40,7 @@ def show_next_tick(screen: Screen, tick: NextTick, context: Context, *, as_json:
 def _show_messages(screen: Screen, tick: NextTick, context: Context) -> None:
     if not tick.messages:
         return
-    screen.heading(f"{len(tick.messages)} messages are due", f"{len(tick.messages)} 条消息待发")
+    screen.heading(f"Due: {counted(len(tick.messages), 'message')}", f"{len(tick.messages)} 条消息待发")
     zone = zone_of(None, context.applied.current().catalog.timezone)
     for judged in tick.messages:
         message = judged.message

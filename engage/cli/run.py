@@ -15,6 +15,7 @@ from engage.cli.ending import Refusal, end_in_order_if_told
 from engage.cli.invocation import Invocation
 from engage.cli.logs import log_fully
 from engage.cli.misfits_shown import say_what_does_not_fit
+from engage.cli.screen import counted
 from engage.clock import SystemClock
 from engage.config import Config, secrets_in
 from engage.content.project import project_files
@@ -101,7 +102,7 @@ def _must_be_ready(inv: Invocation, database: Database) -> None:
     if changed:
         log.warning("files_differ_from_what_is_applied", files=changed)
         inv.screen.say(
-            f"{len(changed)} files differ from what is applied and runs; `engage apply` takes them up.",
+            f"Changed since they were applied: {counted(len(changed), 'file')}; `engage apply` takes them up.",
             f"有 {len(changed)} 个文件和正在运行的版本不同；运行 `engage apply` 才会生效。",
             "yellow",
         )
@@ -133,7 +134,7 @@ def _serve(inv: Invocation, service: Service, measures: Measures) -> None:
     running = [active.journey for active in applied.journeys.values()]
     say_what_does_not_fit(inv.screen, applied.catalog, running, inv.config)
     inv.screen.say(
-        f"Engage runs {journeys} journeys and listens on {url}. Ctrl-C ends it.",
+        f"Engage runs {counted(journeys, 'journey')} and listens on {url}. Ctrl-C ends it.",
         f"Engage 已启动：{journeys} 个旅程，监听 {url}。按 Ctrl-C 结束。",
         "green",
     )

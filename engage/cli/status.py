@@ -15,7 +15,7 @@ from engage.cli.approve import show_hold
 from engage.cli.ending import Ending
 from engage.cli.invocation import Invocation
 from engage.cli.reasons import reason_in
-from engage.cli.screen import Screen, local, print_json
+from engage.cli.screen import Screen, counted, local, print_json
 from engage.content.project import project_files
 from engage.core.quiet import zone_of
 from engage.errors import EngageError
@@ -147,8 +147,8 @@ def _show_stopped(screen: Screen, now: _Now) -> None:
     for name, count in now.stopped.items():
         limit, _, channel = name.rpartition(":")
         screen.say(
-            f"! {count:,} messages on {channel} were stopped by a last limit ({limit}) in 24 h: something may be wrong "
-            "with a journey; the log has which.",
+            f"! Stopped on {channel} by a last limit ({limit}) in 24 h: {counted(count, 'message')}. Something may be "
+            "wrong with a journey; the log has which.",
             f"! 24 小时内 {channel} 有 {count:,} 条消息被最后一道限制（{limit}）拦下：可能有旅程写错了，日志里有明细。",
             "red",
         )
@@ -169,7 +169,7 @@ def _show_applied(screen: Screen, now: _Now) -> None:
     screen.say(f"Applied: {listed}", f"已生效：{listed}")
     if now.differ:
         count = len(now.differ)
-        screen.say(f"{count} files differ from it: ", f"有 {count} 个文件与之不同：", "yellow")
+        screen.say(f"Changed since: {counted(count, 'file')}", f"此后有改动的文件：{count} 个", "yellow")
         for path in now.differ:
             screen.line(f"  {path}")
 
@@ -241,7 +241,8 @@ def _show_waiting(screen: Screen, now: _Now) -> None:
     for calls in now.calls:
         why = reason_in(calls.reason or "", screen.lang)
         screen.say(
-            f"webhook {calls.webhook}: {calls.waiting} calls tried again, {calls.failed} given up in 7 days: {why}",
+            f"webhook {calls.webhook}: {counted(calls.waiting, 'call')} tried again, {calls.failed} given up in 7 "
+            f"days: {why}",
             f"webhook {calls.webhook}：{calls.waiting} 次调用在重试，7 天内放弃 {calls.failed} 次：{why}",
             "yellow",
         )

@@ -180,7 +180,7 @@ def test_a_start_that_waits_and_one_that_goes_by_stages_are_told_with_what_to_do
     found = findings(database)
     assert (found["held"].facts["journey"], found["staged"].facts["percent"]) == ("winback", 10)
     assert "`engage approve hold-1`" in in_words(found["held"]).en
-    assert "10 % of 3000" in in_words(found["staged"]).en
+    assert "10 % of 3,000" in in_words(found["staged"]).en
 
 
 def test_runs_that_go_round_and_round_need_a_hand_and_yesterdays_do_not(database: Database) -> None:
