@@ -15,8 +15,9 @@ from engage.core.coerce import has_control, read_moment
 from engage.core.fact import Happened
 from engage.core.intake import ID_LIMIT, Wrong, happened
 from engage.core.problem import Said
+from engage.core.report_key import digest
 from engage.exchange.headers import Columns
-from engage.exchange.reading import RowRead, digest, lost_digits, refused
+from engage.exchange.reading import RowRead, lost_digits, refused
 from engage.exchange.refusal import RowRefused
 from engage.exchange.tabular import Row
 

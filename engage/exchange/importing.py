@@ -1,8 +1,8 @@
 """Files → facts in the inbox, a thousand at a time. The receive loop takes them up like everything else.
 
 Importing is repeatable. A row is known by what it says: the same file again, or a corrected one, changes only what is
-new in it. A member who goes from A to B and, in a third file, back to A does change back: what counts is what the last
-file said of this member, not whether it was ever said.
+new in it. A member who goes from A to B and, in a third file, back to A does change back: what counts is what was last
+said of this member, in a file or over the API, not whether it was ever said.
 """
 
 from __future__ import annotations
@@ -19,9 +19,10 @@ from sqlalchemy import Connection
 from engage.core.catalog import Catalog
 from engage.core.fact_json import fact_to_json
 from engage.core.problem import Said
+from engage.core.report_key import member_prefix, subject_of
 from engage.exchange.events import read_events
 from engage.exchange.headers import Columns, event_columns, member_columns
-from engage.exchange.members import member_prefix, read_members
+from engage.exchange.members import read_members
 from engage.exchange.reading import RowRead
 from engage.exchange.refusal import RowRefused
 from engage.exchange.refusal_file import RefusalFile
@@ -112,21 +113,16 @@ def _sorted_out(batch: Sequence[RowRead | RowRefused], tally: _Tally, refusals: 
 
 
 def _put_members(connection: Connection, rows: Sequence[RowRead], file: str, now: datetime) -> int:
-    """Rows that say what the last file said of their member are left out. The file and the row complete the key."""
+    """Rows that say what was last said of their member are left out. The file and the row complete the key."""
     prefixes = {member_prefix(row.fact.member) for row in rows}
-    said = {_subject(key): key for key in imports.newest_keys(connection, prefixes)}
+    said = {subject_of(key): key for key in imports.newest_keys(connection, prefixes)}
     fresh = []
     for row in rows:
-        subject = _subject(row.key)
+        subject = subject_of(row.key)
         if not said.get(subject, "").startswith(row.key):
             said[subject] = f"{row.key}:{file}:{row.row}"
             fresh.append(_arrived(row, said[subject]))
     return inbound.put(connection, fresh, now)
-
-
-def _subject(key: str) -> str:
-    """`member:<who>` of `member:<who>:<what>:<file>:<row>`."""
-    return ":".join(key.split(":", 2)[:2])
 
 
 def _arrived(row: RowRead, key: str) -> inbound.Arrived:

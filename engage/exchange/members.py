@@ -7,12 +7,12 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 
 from engage.core.catalog import Catalog
-from engage.core.fact import MemberGiven
 from engage.core.intake import Wrong, member_given
 from engage.core.problem import Said
+from engage.core.report_key import member_key
 from engage.exchange.consents import Consents, read_consents
 from engage.exchange.headers import Columns
-from engage.exchange.reading import RowRead, digest, lost_digits, refused
+from engage.exchange.reading import RowRead, lost_digits, refused
 from engage.exchange.refusal import RowRefused
 from engage.exchange.tabular import Row
 
@@ -25,11 +25,6 @@ def read_members(
     """`file` and the row's number are the evidence of the consents in it."""
     for row in rows:
         yield row if isinstance(row, RowRefused) else _read(row, columns, catalog, file, now, announce)
-
-
-def member_prefix(member: str) -> str:
-    """Every key of what files said about this member begins so."""
-    return f"member:{digest(member, 16)}:"
 
 
 def _read(
@@ -57,17 +52,11 @@ def _read(
         wrong = [*wrong, Wrong("consents", consents)]
     if wrong or isinstance(given, list):
         return refused(row, columns, wrong)
-    return RowRead(row.number, member_prefix(given.member) + digest(_content(given)), given)
+    return RowRead(row.number, member_key(given), given)
 
 
 def _consents(row: Row, columns: Columns, catalog: Catalog, on_row: list[str]) -> Consents | Said:
     return read_consents(_cell(row, columns, "consents"), catalog.topics, on_row)
-
-
-def _content(given: MemberGiven) -> object:
-    """What the row says, without when and from where it was read."""
-    consents = sorted([*key, granted] for key, granted in given.consents.items())
-    return [given.member, given.values, given.addresses, consents, given.tags, given.timezone]
 
 
 def _cell(row: Row, columns: Columns, place: str) -> str:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -30,12 +28,6 @@ class RowRead:
     row: int
     key: str
     fact: MemberGiven | Happened
-
-
-def digest(content: object, length: int = 32) -> str:
-    """Of JSON data, whatever the order of its keys. 32 hexadecimal digits never meet by accident."""
-    text = json.dumps(content, ensure_ascii=False, sort_keys=True, default=str)
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:length]
 
 
 def lost_digits(row: Row, columns: Columns) -> RowRefused | None:

@@ -1,4 +1,4 @@
-"""What files have said before, so that a file told again, or with a few rows changed, changes only what is new."""
+"""What was said of members before, so that a file told again, or with a few rows changed, changes only what is new."""
 
 from __future__ import annotations
 
@@ -7,17 +7,19 @@ from collections.abc import Collection
 from sqlalchemy import Connection, func, select
 
 from engage.store.dialects import listed
-from engage.store.inbound import FILE
+from engage.store.inbound import API, FILE
 from engage.store.tables import inbound
+
+_SOURCES = [API, FILE]
 
 
 def newest_keys(connection: Connection, prefixes: Collection[str]) -> list[str]:
-    """For each prefix the key of the newest record from a file that begins with it, where there is one.
+    """For each prefix the key of the newest record from a file or over the API that begins with it, where there is one.
 
-    One range search in the unique index for each prefix, all in one statement.
+    Two range searches in the unique index for each prefix, all in one statement.
     """
     asked = listed(prefixes, "asked")
     # Keys go on in hex digits, which come before `g` in whatever language the database sorts.
     begins_so = (inbound.c.key > asked.c.value) & (inbound.c.key < asked.c.value.concat("g"))
-    newest = select(func.max(inbound.c.id)).where(inbound.c.source == FILE, begins_so).scalar_subquery()
+    newest = select(func.max(inbound.c.id)).where(inbound.c.source.in_(_SOURCES), begins_so).scalar_subquery()
     return list(connection.scalars(select(inbound.c.key).where(inbound.c.id.in_(select(newest).select_from(asked)))))

@@ -1,6 +1,7 @@
 """`POST /api/events` and `POST /api/members`: how a shop reports. Checked at once, item by item; acted on later.
 
-A repeated report changes nothing: events are known by the id the shop gives them.
+A repeated report of an event changes nothing: it is known by the id the shop gives it. What is said of a member counts
+each time, in the order in which it comes: yes, no and yes again is a yes.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import count
 from typing import Any
 
 from starlette.exceptions import HTTPException
@@ -18,6 +20,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from engage.core.catalog import Catalog
 from engage.core.fact_json import fact_to_json
 from engage.core.intake import Wrong
 from engage.core.problem import Lang
@@ -26,7 +29,7 @@ from engage.web.api_items import Intake, read_event, read_member
 from engage.web.body import read_body
 from engage.web.deps import WebDeps
 from engage.web.inbox import Inbox
-from engage.web.pages import minute, preferred_lang
+from engage.web.pages import preferred_lang
 
 BODY_LIMIT = 1024 * 1024
 ITEM_LIMIT = 1000
@@ -47,6 +50,7 @@ class Api:
     def __init__(self, deps: WebDeps, inbox: Inbox) -> None:
         self._deps = deps
         self._inbox = inbox
+        self._items = count()
 
     def routes(self) -> list[Route]:
         return [
@@ -55,23 +59,29 @@ class Api:
         ]
 
     async def events(self, request: Request) -> Response:
-        return await self._take(request, "events", self._event)
+        return await self._take(request, "events", read_event, lambda read, _: f"event:{read.key}")
 
     async def members(self, request: Request) -> Response:
-        return await self._take(request, "members", self._member)
+        return await self._take(request, "members", read_member, lambda read, nth: f"{read.key}:{nth}")
 
     async def _take(
-        self, request: Request, name: str, read: Callable[[object, datetime], Arrived | list[Wrong]]
+        self,
+        request: Request,
+        name: str,
+        read: Callable[[Catalog, object, datetime], Intake | list[Wrong]],
+        key_of: Callable[[Intake, str], str],
     ) -> Response:
+        """`key_of`: of what was read, and of when it came, which no other item shares."""
         self._authorise(request)
         items = _items(await read_body(request, BODY_LIMIT), name)
-        now = self._deps.clock.now()
+        now, catalog = self._deps.clock.now(), self._deps.catalog()
         records: list[Arrived] = []
         refused: list[_Refused] = []
         for index, item in enumerate(items):
-            outcome = read(item, now)
-            if isinstance(outcome, Arrived):
-                records.append(outcome)
+            outcome = read(catalog, item, now)
+            if isinstance(outcome, Intake):
+                key = key_of(outcome, f"{now:%Y%m%d%H%M%S%f}:{next(self._items)}")
+                records.append(Arrived(API, key, fact_to_json(outcome.fact)))
             else:
                 refused.append(_Refused(index, outcome))
         new = await self._inbox.put_counted(records)
@@ -90,19 +100,6 @@ class Api:
             raise HTTPException(
                 401, "send `Authorization: Bearer <key>` with a key of web.api_keys", {"www-authenticate": "Bearer"}
             )
-
-    def _event(self, item: object, now: datetime) -> Arrived | list[Wrong]:
-        read = read_event(self._deps.catalog(), item, now)
-        return self._arrived(read, f"event:{read.key}") if isinstance(read, Intake) else read
-
-    def _member(self, item: object, now: datetime) -> Arrived | list[Wrong]:
-        """Known by its content within a minute: a retry is dropped, a change there and back again is not."""
-        read = read_member(self._deps.catalog(), item, now)
-        return self._arrived(read, f"member:{minute(now)}:{read.key}") if isinstance(read, Intake) else read
-
-    @staticmethod
-    def _arrived(read: Intake, key: str) -> Arrived:
-        return Arrived(API, key, fact_to_json(read.fact))
 
 
 def _items(body: bytes, name: str) -> list[object]:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -17,6 +15,7 @@ from engage.core.condition import ValueType
 from engage.core.fact import Happened, MemberGiven
 from engage.core.intake import Wrong
 from engage.core.problem import Said
+from engage.core.report_key import member_key
 
 # Clocks differ by minutes, not by more: an order dated next year would count as recent until then.
 _AHEAD_AT_MOST = timedelta(days=1)
@@ -28,7 +27,7 @@ _CONSENT_KEYS = ("topic", "channel", "granted", "evidence")
 
 @dataclass(frozen=True, slots=True)
 class Intake:
-    """A fact, and what makes the same item the same when it is sent again."""
+    """A fact, and its key: the id the shop gave an event; what is said of a member."""
 
     key: str
     fact: Happened | MemberGiven
@@ -61,7 +60,7 @@ def read_member(catalog: Catalog, item: object, now: datetime) -> Intake | list[
         evidence=evidence,
     )
     wrong = [*reader.wrong, *(read if isinstance(read, list) else [])]
-    return Intake(_content_hash(item), read) if isinstance(read, MemberGiven) and not wrong else wrong
+    return Intake(member_key(read), read) if isinstance(read, MemberGiven) and not wrong else wrong
 
 
 class _Reader:
@@ -169,10 +168,6 @@ def _consents(reader: _Reader) -> tuple[dict[tuple[str, str], bool], str]:
         evidence.update({proof: None} if proof else {})
         reader.wrong.extend(one.wrong)
     return consents, "; ".join(evidence)
-
-
-def _content_hash(item: object) -> str:
-    return hashlib.sha256(json.dumps(item, sort_keys=True).encode()).hexdigest()[:32]
 
 
 def _unknown_key(key: str, known: tuple[str, ...]) -> Said:

@@ -53,6 +53,19 @@ def test_a_grant_on_one_channel_is_a_grant_there_and_nowhere_else(stage: Stage) 
     assert [channel for _, channel in stage.got("王芳")] == ["sms"]
 
 
+def test_a_refusal_told_by_the_shop_stands_however_often_it_changed_its_mind(stage: Stage) -> None:
+    stage.member("王芳", sms=True, consents="")
+    stage.apply(ADVERT)
+    about = {"topic": "marketing", "channel": "sms", "evidence": "门店登记表"}
+    told = [{"member": "M0001", "consents": [about | {"granted": granted}]} for granted in (False, True, False)]
+    for each in told:
+        stage.posts("/api/members", each)
+    stage.posts("/api/members", {"members": told})
+    visits(stage)
+    assert why_not(stage)["sms"] == REFUSED
+    assert stage.got("王芳") == []
+
+
 def test_service_needs_no_grant_and_stops_at_a_refusal(stage: Stage) -> None:
     stage.member("王芳", sms=True, consents="")
     stage.member("李雷", sms=True, consents="!service:sms")

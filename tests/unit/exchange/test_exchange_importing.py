@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import csv
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from exchange_builders import CATALOG, NOW, a_file, events, facts, members
 
+from engage.core.fact_json import fact_to_json
 from engage.core.problem import Lang
+from engage.core.report_key import member_key
 from engage.exchange.importing import import_events, import_members
 from engage.exchange.report import as_data, describe
+from engage.store import inbound
 from engage.store.database import Database
 
 THREE = "会员号,姓名,手机,等级,同意\nM1,王芳,13800138000,1,是\nM2,李雷,13900139000,2,\nM3,韩梅梅,,3,否\n"
@@ -58,6 +62,20 @@ def test_a_member_who_changes_back_does_change_back(tmp_path: Path, database: Da
     for week, level in enumerate("121"):
         import_members(database, CATALOG, a_file(tmp_path, f"会员号,等级,备注\nM1,{level},第{week}周\n"), NOW)
     assert [fact.values["level"] for fact in members(database)] == ["1", "2", "1"]
+
+
+def test_what_came_over_the_api_since_makes_an_old_row_news(tmp_path: Path, database: Database) -> None:
+    """The list refuses, the shop's system grants, the next list refuses: that is a refusal."""
+    refuses = "会员号,手机,同意\nM1,13800138000,!marketing:sms\n"
+    import_members(database, CATALOG, a_file(tmp_path, refuses), NOW)
+    granted = replace(members(database)[0], consents={("marketing", "sms"): True})
+    with database.write() as connection:
+        told = inbound.Arrived(inbound.API, f"{member_key(granted)}:20261123:0", fact_to_json(granted))
+        assert inbound.put(connection, [told], NOW) == 1
+    again = import_members(database, CATALOG, a_file(tmp_path, refuses), NOW)
+    assert (again.accepted, again.repeated) == (0, 1)
+    newer = import_members(database, CATALOG, a_file(tmp_path, refuses + "M2,13900139000,\n"), NOW)
+    assert (newer.accepted, newer.repeated) == (2, 0)
 
 
 def test_a_member_twice_in_a_file_ends_as_the_last_row_says_also_when_run_again(
