@@ -28,11 +28,13 @@ def refused_is_not_forgotten(life: Life) -> Iterator[str]:
 
 
 def given_up_after_six(life: Life) -> Iterator[str]:
-    """A message has failed if it was refused for good, or six times; an account's troubles are none of its own."""
+    """A message has failed if it was refused for good, or six times; an account's troubles are none of its own. What
+    follows a call of which nobody knows any more is a repeat, if its step asks for that."""
     for calls in by_delivery(life).values():
         row = life.delivery(calls[0].about)
         refusals = [call for call in calls if call.answer == "refused" and not call.is_of_the_account]
-        if len(refusals) > MOST_ATTEMPTS:
+        unknown = next((number for number, call in enumerate(refusals) if call.noted is None), len(refusals))
+        if len(refusals[: unknown + 1]) > MOST_ATTEMPTS:
             yield f"delivery {row.id} was tried {len(refusals)} times"
         for_good = any(call.refused_for in _FOR_GOOD for call in refusals)
         if row.status == Status.FAILED and len(refusals) < MOST_ATTEMPTS and not for_good:
