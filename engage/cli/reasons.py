@@ -26,7 +26,7 @@ _WHOLE = {
         "今天进入这个旅程的次数太多：可能有旅程在互相循环拉人"
     ),
     "starts of this topic need approval": "这个主题的群发需要批准",
-    "it was changed after it had been approved": "批准之后又被改动",
+    "it was changed while it was being let go": "放行期间又被改动",
     "the start was not approved": "没有获得批准",
     "the journey takes nobody new any more": "旅程不再接收新人",
     "late: its time has passed": "已过时效",

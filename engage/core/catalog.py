@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
@@ -119,6 +119,11 @@ class Catalog:
     topics: Mapping[str, Topic] = field(default_factory=dict)
     teams: Mapping[str, Team] = field(default_factory=dict)
     webhooks: tuple[str, ...] = ()
+
+    @property
+    def topic_names(self) -> Set[str]:
+        """By which rules may name topics: their own, and their classes'."""
+        return self.topics.keys() | {topic_class.value for topic_class in TopicClass}
 
     def is_response(self, event: str) -> bool:
         """Responses count only for the enrolment whose message or task they answer."""

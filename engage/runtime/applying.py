@@ -146,7 +146,7 @@ def apply_plan(database: Database, plan_id: str, now: datetime, rules: Rules) ->
 
 
 def _unapproved(connection: Connection, planned: Planned) -> Unapproved | None:
-    needed = approving.needed_for(planned)
+    needed = approving.needed_for(connection, planned)
     if needed == 0:
         return None
     by = holding.approved_by(connection, approving.PLAN, approving.digest_of(planned.plan))

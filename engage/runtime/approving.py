@@ -8,16 +8,15 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import chain
 from typing import Any
 
 from sqlalchemy import Connection
 
 from engage.config import Policy
-from engage.core.catalog import Catalog
-from engage.core.journey.model import Journey
 from engage.runtime import holding
 from engage.runtime.plan import Change, Plan
-from engage.runtime.planning import Planned
+from engage.runtime.planning import Planned, in_force
 from engage.store import holding as store
 from engage.store import plans
 from engage.store.holding import Hold, HoldStatus
@@ -26,21 +25,17 @@ from engage.store.plans import SavedPlan
 PLAN = "plan"  # what an approval of a plan is about; which one, its digest says
 
 
-def needed_for(planned: Planned) -> int:
-    """How many people have to approve a plan."""
+def needed_for(connection: Connection, planned: Planned) -> int:
+    """How many people have to approve a plan: for what its journeys will be, and for what they are, lest an edit call
+    them something else."""
     policy = planned.plan.rules.policy
     if policy is None or not policy.approvals.topics or planned.plan.is_empty:
         return 0
-    made, catalog = planned.plan, planned.project.catalog
-    touched = planned.running if made.other_files else made.those(*Change)
-    concerned = (journey for name, journey in planned.running.items() if name in touched)
-    return policy.approvals.by if any(_of_topics(policy, catalog, journey) for journey in concerned) else 0
-
-
-def _of_topics(policy: Policy, catalog: Catalog, journey: Journey) -> bool:
-    known = catalog.topics.get(journey.topic)
-    names = {journey.topic} | ({known.topic_class.value} if known is not None else set())
-    return bool(policy.approvals.topics & names)
+    made, running = planned.plan, planned.running
+    touched = [name for name in running if made.other_files or name in made.those(*Change)]
+    concerned = chain(((planned.project.catalog, running[name]) for name in touched), in_force(connection, touched))
+    asked = any(holding.asks_approval(policy, catalog, journey) for catalog, journey in concerned)
+    return policy.approvals.by if asked else 0
 
 
 def digest_of(plan: Plan | SavedPlan) -> str:

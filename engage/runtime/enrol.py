@@ -66,10 +66,13 @@ class Enrol:
 
     def _look_at(self, connection: Connection, fresh: Sequence[FreshEvent]) -> None:
         applied, now = self._context.applied.current(), self._context.clock.now()
-        _look_at_events(connection, applied, fresh, now, self._bulk)
+        _look_at_events(connection, applied, fresh, now, self._bulk_of_segment)
 
-    def _bulk(self, start: str, expected: int = 0) -> Bulk:
-        return Bulk(self._policy, start, expected, foreseen=self._foresees)
+    def _bulk(self, start: str, expected: int = 0, segment: str | None = None) -> Bulk:
+        return Bulk(self._policy, start, expected, segment, foreseen=self._foresees)
+
+    def _bulk_of_segment(self, segment: str) -> Bulk:
+        return self._bulk(f"segment {segment}", segment=segment)
 
     def _set_aside(self, connection: Connection, event: FreshEvent, error: Exception) -> None:
         """The event stays on record; what it would have started is in the log."""
@@ -171,7 +174,7 @@ def _start_by_events(
             named = [event for event in news if event.name == name]
         case OnSegment(segment):
             where = None
-            bulk = bulk_of(f"segment {segment}")
+            bulk = bulk_of(segment)
             named = [e for e in news if e.name == "segment_entered" and e.payload.get("segment") == segment]
         case _:
             return

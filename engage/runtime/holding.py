@@ -19,11 +19,12 @@ from engage.config import Policy
 from engage.content.project import CATALOG, JOURNEYS
 from engage.core.catalog import Catalog
 from engage.core.condition import All, InSegment
-from engage.core.journey.model import Journey, OnSchedule, OnSegment
+from engage.core.journey.check import every_step
+from engage.core.journey.model import Ask, Journey, OnSchedule, OnSegment, Send
 from engage.core.lot import lot
 from engage.runtime.applied import Active, Applied
 from engage.runtime.context import Context
-from engage.store import enrolling, holding, journeys, tallies, trail
+from engage.store import enrolling, events, holding, journeys, tallies, trail
 from engage.store.holding import Came, Hold, HoldStatus
 from engage.store.members import MemberRef
 
@@ -37,13 +38,15 @@ log = structlog.get_logger("engage.holding")
 
 @dataclass(frozen=True, slots=True)
 class Bulk:
-    """A start that may bring many at once. `start` tells it from others of the journey; `expected`: how many it brings
-    in all, where it does so batch by batch and knows. `foreseen`: nobody is there to let it go on, as in a simulation:
-    that it would be held back is written down, and everybody enters."""
+    """A start that may bring many at once. `start` tells it from others of the journey. `expected`: how many it brings
+    in all, where it does so batch by batch and knows; `segment`: those who come into it, as many as have done so and
+    are not looked at yet. `foreseen`: nobody is there to let it go on, as in a simulation: that it would be held back
+    is written down, and everybody enters."""
 
     policy: Policy
     start: str
     expected: int = 0
+    segment: str | None = None
     foreseen: bool = False
 
 
@@ -69,10 +72,12 @@ def hold_back(
     name = f"entered:{active.journey.id}:{bulk.start}"
     lately = tallies.counted(connection, [name], now - _ONE_START).get(name, 0)
     tallies.add(connection, {name: count}, 0, now)
-    at_once = max(lately + count, bulk.expected)
-    if at_once < _smallest(bulk.policy):
-        return None
+    at_once, sizes = lately + count, _sizes_that_matter(bulk.policy)
     known = holding.same_start(connection, active.journey.id, bulk.start) if not bulk.foreseen else None
+    if known is None or at_once < min(sizes):
+        at_once = max(at_once, _expected(connection, bulk, max(sizes) + 1))
+    if at_once < min(sizes):
+        return None
     if known is not None:
         holding.change(connection, known.id, members=known.members + count)
         return Held(known)
@@ -89,10 +94,15 @@ def hold_back(
     return Held(made)
 
 
-def _smallest(policy: Policy) -> int:
+def _expected(connection: Connection, bulk: Bulk, most: int) -> int:
+    """Not counted further than to `most`."""
+    return bulk.expected if bulk.segment is None else events.fresh_entries(connection, bulk.segment, most)
+
+
+def _sizes_that_matter(policy: Policy) -> list[int]:
     guard = policy.audience_guard
     of_all = [guard.count, guard.share_from, policy.canary.start_from]
-    return min(of_all + ([policy.approvals.start_from] if policy.approvals.topics else []))
+    return of_all + ([policy.approvals.start_from] if policy.approvals.topics else [])
 
 
 def _hold_of(
@@ -109,7 +119,8 @@ def _hold_of(
         return waits
     listed = ", ".join(f"{percent} %" for percent in stages)
     going = replace(waits, status=HoldStatus.GOING, why=f"by stages: {listed}", stage=0)
-    return replace(going, let_go_at=now, next_at=now + canary.wait)
+    tried = _what_they_get(connection, active.journey.id)
+    return replace(going, let_go_at=now, next_at=now + canary.wait, digest=tried)
 
 
 def _why_it_waits(connection: Connection, applied: Applied, active: Active, policy: Policy, count: int) -> str | None:
@@ -121,22 +132,36 @@ def _why_it_waits(connection: Connection, applied: Applied, active: Active, poli
         of_all = holding.base(connection)
         if count > guard.share * of_all:
             return f"{count} of {of_all} members at once, {guard.share * 100:.0f} % allowed"
-    if count >= policy.approvals.start_from and needs_approval(policy, applied, active):
+    if count >= policy.approvals.start_from and asks_approval(policy, applied.catalog, journey):
         return "starts of this topic need approval"
     return None
 
 
-def needs_approval(policy: Policy, applied: Applied, active: Active) -> bool:
-    topic = active.journey.topic
-    return bool(policy.approvals.topics & {topic, applied.topic_class(topic).value})
+def asks_approval(policy: Policy, catalog: Catalog, journey: Journey) -> bool:
+    """Whether it sends anything of the topics, or classes of topics, that need approval. A name that is neither was
+    meant for something: until it is mended, it is taken for all."""
+    if policy.approvals.topics - catalog.topic_names:
+        return True
+    of_steps = (step.topic or "" for step in every_step(journey.steps) if isinstance(step, Send | Ask))
+    topics = {topic for topic in (journey.topic, *of_steps) if topic in catalog.topics}
+    classes = {catalog.topics[topic].topic_class.value for topic in topics}
+    return bool(policy.approvals.topics & (topics | classes))
 
 
 def digest_of(connection: Connection, held: Hold) -> str:
-    """Of all that an approval is about: the journey's text, the catalog, the templates, and how many they are."""
+    """Of all that an approval is about: what they would get, and how many they are."""
+    return _digest([_what_they_get(connection, held.journey_id), held.start, held.members])
+
+
+def _what_they_get(connection: Connection, journey_id: str) -> str:
+    """A digest of the journey's text, the catalog, and the templates."""
     files = journeys.applied(connection).files
-    mine = f"{JOURNEYS}{held.journey_id}.yaml"
+    mine = f"{JOURNEYS}{journey_id}.yaml"
     told = {path: text for path, text in files.items() if path == mine or not _is_journey(path)}
-    about = [sorted(told.items()), held.journey_id, held.start, held.members]
+    return _digest([journey_id, sorted(told.items())])
+
+
+def _digest(about: object) -> str:
     return hashlib.sha256(json.dumps(about, ensure_ascii=False).encode()).hexdigest()[:32]
 
 
@@ -202,19 +227,25 @@ class _Work:
         if active is None or active.draining:
             refuse(self.connection, self.held, "the journey takes nobody new any more", self.now)
             return 1
-        if self.held.digest is not None and self.held.digest != digest_of(self.connection, self.held):
-            self._stop("it was changed after it had been approved")
-            return 1
         runs = holding.waiting(self.connection, self.held, BATCH)
-        if runs:
-            self._let_go(active, runs)
-        elif self.held.is_whole:
+        if not runs and self.held.is_whole:
             self._change(status=HoldStatus.RELEASED, settled_at=self.now)
+        elif self._is_changed():
+            stage = self.held.stage - (self.held.let_go_at is None)  # that one is not through yet
+            self._stop("it was changed while it was being let go", stage)
+        elif runs:
+            self._let_go(active, runs)
         elif self.held.let_go_at is None:
             self._change(let_go_at=self.now, next_at=self.now + self.policy.canary.wait)
         else:
             self._judge(holding.came_of(self.connection, self.held.id))
         return len(runs) or 1
+
+    def _is_changed(self) -> bool:
+        """What was approved, or has been tried on a few, is no longer what the others would get."""
+        held = self.held
+        approved = digest_of(self.connection, held)
+        return held.digest not in (approved, _what_they_get(self.connection, held.journey_id))
 
     def _let_go(self, active: Active, runs: Sequence[tuple[int, MemberRef]]) -> None:
         """Whom audience and exclude do not let in any more does not enter; nor who has left the segment since."""
@@ -257,7 +288,7 @@ class _Work:
             return
         why = self._amiss(came)
         if why is not None:
-            self._stop(why)
+            self._stop(why, self.held.stage)
             return
         stage = self.held.stage + 1
         log.info("stage_let_go", hold=self.held.name, journey=self.held.journey_id, percent=self.held.stages[stage])
@@ -274,9 +305,10 @@ class _Work:
                 return f"{what}: {count} of {came.sent}, {most * 100:.1f} % allowed"
         return None
 
-    def _stop(self, why: str) -> None:
+    def _stop(self, why: str, stage: int) -> None:
+        """Until it is approved; then it goes on with the stage after this one."""
         log.error("start_stopped", hold=self.held.name, journey=self.held.journey_id, why=why)
-        self._change(status=HoldStatus.WAITING, why=why[:300], next_at=None, digest=None)
+        self._change(status=HoldStatus.WAITING, why=why[:300], next_at=None, digest=None, stage=stage)
 
     def _change(self, **values: object) -> None:
         holding.change(self.connection, self.held.id, **values)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -291,6 +291,16 @@ class _Planning:
             crowd = moving.crowd(self._connection, journey_id)
             left = moving.ended_with_messages(self._connection, journey_id)
             yield journey_id, version, self._source(journey_id, version), crowd.live - crowd.pinned + left
+
+
+def in_force(connection: Connection, ids: Iterable[str]) -> Iterator[tuple[Catalog, Journey]]:
+    """Those of the journeys that run, as they run now, each with the catalog it runs by."""
+    files = store.applied(connection).files
+    catalog = _catalog_of(files)
+    for path in map(path_of, ids):
+        journey, _ = read_journey(files[path], path, catalog) if catalog and path in files else (None, ())
+        if catalog and journey:
+            yield catalog, journey
 
 
 def _homeless(plan: JourneyPlan) -> Iterator[Refusal]:

@@ -266,20 +266,20 @@ def receipts_commute(life: Life) -> Iterator[str]:
             for told, _ in life.log.read()
             if isinstance(told.fact, Receipt) and told.fact.channel == row.channel and _names(told.fact, row)
         ]
-        furthest = max(about, key=lambda arrival: _RANK[arrival], default=None)
-        if row.arrival not in (furthest, furthest or _proven(life, row)):
+        furthest = max(about, key=_RANK.__getitem__, default=None)
+        if row.arrival not in (furthest, max([*about, *_proven(life, row)], key=_RANK.__getitem__, default=None)):
             yield f"delivery {row.id}: {row.arrival}, though {furthest} was told"
         if about and row.status != Status.SENT:
             yield f"delivery {row.id}: {row.status}, though {furthest} was told"
 
 
-def _proven(life: Life, row: Any) -> Arrival | None:
+def _proven(life: Life, row: Any) -> list[Arrival]:
     """A click, or words typed in answer, settle an outcome nobody knows: then it has arrived."""
     acted = any(
         (isinstance(told.fact, Clicked) and told.fact.delivery_id == row.id) or isinstance(told.fact, Typed)
         for told, _ in life.log.read()
     )
-    return Arrival.DELIVERED if acted else None
+    return [Arrival.DELIVERED] if acted else []
 
 
 def _names(receipt: Receipt, row: Any) -> bool:

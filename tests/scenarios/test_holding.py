@@ -5,16 +5,20 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
+import pytest
 from small_journeys import SERVICE
 from stage import OpenStage, Stage
+from stage_wiring import shipped
 
-from engage.runtime import approving, holding
+from engage.runtime import approving, enrol, holding
 from engage.runtime.approving import Approved, NotWaiting
+from engage.runtime.holding import LettingGo
 from engage.store import history
 from engage.store import holding as store
 from engage.store.holding import Hold, HoldStatus
 
 EVERYBODY = 40
+CHANGED = "it was changed while it was being let go"
 
 
 def campaign(audience: str = "{ city: 上海 }", more: str = "", topic: str = "service", text: str = SERVICE) -> str:
@@ -48,14 +52,19 @@ def the_hold(stage: Stage) -> Hold:
 
 
 def approves(stage: Stage, by: str, digest: str | None = None) -> Approved | NotWaiting:
+    came = approves_at_once(stage, by, digest)
+    stage.passes("1m")
+    return came
+
+
+def approves_at_once(stage: Stage, by: str = "王芳", digest: str | None = None) -> Approved | NotWaiting:
+    """Nothing has been let go yet."""
     policy, now = stage.engine.context.policy, stage.clock.now()
     with stage.database.write() as connection:
         held = store.get(connection, 1)
         assert held is not None
         told = digest or holding.digest_of(connection, held)
-        came = approving.approve_hold(connection, 1, told, by, policy, now)
-    stage.passes("1m")
-    return came
+        return approving.approve_hold(connection, 1, told, by, policy, now)
 
 
 GUARD = {"audience_guard": {"count": 10}}
@@ -157,7 +166,40 @@ def test_an_edit_between_two_stages_voids_the_approval_and_stops_it(open_stage: 
     stage.apply({"campaign": campaign(more="note: 改过\n")})
     stage.run_until(day=0, at="18:00")
     assert messages(stage) == let_go
-    assert (the_hold(stage).status, the_hold(stage).why) == ("waiting", "it was changed after it had been approved")
+    assert (the_hold(stage).status, the_hold(stage).why) == ("waiting", CHANGED)
+
+
+def test_an_edit_in_the_midst_of_a_stage_is_approved_anew_and_that_stage_goes_on(
+    open_stage: OpenStage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(holding, "BATCH", 10)
+    stage = crowd(open_stage, GUARD)
+    approves_at_once(stage)
+    assert LettingGo(stage.engine.context).tick() == 10
+    stage.apply({"campaign": campaign(more="note: 改过\n")})
+    stage.passes("1m")
+    assert (the_hold(stage).why, the_hold(stage).percent, messages(stage)) == (CHANGED, 0, 10)
+    approves_at_once(stage)
+    assert the_hold(stage).percent == 100
+    stage.passes("1h")
+    assert (the_hold(stage).status, messages(stage)) == (HoldStatus.RELEASED, EVERYBODY)
+
+
+def test_who_come_into_a_segment_together_are_counted_together(
+    open_stage: OpenStage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However few of them are looked at at a time."""
+    monkeypatch.setattr(enrol, "BATCH", 5)
+    stage = open_stage(policy={"caps": {}} | GUARD)
+    for number in range(EVERYBODY):
+        stage.member(f"m{number}", sms=True, city="北京")
+    in_shanghai = shipped("catalog", ("segments:\n", "segments:\n  沪上: { city: 上海 }\n"))
+    text = campaign(audience="everyone").replace("{ every: day, at: 11:00 }", "{ segment: 沪上 }")
+    stage.apply({"campaign": text}, catalog=in_shanghai)
+    moved = [{"member": f"M{number:04}", "fields": {"city": "上海"}} for number in range(1, EVERYBODY + 1)]
+    stage.posts("/api/members", {"members": moved})
+    assert (statuses(stage), messages(stage)) == ({"held": EVERYBODY}, 0)
+    assert the_hold(stage).why == f"{EVERYBODY} members at once, 10 allowed"
 
 
 # --- the canary -------------------------------------------------------------------------------------------------
@@ -175,6 +217,18 @@ def test_a_large_start_goes_by_stages(open_stage: OpenStage) -> None:
     stage.run_until(day=0, at="12:02")
     assert messages(stage) == EVERYBODY
     assert the_hold(stage).status is HoldStatus.RELEASED
+
+
+def test_words_that_were_not_tried_on_a_few_do_not_go_to_the_rest(open_stage: OpenStage) -> None:
+    stage = crowd(open_stage, CANARY)
+    first = messages(stage)
+    stage.apply({"campaign": campaign(more="note: 改过\n")})
+    stage.run_until(day=0, at="18:00")
+    assert (the_hold(stage).status, the_hold(stage).why, messages(stage)) == ("waiting", CHANGED, first)
+    approves(stage, "王芳")
+    assert first < messages(stage) < EVERYBODY
+    stage.run_until(day=0, at="20:00")
+    assert messages(stage) == EVERYBODY
 
 
 def test_the_same_members_are_first_whenever_it_is_asked(open_stage: OpenStage) -> None:

@@ -78,6 +78,37 @@ def test_other_topics_are_applied_as_ever(stage: Stage) -> None:
     assert isinstance(tries(stage, BEFORE | {"note": edited(BEFORE["note"])}), Done)
 
 
+def test_an_edit_that_calls_it_something_else_is_asked_about_like_any_other(stage: Stage) -> None:
+    stage.apply(BEFORE)
+    renamed = BEFORE["advert"].replace("topic: marketing", "topic: service")
+    assert isinstance(tries(stage, BEFORE | {"advert": renamed}), Unapproved)
+
+
+def test_nor_does_a_catalog_that_makes_the_topic_a_service_go_round_it(stage: Stage) -> None:
+    greets = {"greets": journey("store_visited", COUPON, topic="lifecycle")}
+    stage.apply(greets)
+    files = files_with(greets, {}, None)
+    catalog = files["journeys/catalog.yaml"]
+    softer = catalog.replace("lifecycle: { class: marketing", "lifecycle: { class: service")
+    assert softer != catalog
+    outcome = apply(
+        stage.database, read_files(files | {"journeys/catalog.yaml": softer}), stage.clock.now(), rules=RULES
+    )
+    assert isinstance(outcome, Unapproved)
+
+
+def test_a_step_with_a_topic_of_its_own_is_asked_about(stage: Stage) -> None:
+    stage.apply(BEFORE)
+    with_an_advert = journey("coupon_used", SERVICE, f"{COUPON}\ntopic: marketing", topic="service")
+    assert isinstance(tries(stage, BEFORE | {"note": with_an_advert}), Unapproved)
+
+
+def test_a_rule_for_a_topic_that_nobody_knows_asks_about_everything(stage: Stage) -> None:
+    stage.apply(BEFORE)
+    mistyped = Rules.of(Policy.model_validate({"approvals": {"topics": ["markting"]}}), guarded=True)
+    assert isinstance(tries(stage, BEFORE | {"note": edited(BEFORE["note"])}, mistyped), Unapproved)
+
+
 def test_where_nobody_could_approve_nothing_is_asked(stage: Stage) -> None:
     stage.apply(BEFORE)
     files = BEFORE | {"advert": edited(BEFORE["advert"])}
