@@ -91,11 +91,12 @@ def back_up_database(
 def keep_house(ctx: typer.Context) -> None:
     """File away what is long over, and drop what `retention` says, now instead of tonight.
 
-    The daemon does it every night from two o'clock on. Small batches: everything else goes on meanwhile.
+    The daemon does it every night from two o'clock on. Small batches: everything else goes on meanwhile. What waits for
+    a table that somebody else holds is passed over, and named.
 
     Example:  engage db housekeep
 
-    Exit codes: 0 done · 4 a daemon is at it
+    Exit codes: 0 done · 4 a daemon is at it, or something was passed over
     """
     inv = Invocation.of(ctx)
     with inv.database() as database:
@@ -108,7 +109,19 @@ def keep_house(ctx: typer.Context) -> None:
             raise Refusal(inv.screen.word("a daemon is keeping house already", "引擎正在做同样的整理"))
     for chore, count in sorted(total.items()):
         inv.screen.line(f"  {chore} {count:,}")
+    if house.passed_over:
+        raise Refusal(_waits(inv.screen, ", ".join(house.passed_over)))
     inv.screen.say("✓ The house is in order.", "✓ 整理完毕。", "green")
+
+
+def _waits(screen: Screen, chores: str) -> str:
+    return screen.word(
+        f"passed over, since the database let it wait too long: {chores}. Somebody holds a table, mostly a pg_dump or "
+        "a long report (`pg_stat_activity` says who). Run `engage db housekeep` again when that is over; a daemon "
+        "tries again by itself, every ten minutes from two o'clock at night on",
+        f"等数据库等得太久，跳过了：{chores}。有人占着表，多半是 pg_dump 或者很长的报表（见 `pg_stat_activity`）。"
+        "等它结束后再运行一次 `engage db housekeep`；引擎从夜里两点起，每十分钟也会自己再试",
+    )
 
 
 @group.command("migrate")

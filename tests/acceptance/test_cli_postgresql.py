@@ -5,9 +5,11 @@ from contextlib import chdir, redirect_stderr, redirect_stdout
 from pathlib import Path
 
 import pytest
+from sqlalchemy import create_engine, inspect, text
 
 from engage.cli.app import main
 from engage.runtime.daemon import only_daemon
+from engage.store import months
 from tests.postgresql import one_more_database
 
 
@@ -60,6 +62,29 @@ def test_a_shop_that_outgrows_its_file_changes_a_url(project: Path, postgresql_u
         assert "No changes" in engage(project, "plan")
         assert "only a SQLite file" in engage(project, "db", "migrate", "--to", url, code=4)
         assert "in order" in engage(project, "db", "housekeep")
+
+
+def test_what_could_not_be_done_in_the_house_is_named(
+    project: Path, postgresql_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(months, "_PATIENCE", "SET LOCAL lock_timeout = '20ms'")
+    with one_more_database(postgresql_url, "held") as url:
+        configure(project, url)
+        engage(project, "db", "upgrade")
+        engine = create_engine(url)
+        with engine.begin() as connection:
+            parts = sorted(name for name in inspect(connection).get_table_names() if name.startswith("decision_2"))
+            connection.execute(text(f"DROP TABLE {parts[1]}"))
+        assert parts[1] in engage(project, "doctor", "--offline", code=1)
+        with engine.begin() as reader:
+            reader.execute(text("LOCK TABLE decision IN ACCESS SHARE MODE"))
+            said = engage(project, "db", "housekeep", code=4)
+        assert "passed over" in said
+        assert ": months." in said
+        assert "in order" not in said
+        assert "in order" in engage(project, "db", "housekeep")
+        assert parts[1] not in engage(project, "doctor", "--offline", code=1)  # no daemon runs
+        engine.dispose()
 
 
 def test_a_file_whose_daemon_runs_is_not_moved(project: Path, postgresql_url: str) -> None:
