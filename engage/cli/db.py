@@ -12,6 +12,8 @@ from engage.bootstrap import build_context, clock_of, open_database
 from engage.cli.ending import Refusal, end_in_order_if_told
 from engage.cli.invocation import Invocation
 from engage.cli.screen import Screen
+from engage.config import looked_up
+from engage.config_words import Unfit
 from engage.runtime.daemon import only_daemon
 from engage.runtime.housekeeping import Housekeeping
 from engage.store.backup import back_up
@@ -126,20 +128,25 @@ def _waits(screen: Screen, chores: str) -> str:
 
 @group.command("migrate")
 def migrate_database(
-    ctx: typer.Context, to: Annotated[str, typer.Option("--to", help="An empty database: postgresql://…")]
+    ctx: typer.Context,
+    to: Annotated[
+        str, typer.Option("--to", help="An empty database: env:NAME or file:PATH, as in the config, or postgresql://…")
+    ],
 ) -> None:
     """Move everything from the SQLite file to PostgreSQL.
 
     All or nothing: every table is compared when it has arrived. Nothing may run meanwhile. The file keeps its rows, and
     is refused from then on, so that nothing is sent by both. What is left to do is to write the new URL into
-    config.yaml.
+    config.yaml. A password on a command line can be read by everybody on the machine: better name where it is kept.
 
-    Example:  engage db migrate --to postgresql://engage@db.internal/engage
+    Examples:
+      engage db migrate --to env:DATABASE_URL
+      engage db migrate --to file:/run/secrets/database_url
 
     Exit codes: 0 everything has moved · 4 a daemon is running, or the other database is not empty
     """
     inv = Invocation.of(ctx)
-    source, target = open_database(inv.config, inv.folder), Database(to)
+    source, target = open_database(inv.config, inv.folder), Database(_looked_up(inv, to))
     try:
         _require_file_and_server(inv.screen, source, target)
         from engage.store.transfer import transfer  # needs the driver of PostgreSQL
@@ -156,6 +163,13 @@ def migrate_database(
         f"✓ 已迁移 {rows:,} 行。请把新的 URL 写入 config.yaml（database: url:），再启动引擎。",
         "green",
     )
+
+
+def _looked_up(inv: Invocation, to: str) -> str:
+    try:
+        return looked_up(to, inv.folder)
+    except Unfit as error:
+        raise Refusal(f"--to: {error.said.in_(inv.lang)}") from None
 
 
 def _require_file_and_server(screen: Screen, source: Database, target: Database) -> None:

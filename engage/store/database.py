@@ -21,6 +21,7 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.dialects.postgresql import insert as upsert  # ON CONFLICT, which SQLite spells the same
 from sqlalchemy.exc import ArgumentError
 
+from engage.core.redaction import is_secret
 from engage.errors import DatabaseUnavailable, EngageError
 from engage.store import ids
 from engage.store.faults import telling_faults_apart
@@ -31,7 +32,7 @@ from engage.store.private import to_owner_alone
 from engage.store.tables import metadata
 from engage.store.write_turns import BUSY_TIMEOUT_MS, WriteTurns
 
-__all__ = ["BUSY_TIMEOUT_MS", "Database", "NoAddress", "read_address", "upsert"]
+__all__ = ["BUSY_TIMEOUT_MS", "Database", "NoAddress", "read_address", "shown_address", "upsert"]
 
 _WRITES = "engage_writes"  # the execution option of connections that begin as writers
 # The only ones that are used: an address that names another was written for another program.
@@ -124,6 +125,13 @@ def read_address(url: str | URL) -> URL:
     return address
 
 
+def shown_address(url: str | URL) -> str:
+    """As it may stand in rows, messages and logs: without passwords, wherever in it they are written. Raises
+    NoAddress."""
+    address = read_address(url).set(password=None)
+    return address.difference_update_query([name for name in address.query if is_secret(name)]).render_as_string()
+
+
 def _names_another_driver(address: URL) -> bool:
     backend, _, driver = address.drivername.partition("+")
     return driver not in {"", *_DRIVERS.get(backend, {driver})}
@@ -136,9 +144,10 @@ def _make_engine(target: URL) -> Engine:
         case "postgresql":
             return postgresql_engine(target, **_EITHER)
         case _:
+            other = shown_address(target)
             raise EngageError(
-                f"Engage runs on SQLite and PostgreSQL; write a URL like sqlite:///engage.db, not {target!r}",
-                f"Engage 支持 SQLite 和 PostgreSQL；地址请写成 sqlite:///engage.db 这样，而不是 {target!r}",
+                f"Engage runs on SQLite and PostgreSQL; write a URL like sqlite:///engage.db, not {other}",
+                f"Engage 支持 SQLite 和 PostgreSQL；地址请写成 sqlite:///engage.db 这样，而不是 {other}",
             )
 
 

@@ -19,7 +19,7 @@ from sqlalchemy import Boolean, Column, Connection, Double, Table, func, select,
 
 from engage.errors import EngageError
 from engage.store import state
-from engage.store.database import Database
+from engage.store.database import Database, shown_address
 from engage.store.migrating import MOVED, require_here
 from engage.store.months import BY_MONTH, make_months
 from engage.store.tables import Instant, SearchedJson, metadata
@@ -40,7 +40,7 @@ class NotTaken(EngageError):
 def transfer(source: Database, target: Database, now: datetime, told: Callable[[str], None]) -> int:
     """Both are at the schema this version needs. `told`: a line for each table, when it is over there and compared.
     Returns how many rows went. Raises NotEmpty or NotTaken; then nothing has happened."""
-    to, rows = target.url.set(password=None).render_as_string(), 0
+    to, rows = shown_address(target.url), 0
     with target.write() as there, source.write() as here:
         moved = state.get(here, MOVED)
         if moved is not None and (moved["to"] != to or state.get(there, _CAME) == moved["at"]):

@@ -47,16 +47,22 @@ def test_a_project_on_postgresql(project: Path, postgresql_url: str) -> None:
         assert "CREATE EXTENSION citus" in engage(project, "db", "distribute", code=4)
 
 
-def test_a_shop_that_outgrows_its_file_changes_a_url(project: Path, postgresql_url: str) -> None:
+def test_a_shop_that_outgrows_its_file_changes_a_url(
+    project: Path, postgresql_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """And from then on the file is refused, so that nothing is sent by both."""
     engage(project, "apply")
     (project / "members.csv").write_text("会员号,姓名,手机\nM1,王芳,13800138000\n", encoding="utf-8")
     engage(project, "import", "members", "members.csv")
     with one_more_database(postgresql_url, "outgrown") as url:
-        assert "rows have moved" in engage(project, "db", "migrate", "--to", url)
+        said = engage(project, "db", "migrate", "--to", "env:NEW_DATABASE", code=4)
+        assert "--to: the environment variable NEW_DATABASE is not set" in said
+        monkeypatch.setenv("NEW_DATABASE", url)
+        assert "rows have moved" in engage(project, "db", "migrate", "--to", "env:NEW_DATABASE")
         assert "was moved to" in engage(project, "explain", "王芳", code=4)
         assert "was moved to" in engage(project, "run", code=4)
-        assert "was moved to" in engage(project, "db", "migrate", "--to", url, code=4)
+        (project / "url").write_text(f"{url}\n", encoding="utf-8")
+        assert "was moved to" in engage(project, "db", "migrate", "--to", "file:url", code=4)
         configure(project, url)
         assert "138****8000" in engage(project, "explain", "王芳")
         assert "No changes" in engage(project, "plan")

@@ -186,6 +186,7 @@ def test_a_command_by_hand_is_run_as_the_service_is() -> None:
         unit["WorkingDirectory"],
     )
     assert (given["EnvironmentFile"], given["UMask"]) == (unit["EnvironmentFile"], unit["UMask"])
+    assert "$" not in given["description"]  # nor the command line, which would be systemd's choice
     assert f'{unit["ExecStart"].removesuffix(" run")} "$@"' in by_hand.read_text("utf-8")
     assert by_hand.stat().st_mode & 0o111
     assert "install -m 755 deploy/engage /usr/local/bin/engage" in (ROOT / "docs/operations.md").read_text("utf-8")
