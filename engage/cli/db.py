@@ -16,7 +16,9 @@ from engage.config import looked_up
 from engage.config_words import Unfit
 from engage.runtime.daemon import only_daemon
 from engage.runtime.housekeeping import Housekeeping
+from engage.runtime.presence import daemons_at_work
 from engage.store.backup import back_up
+from engage.store.daemons import HEARD_OF_WITHIN
 from engage.store.database import Database
 from engage.store.distributing import NoCitus, distribute
 from engage.store.migrating import is_current, require_schema, revision_of, upgrade
@@ -149,10 +151,11 @@ def migrate_database(
     source, target = open_database(inv.config, inv.folder), Database(_looked_up(inv, to))
     try:
         _require_file_and_server(inv.screen, source, target)
-        from engage.store.transfer import transfer  # needs the driver of PostgreSQL
+        from engage.store.transfer import require_room, transfer  # needs the driver of PostgreSQL
 
         with only_daemon(source.file):  # none starts meanwhile
             require_schema(source)
+            require_room(source, target)  # one with rows in it may be somebody's at work: its schema stays as it is
             upgrade(target)
             rows = transfer(source, target, clock_of(source).now(), inv.screen.line)
     finally:
@@ -190,10 +193,11 @@ def distribute_database(ctx: typer.Context) -> None:
 
     Example:  engage db upgrade && engage db distribute
 
-    Exit codes: 0 it is spread · 4 the database is not a PostgreSQL with the Citus extension
+    Exit codes: 0 it is spread · 4 a daemon is running, or the database is not a PostgreSQL with the Citus extension
     """
     inv = Invocation.of(ctx)
     with inv.database() as database:
+        _require_no_daemon(inv.screen, database)
         try:
             spread = distribute(database)
         except NoCitus:
@@ -209,3 +213,17 @@ def distribute_database(ctx: typer.Context) -> None:
         inv.screen.say("✓ Every table is spread already.", "✓ 所有的表都已分布。", "green")
         return
     inv.screen.say(f"✓ {len(spread)} tables are spread.", f"✓ 已分布 {len(spread)} 张表。", "green")
+
+
+def _require_no_daemon(screen: Screen, database: Database) -> None:
+    with database.read() as connection:
+        at_work = ", ".join(daemons_at_work(database, connection, clock_of(database).now()))
+    if at_work:
+        counts = HEARD_OF_WITHIN.seconds
+        raise Refusal(
+            screen.word(
+                f"daemons run on this database ({at_work}); stop them first (one that was killed counts for "
+                f"{counts} seconds more)",
+                f"这个数据库上还有引擎在运行（{at_work}）；请先停止它们（被杀掉的还会算 {counts} 秒）",
+            )
+        )

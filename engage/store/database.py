@@ -27,7 +27,7 @@ from engage.store import ids
 from engage.store.faults import telling_faults_apart
 from engage.store.ids import IdBlocks
 from engage.store.months import make_catch_all
-from engage.store.postgresql import postgresql_engine
+from engage.store.postgresql import amiss_in_options, postgresql_engine
 from engage.store.private import to_owner_alone
 from engage.store.tables import metadata
 from engage.store.write_turns import BUSY_TIMEOUT_MS, WriteTurns
@@ -122,6 +122,8 @@ def read_address(url: str | URL) -> URL:
             "this is not the address of a database; write it like sqlite:///engage.db or postgresql://user@host/name",
             "这不是数据库地址；请写成 sqlite:///engage.db 或 postgresql://用户@主机/库名 这样",
         )
+    if address.get_backend_name() == "postgresql" and (amiss := amiss_in_options(address)) is not None:
+        raise NoAddress(amiss.en, amiss.zh)
     return address
 
 

@@ -7,9 +7,13 @@ from pathlib import Path
 import pytest
 from sqlalchemy import create_engine, inspect, text
 
+from engage.bootstrap import clock_of
 from engage.cli.app import main
 from engage.runtime.daemon import only_daemon
-from engage.store import months
+from engage.store import daemons, months, state
+from engage.store.daemons import HEARD_OF_WITHIN, DaemonSign
+from engage.store.database import Database
+from engage.store.tables import metadata
 from tests.postgresql import one_more_database
 
 
@@ -91,6 +95,35 @@ def test_what_could_not_be_done_in_the_house_is_named(
         assert "in order" in engage(project, "db", "housekeep")
         assert parts[1] not in engage(project, "doctor", "--offline", code=1)  # no daemon runs
         engine.dispose()
+
+
+def test_a_database_with_rows_in_it_is_refused_before_anything_of_it_is_changed(
+    project: Path, postgresql_url: str
+) -> None:
+    """Mistyped, it may be that of another shop, at work and of an earlier version."""
+    engage(project, "apply")
+    with one_more_database(postgresql_url, "of_another") as url:
+        other = Database(url)
+        metadata.tables["state"].create(other.engine)
+        with other.write() as connection:
+            state.put(connection, "x", 1, clock_of(other).now())
+        assert "rows in the other database already (state)" in engage(project, "db", "migrate", "--to", url, code=4)
+        assert inspect(other.engine).get_table_names() == ["state"]
+        other.close()
+
+
+def test_a_database_on_which_daemons_run_is_not_spread(project: Path, postgresql_url: str) -> None:
+    with one_more_database(postgresql_url, "at_work") as url:
+        configure(project, url)
+        engage(project, "db", "upgrade")
+        database = Database(url)
+        now = clock_of(database).now()
+        with database.write() as connection:
+            daemons.put_sign(connection, DaemonSign("a:1", now, {}))
+            daemons.put_sign(connection, DaemonSign("b:1", now - HEARD_OF_WITHIN, {}))
+        said = engage(project, "db", "distribute", code=4)
+        assert "daemons run on this database (a:1); stop them first" in said
+        database.close()
 
 
 def test_a_file_whose_daemon_runs_is_not_moved(project: Path, postgresql_url: str) -> None:
