@@ -73,7 +73,17 @@ class Gauges(Collector):
             yield from _of_switches(stands)
             yield from _of_holds(stands)
             yield _one("engage_daemons", "Daemons heard of in the last 45 seconds, on this database.", stands.daemons)
+        yield self._limits()
         yield self._tokens()
+
+    def _limits(self) -> Metric:
+        limits = {(name,): channel.per_second for name, channel in self._channels().items()}
+        return _each(
+            "engage_rate_limit",
+            "Calls a second that all daemons together make at most, where a channel has a limit (per_second).",
+            ("channel",),
+            {labelled: limit for labelled, limit in limits.items() if limit is not None},
+        )
 
     def _tokens(self) -> Metric:
         held = {(name,): each.token_age for name, each in self._channels().items() if isinstance(each, HoldsToken)}

@@ -220,6 +220,7 @@ def test_starts_that_are_held_runs_that_go_round_and_what_is_left_of_a_rate(tmp_
     assert figures['engage_start_let_go_percent{journey="nps"}'] == 10
     assert figures['engage_tired_runs{journey="refill"}'] == 3
     assert figures['engage_rate_left{channel="sms"}'] == 15
+    assert figures['engage_rate_limit{channel="sms"}'] == 20
     with database.write() as connection:
         rates.back_off(connection, "sms", NOW + timedelta(seconds=15), NOW)
         assert rates.left(connection, "sms", 20, NOW) == 0
