@@ -22,11 +22,8 @@ def open_database(config: Config, folder: Path, *, goes_first: bool = False) -> 
     """The configured database. A relative SQLite path is relative to the folder of the config file."""
     try:
         url = read_address(config.database.url)
-    except NoAddress:
-        raise ConfigError(
-            "database.url is not an address; write it like sqlite:///engage.db or postgresql://user:password@host/name",
-            "database.url 不是数据库地址；请写成 sqlite:///engage.db 或 postgresql://用户:密码@主机/库名 这样",
-        ) from None
+    except NoAddress as error:
+        raise ConfigError(f"database.url: {error.said.en}", f"database.url：{error.said.zh}") from None
     if url.get_backend_name() == "sqlite" and url.database and url.database != ":memory:":
         url = url.set(database=str((folder / url.database).resolve()))
     return Database(url.render_as_string(hide_password=False), goes_first=goes_first)

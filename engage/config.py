@@ -11,6 +11,7 @@ from datetime import time, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
+from urllib.parse import parse_qsl
 
 import yaml
 from pydantic import (
@@ -44,11 +45,13 @@ from engage.config_values import (
     TimeOfDay,
     Url,
     WebhookUrl,
+    resolve_secret,
 )
 from engage.config_words import Unfit, about_value, about_yaml
 from engage.core import intake
 from engage.core.catalog import TopicClass
 from engage.core.quiet import leaves_room
+from engage.core.redaction import is_secret
 from engage.core.workdays import AnnouncedYear, WorkCalendar
 from engage.errors import ConfigError
 
@@ -333,6 +336,12 @@ def _anchored(value: object, folder: Path) -> object:
             return value
 
 
+def looked_up(written: str, folder: Path) -> str:
+    """What `env:NAME` or `file:PATH` stands for, as in a config file of that folder; anything else stands for itself.
+    Raises Unfit."""
+    return str(resolve_secret(_anchored(written, folder)))
+
+
 def _without_secrets(value: object) -> object:
     match value:
         case dict():
@@ -383,10 +392,12 @@ def _unusable(path: Path, error: ValidationError) -> ConfigError:
 
 
 def secrets_in(config: Config) -> frozenset[str]:
-    """The values of all of them, for whoever has to see to it that they are nowhere; and the password of the database's
-    address."""
-    password = re.search(r"://[^/@:]*:([^@]+)@", config.database.url)
-    return frozenset(_secrets(config.model_dump())) | ({password[1]} if password else set())
+    """The values of all of them, for whoever has to see to it that they are nowhere; and the passwords in the
+    database's address."""
+    address, _, query = config.database.url.partition("?")
+    password = re.search(r"://[^/@:]*:([^@]+)@", address)
+    passwords = {value for name, value in parse_qsl(query) if is_secret(name)} | ({password[1]} if password else set())
+    return frozenset(_secrets(config.model_dump())) | passwords
 
 
 def _secrets(value: object) -> Iterator[str]:

@@ -24,7 +24,8 @@ SIGNING_KEY_LENGTH = 32
 _LONGEST = timedelta(days=3660)  # of a frequency cap; a slip of the keyboard otherwise
 
 
-def _resolve_secret(value: object) -> object:
+def resolve_secret(value: object) -> object:
+    """What `env:NAME` or `file:PATH` stands for. Raises Unfit."""
     if isinstance(value, str) and value.startswith("env:"):
         name = value.removeprefix("env:")
         if name not in os.environ:
@@ -205,8 +206,8 @@ def _span_of_days(written: str) -> list[date]:
     return [begin + timedelta(days=passed) for passed in range((end - begin).days + 1)]
 
 
-FromElsewhere = Annotated[str, BeforeValidator(_resolve_secret)]  # text that may hold a secret
-Secret = Annotated[SecretStr, BeforeValidator(_resolve_secret), AfterValidator(_filled)]
+FromElsewhere = Annotated[str, BeforeValidator(resolve_secret)]  # text that may hold a secret
+Secret = Annotated[SecretStr, BeforeValidator(resolve_secret), AfterValidator(_filled)]
 SigningKey = Annotated[Secret, AfterValidator(_long_enough)]
 AesKey = Annotated[Secret, AfterValidator(_aes_key)]
 WebhookUrl = Annotated[Secret, AfterValidator(_webhook_url)]

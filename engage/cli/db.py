@@ -12,9 +12,13 @@ from engage.bootstrap import build_context, clock_of, open_database
 from engage.cli.ending import Refusal, end_in_order_if_told
 from engage.cli.invocation import Invocation
 from engage.cli.screen import Screen
+from engage.config import looked_up
+from engage.config_words import Unfit
 from engage.runtime.daemon import only_daemon
 from engage.runtime.housekeeping import Housekeeping
+from engage.runtime.presence import daemons_at_work
 from engage.store.backup import back_up
+from engage.store.daemons import HEARD_OF_WITHIN
 from engage.store.database import Database
 from engage.store.distributing import NoCitus, distribute
 from engage.store.migrating import is_current, require_schema, revision_of, upgrade
@@ -91,11 +95,12 @@ def back_up_database(
 def keep_house(ctx: typer.Context) -> None:
     """File away what is long over, and drop what `retention` says, now instead of tonight.
 
-    The daemon does it every night from two o'clock on. Small batches: everything else goes on meanwhile.
+    The daemon does it every night from two o'clock on. Small batches: everything else goes on meanwhile. What waits for
+    a table that somebody else holds is passed over, and named.
 
     Example:  engage db housekeep
 
-    Exit codes: 0 done · 4 a daemon is at it
+    Exit codes: 0 done · 4 a daemon is at it, or something was passed over
     """
     inv = Invocation.of(ctx)
     with inv.database() as database:
@@ -108,31 +113,49 @@ def keep_house(ctx: typer.Context) -> None:
             raise Refusal(inv.screen.word("a daemon is keeping house already", "引擎正在做同样的整理"))
     for chore, count in sorted(total.items()):
         inv.screen.line(f"  {chore} {count:,}")
+    if house.passed_over:
+        raise Refusal(_waits(inv.screen, ", ".join(house.passed_over)))
     inv.screen.say("✓ The house is in order.", "✓ 整理完毕。", "green")
+
+
+def _waits(screen: Screen, chores: str) -> str:
+    return screen.word(
+        f"passed over, since the database let it wait too long: {chores}. Somebody holds a table, mostly a pg_dump or "
+        "a long report (`pg_stat_activity` says who). Run `engage db housekeep` again when that is over; a daemon "
+        "tries again by itself, every ten minutes from two o'clock at night on",
+        f"等数据库等得太久，跳过了：{chores}。有人占着表，多半是 pg_dump 或者很长的报表（见 `pg_stat_activity`）。"
+        "等它结束后再运行一次 `engage db housekeep`；引擎从夜里两点起，每十分钟也会自己再试",
+    )
 
 
 @group.command("migrate")
 def migrate_database(
-    ctx: typer.Context, to: Annotated[str, typer.Option("--to", help="An empty database: postgresql://…")]
+    ctx: typer.Context,
+    to: Annotated[
+        str, typer.Option("--to", help="An empty database: env:NAME or file:PATH, as in the config, or postgresql://…")
+    ],
 ) -> None:
     """Move everything from the SQLite file to PostgreSQL.
 
     All or nothing: every table is compared when it has arrived. Nothing may run meanwhile. The file keeps its rows, and
     is refused from then on, so that nothing is sent by both. What is left to do is to write the new URL into
-    config.yaml.
+    config.yaml. A password on a command line can be read by everybody on the machine: better name where it is kept.
 
-    Example:  engage db migrate --to postgresql://engage@db.internal/engage
+    Examples:
+      engage db migrate --to env:DATABASE_URL
+      engage db migrate --to file:/run/secrets/database_url
 
     Exit codes: 0 everything has moved · 4 a daemon is running, or the other database is not empty
     """
     inv = Invocation.of(ctx)
-    source, target = open_database(inv.config, inv.folder), Database(to)
+    source, target = open_database(inv.config, inv.folder), Database(_looked_up(inv, to))
     try:
         _require_file_and_server(inv.screen, source, target)
-        from engage.store.transfer import transfer  # needs the driver of PostgreSQL
+        from engage.store.transfer import require_room, transfer  # needs the driver of PostgreSQL
 
         with only_daemon(source.file):  # none starts meanwhile
             require_schema(source)
+            require_room(source, target)  # one with rows in it may be somebody's at work: its schema stays as it is
             upgrade(target)
             rows = transfer(source, target, clock_of(source).now(), inv.screen.line)
     finally:
@@ -143,6 +166,13 @@ def migrate_database(
         f"✓ 已迁移 {rows:,} 行。请把新的 URL 写入 config.yaml（database: url:），再启动引擎。",
         "green",
     )
+
+
+def _looked_up(inv: Invocation, to: str) -> str:
+    try:
+        return looked_up(to, inv.folder)
+    except Unfit as error:
+        raise Refusal(f"--to: {error.said.in_(inv.lang)}") from None
 
 
 def _require_file_and_server(screen: Screen, source: Database, target: Database) -> None:
@@ -163,10 +193,11 @@ def distribute_database(ctx: typer.Context) -> None:
 
     Example:  engage db upgrade && engage db distribute
 
-    Exit codes: 0 it is spread · 4 the database is not a PostgreSQL with the Citus extension
+    Exit codes: 0 it is spread · 4 a daemon is running, or the database is not a PostgreSQL with the Citus extension
     """
     inv = Invocation.of(ctx)
     with inv.database() as database:
+        _require_no_daemon(inv.screen, database)
         try:
             spread = distribute(database)
         except NoCitus:
@@ -182,3 +213,17 @@ def distribute_database(ctx: typer.Context) -> None:
         inv.screen.say("✓ Every table is spread already.", "✓ 所有的表都已分布。", "green")
         return
     inv.screen.say(f"✓ {len(spread)} tables are spread.", f"✓ 已分布 {len(spread)} 张表。", "green")
+
+
+def _require_no_daemon(screen: Screen, database: Database) -> None:
+    with database.read() as connection:
+        at_work = ", ".join(daemons_at_work(database, connection, clock_of(database).now()))
+    if at_work:
+        counts = HEARD_OF_WITHIN.seconds
+        raise Refusal(
+            screen.word(
+                f"daemons run on this database ({at_work}); stop them first (one that was killed counts for "
+                f"{counts} seconds more)",
+                f"这个数据库上还有引擎在运行（{at_work}）；请先停止它们（被杀掉的还会算 {counts} 秒）",
+            )
+        )

@@ -197,6 +197,19 @@ _WORDS: dict[str, Callable[[Facts], Said]] = {
         f"No callback from {f['source']} lately. If messages go out there, check the address entered at the provider.",
         f"近来没有收到 {f['source']} 的回调。如果那里有消息发出，请检查在服务商处填写的回调地址。",
     ),
+    "months_missing": lambda f: Said(
+        f"Not made, though it is time: {_listed(f['parts'])}. Something keeps housekeeping from it night after night, "
+        "say a pg_dump at two o'clock (`housekeeping_waits` in the log). When that is over, `engage db housekeep` "
+        "makes them.",
+        f"早该建好的月份还没有建：{_listed(f['parts'])}。夜间整理一直被什么挡着，比如两点钟的 pg_dump（日志里的 "
+        "`housekeeping_waits`）。等它结束后运行 `engage db housekeep` 就会建好。",
+    ),
+    "rows_strayed": lambda f: Said(
+        f"Rows whose month was not made in time lie in {_listed(f['parts'])}. Nothing is lost. When `retention` is "
+        "over, they go row by row, which takes longer than a month at once.",
+        f"有些行所属的月份没有及时建好，它们在 {_listed(f['parts'])} 里。什么都没有丢；`retention` 到期后"
+        "会逐行删除，比整月删除慢。",
+    ),
     "clock_differs": _clock,
     "disk_low": lambda f: Said(
         f"Only {_size(f['free'])} are free on the disk of the database ({_size(f['database'])}). When it is full, "

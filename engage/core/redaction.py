@@ -9,7 +9,10 @@ from collections.abc import Collection
 from typing import Any
 
 HIDDEN = "‹hidden›"
-_NAMES = r"token|secret|signature|sign|password|authorization|api_?key|encrypt|ticket|credential|session_?key"
+_NAMES = (
+    r"token|secret|signature|sign|password|authorization|api_?key|encrypt|ticket|credential|session_?key"
+    r"|sslpassword|passfile"  # of libpq
+)
 _IS_SECRET = re.compile(rf"(?:\w*_)?(?:{_NAMES})", re.IGNORECASE)
 _IN_XML = re.compile(rf"<((?:\w*_)?(?:{_NAMES}))>.*?</\1>", re.IGNORECASE | re.DOTALL)
 _IN_QUERY = re.compile(rf"\b((?:\w*_)?(?:{_NAMES}))=[^&\s\"']+", re.IGNORECASE)
@@ -31,6 +34,11 @@ _VALUES_TOLD = re.compile(
 _SHORTEST = 6  # secrets that are shorter occur in any text
 
 
+def is_secret(name: str) -> bool:
+    """Whether what has this name opens a door."""
+    return _IS_SECRET.fullmatch(name) is not None
+
+
 def redacted(body: str) -> str:
     """JSON stays JSON; anything else stays as it was but for the secrets in it."""
     try:
@@ -43,7 +51,7 @@ def redacted(body: str) -> str:
 def _redacted_data(data: Any) -> Any:
     match data:
         case dict():
-            return {key: HIDDEN if _IS_SECRET.fullmatch(key) else _redacted_data(value) for key, value in data.items()}
+            return {key: HIDDEN if is_secret(key) else _redacted_data(value) for key, value in data.items()}
         case list():
             return [_redacted_data(item) for item in data]
         case str():

@@ -25,7 +25,7 @@ from engage.core.looking_back import looks_beyond
 from engage.errors import DatabaseDamaged, DatabaseUnavailable, EngageError, OtherTables
 from engage.runtime.applied import Applied
 from engage.runtime.presence import daemons_at_work
-from engage.store import backlog, daemons, holding, overview, state, symptoms, webhook_calls
+from engage.store import backlog, daemons, holding, months, overview, state, symptoms, webhook_calls
 from engage.store.backlog import Backlog
 from engage.store.daemons import HEARD_OF_WITHIN
 from engage.store.database import Database
@@ -95,7 +95,7 @@ def _database(case: Case) -> Iterator[Finding]:
             yield Finding("database_answers", Weight.WELL)
             yield from _applied(case)
             now = case.clock.now()
-            for look in (_daemons, _backlog, _unreadable, _switches, _callbacks, _database_clock):
+            for look in (_daemons, _backlog, _unreadable, _switches, _callbacks, _months, _database_clock):
                 yield from look(case, connection, now)
     except DatabaseUnavailable as error:
         if isinstance(error, DatabaseDamaged | OtherTables):
@@ -203,6 +203,13 @@ def _callbacks(case: Case, connection: Connection, now: datetime) -> Iterator[Fi
             yield Finding("callbacks_seen", Weight.WELL, {"source": source, "at": heard[source]})
         else:
             yield Finding("callbacks_never", Weight.NOTE, {"source": source})
+
+
+def _months(case: Case, connection: Connection, now: datetime) -> Iterator[Finding]:
+    if missing := months.missing_months(connection, now):
+        yield Finding("months_missing", Weight.HAND, {"parts": missing})
+    if strayed := months.strayed(connection):
+        yield Finding("rows_strayed", Weight.NOTE, {"parts": strayed})
 
 
 def _database_clock(case: Case, connection: Connection, now: datetime) -> list[Finding]:

@@ -1,7 +1,8 @@
 """What stands in the database, as gauges: what is due, what waits for somebody, what is stopped, who runs.
 
 Asked by index, up to a ceiling (`store.backlog`), and at most once in ten seconds however often Prometheus and people
-look. Where the database does not answer, or not soon, the gauges are absent, and `engage_database_up` is 0.
+look. Where the database does not answer, or not soon, the gauges are absent, and `engage_database_up` is 0. They are
+absent, too, where a mistake of ours is in the way, which the log tells.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+import structlog
 from prometheus_client import Metric
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
@@ -18,6 +20,7 @@ from sqlalchemy import Connection
 
 from engage.channels.contract import Channel, HoldsToken
 from engage.clock import Clock
+from engage.errors import DatabaseUnavailable
 from engage.ops.asking import Asking
 from engage.store import backlog, daemons, holding, overview, rates, symptoms
 from engage.store.backlog import Backlog
@@ -27,6 +30,7 @@ from engage.store.holding import Hold
 
 _KEEPS_FOR_SECONDS = 10.0
 _LATELY = timedelta(hours=1)
+log = structlog.get_logger("engage.ops")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,26 +47,43 @@ class _Stands:
     daemons: int
 
 
+@dataclass(frozen=True, slots=True)
+class _Answered:
+    stands: _Stands | None  # None: it came to nothing, though the database answers
+
+
 class Gauges(Collector):
     def __init__(self, database: Database, clock: Clock, channels: Callable[[], Mapping[str, Channel]]) -> None:
         self._database = database
         self._clock = clock
         self._channels = channels  # of this process, as they are now
         self._asking = Asking(self._ask, _KEEPS_FOR_SECONDS)
+        self._told: type[Exception] | None = None  # the kind of mistake that the log has, until it works again
 
     def describe(self) -> Iterable[Metric]:
         """Names are known when they are collected; registering must not ask the database."""
         return ()
 
     def collect(self) -> Iterable[Metric]:
-        stands = self._asking.answer()
-        yield _one("engage_database_up", "Whether the database answers.", int(stands is not None))
+        answered = self._asking.answer()
+        yield _one("engage_database_up", "Whether the database answers.", int(answered is not None))
+        stands = answered.stands if answered is not None else None
         if stands is not None:
             yield from _of_backlog(stands)
             yield from _of_switches(stands)
             yield from _of_holds(stands)
             yield _one("engage_daemons", "Daemons heard of in the last 45 seconds, on this database.", stands.daemons)
+        yield self._limits()
         yield self._tokens()
+
+    def _limits(self) -> Metric:
+        limits = {(name,): channel.per_second for name, channel in self._channels().items()}
+        return _each(
+            "engage_rate_limit",
+            "Calls a second that all daemons together make at most, where a channel has a limit (per_second).",
+            ("channel",),
+            {labelled: limit for labelled, limit in limits.items() if limit is not None},
+        )
 
     def _tokens(self) -> Metric:
         held = {(name,): each.token_age for name, each in self._channels().items() if isinstance(each, HoldsToken)}
@@ -77,25 +98,35 @@ class Gauges(Collector):
         limits = {name: channel.per_second for name, channel in self._channels().items()}
         return {name: rates.left(connection, name, limit, now) for name, limit in limits.items() if limit is not None}
 
-    def _ask(self) -> _Stands | None:
-        """None: it cannot be known."""
-        now = self._clock.now()
+    def _ask(self) -> _Answered | None:
+        """None: the database does not answer, of which the loops tell in the log."""
         try:
-            with self._database.read() as connection:
-                return _Stands(
-                    at=now,
-                    backlog=backlog.backlog(connection, now),
-                    paused=[paused.scope for paused in overview.pauses(connection)],
-                    ambiguous=symptoms.became_ambiguous(connection, now - _LATELY),
-                    stopped=overview.stopped(connection, now - _LATELY),
-                    tired=overview.tired(connection, now - _LATELY),
-                    holds=holding.unsettled(connection),
-                    rates=self._rates(connection, now),
-                    resting=overview.resting(connection, now),
-                    daemons=sum(sign.at > now - HEARD_OF_WITHIN for sign in daemons.signs(connection)),
-                )
-        except Exception:  # whatever it is: the question was whether it answers
+            stands = self._look()
+        except DatabaseUnavailable:
             return None
+        except Exception as error:  # whatever it is: the other figures are still to be told
+            if type(error) is not self._told:  # it is asked every few seconds
+                log.exception("gauges_failed")
+            self._told = type(error)
+            return _Answered(None)
+        self._told = None
+        return _Answered(stands)
+
+    def _look(self) -> _Stands:
+        now = self._clock.now()
+        with self._database.read() as connection:
+            return _Stands(
+                at=now,
+                backlog=backlog.backlog(connection, now),
+                paused=[paused.scope for paused in overview.pauses(connection)],
+                ambiguous=symptoms.became_ambiguous(connection, now - _LATELY),
+                stopped=overview.stopped(connection, now - _LATELY),
+                tired=overview.tired(connection, now - _LATELY),
+                holds=holding.unsettled(connection),
+                rates=self._rates(connection, now),
+                resting=overview.resting(connection, now),
+                daemons=sum(sign.at > now - HEARD_OF_WITHIN for sign in daemons.signs(connection)),
+            )
 
 
 def _of_backlog(stands: _Stands) -> Iterable[Metric]:

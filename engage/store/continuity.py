@@ -47,7 +47,9 @@ class Life:
 
     @classmethod
     def from_data(cls, data: Mapping[str, Any]) -> Self:
-        return cls(**{**data, "at": datetime.fromisoformat(data["at"])})
+        """A newer version beside this one may keep more in it."""
+        known = {name: value for name, value in data.items() if name in cls.__slots__}
+        return cls(**{**known, "at": datetime.fromisoformat(data["at"])})
 
 
 def life(connection: Connection, *, to_change: bool = False) -> Life | None:

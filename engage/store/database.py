@@ -21,17 +21,18 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.dialects.postgresql import insert as upsert  # ON CONFLICT, which SQLite spells the same
 from sqlalchemy.exc import ArgumentError
 
+from engage.core.redaction import is_secret
 from engage.errors import DatabaseUnavailable, EngageError
 from engage.store import ids
 from engage.store.faults import telling_faults_apart
 from engage.store.ids import IdBlocks
 from engage.store.months import make_catch_all
-from engage.store.postgresql import postgresql_engine
+from engage.store.postgresql import amiss_in_options, postgresql_engine
 from engage.store.private import to_owner_alone
 from engage.store.tables import metadata
 from engage.store.write_turns import BUSY_TIMEOUT_MS, WriteTurns
 
-__all__ = ["BUSY_TIMEOUT_MS", "Database", "NoAddress", "read_address", "upsert"]
+__all__ = ["BUSY_TIMEOUT_MS", "Database", "NoAddress", "read_address", "shown_address", "upsert"]
 
 _WRITES = "engage_writes"  # the execution option of connections that begin as writers
 # The only ones that are used: an address that names another was written for another program.
@@ -121,7 +122,16 @@ def read_address(url: str | URL) -> URL:
             "this is not the address of a database; write it like sqlite:///engage.db or postgresql://user@host/name",
             "这不是数据库地址；请写成 sqlite:///engage.db 或 postgresql://用户@主机/库名 这样",
         )
+    if address.get_backend_name() == "postgresql" and (amiss := amiss_in_options(address)) is not None:
+        raise NoAddress(amiss.en, amiss.zh)
     return address
+
+
+def shown_address(url: str | URL) -> str:
+    """As it may stand in rows, messages and logs: without passwords, wherever in it they are written. Raises
+    NoAddress."""
+    address = read_address(url).set(password=None)
+    return address.difference_update_query([name for name in address.query if is_secret(name)]).render_as_string()
 
 
 def _names_another_driver(address: URL) -> bool:
@@ -136,9 +146,10 @@ def _make_engine(target: URL) -> Engine:
         case "postgresql":
             return postgresql_engine(target, **_EITHER)
         case _:
+            other = shown_address(target)
             raise EngageError(
-                f"Engage runs on SQLite and PostgreSQL; write a URL like sqlite:///engage.db, not {target!r}",
-                f"Engage 支持 SQLite 和 PostgreSQL；地址请写成 sqlite:///engage.db 这样，而不是 {target!r}",
+                f"Engage runs on SQLite and PostgreSQL; write a URL like sqlite:///engage.db, not {other}",
+                f"Engage 支持 SQLite 和 PostgreSQL；地址请写成 sqlite:///engage.db 这样，而不是 {other}",
             )
 
 

@@ -26,7 +26,7 @@ import engage
 from engage.clock import SystemClock
 from engage.errors import DatabaseUnavailable, EngageError
 from engage.store import state
-from engage.store.database import Database
+from engage.store.database import Database, shown_address
 from engage.store.faults import telling_faults_apart
 from engage.store.months import make_months
 
@@ -170,9 +170,10 @@ def require_schema(database: Database) -> None:
 def require_here(connection: Connection) -> None:
     moved = state.get(connection, MOVED)
     if moved is not None:
+        to = shown_address(moved["to"])
         raise DatabaseMoved(
-            f"this database was moved to {moved['to']}: write that into config.yaml (database: url:)",
-            f"这个数据库已经搬到 {moved['to']}：请把它写进 config.yaml（database: url:）",
+            f"this database was moved to {to}: write that into config.yaml (database: url:)",
+            f"这个数据库已经搬到 {to}：请把它写进 config.yaml（database: url:）",
         )
 
 

@@ -37,14 +37,26 @@ def make_months(connection: Connection, now: datetime, since: datetime | None = 
     if connection.dialect.name != "postgresql":
         return 0
     made = make_catch_all(connection)
-    for table in BY_MONTH:
-        there = _parts(connection, table)
-        for first, following in _spans(since or now, now):
-            if _name(first) not in there and not _strays(connection, table, first, following):
-                span = f"FOR VALUES FROM ('{first:%Y-%m-%d} 00:00:00+00') TO ('{following:%Y-%m-%d} 00:00:00+00')"
-                _make(connection, table, _name(first), span)
-                made += 1
+    for table, first in _missing(connection, since or now, now, _AHEAD):
+        span = f"FOR VALUES FROM ('{first:%Y-%m-%d} 00:00:00+00') TO ('{_after(first):%Y-%m-%d} 00:00:00+00')"
+        _make(connection, table, _name(first), span)
+        made += 1
     return made
+
+
+def missing_months(connection: Connection, now: datetime) -> list[str]:
+    """Parts for this month and the next that `make_months` should have made long ago."""
+    if connection.dialect.name != "postgresql":
+        return []
+    return [f"{table.name}_{_name(first)}" for table, first in _missing(connection, now, now, ahead=1)]
+
+
+def strayed(connection: Connection) -> list[str]:
+    """Parts for what is of no month that have rows: a month was not made in time."""
+    if connection.dialect.name != "postgresql":
+        return []
+    others = [f"{table.name}_other" for table in BY_MONTH if "other" in _parts(connection, table)]
+    return [part for part in others if connection.execute(text(f"SELECT 1 FROM {part} LIMIT 1")).first() is not None]  # noqa: S608 — names of our own
 
 
 def make_catch_all(connection: Connection) -> int:
@@ -84,21 +96,30 @@ def _make(connection: Connection, table: Table, part: str, span: str) -> None:
     connection.execute(text(f"CREATE TABLE {table.name}_{part} PARTITION OF {table.name} {span}"))
 
 
-def _strays(connection: Connection, table: Table, first: datetime, following: datetime) -> bool:
+def _missing(connection: Connection, since: datetime, now: datetime, ahead: int) -> Iterator[tuple[Table, datetime]]:
+    """Months that are not there and can be made, by their first moments."""
+    for table in BY_MONTH:
+        there = _parts(connection, table)
+        for first in _months(since, now, ahead):
+            if _name(first) not in there and not _strays(connection, table, first):
+                yield table, first
+
+
+def _strays(connection: Connection, table: Table, first: datetime) -> bool:
     """Whether rows of the month stand in the part for all others, where they stay: the month is not made any more."""
     column = BY_MONTH[table]
-    return connection.execute(select(column).where(column >= first, column < following).limit(1)).first() is not None
+    of_month = column >= first, column < _after(first)
+    return connection.execute(select(column).where(*of_month).limit(1)).first() is not None
 
 
-def _spans(since: datetime, now: datetime) -> Iterator[tuple[datetime, datetime]]:
+def _months(since: datetime, now: datetime, ahead: int) -> Iterator[datetime]:
     first = datetime(since.year, since.month, 1, tzinfo=UTC)
     until = datetime(now.year, now.month, 1, tzinfo=UTC)
-    for _ in range(_AHEAD):
+    for _ in range(ahead):
         until = _after(until)
     while first <= until:
-        following = _after(first)
-        yield first, following
-        first = following
+        yield first
+        first = _after(first)
 
 
 def _after(first: datetime) -> datetime:

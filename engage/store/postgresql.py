@@ -7,12 +7,14 @@ statement is prepared. It is known by the number of the server's process, which 
 
 from __future__ import annotations
 
+import re
 from functools import partial
 from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.engine import ExceptionContext
 
+from engage.core.problem import Said
 from engage.errors import EngageError
 from engage.store import dialects
 from engage.store.write_turns import BUSY_TIMEOUT_MS
@@ -36,8 +38,35 @@ _NOTICED = {
     "keepalives_count": "4",
     "tcp_user_timeout": "30000",
 }
+_NUMBERS = frozenset({*_NOTICED, "keepalives"})
 _POOLED = "engage_pooled"  # of a connection: what its session is told is lost with the transaction
 _READS_ONLY = "25006"  # read_only_sql_transaction
+
+
+def amiss_in_options(url: URL) -> Said | None:
+    """What of its query nobody could connect with, however long the server was waited for."""
+    known = _known_options()
+    for name, value in url.query.items():
+        if known and name not in known:
+            return Said(
+                f"PostgreSQL knows no option “{name}” in the address of a database",
+                f"数据库地址里的选项“{name}”PostgreSQL 不认识",
+            )
+        if name in _NUMBERS and not (isinstance(value, str) and re.fullmatch(r"-?\d+", value)):
+            return Said(
+                f"in the address of a database, {name} is a whole number, like {name}=10",
+                f"数据库地址里的 {name} 应该是整数，例如 {name}=10",
+            )
+    return None
+
+
+def _known_options() -> frozenset[str]:
+    """Those of the library that connects; none are known where it is missing."""
+    try:
+        from psycopg.pq import Conninfo
+    except ImportError:
+        return frozenset()
+    return frozenset(option.keyword.decode() for option in Conninfo.get_defaults())
 
 
 def postgresql_engine(url: URL, **options: Any) -> Engine:

@@ -24,9 +24,10 @@ def stuck_leases(connection: Connection, now: datetime, over_for: timedelta) -> 
 
 
 def became_ambiguous(connection: Connection, since: datetime) -> Mapping[str, int]:
-    """By channel: messages that wait for a receipt or for somebody, and have become so since then."""
-    waiting = (IS_IN_HAND, D.due_at.is_(None), D.status == Status.AMBIGUOUS)
-    query = select(D.channel, func.count()).where(*waiting, D.recorded_at >= since).group_by(D.channel)
+    """By channel: messages that have become so since then, and still are, whether they wait for a receipt, for somebody
+    or for their repeat."""
+    still = (IS_IN_HAND, D.status == Status.AMBIGUOUS)
+    query = select(D.channel, func.count()).where(*still, D.recorded_at >= since).group_by(D.channel)
     return {row[0]: row[1] for row in connection.execute(query)}
 
 

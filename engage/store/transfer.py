@@ -9,17 +9,17 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
 from psycopg import DatabaseError
 from psycopg.sql import SQL, Identifier
-from sqlalchemy import Boolean, Column, Connection, Double, Table, func, select, text
+from sqlalchemy import Boolean, Column, Connection, Double, Table, func, inspect, literal, select, text
 
 from engage.errors import EngageError
 from engage.store import state
-from engage.store.database import Database
+from engage.store.database import Database, shown_address
 from engage.store.migrating import MOVED, require_here
 from engage.store.months import BY_MONTH, make_months
 from engage.store.tables import Instant, SearchedJson, metadata
@@ -37,15 +37,18 @@ class NotTaken(EngageError):
     """The other database refuses a row. The message says which, never what is in it."""
 
 
+def require_room(source: Database, target: Database) -> None:
+    """Before anything is changed over there, whatever its schema. Raises NotEmpty, or DatabaseMoved."""
+    with target.read() as there, source.read() as here:
+        _require_room(here, there, shown_address(target.url))
+
+
 def transfer(source: Database, target: Database, now: datetime, told: Callable[[str], None]) -> int:
     """Both are at the schema this version needs. `told`: a line for each table, when it is over there and compared.
     Returns how many rows went. Raises NotEmpty or NotTaken; then nothing has happened."""
-    to, rows = target.url.set(password=None).render_as_string(), 0
+    to, rows = shown_address(target.url), 0
     with target.write() as there, source.write() as here:
-        moved = state.get(here, MOVED)
-        if moved is not None and (moved["to"] != to or state.get(there, _CAME) == moved["at"]):
-            require_here(here)
-        _require_empty(there)
+        _require_room(here, there, to)
         make_months(there, now, since=_oldest(here))
         for table in metadata.sorted_tables:
             came = _copy(here, there, table)
@@ -58,13 +61,21 @@ def transfer(source: Database, target: Database, now: datetime, told: Callable[[
     return rows
 
 
-def _require_empty(there: Connection) -> None:
+def _require_room(here: Connection, there: Connection, to: str) -> None:
+    made = set(inspect(there).get_table_names())
+    moved = state.get(here, MOVED)
+    if moved is not None and (moved["to"] != to or _came(there, made) == moved["at"]):
+        require_here(here)
     for table in metadata.sorted_tables:
-        if there.execute(select(*table.primary_key).limit(1)).first() is not None:
+        if table.name in made and there.scalar(select(literal(1)).select_from(table).limit(1)) is not None:
             raise NotEmpty(
                 f"there are rows in the other database already ({table.name}); take an empty one",
                 f"另一个数据库里已经有数据（{table.name}）；请换一个空的",
             )
+
+
+def _came(there: Connection, made: Container[str]) -> Any:
+    return state.get(there, _CAME) if state_table.name in made else None
 
 
 def _oldest(here: Connection) -> datetime | None:

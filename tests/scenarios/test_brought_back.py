@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -73,6 +74,21 @@ def goes_on(tmp_path: Path, clock: VirtualClock) -> None:
 def test_a_daemon_that_is_started_again_goes_on(starts: Callable[[], Continuity], clock: VirtualClock) -> None:
     lives(starts, clock)
     clock.advance_to(clock.now() + timedelta(days=3))
+    lives(starts, clock)
+
+
+def test_what_a_newer_version_keeps_besides_stops_no_daemon_of_this_one(
+    starts: Callable[[], Continuity], clock: VirtualClock, tmp_path: Path
+) -> None:
+    """In an upgrade under load both are at work."""
+    lives(starts, clock)
+    beside = tmp_path / "engage.db.life"
+    kept = {**json.loads(beside.read_text("utf-8")), "of_tomorrow": [1]}
+    beside.write_text(json.dumps(kept), encoding="utf-8")
+    database = Database(f"sqlite:///{tmp_path}/engage.db")
+    with database.write() as connection:
+        state.put(connection, continuity.LIFE, kept, clock.now())
+    database.close()
     lives(starts, clock)
 
 

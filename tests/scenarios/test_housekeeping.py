@@ -7,9 +7,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text
 from stage_scene import files_with
 from stage_wiring import read_files
+from structlog.testing import capture_logs
 
 from engage.bootstrap import build_context
 from engage.clock import VirtualClock
@@ -18,15 +19,17 @@ from engage.runtime.applying import apply
 from engage.runtime.context import Context
 from engage.runtime.housekeeping import Housekeeping
 from engage.simulation.settings import USUAL
-from engage.store import housekeeping, inbound
+from engage.store import housekeeping, inbound, months
 from engage.store.database import Database
 from engage.store.inbound import Arrived
 from engage.store.tables import inbound as records
 from engage.store.tables import job_slot
+from tests.postgresql import one_more_database
 
 EVENING = datetime(2026, 11, 23, 16, tzinfo=UTC)  # midnight in Shanghai
 NIGHT = EVENING + timedelta(hours=2)
 KEPT = timedelta(days=90)
+MINUTE = timedelta(minutes=1)
 
 
 @pytest.fixture
@@ -36,6 +39,18 @@ def context(tmp_path: Path) -> Iterator[Context]:
     apply(database, read_files(files_with({})), EVENING)
     yield build_context(USUAL, VirtualClock(EVENING), database)
     database.close()
+
+
+@pytest.fixture
+def context_on_a_server(postgresql_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Context]:
+    """Without any month yet."""
+    monkeypatch.setattr(months, "_PATIENCE", "SET LOCAL lock_timeout = '20ms'")
+    with one_more_database(postgresql_url, "kept_in_order") as url:
+        database = Database(url)
+        database.create_all()
+        apply(database, read_files(files_with({})), EVENING)
+        yield build_context(USUAL, VirtualClock(EVENING), database)
+        database.close()
 
 
 def receives(context: Context, count: int, at: datetime) -> None:
@@ -83,3 +98,34 @@ def test_what_is_to_be_kept_is_kept(context: Context) -> None:
     comes(context, NIGHT)
     Housekeeping(context, lambda: Retention(inbound=None)).tick()
     assert left(context) == 1
+
+
+def test_what_a_reader_holds_is_tried_again_the_same_night_and_the_rest_is_done(context_on_a_server: Context) -> None:
+    """A `pg_dump` at two o'clock, every night: the months ahead would never be made."""
+    context = context_on_a_server
+    receives(context, 1, NIGHT - 2 * KEPT)
+    comes(context, NIGHT)
+    house = Housekeeping(context, lambda: Retention(inbound=KEPT))
+
+    def rings(times: int) -> list[str]:
+        with capture_logs() as logged:
+            for _ in range(times):
+                house.tick()
+        return [line["event"] for line in logged]
+
+    def missing() -> list[str]:
+        with context.database.read() as connection:
+            return months.missing_months(connection, NIGHT)
+
+    with context.database.engine.connect() as reader:
+        reader.execute(text("LOCK TABLE decision IN ACCESS SHARE MODE"))
+        assert rings(5) == ["housekeeping_waits", "housekeeping"]
+        assert (left(context), len(missing()), nights(context)) == (0, 4, [])
+        comes(context, NIGHT + 9 * MINUTE)
+        assert rings(3) == []
+        comes(context, NIGHT + 10 * MINUTE)
+        assert rings(3) == ["housekeeping_waits"]
+        reader.rollback()
+    comes(context, NIGHT + 20 * MINUTE)
+    assert rings(3) == ["housekeeping", "housekeeping_done"]
+    assert (missing(), nights(context)) == ([], ["2026-11-24"])

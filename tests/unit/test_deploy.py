@@ -186,9 +186,17 @@ def test_a_command_by_hand_is_run_as_the_service_is() -> None:
         unit["WorkingDirectory"],
     )
     assert (given["EnvironmentFile"], given["UMask"]) == (unit["EnvironmentFile"], unit["UMask"])
+    assert "$" not in given["description"]  # nor the command line, which would be systemd's choice
     assert f'{unit["ExecStart"].removesuffix(" run")} "$@"' in by_hand.read_text("utf-8")
     assert by_hand.stat().st_mode & 0o111
     assert "install -m 755 deploy/engage /usr/local/bin/engage" in (ROOT / "docs/operations.md").read_text("utf-8")
+
+
+def test_who_reads_the_secrets_of_compose_is_told_by_number() -> None:
+    """They keep the host's permissions, and the host knows the image's user by its number only."""
+    (user,) = re.findall(r"^USER (\d+):", (DEPLOY / "docker/Dockerfile").read_text("utf-8"), re.MULTILINE)
+    for page in (DEPLOY / "docker/compose.yaml", ROOT / "docs/operations.md"):
+        assert f"chown {user} secrets/database_url" in page.read_text("utf-8")
 
 
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="there is no systemd here")

@@ -56,6 +56,18 @@ def test_messages_are_counted_by_state_wherever_they_are_on_their_way(bench: Ben
     assert symptoms.became_ambiguous(bench.connection, NOW + MINUTE) == {}
 
 
+def test_one_that_waits_for_its_repeat_is_ambiguous_as_well(bench: Bench) -> None:
+    """A step with `on_ambiguous: repeat` has it wait for some minutes."""
+    bench.queues(bench.member(), repeats_left=2)
+    claimed = bench.claims_one()
+    bench.begins_sending(claimed)
+    unknown = Recorded(Status.AMBIGUOUS)
+    values = {"recorded_at": NOW, "due_at": NOW + 10 * MINUTE}
+    dispatching.record(bench.connection, [Settled(claimed, unknown, values)])
+    assert bench.row("delivery")["due_at"] == NOW + 10 * MINUTE
+    assert symptoms.became_ambiguous(bench.connection, NOW - HOUR) == {"sms": 1}
+
+
 def test_what_a_pause_holds_is_not_late(bench: Bench) -> None:
     ref = bench.member()
     bench.queues(ref, due_at=NOW - DAY, channel="sms")

@@ -28,7 +28,7 @@ from store_bench import DAY, NOW, Bench
 from engage.store import inbound, state
 from engage.store.database import Database
 from engage.store.inbound import Arrived
-from engage.store.migrating import DatabaseMoved, require_current, upgrade
+from engage.store.migrating import MOVED, DatabaseMoved, require_current, upgrade
 from engage.store.tables import Instant, decision, delivery_ledger, member, metadata
 from engage.store.transfer import NotEmpty, NotTaken, transfer
 from tests.postgresql import one_more_database
@@ -144,6 +144,26 @@ def test_the_file_is_refused_from_then_on_and_the_other_is_not(source: Database,
     require_current(target)
     with pytest.raises(DatabaseMoved):
         moves(source, target)
+
+
+def test_where_to_is_kept_and_told_without_a_password(source: Database, target: Database) -> None:
+    into = Database(target.url.update_query_dict({"password": "TopSecretPw", "sslpassword": "AlsoSecret"}))
+    moves(source, into)
+    into.close()
+    with pytest.raises(DatabaseMoved, match="moved_to") as moved:
+        require_current(source)
+    with source.read() as connection:
+        kept = str(state.get(connection, MOVED))
+    for told in (str(moved.value), moved.value.said.zh, kept):
+        assert "Secret" not in told
+
+
+def test_of_what_an_earlier_version_kept_no_password_is_told(source: Database) -> None:
+    with source.write() as connection:
+        to = "postgresql://u@/db?host=/run&password=TopSecretPw&passfile=/Secret"
+        state.put(connection, MOVED, {"to": to, "at": NOW.isoformat()}, NOW)
+    with pytest.raises(DatabaseMoved, match=r"moved to postgresql://u@/db\?host=%2Frun:"):
+        require_current(source)
 
 
 def test_what_is_there_already_is_left_alone(source: Database, target: Database) -> None:

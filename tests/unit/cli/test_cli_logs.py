@@ -15,6 +15,7 @@ import pytest
 import structlog
 
 from engage.cli.app import main
+from engage.cli.ending import Ending
 from engage.cli.logs import log_fully
 from engage.config import load_config, secrets_in
 from engage.core.redaction import HIDDEN, anonymous
@@ -133,6 +134,8 @@ _BROKEN = {
     "no-such-driver": f"mysql://engage:{SECRET}@127.0.0.1/engage",
     "no-url-at-all": f"postgresql//engage:{SECRET}@127.0.0.1",
     "strange-port": f"postgresql://engage:{SECRET}@127.0.0.1:port/engage",
+    "password-in-the-query": f"postgresql://engage@127.0.0.1:1/engage?password={SECRET}",
+    "no-such-driver-password-in-the-query": f"mysql://engage@127.0.0.1/engage?sslpassword={SECRET}",
 }
 
 
@@ -150,6 +153,29 @@ def test_a_broken_database_url_is_told_without_its_password(
         assert ended.value.code not in (0, None), command
         assert SECRET not in said, command
         assert "Traceback" not in said, (command, said)
+
+
+@pytest.mark.parametrize("option", ["foo=bar", "connect_timeout=abc", "keepalives_idle=1&keepalives_idle=2"])
+def test_an_option_nobody_could_connect_with_is_a_mistake_in_the_config(
+    option: str, tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = f"postgresql://engage:{SECRET}@127.0.0.1:1/engage?{option}"
+    (tmp_path / "config.yaml").write_text(_CONFIG.format(url=url, secret=SECRET), encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    for lang, word in (("en", "database.url: "), ("zh", "database.url：")):
+        with pytest.raises(SystemExit) as ended:
+            main(["--lang", lang, "status"])
+        said = capfd.readouterr().err
+        assert ended.value.code == Ending.CONFIG
+        assert word in said
+        assert option.partition("=")[0] in said
+        assert SECRET not in said
+
+
+def test_passwords_in_the_query_of_a_database_url_are_secrets_too(tmp_path: Path) -> None:
+    url = f"postgresql://engage:mine1234@db/engage?host=/run/a@b&password={SECRET}&sslpassword=its-key"
+    (tmp_path / "config.yaml").write_text(_CONFIG.format(url=url, secret="k" * 40), encoding="utf-8")
+    assert secrets_in(load_config(tmp_path / "config.yaml")) >= {"mine1234", SECRET, "its-key"}
 
 
 def test_a_database_url_may_be_kept_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 
 from engage.channels.probe import Probe, Probed
 from engage.cli import doctor_words
@@ -32,13 +33,14 @@ from engage.ops.examination import Case, Finding, Weight, examine, needs_a_hand
 from engage.runtime.applied import Applied
 from engage.runtime.context import AppliedHolder
 from engage.runtime.daemon import only_daemon
-from engage.store import daemons, dispatching, holding, inbound, migrating, state, tallies
+from engage.store import daemons, dispatching, holding, inbound, migrating, months, state, tallies
 from engage.store.daemons import DaemonSign
 from engage.store.database import Database
 from engage.store.dispatching import NewMessage
 from engage.store.holding import Hold, HoldStatus
 from engage.store.inbound import Arrived
 from engage.store.members import MemberRef
+from engage.store.tables import decision
 from tests.postgresql import one_more_database
 
 NOW = datetime(2026, 11, 23, 4, 0, tzinfo=UTC)
@@ -128,6 +130,25 @@ def test_daemons_of_a_server_are_told_by_what_was_heard_of_them(postgresql_url: 
     assert found["loops_stuck"].facts == {"daemon": "b:2", "loops": ["dispatch"]}
     assert (found["daemon_lost"].facts["daemon"], found["daemon_lost"].weight) == ("c:3", Weight.NOTE)
     assert "daemon_none" not in found
+
+
+def test_months_that_were_not_made_need_a_hand_and_rows_that_strayed_are_a_note(postgresql_url: str) -> None:
+    with one_more_database(postgresql_url, "months_examined") as url:
+        database = Database(url)
+        migrating.upgrade(database)
+        with database.write() as connection:
+            months.make_months(connection, NOW)
+            for table in ("decision", "delivery_ledger"):
+                connection.execute(text(f"DROP TABLE {table}_2026_12"))
+            run = {"bucket": 1, "id": 1, "enrolment_id": 1, "what": "enter", "detail": {}}
+            connection.execute(decision.insert(), run | {"at": NOW + timedelta(days=31)})
+        found = findings(database)
+        database.close()
+    assert found["months_missing"].weight is Weight.HAND
+    assert found["months_missing"].facts == {"parts": ["delivery_ledger_2026_12"]}
+    assert found["rows_strayed"].weight is Weight.NOTE
+    assert found["rows_strayed"].facts == {"parts": ["decision_other"]}
+    assert "`engage db housekeep` makes them" in in_words(found["months_missing"]).en
 
 
 def test_a_file_has_the_daemon_that_holds_its_lock_however_lately_another_was_heard_of(database: Database) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from structlog.testing import capture_logs
 
 from engage.channels.sms.channel import SmsChannel
 from engage.clock import SystemClock, VirtualClock
@@ -155,6 +156,24 @@ def test_a_database_that_is_away_is_a_figure_and_the_rest_is_still_told(tmp_path
     assert not any(name.startswith("engage_oldest_due_seconds") for name in figures)
 
 
+def test_a_mistake_of_ours_is_no_database_that_is_away_and_is_logged_once(
+    ops: Ops, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def mistaken(*_: object) -> None:
+        raise ValueError("no such thing")
+
+    monkeypatch.setattr("engage.ops.gauges._KEEPS_FOR_SECONDS", 0.0)
+    monkeypatch.setattr("engage.ops.gauges.backlog.backlog", mistaken)
+    measures = Measures()
+    measures.registry.register(Gauges(ops.database, SystemClock(), dict))
+    with capture_logs() as logged:
+        for _ in range(3):
+            figures = Ops(Daemon(), ops.database, measures).figures()
+            assert figures["engage_database_up"] == 1
+            assert "engage_daemons" not in figures
+    assert [(line["event"], line["log_level"]) for line in logged] == [("gauges_failed", "error")]
+
+
 def test_a_database_that_hangs_is_a_figure_too_and_is_asked_once_however_many_want_to_know() -> None:
     """It takes connections and says nothing; Prometheus would give up, and know nothing of the process either."""
     measures = Measures()
@@ -201,6 +220,7 @@ def test_starts_that_are_held_runs_that_go_round_and_what_is_left_of_a_rate(tmp_
     assert figures['engage_start_let_go_percent{journey="nps"}'] == 10
     assert figures['engage_tired_runs{journey="refill"}'] == 3
     assert figures['engage_rate_left{channel="sms"}'] == 15
+    assert figures['engage_rate_limit{channel="sms"}'] == 20
     with database.write() as connection:
         rates.back_off(connection, "sms", NOW + timedelta(seconds=15), NOW)
         assert rates.left(connection, "sms", 20, NOW) == 0
