@@ -14,12 +14,14 @@ from typing import Any, Self
 from sqlalchemy import Connection, delete, func, select, text
 from sqlalchemy.exc import DBAPIError
 
+from engage.core.delivery import Status
 from engage.store import dispatching, state
 from engage.store.database import Database
 from engage.store.lanes import UNSENT
-from engage.store.tables import IS_LIVE, enrolment
+from engage.store.tables import IS_IN_HAND, IS_LIVE, delivery, enrolment
 from engage.store.tables import state as states
 
+D = delivery.c
 LIFE = "life"
 COPIED_AT = "copied_at"  # set in a copy that `engage db backup` makes
 
@@ -100,8 +102,8 @@ SELECT (SELECT system_identifier FROM pg_control_system())::text AS system,
 
 @dataclass(frozen=True, slots=True)
 class Stake:
-    """What would go on at once: `since` is the last sign of life, `messages` wait and are due, `runs` have come to a
-    moment at which they move on."""
+    """What would go on at once: `since` is the last sign of life, `messages` wait and are due, or are ambiguous and to
+    be repeated; `runs` have come to a moment at which they move on."""
 
     since: datetime | None
     messages: int
@@ -111,16 +113,18 @@ class Stake:
 def at_stake(connection: Connection, now: datetime) -> Stake:
     lived = life(connection)
     messages = select(func.count()).where(UNSENT.c.due_at <= now)
+    again = select(func.count()).where(IS_IN_HAND, D.status == Status.AMBIGUOUS, D.due_at.is_not(None))
     runs = select(func.count()).where(IS_LIVE, enrolment.c.due_at <= now)
     since = lived.at if lived is not None else copied_at(connection)
-    return Stake(since, connection.scalar(messages) or 0, connection.scalar(runs) or 0)
+    counts = [connection.scalar(query) or 0 for query in (messages, again, runs)]
+    return Stake(since, counts[0] + counts[1], counts[2])
 
 
 def take_for_true(
     database: Database, connection: Connection, beyond: int, now: datetime, *, drop_due: bool
 ) -> Life | None:
     """It goes on from here, in an epoch later than any that is known. `drop_due`: what was due by now is not sent."""
-    dispatching.expire_leases(connection, now)
+    dispatching.take_over(connection, now, drop=drop_due)
     state.fall_into_arrears(connection, now, now, dropped=drop_due)
     state.resume_scopes(connection, [state.RESTORED])
     connection.execute(delete(states).where(states.c.key == COPIED_AT))

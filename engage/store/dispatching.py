@@ -351,7 +351,7 @@ def _is(*statuses: Status) -> Any:
 def expire_leases(connection: Connection, now: datetime) -> int:
     """A claim nobody finished goes back; a send nobody recorded becomes ambiguous, never pending; a repeat whose window
     has closed is not made, or put off where its step asks for repeats."""
-    pause = {"after_pause": now + REPEAT_PAUSE, "before_pause": now - REPEAT_PAUSE}
+    pause = _pause(now)
     rows = [row for ended in _ENDED for row in ended.take(connection, now, _MOST_ENDED, **pause)]
     if not rows:
         return 0
@@ -360,6 +360,20 @@ def expire_leases(connection: Connection, now: datetime) -> int:
     released = connection.execute(_RELEASED, theirs).rowcount
     stranded = connection.execute(_STRANDED, theirs | pause).rowcount
     return int(released + stranded)
+
+
+def take_over(connection: Connection, now: datetime, *, drop: bool) -> None:
+    """Of a database that was brought back: whoever held something in it holds nothing of this one, however long the
+    lease. `drop`: what is ambiguous is not repeated, either."""
+    theirs = given_keys((row.bucket, row.id) for row in connection.execute(_IN_ANY_HAND)) | {"now": now}
+    connection.execute(_RELEASED, theirs)
+    connection.execute(_STRANDED, theirs | _pause(now))
+    if drop:
+        connection.execute(_NEVER_AGAIN, theirs)
+
+
+def _pause(now: datetime) -> dict[str, datetime]:
+    return {"after_pause": now + REPEAT_PAUSE, "before_pause": now - REPEAT_PAUSE}
 
 
 _MOST_ENDED = 500  # of each kind, at a time
@@ -380,6 +394,8 @@ _STRANDED = _THESE.where(D.status == Status.SENDING).values(
     due_at=case((D.repeat_until > _NOW, _NOW), else_=_ASKED_FOR),
     recorded_at=_NOW,
 )
+_IN_ANY_HAND = select(D.bucket, D.id).where(IS_IN_HAND, D.due_at.is_not(None)).order_by(D.due_at)
+_NEVER_AGAIN = _THESE.where(D.status == Status.AMBIGUOUS).values(due_at=None, repeat_until=None, repeats_left=0)
 _IN_HAND = (Status.CLAIMED, Status.SENDING, Status.AMBIGUOUS)
 _FIRST_IN_HAND = [select(func.min(D.due_at)).where(IS_IN_HAND, D.status == status) for status in _IN_HAND]
 _FIRST = select(*(first.scalar_subquery() for first in _FIRST_IN_HAND))

@@ -11,6 +11,7 @@ from stage_wiring import unlucky
 
 from engage.sandbox.faults import Fault
 from engage.sandbox.model import ChannelName
+from engage.store import continuity
 
 LOST = Fault.HUNG_UP_BEFORE
 TAKEN = Fault.HUNG_UP_AFTER
@@ -54,6 +55,21 @@ def test_a_receipt_within_the_pause_makes_the_repeat_needless(open_stage: OpenSt
     stage.run_until(day=1)
     assert came(stage) == ["day 0 10:00"]
     assert (stage.delivery("王芳").status, stage.delivery("王芳").attempts) == ("sent", 1)
+
+
+@pytest.mark.parametrize("drop_due", [True, False])
+def test_in_a_database_that_was_brought_back_it_is_repeated_only_if_what_was_due_is_sent(
+    open_stage: OpenStage, drop_due: bool
+) -> None:
+    """As that database knows it, nobody has repeated it yet."""
+    stage = reminder(open_stage, "email", TAKEN)
+    now = stage.clock.now()
+    with stage.database.write() as connection:
+        assert continuity.at_stake(connection, now).messages == 1
+        continuity.take_for_true(stage.database, connection, 0, now, drop_due=drop_due)
+    stage.run_until(day=1)
+    assert came(stage) == ["day 0 10:00", *([] if drop_due else ["day 0 10:10"])]
+    assert stage.delivery("王芳").status == ("ambiguous" if drop_due else "sent")
 
 
 def test_it_goes_out_three_times_at_most_and_then_waits_for_a_person(open_stage: OpenStage) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections import Counter
 from datetime import datetime
 from typing import Any
 
@@ -97,6 +98,23 @@ def test_a_lease_that_still_runs_is_left_alone(bench: Bench) -> None:
     bench.claims_one()
     assert dispatching.expire_leases(bench.connection, NOW + LEASE - MINUTE) == 0
     assert bench.status(key) == Status.CLAIMED
+
+
+@pytest.mark.parametrize("drop", [True, False])
+def test_a_database_that_was_brought_back_has_nothing_in_hand_however_much_it_was(bench: Bench, drop: bool) -> None:
+    """More than the reconciler takes at a time, and with leases that still run."""
+    ref, many = bench.member(), dispatching._MOST_ENDED + 1
+    for number in range(many):
+        bench.queues(ref, key=f"{number}:note:0")
+    bench.claims(many)
+    key = bench.queues(ref, repeats_left=2)
+    bench.begins_sending(bench.claims_one())
+    dispatching.take_over(bench.connection, NOW, drop=drop)
+    assert Counter((row["status"], row["due_at"]) for row in bench.rows("delivery")) == {
+        (Status.PENDING, NOW): many,
+        (Status.AMBIGUOUS, None if drop else NOW + REPEAT_PAUSE): 1,
+    }
+    assert delivery(bench, key)["repeats_left"] == (0 if drop else 2)
 
 
 # --- intent and record ------------------------------------------------------------------------------------------
