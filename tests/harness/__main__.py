@@ -13,6 +13,7 @@ from tests.harness.grounds import Grounds
 from tests.harness.running import Tally, live, quietly, run, told
 
 _AT_A_TIME = 10
+_TOLD_EVERY = 100  # worlds, where nobody looks on
 
 
 def main() -> int:
@@ -42,6 +43,8 @@ def _many(first: int, count: int, cores: int) -> int:
                 print(f"seed {seed}: {what}", flush=True)
             if sys.stderr.isatty():
                 print(f"\r{tally.seeds}/{count} worlds", end="", file=sys.stderr, flush=True)
+            elif tally.seeds % _TOLD_EVERY < _AT_A_TIME:
+                print(f"{tally.seeds}/{count} worlds", file=sys.stderr, flush=True)
     print(*tally.lines(), sep="\n")
     print(f"{time.monotonic() - began:.0f} s on {cores} cores")
     return int(bool(tally.wrong))
