@@ -243,7 +243,7 @@ def admit(
             entering[key] = entrant
             result[entrant.member] = None
     group = [(e, is_held_out(e.member.id, journey.id, journey.holdout)) for e in entering.values()]
-    waits = _waits(connection, applied, active, bulk, group, now) if bulk is not None and group else None
+    waits = _waits(connection, applied, active, bulk, group, len(entrants), now) if bulk is not None and group else None
     enrolling.enter(connection, journey, active.version, active.program.first, group, now, waits)
     return result
 
@@ -254,9 +254,10 @@ def _waits(
     active: Active,
     bulk: Bulk,
     group: Sequence[tuple[Entrant, bool]],
+    asked: int,
     now: datetime,
 ) -> dict[int, Waits] | None:
-    held = hold_back(connection, applied, active, bulk, len(group), now)
+    held = hold_back(connection, applied, active, bulk, len(group), asked, now)
     if held is None:
         return None
     refs = [entrant.member for entrant, _ in group]

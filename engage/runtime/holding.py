@@ -11,6 +11,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from math import ceil
 
 import structlog
 from sqlalchemy import Connection
@@ -66,16 +67,16 @@ class Held:
 
 
 def hold_back(
-    connection: Connection, applied: Applied, active: Active, bulk: Bulk, count: int, now: datetime
+    connection: Connection, applied: Applied, active: Active, bulk: Bulk, count: int, asked: int, now: datetime
 ) -> Held | None:
-    """None: they may come in, all of them, now."""
+    """`count`: who would come in now, of so many who `asked`. None: they may, all of them."""
     name = f"entered:{active.journey.id}:{bulk.start}"
     lately = tallies.counted(connection, [name], now - _ONE_START).get(name, 0)
     tallies.add(connection, {name: count}, 0, now)
     at_once, sizes = lately + count, _sizes_that_matter(bulk.policy)
     known = holding.same_start(connection, active.journey.id, bulk.start) if not bulk.foreseen else None
     if known is None or at_once < min(sizes):
-        at_once = max(at_once, _expected(connection, bulk, max(sizes) + 1))
+        at_once = max(at_once, _expected(connection, bulk, count / asked, max(sizes) + 1))
     if at_once < min(sizes):
         return None
     if known is not None:
@@ -94,9 +95,11 @@ def hold_back(
     return Held(made)
 
 
-def _expected(connection: Connection, bulk: Bulk, most: int) -> int:
-    """Not counted further than to `most`."""
-    return bulk.expected if bulk.segment is None else events.fresh_entries(connection, bulk.segment, most)
+def _expected(connection: Connection, bulk: Bulk, share: float, most: int) -> int:
+    """Of those who wait before a door as large a `share` comes in as of these. Not counted further than to `most`."""
+    if bulk.segment is None:
+        return bulk.expected
+    return round(events.fresh_entries(connection, bulk.segment, ceil(most / share)) * share)
 
 
 def _sizes_that_matter(policy: Policy) -> list[int]:

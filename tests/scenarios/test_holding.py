@@ -36,6 +36,19 @@ def crowd(open_stage: OpenStage, policy: dict[str, Any], text: str | None = None
     return stage
 
 
+def into_a_segment(open_stage: OpenStage, audience: str = "everyone") -> Stage:
+    """Everybody comes into the segment that starts the journey, by one report of the shop's."""
+    stage = open_stage(policy={"caps": {}} | GUARD)
+    for number in range(EVERYBODY):
+        stage.member(f"m{number}", sms=True, city="北京")
+    in_shanghai = shipped("catalog", ("segments:\n", "segments:\n  沪上: { city: 上海 }\n"))
+    text = campaign(audience=audience).replace("{ every: day, at: 11:00 }", "{ segment: 沪上 }")
+    stage.apply({"campaign": text}, catalog=in_shanghai)
+    moved = [{"member": f"M{number:04}", "fields": {"city": "上海"}} for number in range(1, EVERYBODY + 1)]
+    stage.posts("/api/members", {"members": moved})
+    return stage
+
+
 def messages(stage: Stage) -> int:
     return sum(len(stage.phone(f"m{number}")) for number in range(EVERYBODY))
 
@@ -190,16 +203,15 @@ def test_who_come_into_a_segment_together_are_counted_together(
 ) -> None:
     """However few of them are looked at at a time."""
     monkeypatch.setattr(enrol, "BATCH", 5)
-    stage = open_stage(policy={"caps": {}} | GUARD)
-    for number in range(EVERYBODY):
-        stage.member(f"m{number}", sms=True, city="北京")
-    in_shanghai = shipped("catalog", ("segments:\n", "segments:\n  沪上: { city: 上海 }\n"))
-    text = campaign(audience="everyone").replace("{ every: day, at: 11:00 }", "{ segment: 沪上 }")
-    stage.apply({"campaign": text}, catalog=in_shanghai)
-    moved = [{"member": f"M{number:04}", "fields": {"city": "上海"}} for number in range(1, EVERYBODY + 1)]
-    stage.posts("/api/members", {"members": moved})
+    stage = into_a_segment(open_stage)
     assert (statuses(stage), messages(stage)) == ({"held": EVERYBODY}, 0)
     assert the_hold(stage).why == f"{EVERYBODY} members at once, 10 allowed"
+
+
+def test_nor_does_it_count_whom_the_audience_keeps_out(open_stage: OpenStage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(enrol, "BATCH", 10)
+    stage = into_a_segment(open_stage, audience="{ name: m1 }")
+    assert (statuses(stage), messages(stage)) == ({"ended": 1}, 1)
 
 
 # --- the canary -------------------------------------------------------------------------------------------------
