@@ -97,6 +97,7 @@ _PARTS = (
     (re.compile(r"^(\d+) of (\d+) members at once, (\S+) % allowed$"), r"一次 \1 人，共 \2 人，上限 \3%"),
     (re.compile(r"^(\d+) members at once, (\d+) allowed$"), r"一次 \1 人，上限 \2 人"),
     (re.compile(r"^by stages: (.*)$"), r"分批放行：\1"),
+    (re.compile(r"^(\d+) members by now, (\d+) were approved$"), r"现在有 \1 人，批准时是 \2 人"),
     (re.compile(r"^failed: (\d+) of (\d+), (\S+) % allowed$"), r"失败 \1/\2，上限 \3%"),
     (re.compile(r"^unsubscribed: (\d+) of (\d+), (\S+) % allowed$"), r"退订 \1/\2，上限 \3%"),
     (re.compile(r"^complained: (\d+) of (\d+), (\S+) % allowed$"), r"投诉 \1/\2，上限 \3%"),

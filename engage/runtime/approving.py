@@ -84,7 +84,7 @@ def approve_hold(
     approved = store.approved_by(connection, _stage_of(held), stands)
     enough = len(approved) >= policy.approvals.by
     if enough:
-        holding.go_on(connection, held, stands, now)
+        holding.go_on(connection, held, now)
     return Approved(approved, policy.approvals.by, enough)
 
 

@@ -5,6 +5,7 @@ Every crossing is an event like any other: it may start journeys, end waits, be 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
 
@@ -13,11 +14,16 @@ from sqlalchemy import Connection
 from engage.core.dependence import shares_in
 from engage.core.quiet import zone_of
 from engage.runtime.applied import Applied
-from engage.store import events, members, ranks, segments, state
+from engage.store import events, members, ranks, segments, state, tallies
 from engage.store.events import FreshEvent, NewEvent
 from engage.store.segments import Crossing
 
 RANKED_FROM = 3  # o'clock, by the business's own time: the day before is complete, and few people write
+
+
+def came_into(segment: str) -> str:
+    """The tally of those who have come into it, whether or not anybody has looked at that yet."""
+    return f"came_into:{segment}"
 
 
 def cross_by_events(
@@ -69,3 +75,5 @@ def _record(connection: Connection, applied: Applied, crossings: Sequence[Crossi
     ]
     if new:
         events.record(connection, applied.catalog, new, now)
+        came = Counter(came_into(crossing.segment) for crossing in crossings if crossing.entered)
+        tallies.add(connection, came, 0, now)

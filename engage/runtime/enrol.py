@@ -20,7 +20,7 @@ from engage.runtime.calendar_starts import Calendars, Coming, note_came_in
 from engage.runtime.context import Context
 from engage.runtime.crossings import cross_by_events, cross_by_time, hour_of
 from engage.runtime.goals import note_goals
-from engage.runtime.holding import Bulk, hold_back
+from engage.runtime.holding import Bulk, hold_back, stage_of
 from engage.runtime.quarantine import Quarantine
 from engage.store import advancing, enrolling, events, journeys, members, state
 from engage.store.enrolling import Entrant, Waits
@@ -261,4 +261,4 @@ def _waits(
     if held is None:
         return None
     refs = [entrant.member for entrant, _ in group]
-    return {ref.id: Waits(held.hold.id, held.stage_of(ref), held.waits(ref)) for ref in refs}
+    return {ref.id: Waits(held.id, stage_of(held, ref)) for ref in refs}

@@ -25,13 +25,16 @@ from engage.core.journey.model import Ask, Journey, OnSchedule, OnSegment, Send
 from engage.core.lot import lot
 from engage.runtime.applied import Active, Applied
 from engage.runtime.context import Context
-from engage.store import enrolling, events, holding, journeys, tallies, trail
+from engage.runtime.crossings import came_into
+from engage.store import enrolling, holding, journeys, tallies, trail
 from engage.store.holding import Came, Hold, HoldStatus
 from engage.store.members import MemberRef
 
 BATCH = 1000
 _ONE_START = timedelta(hours=1)  # what a segment brings within so long is one start
 _LOOKED_AT_AGAIN = timedelta(minutes=1)
+_ENOUGH_TO_SAY = 100  # who have asked, before their share is one of all who will
+_A_FEW_MORE = 1.1  # may join a start that was approved
 _NEVER_FEWER = 3  # failures and refusals stop nothing: a single unlucky member is no sign
 _REFUSED = "the start was not approved"
 log = structlog.get_logger("engage.holding")
@@ -40,9 +43,9 @@ log = structlog.get_logger("engage.holding")
 @dataclass(frozen=True, slots=True)
 class Bulk:
     """A start that may bring many at once. `start` tells it from others of the journey. `expected`: how many it brings
-    in all, where it does so batch by batch and knows; `segment`: those who come into it, as many as have done so and
-    are not looked at yet. `foreseen`: nobody is there to let it go on, as in a simulation: that it would be held back
-    is written down, and everybody enters."""
+    in all, where it does so batch by batch and knows; `segment`: it brings those who come into one, as many as these
+    are. `foreseen`: nobody is there to let it go on, as in a simulation: that it would be held back is written down,
+    and everybody enters."""
 
     policy: Policy
     start: str
@@ -51,38 +54,24 @@ class Bulk:
     foreseen: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Held:
-    """The hold of a start, for those it brings now."""
-
-    hold: Hold
-
-    def stage_of(self, ref: MemberRef) -> int:
-        """By hash: the same member is always in the same one, and who is early is another question for each hold."""
-        drawn = lot("canary", self.hold.id, ref.id)
-        return next(stage for stage, percent in enumerate(self.hold.stages) if drawn < percent)
-
-    def waits(self, ref: MemberRef) -> bool:
-        return self.stage_of(ref) > self.hold.stage
+def stage_of(hold: Hold, ref: MemberRef) -> int:
+    """By hash: the same member is always in the same one, and who is early is another question for each hold."""
+    drawn = lot("canary", hold.id, ref.id)
+    return next(stage for stage, percent in enumerate(hold.stages) if drawn < percent)
 
 
 def hold_back(
     connection: Connection, applied: Applied, active: Active, bulk: Bulk, count: int, asked: int, now: datetime
-) -> Held | None:
-    """`count`: who would come in now, of so many who `asked`. None: they may, all of them."""
-    name = f"entered:{active.journey.id}:{bulk.start}"
-    lately = tallies.counted(connection, [name], now - _ONE_START).get(name, 0)
-    tallies.add(connection, {name: count}, 0, now)
-    at_once, sizes = lately + count, _sizes_that_matter(bulk.policy)
+) -> Hold | None:
+    """The hold in which they wait, all of them: to let somebody go is `LettingGo`'s. None: they may come in, now.
+    `count`: who would, of so many who `asked`."""
+    at_once = _at_once(connection, active, bulk, count, asked, now)
     known = holding.same_start(connection, active.journey.id, bulk.start) if not bulk.foreseen else None
-    if known is None or at_once < min(sizes):
-        at_once = max(at_once, _expected(connection, bulk, count / asked, max(sizes) + 1))
-    if at_once < min(sizes):
-        return None
     if known is not None:
-        holding.change(connection, known.id, members=known.members + count)
-        return Held(known)
-    made = _hold_of(connection, applied, active, bulk, at_once, now)
+        look = {"next_at": now} if known.status is HoldStatus.GOING else {}
+        holding.change(connection, known.id, members=known.members + count, **look)
+        return known
+    made = _hold_of(connection, applied, active, bulk, at_once, now) if at_once >= _smallest(bulk.policy) else None
     if made is None:
         return None
     if bulk.foreseen:
@@ -92,20 +81,26 @@ def hold_back(
     made = holding.add(connection, replace(made, members=count))
     level = log.info if made.status is HoldStatus.GOING else log.warning
     level("start_held_back", hold=made.name, journey=made.journey_id, members=at_once, why=made.why)
-    return Held(made)
+    return made
 
 
-def _expected(connection: Connection, bulk: Bulk, share: float, most: int) -> int:
-    """Of those who wait before a door as large a `share` comes in as of these. Not counted further than to `most`."""
-    if bulk.segment is None:
-        return bulk.expected
-    return round(events.fresh_entries(connection, bulk.segment, ceil(most / share)) * share)
+def _at_once(connection: Connection, active: Active, bulk: Bulk, count: int, asked: int, now: datetime) -> int:
+    """How many the start brings: those of the last hour, and those who are still to come, as far as can be said. Of
+    whoever came into a segment as large a share enters as of those who have asked."""
+    start = f"{active.journey.id}:{bulk.start}"
+    entered, asking = f"entered:{start}", f"asked:{start}"
+    came = came_into(bulk.segment) if bulk.segment is not None else asking
+    lately = tallies.counted(connection, {entered, asking, came}, now - _ONE_START)
+    tallies.add(connection, {entered: count, asking: asked}, 0, now)
+    in_all, of_all = lately.get(entered, 0) + count, lately.get(asking, 0) + asked
+    to_come = round(lately.get(came, 0) * in_all / of_all) if bulk.segment and of_all >= _ENOUGH_TO_SAY else 0
+    return max(in_all, to_come, bulk.expected)
 
 
-def _sizes_that_matter(policy: Policy) -> list[int]:
+def _smallest(policy: Policy) -> int:
     guard = policy.audience_guard
     of_all = [guard.count, guard.share_from, policy.canary.start_from]
-    return of_all + ([policy.approvals.start_from] if policy.approvals.topics else [])
+    return min(of_all + ([policy.approvals.start_from] if policy.approvals.topics else []))
 
 
 def _hold_of(
@@ -122,8 +117,7 @@ def _hold_of(
         return waits
     listed = ", ".join(f"{percent} %" for percent in stages)
     going = replace(waits, status=HoldStatus.GOING, why=f"by stages: {listed}", stage=0)
-    tried = _what_they_get(connection, active.journey.id)
-    return replace(going, let_go_at=now, next_at=now + canary.wait, digest=tried)
+    return replace(going, next_at=now, digest=_what_they_get(connection, active.journey.id))
 
 
 def _why_it_waits(connection: Connection, applied: Applied, active: Active, policy: Policy, count: int) -> str | None:
@@ -132,7 +126,7 @@ def _why_it_waits(connection: Connection, applied: Applied, active: Active, poli
         return f"{count} members at once, {guard.count} allowed"
     everyone_was_said = isinstance(journey.start, OnSchedule) and journey.audience is None
     if count >= guard.share_from and not everyone_was_said and guard.share < 1:
-        of_all = holding.base(connection)
+        of_all = holding.base(connection, ceil(count / guard.share) if guard.share else count)
         if count > guard.share * of_all:
             return f"{count} of {of_all} members at once, {guard.share * 100:.0f} % allowed"
     if count >= policy.approvals.start_from and asks_approval(policy, applied.catalog, journey):
@@ -152,8 +146,9 @@ def asks_approval(policy: Policy, catalog: Catalog, journey: Journey) -> bool:
 
 
 def digest_of(connection: Connection, held: Hold) -> str:
-    """Of all that an approval is about: what they would get, and how many they are."""
-    return _digest([_what_they_get(connection, held.journey_id), held.start, held.members])
+    """Of all that an approval is about: what they would get, and how many they are. A few more do not void what the
+    first of two has approved, twice as many do."""
+    return _digest([_what_they_get(connection, held.journey_id), held.start, held.members.bit_length()])
 
 
 def _what_they_get(connection: Connection, journey_id: str) -> str:
@@ -172,10 +167,11 @@ def _is_journey(path: str) -> bool:
     return path.startswith(JOURNEYS) and path != CATALOG
 
 
-def go_on(connection: Connection, held: Hold, digest: str, now: datetime) -> None:
-    """It was approved, as it was then: the next stage is let go."""
+def go_on(connection: Connection, held: Hold, now: datetime) -> None:
+    """It was approved, as it is: the next stage is let go."""
     onward = {"status": HoldStatus.GOING, "stage": held.stage + 1, "let_go_at": None, "next_at": now}
-    holding.change(connection, held.id, **onward, digest=digest)
+    approved = {"digest": _what_they_get(connection, held.journey_id), "approved_for": held.members}
+    holding.change(connection, held.id, **onward, **approved)
 
 
 def refuse(connection: Connection, held: Hold, why: str, now: datetime) -> None:
@@ -233,22 +229,28 @@ class _Work:
         runs = holding.waiting(self.connection, self.held, BATCH)
         if not runs and self.held.is_whole:
             self._change(status=HoldStatus.RELEASED, settled_at=self.now)
-        elif self._is_changed():
-            stage = self.held.stage - (self.held.let_go_at is None)  # that one is not through yet
-            self._stop("it was changed while it was being let go", stage)
+        elif why := self._why_no_longer(active):
+            self._stop(why, self.held.stage - (self.held.let_go_at is None))  # that one is not through yet
         elif runs:
             self._let_go(active, runs)
         elif self.held.let_go_at is None:
             self._change(let_go_at=self.now, next_at=self.now + self.policy.canary.wait)
+        elif self.now < (judged_at := self.held.let_go_at + self.policy.canary.wait):
+            self._change(next_at=judged_at)
         else:
             self._judge(holding.came_of(self.connection, self.held.id))
         return len(runs) or 1
 
-    def _is_changed(self) -> bool:
-        """What was approved, or has been tried on a few, is no longer what the others would get."""
+    def _why_no_longer(self, active: Active) -> str | None:
+        """What was approved, or tried on a few, is not what the others would get; or more have joined them."""
         held = self.held
-        approved = digest_of(self.connection, held)
-        return held.digest not in (approved, _what_they_get(self.connection, held.journey_id))
+        if held.digest != _what_they_get(self.connection, held.journey_id):
+            return "it was changed while it was being let go"
+        if held.approved_for is None:
+            return _why_it_waits(self.connection, self.applied, active, self.policy, held.members)
+        if held.members > held.approved_for * _A_FEW_MORE:
+            return f"{held.members} members by now, {held.approved_for} were approved"
+        return None
 
     def _let_go(self, active: Active, runs: Sequence[tuple[int, MemberRef]]) -> None:
         """Whom audience and exclude do not let in any more does not enter; nor who has left the segment since."""

@@ -44,11 +44,10 @@ class Entrant:
 
 @dataclass(frozen=True, slots=True)
 class Waits:
-    """Of a member whose start is held back: in which hold and stage; `now`: they have to wait for it."""
+    """Of a member whose start is held back: in which hold and stage."""
 
     hold_id: int
     stage: int
-    now: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -296,13 +295,12 @@ def _held(waits: Waits | None) -> dict[str, Any]:
     """What differs from a run that begins at once."""
     if waits is None:
         return {"hold_id": None, "hold_stage": None}
-    not_begun = {"status": "held", "due_at": None} if waits.now else {}
-    return {"hold_id": waits.hold_id, "hold_stage": waits.stage} | not_begun
+    return {"hold_id": waits.hold_id, "hold_stage": waits.stage, "status": "held", "due_at": None}
 
 
 def _first_line(bucket: int, run: int, held_out: bool, waits: Waits | None) -> trail.Line:
     detail: dict[str, Any] = {"holdout": True} if held_out else {}
-    if waits is not None and waits.now:
+    if waits is not None:
         detail |= {"hold": f"hold-{waits.hold_id}"}
         return (bucket, run, None, "held", detail)
     return (bucket, run, None, "enter", detail)

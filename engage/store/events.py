@@ -9,7 +9,7 @@ from datetime import datetime
 from functools import cache
 from typing import Any, assert_never
 
-from sqlalchemy import BigInteger, Connection, Integer, Select, bindparam, delete, func, insert, literal, select, update
+from sqlalchemy import BigInteger, Connection, Integer, Select, bindparam, delete, insert, literal, select, update
 
 from engage.core.catalog import Aggregate, Catalog, Computed
 from engage.core.coerce import added, number_in_json
@@ -109,26 +109,11 @@ _FRESH = (
 )
 _AHEAD = _FRESH.subquery()
 _FRESH_OF_THESE = select(_AHEAD).where(in_given_keys(_AHEAD, "member_id")).order_by(_AHEAD.c.id)
-_ENTERED = (
-    select(event.c.id)
-    .where(
-        event.c.fresh, event.c.name == "segment_entered", event.c.payload["segment"].as_string() == bindparam("name")
-    )
-    .order_by(event.c.id)
-    .limit(bindparam("most", type_=Integer()))
-)
-_ENTRIES = select(func.count()).select_from(_ENTERED.subquery())
 _ANY_FRESH = select(event.c.id).where(event.c.fresh).order_by(event.c.id).limit(1)
 
 
 def any_fresh(connection: Connection) -> bool:
     return connection.scalar(_ANY_FRESH) is not None
-
-
-def fresh_entries(connection: Connection, segment: str, most: int) -> int:
-    """Of how many members nobody has looked at yet that they came into the segment. No more than `most` are counted."""
-    count: int = connection.scalar(_ENTRIES, {"name": segment, "most": most}) or 0
-    return count
 
 
 def still_fresh(connection: Connection, event: FreshEvent) -> list[FreshEvent]:

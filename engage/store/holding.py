@@ -30,7 +30,8 @@ class HoldStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """`stages`: percent of the members let go, growing to 100; `stage`: the one that is let go, -1 for none."""
+    """`stages`: percent of the members let go, growing to 100; `stage`: the one that is let go, -1 for none.
+    `approved_for`: how many they were when it was approved; None: it goes by itself."""
 
     id: int
     journey_id: str
@@ -44,6 +45,7 @@ class Hold:
     let_go_at: datetime | None = None
     next_at: datetime | None = None
     digest: str | None = None
+    approved_for: int | None = None
     settled_at: datetime | None = None
 
     @property
@@ -133,9 +135,10 @@ def _hold(row: Any) -> Hold:
     return Hold(**{**values, "status": HoldStatus(row.status)})
 
 
-def base(connection: Connection) -> int:
-    """How many members there are."""
-    return connection.scalar(select(func.count()).select_from(member)) or 0
+def base(connection: Connection, most: int) -> int:
+    """How many members there are; not counted further than to `most`."""
+    some = select(member.c.id).limit(most).subquery()
+    return connection.scalar(select(func.count()).select_from(some)) or 0
 
 
 # --- who waits in it --------------------------------------------------------------------------------------------

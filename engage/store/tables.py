@@ -722,7 +722,8 @@ hold = Table(
     Column("stage", SmallInteger, nullable=False),  # the one that is let go; -1: none
     Column("let_go_at", Instant),  # when the last of the stage were
     Column("next_at", Instant),  # when there is something to do about it
-    Column("digest", String(64)),  # of what was approved
+    Column("digest", String(64)),  # of what they get who are let go
+    Column("approved_for", BigInteger),  # members that there were when it was approved
     Column("settled_at", Instant),
     Index(None, "status", "next_at"),
 )

@@ -388,6 +388,7 @@ def upgrade() -> None:
         sa.Column("let_go_at", tables.Instant(timezone=True), nullable=True),
         sa.Column("next_at", tables.Instant(timezone=True), nullable=True),
         sa.Column("digest", sa.String(length=64), nullable=True),
+        sa.Column("approved_for", sa.BigInteger(), nullable=True),
         sa.Column("settled_at", tables.Instant(timezone=True), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_hold")),
     )

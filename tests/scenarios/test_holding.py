@@ -36,17 +36,24 @@ def crowd(open_stage: OpenStage, policy: dict[str, Any], text: str | None = None
     return stage
 
 
-def into_a_segment(open_stage: OpenStage, audience: str = "everyone") -> Stage:
-    """Everybody comes into the segment that starts the journey, by one report of the shop's."""
-    stage = open_stage(policy={"caps": {}} | GUARD)
+def by_segment(open_stage: OpenStage, policy: dict[str, Any], audience: str = "everyone") -> Stage:
+    """The journey is started by coming into a segment."""
+    stage = open_stage(policy={"caps": {}} | policy)
     for number in range(EVERYBODY):
         stage.member(f"m{number}", sms=True, city="北京")
     in_shanghai = shipped("catalog", ("segments:\n", "segments:\n  沪上: { city: 上海 }\n"))
-    text = campaign(audience=audience).replace("{ every: day, at: 11:00 }", "{ segment: 沪上 }")
-    stage.apply({"campaign": text}, catalog=in_shanghai)
-    moved = [{"member": f"M{number:04}", "fields": {"city": "上海"}} for number in range(1, EVERYBODY + 1)]
-    stage.posts("/api/members", {"members": moved})
+    stage.apply({"campaign": into_the_segment(audience)}, catalog=in_shanghai)
     return stage
+
+
+def into_the_segment(audience: str = "everyone", more: str = "") -> str:
+    return campaign(audience, more).replace("{ every: day, at: 11:00 }", "{ segment: 沪上 }")
+
+
+def come(stage: Stage, first: int, last: int) -> None:
+    """Those from the first to the last, by one report of the shop's."""
+    moved = [{"member": f"M{number + 1:04}", "fields": {"city": "上海"}} for number in range(first, last + 1)]
+    stage.posts("/api/members", {"members": moved})
 
 
 def messages(stage: Stage) -> int:
@@ -198,20 +205,100 @@ def test_an_edit_in_the_midst_of_a_stage_is_approved_anew_and_that_stage_goes_on
     assert (the_hold(stage).status, messages(stage)) == (HoldStatus.RELEASED, EVERYBODY)
 
 
-def test_who_come_into_a_segment_together_are_counted_together(
-    open_stage: OpenStage, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """However few of them are looked at at a time."""
+# --- who comes into a segment ------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def few_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(enrol, "BATCH", 5)
-    stage = into_a_segment(open_stage)
-    assert (statuses(stage), messages(stage)) == ({"held": EVERYBODY}, 0)
-    assert the_hold(stage).why == f"{EVERYBODY} members at once, 10 allowed"
+    monkeypatch.setattr(holding, "_ENOUGH_TO_SAY", 5)
 
 
-def test_nor_does_it_count_whom_the_audience_keeps_out(open_stage: OpenStage, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(enrol, "BATCH", 10)
-    stage = into_a_segment(open_stage, audience="{ name: m1 }")
+@pytest.mark.usefixtures("few_at_a_time")
+def test_who_come_into_a_segment_together_are_counted_together(open_stage: OpenStage) -> None:
+    """However few of them are looked at at a time; and with those who came within the hour."""
+    stage = by_segment(open_stage, {"audience_guard": {"count": 15}})
+    come(stage, 0, 9)
+    assert (statuses(stage), messages(stage)) == ({"ended": 10}, 10)
+    come(stage, 10, EVERYBODY - 1)
+    assert (statuses(stage), messages(stage)) == ({"ended": 10, "held": 30}, 10)
+    assert the_hold(stage).why == f"{EVERYBODY} members at once, 15 allowed"
+
+
+@pytest.mark.usefixtures("few_at_a_time")
+def test_whom_the_audience_keeps_out_is_not_counted(open_stage: OpenStage) -> None:
+    stage = by_segment(open_stage, GUARD, audience="{ name: m7 }")
+    come(stage, 0, EVERYBODY - 1)
     assert (statuses(stage), messages(stage)) == ({"ended": 1}, 1)
+
+
+def test_whoever_comes_while_a_start_waits_waits_with_the_others(open_stage: OpenStage) -> None:
+    """Also if a stage, in which they would be, is through."""
+    stage = by_segment(open_stage, {"canary": {"start_from": 10, "stages": [50, 100], "wait": "30m"}})
+    come(stage, 0, 19)
+    first = [name for name in (f"m{n}" for n in range(EVERYBODY)) if stage.phone(name)]
+    for name in first[:3]:
+        stage.types(name, "TD", channel="sms")
+    stage.passes("40m")
+    assert the_hold(stage).why.startswith("unsubscribed")
+    so_far = messages(stage)
+    come(stage, 20, EVERYBODY - 1)
+    assert (messages(stage), the_hold(stage).members) == (so_far, EVERYBODY)
+    approves(stage, "王芳")
+    assert statuses(stage)["held"] == 0
+
+
+def test_whoever_comes_after_it_was_refused_is_refused(open_stage: OpenStage) -> None:
+    stage = by_segment(open_stage, GUARD)
+    come(stage, 0, 19)
+    with stage.database.write() as connection:
+        approving.refuse_hold(connection, 1, "王芳", stage.clock.now())
+    come(stage, 20, EVERYBODY - 1)
+    assert (statuses(stage), messages(stage)) == ({"ended": EVERYBODY}, 0)
+
+
+def test_a_start_that_goes_by_itself_stops_when_too_many_have_joined_it(open_stage: OpenStage) -> None:
+    going = {"canary": {"start_from": 10, "stages": [50, 100], "wait": "30m"}}
+    stage = by_segment(open_stage, going | {"audience_guard": {"count": 20}})
+    come(stage, 0, 11)
+    so_far = messages(stage)
+    assert (the_hold(stage).status, 0 < so_far < 12) == (HoldStatus.GOING, True)
+    come(stage, 12, EVERYBODY - 1)
+    stage.passes("2h")
+    assert (the_hold(stage).why, messages(stage)) == (f"{EVERYBODY} members at once, 20 allowed", so_far)
+
+
+def test_words_that_were_not_tried_do_not_go_to_newcomers_either(open_stage: OpenStage) -> None:
+    stage = by_segment(open_stage, {"canary": {"start_from": 10, "stages": [50, 100], "wait": "30m"}})
+    come(stage, 0, 19)
+    so_far = messages(stage)
+    in_shanghai = shipped("catalog", ("segments:\n", "segments:\n  沪上: { city: 上海 }\n"))
+    stage.apply({"campaign": into_the_segment(more="note: 改过\n")}, catalog=in_shanghai)
+    come(stage, 20, EVERYBODY - 1)
+    assert (the_hold(stage).why, messages(stage)) == (CHANGED, so_far)
+
+
+@pytest.mark.parametrize(("newcomers", "goes_on"), [(2, True), (3, False)])
+def test_a_few_more_may_join_a_start_that_was_approved(
+    open_stage: OpenStage, monkeypatch: pytest.MonkeyPatch, newcomers: int, goes_on: bool
+) -> None:
+    stage = by_segment(open_stage, GUARD)
+    come(stage, 0, 19)
+    monkeypatch.setattr(LettingGo, "tick", lambda _: 0)
+    assert approves(stage, "王芳") == Approved(["王芳"], 1, True)
+    come(stage, 20, 19 + newcomers)
+    monkeypatch.undo()
+    stage.passes("1h")
+    why = f"{20 + newcomers} members by now, 20 were approved"
+    assert (the_hold(stage).why == why, messages(stage)) == (not goes_on, (20 + newcomers) * goes_on)
+
+
+def test_one_more_does_not_void_what_the_first_of_two_has_approved(open_stage: OpenStage) -> None:
+    stage = by_segment(open_stage, FOUR_EYES)
+    come(stage, 0, 19)
+    approves(stage, "王芳")
+    come(stage, 20, 20)
+    assert approves(stage, "李雷") == Approved(["王芳", "李雷"], 2, True)
 
 
 # --- the canary -------------------------------------------------------------------------------------------------
