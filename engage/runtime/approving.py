@@ -8,12 +8,12 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import chain
 from typing import Any
 
 from sqlalchemy import Connection
 
 from engage.config import Policy
+from engage.core.catalog import Catalog
 from engage.runtime import holding
 from engage.runtime.plan import Change, Plan
 from engage.runtime.planning import Planned, in_force
@@ -26,16 +26,25 @@ PLAN = "plan"  # what an approval of a plan is about; which one, its digest says
 
 
 def needed_for(connection: Connection, planned: Planned) -> int:
-    """How many people have to approve a plan: for what its journeys will be, and for what they are, lest an edit call
-    them something else."""
+    """How many people have to approve a plan: for what its journeys will be, and for what they were, lest an edit call
+    them something else. To take a journey away needs nobody."""
     policy = planned.plan.rules.policy
     if policy is None or not policy.approvals.topics or planned.plan.is_empty:
         return 0
     made, running = planned.plan, planned.running
     touched = [name for name in running if made.other_files or name in made.those(*Change)]
-    concerned = chain(((planned.project.catalog, running[name]) for name in touched), in_force(connection, touched))
-    asked = any(holding.asks_approval(policy, catalog, journey) for catalog, journey in concerned)
+    catalog, were = in_force(connection, touched)
+    asked = (
+        any(holding.asks_approval(policy, planned.project.catalog, running[name]) for name in touched)
+        or any(not catalog or not journey or holding.asks_approval(policy, catalog, journey) for journey in were)
+        or _asks_about_less(policy, catalog, planned.project.catalog)
+    )
     return policy.approvals.by if asked else 0
+
+
+def _asks_about_less(policy: Policy, catalog: Catalog | None, next_one: Catalog) -> bool:
+    """A topic is to be of another class, or is gone, of which something could have been asked."""
+    return bool(catalog and holding.topics_that_ask(policy, catalog) - holding.topics_that_ask(policy, next_one))
 
 
 def digest_of(plan: Plan | SavedPlan) -> str:

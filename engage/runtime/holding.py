@@ -139,10 +139,13 @@ def asks_approval(policy: Policy, catalog: Catalog, journey: Journey) -> bool:
     meant for something: until it is mended, it is taken for all."""
     if policy.approvals.topics - catalog.topic_names:
         return True
-    of_steps = (step.topic or "" for step in every_step(journey.steps) if isinstance(step, Send | Ask))
-    topics = {topic for topic in (journey.topic, *of_steps) if topic in catalog.topics}
-    classes = {catalog.topics[topic].topic_class.value for topic in topics}
-    return bool(policy.approvals.topics & (topics | classes))
+    of_steps = (step.topic for step in every_step(journey.steps) if isinstance(step, Send | Ask))
+    return not topics_that_ask(policy, catalog).isdisjoint({journey.topic, *of_steps})
+
+
+def topics_that_ask(policy: Policy, catalog: Catalog) -> set[str]:
+    asked = policy.approvals.topics
+    return {name for name, topic in catalog.topics.items() if name in asked or topic.topic_class.value in asked}
 
 
 def digest_of(connection: Connection, held: Hold) -> str:

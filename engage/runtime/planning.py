@@ -293,14 +293,13 @@ class _Planning:
             yield journey_id, version, self._source(journey_id, version), crowd.live - crowd.pinned + left
 
 
-def in_force(connection: Connection, ids: Iterable[str]) -> Iterator[tuple[Catalog, Journey]]:
-    """Those of the journeys that run, as they run now, each with the catalog it runs by."""
-    files = store.applied(connection).files
-    catalog = _catalog_of(files)
-    for path in map(path_of, ids):
-        journey, _ = read_journey(files[path], path, catalog) if catalog and path in files else (None, ())
-        if catalog and journey:
-            yield catalog, journey
+def in_force(connection: Connection, ids: Iterable[str]) -> tuple[Catalog | None, list[Journey | None]]:
+    """The catalog as it was applied last, and those of the journeys that were applied before, also if they take nobody
+    new any more. None: there is none, or this Engage cannot read it any more."""
+    before = store.applied(connection)
+    catalog = _catalog_of(before.files)
+    sources = {i: store.source_of(connection, i, before.versions[i]) or "" for i in ids if i in before.versions}
+    return catalog, [read_journey(src, path_of(i), catalog)[0] if catalog else None for i, src in sources.items()]
 
 
 def _homeless(plan: JourneyPlan) -> Iterator[Refusal]:

@@ -97,6 +97,22 @@ def test_nor_does_a_catalog_that_makes_the_topic_a_service_go_round_it(stage: St
     assert isinstance(outcome, Unapproved)
 
 
+def test_nor_does_taking_it_away_and_bringing_it_back_as_something_else(stage: Stage) -> None:
+    stage.apply(BEFORE)
+    assert isinstance(tries(stage, {"note": BEFORE["note"]}), Done)
+    renamed = BEFORE["advert"].replace("topic: marketing", "topic: service")
+    assert isinstance(tries(stage, BEFORE | {"advert": renamed}), Unapproved)
+
+
+def test_nor_does_taking_it_away_and_making_its_topic_a_service(stage: Stage) -> None:
+    greets = {"greets": journey("store_visited", COUPON, topic="lifecycle")}
+    stage.apply(BEFORE | greets)
+    files = files_with({"note": BEFORE["note"]}, {}, None)
+    softer = files["journeys/catalog.yaml"].replace("lifecycle: { class: marketing", "lifecycle: { class: service")
+    files |= {"journeys/catalog.yaml": softer}
+    assert isinstance(apply(stage.database, read_files(files), stage.clock.now(), rules=RULES), Unapproved)
+
+
 def test_a_step_with_a_topic_of_its_own_is_asked_about(stage: Stage) -> None:
     stage.apply(BEFORE)
     with_an_advert = journey("coupon_used", SERVICE, f"{COUPON}\ntopic: marketing", topic="service")

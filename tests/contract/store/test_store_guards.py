@@ -49,10 +49,10 @@ def a_hold(bench: Bench, status: HoldStatus = HoldStatus.GOING, stage: int = 0) 
     return holding.add(bench.connection, Hold(0, "winback", "s", NOW, 0, status, "why", [10, 100], stage))
 
 
-def enters(bench: Bench, hold: Hold, stage: int, *, waits: bool = True) -> int:
+def enters(bench: Bench, hold: Hold, stage: int) -> int:
     ref = bench.member()
     entrant = Entrant(ref, f"o{bench.number()}", {"event": {}, "var": {}})
-    told = {ref.id: Waits(hold.id, stage, waits)}
+    told = {ref.id: Waits(hold.id, stage)}
     (run,) = enrolling.enter(bench.connection, a_journey(), 1, "hello", [(entrant, False)], NOW, told)
     return run
 
@@ -72,7 +72,8 @@ def test_only_who_is_of_the_stage_that_is_let_go_may_begin(bench: Bench) -> None
 
 def test_what_came_of_those_who_were_let_go_is_counted_without_the_others(bench: Bench) -> None:
     hold = a_hold(bench)
-    runs = [enters(bench, hold, 0, waits=False) for _ in range(3)]
+    runs = [enters(bench, hold, 0) for _ in range(3)]
+    holding.begin(bench.connection, holding.waiting(bench.connection, hold, 10), {"status": "live"})
     enters(bench, hold, 1)
     for run in runs[:2]:
         ref = next(ref for ref in [bench.row("enrolment", id=run)])
