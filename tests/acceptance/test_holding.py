@@ -87,7 +87,7 @@ def database_of(site: Site) -> Database:
 def half_an_hour_passes(site: Site) -> None:
     """Nobody waits for it here: the hold is told that its time has come."""
     with closing(database_of(site)) as database, database.write() as connection:
-        holding.change(connection, 1, next_at=_LONG_AGO)
+        holding.change(connection, 1, let_go_at=_LONG_AGO, next_at=_LONG_AGO)
 
 
 def written_to(site: Site) -> list[str]:
