@@ -9,13 +9,13 @@ from engage.channels.registry import build_channels, build_sources
 from engage.channels.staff import StaffMail, StaffRobot
 from engage.channels.webhook import WebhookCaller
 from engage.clock import Clock, SystemClock, VirtualClock
-from engage.config import Config
+from engage.config import Config, secret_values
 from engage.content.links import Links
 from engage.errors import ConfigError
 from engage.runtime.context import AppliedHolder, Context
 from engage.runtime.observing import Observer, Unobserved
 from engage.store import state
-from engage.store.database import Database, NoAddress, read_address
+from engage.store.database import Database, NoAddress, passwords_in, read_address
 
 
 def open_database(config: Config, folder: Path, *, goes_first: bool = False) -> Database:
@@ -27,6 +27,12 @@ def open_database(config: Config, folder: Path, *, goes_first: bool = False) -> 
     if url.get_backend_name() == "sqlite" and url.database and url.database != ":memory:":
         url = url.set(database=str((folder / url.database).resolve()))
     return Database(url.render_as_string(hide_password=False), goes_first=goes_first)
+
+
+def secrets_in(config: Config) -> frozenset[str]:
+    """The values of all of them, for whoever has to see to it that they are nowhere; and the passwords in the
+    database's address."""
+    return secret_values(config) | passwords_in(config.database.url)
 
 
 def clock_of(database: Database) -> Clock:

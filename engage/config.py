@@ -5,13 +5,11 @@ Secrets may be written as `env:NAME` or `file:PATH` (relative to this file), so 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Hashable, Iterator
 from datetime import time, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
-from urllib.parse import parse_qsl
 
 import yaml
 from pydantic import (
@@ -51,7 +49,6 @@ from engage.config_words import Unfit, about_value, about_yaml
 from engage.core import intake
 from engage.core.catalog import TopicClass
 from engage.core.quiet import leaves_room
-from engage.core.redaction import is_secret
 from engage.core.workdays import AnnouncedYear, WorkCalendar
 from engage.errors import ConfigError
 
@@ -391,13 +388,9 @@ def _unusable(path: Path, error: ValidationError) -> ConfigError:
     )
 
 
-def secrets_in(config: Config) -> frozenset[str]:
-    """The values of all of them, for whoever has to see to it that they are nowhere; and the passwords in the
-    database's address."""
-    address, _, query = config.database.url.partition("?")
-    password = re.search(r"://[^/@:]*:([^@]+)@", address)
-    passwords = {value for name, value in parse_qsl(query) if is_secret(name)} | ({password[1]} if password else set())
-    return frozenset(_secrets(config.model_dump())) | passwords
+def secret_values(config: Config) -> frozenset[str]:
+    """Of every key that is secret as a whole. The database's address is not."""
+    return frozenset(_secrets(config.model_dump()))
 
 
 def _secrets(value: object) -> Iterator[str]:

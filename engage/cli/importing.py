@@ -27,9 +27,9 @@ _Json = Annotated[bool, typer.Option("--json", help="For scripts.")]
 def importing() -> None:
     """Bring in members or events from CSV and Excel.
 
-    Importing is repeatable: the same file again changes nothing, a corrected one changes what is new in it. Rows that
-    cannot be used are listed with their reasons, and written to FILE.refused.csv to be put right. A daemon may be
-    running meanwhile.
+    Importing is repeatable: the same file again changes nothing, a corrected one changes what is new in it. But a list
+    that is older than what was reported over the HTTP API undoes that. Rows that cannot be used are listed with their
+    reasons, and written to FILE.refused.csv to be put right. A daemon may be running meanwhile.
     """
 
 

@@ -9,7 +9,7 @@ from typing import Annotated
 import structlog
 import typer
 
-from engage.bootstrap import build_context, clock_of
+from engage.bootstrap import build_context, clock_of, secrets_in
 from engage.cli.dry_run import show_next_tick
 from engage.cli.ending import Refusal, end_in_order_if_told
 from engage.cli.invocation import Invocation
@@ -17,7 +17,7 @@ from engage.cli.logs import log_fully
 from engage.cli.misfits_shown import say_what_does_not_fit
 from engage.cli.screen import counted
 from engage.clock import SystemClock
-from engage.config import Config, secrets_in
+from engage.config import Config
 from engage.content.project import project_files
 from engage.ops.measures import Measures
 from engage.running import Renewal, Service, ops_server

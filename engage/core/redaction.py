@@ -11,7 +11,7 @@ from typing import Any
 HIDDEN = "‹hidden›"
 _NAMES = (
     r"token|secret|signature|sign|password|authorization|api_?key|encrypt|ticket|credential|session_?key"
-    r"|sslpassword|passfile"  # of libpq
+    r"|sslpassword|passfile|scram_client_key|scram_server_key"  # of libpq
 )
 _IS_SECRET = re.compile(rf"(?:\w*_)?(?:{_NAMES})", re.IGNORECASE)
 _IN_XML = re.compile(rf"<((?:\w*_)?(?:{_NAMES}))>.*?</\1>", re.IGNORECASE | re.DOTALL)

@@ -32,11 +32,12 @@ from engage.store.private import to_owner_alone
 from engage.store.tables import metadata
 from engage.store.write_turns import BUSY_TIMEOUT_MS, WriteTurns
 
-__all__ = ["BUSY_TIMEOUT_MS", "Database", "NoAddress", "read_address", "shown_address", "upsert"]
+__all__ = ["BUSY_TIMEOUT_MS", "Database", "NoAddress", "passwords_in", "read_address", "shown_address", "upsert"]
 
 _WRITES = "engage_writes"  # the execution option of connections that begin as writers
 # The only ones that are used: an address that names another was written for another program.
 _DRIVERS = {"sqlite": {"pysqlite"}, "postgresql": {"psycopg"}}
+_LOGIN = re.compile(r"[\w+]+://[^:/]*:([^@]*)@")  # and its password, where SQLAlchemy sees one
 _NO_HOST = re.compile(r"[\[\]@\s]")  # a bracket that does not close, or a password with what should have been escaped
 
 
@@ -132,6 +133,15 @@ def shown_address(url: str | URL) -> str:
     NoAddress."""
     address = read_address(url).set(password=None)
     return address.difference_update_query([name for name in address.query if is_secret(name)]).render_as_string()
+
+
+def passwords_in(url: str) -> frozenset[str]:
+    """What `shown_address` leaves out: as the server gets it, and the login's also as it is written. Raises
+    NoAddress."""
+    address, written = read_address(url), _LOGIN.match(url)
+    options = [value for name, given in address.normalized_query.items() if is_secret(name) for value in given]
+    login = [address.password, written[1]] if address.password and written else []
+    return frozenset([*login, *options])
 
 
 def _names_another_driver(address: URL) -> bool:

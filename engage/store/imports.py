@@ -21,5 +21,8 @@ def newest_keys(connection: Connection, prefixes: Collection[str]) -> list[str]:
     asked = listed(prefixes, "asked")
     # Keys go on in hex digits, which come before `g` in whatever language the database sorts.
     begins_so = (inbound.c.key > asked.c.value) & (inbound.c.key < asked.c.value.concat("g"))
-    newest = select(func.max(inbound.c.id)).where(inbound.c.source.in_(_SOURCES), begins_so).scalar_subquery()
+    # For the newest id itself PostgreSQL would go backwards through all that was ever received: it takes one row in
+    # two hundred for meant. Among 300,000, a thousand prefixes took 70 seconds so.
+    newest_id = func.max(inbound.c.id + 0)
+    newest = select(newest_id).where(inbound.c.source.in_(_SOURCES), begins_so).scalar_subquery()
     return list(connection.scalars(select(inbound.c.key).where(inbound.c.id.in_(select(newest).select_from(asked)))))

@@ -12,7 +12,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from engage.core.delivery import Status
-from engage.core.fact import Arrival, Clicked, Followed, Happened, OptedOut, Receipt, Typed, Unfollowed
+from engage.core.fact import Arrival, Clicked, Fact, Followed, Happened, OptedOut, Receipt, Typed, Unfollowed
 from tests.harness.cast import BY_CANARY, PEOPLE, Person
 from tests.harness.grounds import CAPS, LIMITS
 from tests.harness.handovers import (
@@ -66,7 +66,7 @@ def nothing_after_a_no(life: Life) -> Iterator[str]:
                 covered = MARKETING | SERVICE | {"nps", "why", "glad", "confirm"}
             case _:
                 continue
-        until = _follows_again(life, told)
+        until = _follows_again(life, told.fact, at)
         for call in life.truth.calls:
             to_them = call.channel == channel and address.endswith(call.address)
             late = at + ON_THE_WAY < call.began < until
@@ -78,17 +78,20 @@ def nothing_after_a_no(life: Life) -> Iterator[str]:
 _TOPICS = {"survey": {"nps", "why", "glad"}, "marketing": MARKETING, None: MARKETING | {"nps", "why", "glad"}}
 
 
-def _follows_again(life: Life, told: Told) -> datetime:
+def _follows_again(life: Life, no: Fact, read: datetime) -> datetime:
     """When it was read that they follow since: callbacks come late and out of order, and each tells its moment."""
-    if not isinstance(told.fact, Unfollowed):
+    if not isinstance(no, Unfollowed):
         return _NEVER
-    return min((then for each, then in life.log.read() if _is_since(each, told.fact)), default=_NEVER)
+    follows = [(each.fact, then) for each, then in life.log.read() if isinstance(each.fact, Followed)]
+    theirs = [(fact, then) for fact, then in follows if fact.address == no.address]
+    return min((then for fact, then in theirs if _is_since((fact.at, then), (no.at, read))), default=_NEVER)
 
 
-def _is_since(told: Told, left: Unfollowed) -> bool:
-    """Moments are whole seconds."""
-    fact = told.fact
-    return isinstance(fact, Followed) and fact.address == left.address and fact.at >= left.at.replace(microsecond=0)
+def _is_since(followed: tuple[datetime, datetime], left: tuple[datetime, datetime]) -> bool:
+    """Each happened, and was read. Moments are whole seconds: within one, what was read later counts; and of what was
+    read at once nobody can tell."""
+    second, second_left = (at.replace(microsecond=0) for at, _ in (followed, left))
+    return (second, followed[1]) >= (second_left, left[1])
 
 
 def nothing_while_paused(life: Life) -> Iterator[str]:

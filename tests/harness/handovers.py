@@ -56,17 +56,27 @@ def repeated_only_under_shelter(life: Life) -> Iterator[str]:
                 continue
             if call.key is None and call.clock - before.clock < REPEAT_PAUSE - ON_THE_WAY and not life.jumps:
                 yield f"{what} was repeated {call.clock - before.clock} after the call before"
-            sheltered = call.key is not None and call.began - first.began < DEDUPED_FOR
-            if not sheltered and call.saying.message not in REPEATED:
+            if not _is_sheltered(first, call) and call.saying.message not in REPEATED:
                 yield f"{what} was repeated without shelter, {call.began - first.began} after {first.answer}"
 
 
 def repeated_as_often_as_asked(life: Life) -> Iterator[str]:
+    """After the first call of which it is not on record that it was refused: under the provider's key while that is
+    known, and else as often as the step says."""
     for calls in by_delivery(life).values():
-        sure = next((number for number, call in enumerate(calls) if call.answer != "refused"), len(calls))
-        unsheltered = [call for call in calls[sure + 1 :] if call.key is None]
-        if len(unsheltered) > MOST_REPEATS:
+        sure = next((number for number, call in enumerate(calls) if not _is_known_refused(call)), len(calls))
+        first, repeats = calls[sure : sure + 1], calls[sure + 1 :]
+        unsheltered = [c for c in repeats if not _is_sheltered(first[0], c) and not _is_excused(life, first, c)]
+        if len(unsheltered) > (MOST_REPEATS if calls[0].saying.message in REPEATED else 0):
             yield f"{calls[0].saying} on {calls[0].channel} was repeated {len(unsheltered)} times"
+
+
+def _is_known_refused(call: Call) -> bool:
+    return call.answer == "refused" and call.noted is not None
+
+
+def _is_sheltered(first: Call, call: Call) -> bool:
+    return call.key is not None and call.began - first.began < DEDUPED_FOR
 
 
 def never_again_once_known(life: Life) -> Iterator[str]:

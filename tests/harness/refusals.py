@@ -29,7 +29,7 @@ def refused_is_not_forgotten(life: Life) -> Iterator[str]:
 
 def given_up_after_six(life: Life) -> Iterator[str]:
     """A message has failed if it was refused for good, or six times; an account's troubles are none of its own. What
-    follows a call of which nobody knows any more is a repeat, if its step asks for that."""
+    follows a call of which nobody knows any more is a repeat: see `repeated_as_often_as_asked`."""
     for calls in by_delivery(life).values():
         row = life.delivery(calls[0].about)
         refusals = [call for call in calls if call.answer == "refused" and not call.is_of_the_account]

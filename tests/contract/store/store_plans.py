@@ -36,7 +36,9 @@ _BEYOND = r"\((?:rowid|id|member_id|enrolment_id)[<>]\?"
 _SQLITE_BEYOND = re.compile(rf"SEARCH ({_LARGE}) USING (?:.*INDEX (\w+)|.*KEY) {_BEYOND}")
 _SQLITE_INDEX = re.compile(r"USING (?:COVERING )?INDEX (\w+)")
 # PostgreSQL: a scan, of a table or along an index; and what says where in the index to look.
-_POSTGRESQL_SCAN = re.compile(r"(?:Seq Scan|(?:Index|Index Only) Scan using (\w+)) on (\w+)|Bitmap Index Scan on (\w+)")
+_POSTGRESQL_SCAN = re.compile(
+    r"(?:Seq Scan|(?:Index|Index Only) Scan(?: Backward)? using (\w+)) on (\w+)|Bitmap Index Scan on (\w+)"
+)
 
 
 @dataclass

@@ -40,6 +40,7 @@ from engage.store import (
     enrolling,
     events,
     history,
+    imports,
     inbound,
     judging,
     members,
@@ -215,6 +216,22 @@ def test_a_look_costs_nothing_where_the_planner_takes_all_for_waiting_that_has_l
             assert inbound.unread_since(connection, bulk=bulk) is None
             assert inbound.unread(connection, 500, bulk=bulk) == []
     assert_walks_nowhere(plans)
+
+
+def test_what_a_list_said_last_is_looked_up_by_its_key_in_either_source(bench: Bench) -> None:
+    """The planner takes so much for meant that the newest of all records seems likely to be among it."""
+    keys = [f"{n:04}:{'0f' * 8}" for n in range(3_000)]
+    inbound.put(bench.connection, [Arrived(s, key, "{}") for key in keys for s in (inbound.API, inbound.FILE)], NOW)
+    learn_the_sizes(bench.connection)
+    as_among_millions(bench.connection)
+    with explained(bench.connection) as plans:
+        assert set(imports.newest_keys(bench.connection, [f"{n:04}:" for n in range(5)])) == set(keys[:5])
+    assert_walks_nowhere(plans)
+    ((_, plan),) = plans.steps
+    assert "(source=? AND key>? AND key<?)" in plan or _OF_BOTH_SOURCES in plan.replace("(key)::text", "key")
+
+
+_OF_BOTH_SOURCES = "Index Cond: (((source)::text = ANY ('{api,file}'::text[])) AND (key > asked.value) AND (key < "
 
 
 _CLAIMED_BY = {

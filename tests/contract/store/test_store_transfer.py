@@ -160,7 +160,8 @@ def test_where_to_is_kept_and_told_without_a_password(source: Database, target: 
 
 def test_of_what_an_earlier_version_kept_no_password_is_told(source: Database) -> None:
     with source.write() as connection:
-        to = "postgresql://u@/db?host=/run&password=TopSecretPw&passfile=/Secret"
+        keys = "scram_client_key=SecretKey&scram_server_key=SecretKey"
+        to = f"postgresql://u@/db?host=/run&password=TopSecretPw&passfile=/Secret&{keys}"
         state.put(connection, MOVED, {"to": to, "at": NOW.isoformat()}, NOW)
     with pytest.raises(DatabaseMoved, match=r"moved to postgresql://u@/db\?host=%2Frun:"):
         require_current(source)

@@ -10,14 +10,16 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import unquote
 
 import pytest
 import structlog
 
+from engage.bootstrap import secrets_in
 from engage.cli.app import main
 from engage.cli.ending import Ending
 from engage.cli.logs import log_fully
-from engage.config import load_config, secrets_in
+from engage.config import load_config
 from engage.core.redaction import HIDDEN, anonymous
 
 SECRET = "canary-secret-5f2c"
@@ -176,6 +178,16 @@ def test_passwords_in_the_query_of_a_database_url_are_secrets_too(tmp_path: Path
     url = f"postgresql://engage:mine1234@db/engage?host=/run/a@b&password={SECRET}&sslpassword=its-key"
     (tmp_path / "config.yaml").write_text(_CONFIG.format(url=url, secret="k" * 40), encoding="utf-8")
     assert secrets_in(load_config(tmp_path / "config.yaml")) >= {"mine1234", SECRET, "its-key"}
+
+
+@pytest.mark.parametrize("written", ["ca?nary-1", "ca/nary:1?x=y", "ca%3Fn%40ry-1"])
+def test_a_password_is_read_as_the_connection_reads_it_and_is_secret_as_it_is_written_too(
+    written: str, tmp_path: Path
+) -> None:
+    url = f"postgresql://engage:{written}@db/engage?scram_client_key=its%26key"
+    (tmp_path / "config.yaml").write_text(_CONFIG.format(url=url, secret=SECRET), encoding="utf-8")
+    found = secrets_in(load_config(tmp_path / "config.yaml"))
+    assert found == {written, unquote(written), "its&key", SECRET, SECRET * 2}
 
 
 def test_a_database_url_may_be_kept_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
