@@ -278,11 +278,17 @@ def receipts_commute(life: Life) -> Iterator[str]:
 
 def _proven(life: Life, row: Any) -> list[Arrival]:
     """A click, or words typed in answer, settle an outcome nobody knows: then it has arrived."""
-    acted = any(
-        (isinstance(told.fact, Clicked) and told.fact.delivery_id == row.id) or isinstance(told.fact, Typed)
-        for told, _ in life.log.read()
-    )
-    return [Arrival.DELIVERED] if acted else []
+    return [Arrival.DELIVERED] if any(_may_prove(told.fact, row) for told, _ in life.log.read()) else []
+
+
+def _may_prove(fact: Fact, row: Any) -> bool:
+    match fact:
+        case Clicked(delivery_id=delivery_id):
+            return bool(delivery_id == row.id)
+        case Typed(channel=channel, address=address):
+            return (channel, address) == (row.channel, row.address)
+        case _:
+            return False
 
 
 def _names(receipt: Receipt, row: Any) -> bool:

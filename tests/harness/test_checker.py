@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 
-from engage.core.fact import Fact, Followed, Unfollowed
+from engage.core.delivery import Status
+from engage.core.fact import Arrival, Clicked, Fact, Followed, Typed, Unfollowed
 from tests.harness.cast import PEOPLE
-from tests.harness.checker import nothing_after_a_no
+from tests.harness.checker import nothing_after_a_no, receipts_commute
 from tests.harness.grounds import BEGINS
 from tests.harness.handovers import repeated_as_often_as_asked
 from tests.harness.outside import Log, Told
@@ -82,7 +83,7 @@ def test_of_what_happened_within_a_second_what_was_read_later_counts() -> None:
 def test_of_what_was_read_at_once_nobody_can_tell() -> None:
     followed = Followed("wechat", WHO.addresses["wechat"], BEGINS)
     left = Unfollowed("wechat", WHO.addresses["wechat"], BEGINS)
-    log = Log([Told(f"{n}", fact, read=BEGINS) for n, fact in enumerate([followed, left])])
+    log = Log([Told("1", followed, read=BEGINS), Told("2", left, read=BEGINS)])
     assert not list(nothing_after_a_no(a_life([accepted_on_wechat("thanks", 5)], log)))
 
 
@@ -91,3 +92,24 @@ def test_whoever_followed_a_second_later_does_follow_in_whatever_order_it_was_to
     followed = Followed("wechat", WHO.addresses["wechat"], BEGINS + timedelta(seconds=1))
     for log in (read_in_order(left, followed), read_in_order(followed, left)):
         assert not list(nothing_after_a_no(a_life([accepted_on_wechat("thanks", 5)], log)))
+
+
+# --- arrivals ---------------------------------------------------------------------------------------------------
+
+_MOBILE = WHO.addresses["sms"]
+
+
+@pytest.mark.parametrize(
+    ("fact", "proves"),
+    [
+        (Typed("sms", _MOBILE, "9", BEGINS), True),
+        (Typed("sms", PEOPLE[1].addresses["sms"], "9", BEGINS), False),
+        (Typed("wechat", WHO.addresses["wechat"], "9", BEGINS), False),
+        (Clicked(1, "shop", BEGINS), True),
+        (Clicked(2, "shop", BEGINS), False),
+    ],
+)
+def test_only_who_has_got_a_message_proves_that_it_has_arrived(fact: Fact, proves: bool) -> None:
+    row: dict[str, Any] = {"channel": "sms", "address": _MOBILE, "arrival": Arrival.DELIVERED, "status": Status.SENT}
+    wrong = list(receipts_commute(a_life(log=read_in_order(fact), **row)))
+    assert bool(wrong) is not proves
