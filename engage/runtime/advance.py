@@ -81,6 +81,7 @@ class Advance:
 
     def _take(self, connection: Connection) -> Sequence[RunRow]:
         journeys.hold(connection)  # the runs stand in what is applied
+        self._context.applied.current()  # if it cannot be read, no run is to blame
         return advancing.due(connection, self._context.clock.now(), self._stride.length)
 
     def _take_again(self, connection: Connection, run: RunRow) -> Sequence[RunRow]:

@@ -61,6 +61,12 @@ def _cross_by_rank(connection: Connection, applied: Applied, now: datetime) -> l
     return segments.refresh_by_rank(connection, applied.catalog, moved, now)
 
 
+def _key(crossing: Crossing, before: int) -> str:
+    """Time may bring a member in, and the ranks out, in one look."""
+    way = "in" if crossing.entered else "out"
+    return f"segment:{crossing.segment}:{crossing.member.id}:{before}:{way}"
+
+
 def _record(connection: Connection, applied: Applied, crossings: Sequence[Crossing], now: datetime) -> None:
     before = members.last_events(connection, {crossing.member for crossing in crossings})
     new = [
@@ -68,7 +74,7 @@ def _record(connection: Connection, applied: Applied, crossings: Sequence[Crossi
             crossing.member,
             "segment_entered" if crossing.entered else "segment_left",
             now,
-            f"segment:{crossing.segment}:{crossing.member.id}:{before[crossing.member.id]}",
+            _key(crossing, before[crossing.member.id]),
             {"segment": crossing.segment},
         )
         for crossing in crossings

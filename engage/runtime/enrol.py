@@ -143,19 +143,19 @@ class Enrol:
 def _look_at_events(
     connection: Connection, applied: Applied, fresh: Sequence[FreshEvent], now: datetime, bulk_of: Callable[[str], Bulk]
 ) -> None:
-    news = [event for event in fresh if _is_news(event, now)]
+    news = [event for event in fresh if _is_news(event)]
+    _wake(connection, applied, news, now)  # first: ADVANCE comes to runs before doors, too
     for active in applied.journeys.values():
         if not active.draining:
             _start_by_events(connection, applied, active, news, now, bulk_of)
-    _wake(connection, applied, news, now)
     note_goals(connection, applied, news, now)
     cross_by_events(connection, applied, fresh, news, now)
     events.mark_seen(connection, fresh)
 
 
-def _is_news(event: FreshEvent, now: datetime) -> bool:
+def _is_news(event: FreshEvent) -> bool:
     """History starts nothing: what a file brought, and what happened more than a day before we heard of it."""
-    return event.name != "member_imported" and event.at > now - advancing.NEWS_FOR
+    return event.name != "member_imported" and event.at > event.recorded_at - advancing.NEWS_FOR
 
 
 def _start_by_events(
@@ -225,6 +225,8 @@ def admit(
         return {}
     journey = active.journey
     refs = sorted({entrant.member for entrant in entrants})
+    if active.draining:
+        return dict.fromkeys(refs, "the journey takes nobody new any more")
     journeys.hold_door(connection, journey.id)
     offered = enrolling.already_offered(connection, journey.id, entrants)
     barred = enrolling.barred_by_reentry(connection, journey, refs, now)

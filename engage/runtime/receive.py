@@ -62,7 +62,9 @@ class Receive:
         return Quarantine(self._context.database, take, self._take_again, read, self._set_aside)
 
     def _take(self, connection: Connection, *, bulk: bool) -> Sequence[Record]:
-        """Nothing while another process reads: what a person did is read in its order."""
+        """Nothing while another process reads: what a person did is read in its order. Where this version cannot read
+        what is applied, that ends the tick, and no record is to blame."""
+        self._context.applied.current()
         most = self._strides[bulk].length
         return inbound.unread(connection, most, bulk=bulk) if self._has_turn(connection) else []
 

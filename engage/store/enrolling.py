@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, and_, bindparam, exists, false, func, not_, or_, select, true, update
+from sqlalchemy import Connection, and_, bindparam, case, exists, false, func, not_, or_, select, true, update
 
 from engage.core.catalog import Catalog
 from engage.core.condition import Condition
@@ -325,7 +325,9 @@ def _new_run(entrant: Entrant, on_record: Mapping[int, int], now: datetime) -> d
 
 
 def wake(connection: Connection, pairs: Iterable[tuple[MemberRef, frozenset[str]]], now: datetime) -> None:
-    """Let these members' live runs in these journeys be looked at now: something they may be waiting for happened."""
+    """Let these members' live runs in these journeys be looked at now: something they may be waiting for happened. Also
+    those that are due as it is: ADVANCE may have one in hand and have looked already, and is about to put it to sleep.
+    Then this waits for it, and wakes it again."""
     by_journeys: dict[frozenset[str], list[MemberRef]] = {}
     for ref, journeys in pairs:
         by_journeys.setdefault(journeys, []).append(ref)
@@ -340,7 +342,6 @@ _WOKEN = (
         in_given_keys(enrolment, "member_id"),
         _E.status == "live",
         _E.journey_id.in_(bindparam("of_journeys", expanding=True)),
-        or_(_E.due_at.is_(None), _E.due_at > _NOW),
     )
-    .values(due_at=_NOW)
+    .values(due_at=case((_E.due_at < _NOW, _E.due_at), else_=_NOW))
 )

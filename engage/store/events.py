@@ -65,6 +65,7 @@ class FreshEvent:
     member: MemberRef
     name: str
     at: datetime
+    recorded_at: datetime
     payload: Mapping[str, Any]
 
 
@@ -97,12 +98,14 @@ def _in_order(found: Sequence[FreshEvent]) -> list[FreshEvent]:
 
 
 def _fresh_event(row: Any) -> FreshEvent:
-    return FreshEvent(row.id, row.number, MemberRef(row.bucket, row.member_id), row.name, row.at, row.payload)
+    ref = MemberRef(row.bucket, row.member_id)
+    return FreshEvent(row.id, row.number, ref, row.name, row.at, row.recorded_at, row.payload)
 
 
 _LOOKED_AHEAD = 5_000  # by id: several blocks of them
+_OF_FRESH = ("id", "number", "bucket", "member_id", "name", "at", "recorded_at", "payload")
 _FRESH = (
-    select(event.c.id, event.c.number, event.c.bucket, event.c.member_id, event.c.name, event.c.at, event.c.payload)
+    select(*(event.c[name] for name in _OF_FRESH))
     .where(event.c.fresh, event.c.id > bindparam("after", type_=BigInteger()))
     .order_by(event.c.id)
     .limit(bindparam("most", type_=Integer()))

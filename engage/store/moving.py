@@ -137,9 +137,12 @@ def pin_messages(connection: Connection, runs: Sequence[RunKey], version: int | 
 
 
 def pinned_to(connection: Connection, journey_id: str, version: int) -> int:
-    """How many live runs are to finish in that version."""
-    here = (IS_LIVE, E.journey_id == journey_id, E.pinned_version == version)
-    return connection.scalar(select(func.count()).where(*here)) or 0
+    """How many live runs are to finish in that version, and messages are to go out by it: they may wait for the morning
+    when their runs have ended."""
+    live = (IS_LIVE, E.journey_id == journey_id, E.pinned_version == version)
+    unsent = (UNSENT.c.journey_id == journey_id, UNSENT.c.pinned_version == version)
+    counts = (select(func.count()).where(*live), select(func.count()).select_from(UNSENT).where(*unsent))
+    return sum(connection.scalar(count) or 0 for count in counts)
 
 
 def ended_with_messages(connection: Connection, journey_id: str) -> int:

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from typing import NoReturn
+
 import httpx
+import pytest
 from small_journeys import SERVICE, journey
 from stage import Stage
 from stage_wiring import shipped
+
+from engage.errors import EngageError
+from engage.runtime.context import AppliedHolder
 
 NOTE = {"note": journey("store_visited", SERVICE, topic="service")}
 NPS = "ask: nps\nquestion: 会推荐给朋友吗？\nanswer_within: 3d\ntopic: service"
@@ -185,6 +191,42 @@ def test_what_happened_days_ago_starts_nothing(stage: Stage) -> None:
     assert len(stage.events("王芳", "store_visited")) == 1
     stage.posts("/api/events", visit | {"id": "v2", "at": "2026-11-22 18:00"})
     assert len(stage.runs("王芳")) == 1  # yesterday evening is still news
+
+
+def test_what_was_told_in_time_starts_its_journey_however_late_somebody_looks_at_it(stage: Stage) -> None:
+    stage.member("王芳", sms=True)
+    stage.apply(NOTE)
+    with stage.daemon_down():
+        stage.happens("王芳", "store_visited", store="湖滨店")
+        while stage.engine.receive.tick():
+            pass
+        stage.run_until(day=2)
+    stage.passes("1h")
+    assert len(stage.got("王芳")) == 1
+
+
+def test_where_what_is_applied_cannot_be_read_no_record_and_no_run_is_to_blame(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An older version, beside a newer one that has applied something."""
+
+    def fails(_: AppliedHolder) -> NoReturn:
+        raise EngageError("what is applied cannot be run by this version", "")
+
+    stage.member("王芳", sms=True)
+    stage.apply({"note": journey("store_visited", "wait: 1d", SERVICE, topic="service")})
+    stage.happens("王芳", "store_visited", store="湖滨店")
+    with stage.daemon_down():
+        stage.happens("王芳", "store_visited", store="湖滨店")
+        stage.run_until(day=1, at="12:00")
+        monkeypatch.setattr(AppliedHolder, "current", fails)
+        for loop in (stage.engine.receive, stage.engine.advance):
+            with pytest.raises(EngageError):
+                loop.tick()
+        monkeypatch.undo()
+    stage.passes("1m")
+    assert [when for when, _ in stage.got("王芳")] == ["day 1 12:00"]
+    assert len(stage.events("王芳", "store_visited")) == 2
 
 
 def test_an_event_about_somebody_unknown_is_kept_for_them(stage: Stage) -> None:

@@ -3,13 +3,14 @@ writes is alone.)"""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 from sqlalchemy import Connection, text
-from store_bench import MINUTE, NOW, Bench, a_catalog
+from store_bench import DAY, MINUTE, NOW, Bench, a_catalog
 
 from engage.core.condition import HasTag
 from engage.core.delivery import Recorded, Status
@@ -21,6 +22,7 @@ from engage.store import (
     advancing,
     continuity,
     dispatching,
+    enrolling,
     events,
     inbound,
     journeys,
@@ -41,6 +43,7 @@ from tests.postgresql import empty
 
 CATALOG = a_catalog(vip=HasTag(("VIP",)))
 CHANGED = "member_updated"
+_PATIENCE = 20.0  # seconds
 
 
 @pytest.fixture
@@ -65,8 +68,10 @@ def in_both(server: Database, do: Callable[[Connection], Any]) -> tuple[Any, Any
 
 
 def _until_somebody_waits(server: Database) -> None:
+    until = time.monotonic() + _PATIENCE
     waits = 0
     while not waits:
+        assert time.monotonic() < until, "nobody waits for what another holds"
         with server.read() as connection:
             waits = connection.scalar(text("SELECT count(*) FROM pg_locks WHERE NOT granted")) or 0
 
@@ -96,6 +101,29 @@ def test_who_crosses_is_seen_by_one_of_two(server: Database) -> None:
     with server.write() as connection:
         members.remove_tags(connection, {ref: ["VIP"]})
     assert in_both(server, look) == ([Crossing(ref, "vip", False)], [])
+
+
+def test_what_happens_while_a_run_is_looked_at_wakes_it_from_the_sleep_it_is_put_to(server: Database) -> None:
+    """ADVANCE has seen nothing yet; until it commits, the row says that the run is due as it is."""
+    with server.write() as connection:
+        bench = Bench(connection)
+        ref = bench.member()
+        run_id = bench.enters(ref)
+
+    def wakes() -> None:
+        with server.write() as enrol:
+            enrolling.wake(enrol, [(ref, frozenset({"winback"}))], NOW)
+
+    with ThreadPoolExecutor(1) as other, server.write() as advance:
+        (run,) = advancing.due(advance, NOW, 10)
+        woken = other.submit(wakes)
+        _until_somebody_waits(server)
+        asleep = {"phase": "waiting", "deadline_at": NOW + DAY, "due_at": NOW + DAY}
+        advancing.save(advance, [{"bucket": ref.bucket, "id": run.id} | asleep])
+        advance.commit()
+        woken.result()
+    with server.read() as connection:
+        assert [run.id for run in advancing.due(connection, NOW, 10)] == [run_id]
 
 
 def test_a_fact_told_to_both_is_recorded_by_one_of_two(server: Database) -> None:
