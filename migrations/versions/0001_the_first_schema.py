@@ -7,7 +7,7 @@ from alembic import op
 
 from engage.store import tables
 
-revision = "0001_008a7e9c"
+revision = "0001_3fa7264b"
 down_revision = None
 branch_labels = None
 depends_on = None
