@@ -225,8 +225,6 @@ def admit(
         return {}
     journey = active.journey
     refs = sorted({entrant.member for entrant in entrants})
-    if active.draining:
-        return dict.fromkeys(refs, "the journey takes nobody new any more")
     journeys.hold_door(connection, journey.id)
     offered = enrolling.already_offered(connection, journey.id, entrants)
     barred = enrolling.barred_by_reentry(connection, journey, refs, now)
