@@ -21,7 +21,9 @@ _MOST = {"booking": 1 + MOST_REPEATS, "nps": 2, "nag": 2}
 
 def handed_over_once(life: Life) -> Iterator[str]:
     calls_of = by_delivery(life)
-    reached = [c for c in life.truth.calls if c.reached and not _is_excused(life, calls_of[c.about or 0][:1], c)]
+    reached = [
+        c for c in life.truth.calls if c.reached and not _is_excused(life, _unsure(calls_of[c.about or 0])[:1], c)
+    ]
     counted = Counter((c.channel, c.saying) for c in reached if c.saying.message != "confirm")
     for (channel, saying), times in counted.items():
         if times > _MOST.get(saying.message, 1):
@@ -64,11 +66,15 @@ def repeated_as_often_as_asked(life: Life) -> Iterator[str]:
     """After the first call of which it is not on record that it was refused: under the provider's key while that is
     known, and else as often as the step says."""
     for calls in by_delivery(life).values():
-        sure = next((number for number, call in enumerate(calls) if not _is_known_refused(call)), len(calls))
-        first, repeats = calls[sure : sure + 1], calls[sure + 1 :]
+        first, repeats = _unsure(calls)[:1], _unsure(calls)[1:]
         unsheltered = [c for c in repeats if not _is_sheltered(first[0], c) and not _is_excused(life, first, c)]
         if len(unsheltered) > (MOST_REPEATS if calls[0].saying.message in REPEATED else 0):
             yield f"{calls[0].saying} on {calls[0].channel} was repeated {len(unsheltered)} times"
+
+
+def _unsure(calls: Sequence[Call]) -> Sequence[Call]:
+    """From the first on of which it is not on record that it was refused."""
+    return calls[next((number for number, call in enumerate(calls) if not _is_known_refused(call)), len(calls)) :]
 
 
 def _is_known_refused(call: Call) -> bool:
