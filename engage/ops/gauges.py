@@ -77,13 +77,17 @@ class Gauges(Collector):
         yield self._tokens()
 
     def _limits(self) -> Metric:
-        limits = {(name,): channel.per_second for name, channel in self._channels().items()}
         return _each(
             "engage_rate_limit",
             "Calls a second that all daemons together make at most, where a channel has a limit (per_second).",
             ("channel",),
-            {labelled: limit for labelled, limit in limits.items() if limit is not None},
+            {(name,): limit for name, limit in self._limited().items()},
         )
+
+    def _limited(self) -> dict[str, float]:
+        """The channels that have a limit, and how many calls a second it is."""
+        limits = {name: channel.per_second for name, channel in self._channels().items()}
+        return {name: limit for name, limit in limits.items() if limit is not None}
 
     def _tokens(self) -> Metric:
         held = {(name,): each.token_age for name, each in self._channels().items() if isinstance(each, HoldsToken)}
@@ -95,8 +99,7 @@ class Gauges(Collector):
         )
 
     def _rates(self, connection: Connection, now: datetime) -> dict[str, int]:
-        limits = {name: channel.per_second for name, channel in self._channels().items()}
-        return {name: rates.left(connection, name, limit, now) for name, limit in limits.items() if limit is not None}
+        return {name: rates.left(connection, name, limit, now) for name, limit in self._limited().items()}
 
     def _ask(self) -> _Answered | None:
         """None: the database does not answer, of which the loops tell in the log."""

@@ -89,12 +89,12 @@ def _at_once(connection: Connection, active: Active, bulk: Bulk, count: int, ask
     whoever came into a segment as large a share enters as of those who have asked."""
     start = f"{active.journey.id}:{bulk.start}"
     entered, asking = f"entered:{start}", f"asked:{start}"
-    came = came_into(bulk.segment) if bulk.segment is not None else asking
-    lately = tallies.counted(connection, {entered, asking, came}, now - _ONE_START)
     tallies.add(connection, {entered: count, asking: asked}, 0, now)
-    in_all, of_all = lately.get(entered, 0) + count, lately.get(asking, 0) + asked
-    to_come = round(lately.get(came, 0) * in_all / of_all) if bulk.segment and of_all >= _ENOUGH_TO_SAY else 0
-    return max(in_all, to_come, bulk.expected)
+    came = {came_into(bulk.segment)} if bulk.segment is not None else set()
+    lately = tallies.counted(connection, {entered, asking} | came, now - _ONE_START)
+    in_all, of_all = lately[entered], lately[asking]
+    share = in_all / of_all if of_all >= _ENOUGH_TO_SAY else 0
+    return max(in_all, bulk.expected, *(round(lately.get(name, 0) * share) for name in came))
 
 
 def _smallest(policy: Policy) -> int:
