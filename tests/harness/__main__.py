@@ -9,8 +9,9 @@ import time
 from collections.abc import Iterator
 from multiprocessing import get_context
 
+from tests.harness.complaints import listening
 from tests.harness.grounds import Grounds
-from tests.harness.running import Tally, live, quietly, run, told
+from tests.harness.running import Tally, live, run, told
 
 _AT_A_TIME = 10
 _TOLD_EVERY = 100  # worlds, where nobody looks on
@@ -27,7 +28,7 @@ def main() -> int:
 
 
 def _one(seed: int) -> int:
-    with quietly(), Grounds() as grounds:
+    with listening(), Grounds() as grounds:
         life, wrong = live(grounds, seed)
     print(told(life, wrong))
     print("\n" + ("\n".join(f"✗ {what}" for what in wrong) or "the promise held"))

@@ -52,6 +52,10 @@ def violations(life: Life) -> list[str]:
     return [f"{rule.__name__}: {what}" for rule in RULES for what in rule(life)]
 
 
+def only_what_befell_it_went_wrong(life: Life) -> Iterator[str]:
+    yield from life.complaints
+
+
 # --- consent, pause, stop ---------------------------------------------------------------------------------------
 
 
@@ -319,6 +323,7 @@ _NEVER = datetime.max.replace(tzinfo=ZoneInfo("UTC"))
 
 
 RULES: Sequence[Rule] = (
+    only_what_befell_it_went_wrong,
     handed_over_once,
     repeated_only_under_shelter,
     repeated_as_often_as_asked,

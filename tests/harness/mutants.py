@@ -321,7 +321,11 @@ MUTANTS: Sequence[Mutant] = (
     ),
     _mutant(
         "what happened is overlooked",
-        says("engage.runtime.enrol:_is_news", "return event.name", "return now.second % 7 != 0 and event.name"),
+        says(
+            "engage.runtime.enrol:_is_news",
+            "return event.name",
+            "return event.recorded_at.second % 7 != 0 and event.name",
+        ),
     ),
     _mutant(
         "the last receipt counts",

@@ -85,13 +85,15 @@ class Outside:
         self._keys = count(1)
         self._refs = count(1)
         self._ahead: list[tuple[datetime, int, str, Fact]] = []
+        self._to_pause: list[tuple[datetime, str]] = []
         self._unread: dict[str, Told] = {}
 
     # --- told ---------------------------------------------------------------------------------------------------
 
     def next_due(self) -> datetime | None:
         ends = [pause.ends for pause in self.log.pauses if pause.until is None]
-        return min([*ends, *(moment for moment, *_ in self._ahead[:1])], default=None)
+        begins = [moment for moment, _ in self._to_pause]
+        return min([*ends, *begins, *(moment for moment, *_ in self._ahead[:1])], default=None)
 
     def later(self, after: timedelta, fact: Fact, *, key: str | None = None) -> None:
         number = next(self._keys)
@@ -101,6 +103,9 @@ class Outside:
         while self._ahead and self._ahead[0][0] <= self._clock.true:
             _, _, key, fact = heapq.heappop(self._ahead)
             self._tell(key, fact)
+        for moment, scope in [each for each in self._to_pause if each[0] <= self._clock.true]:
+            self._to_pause.remove((moment, scope))
+            self._pauses(scope)
         self.resumes(until=self._clock.true)
 
     def _tell(self, key: str, fact: Fact) -> None:
@@ -198,7 +203,8 @@ class Outside:
             case "visits":
                 self.starts(person, "visited")
             case _:
-                self._pauses(self._dice.one_of(["all", f"channel:{channel}", f"journey:{journey_of(saying.message)}"]))
+                scope = self._dice.one_of(["all", f"channel:{channel}", f"journey:{journey_of(saying.message)}"])
+                self._to_pause.append((self._clock.true + after, scope))
 
     def starts(self, person: Person, event: str) -> None:
         fact = Happened(person.ref, event, {"ref": f"r{next(self._refs)}"}, self._clock.now())

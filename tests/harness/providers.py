@@ -29,6 +29,10 @@ _REFUSALS = {
 }
 
 
+class ChannelFault(Exception):
+    """A mistake in a channel's own code, after its call."""
+
+
 class Surroundings(Protocol):
     """What a provider has to do with."""
 
@@ -101,7 +105,7 @@ class Provider:
             outcome = Unknown("no answer in time")
         if fault is Fault.RAISED_AFTER:
             call.answer = "unknown"
-            raise OSError("the channel has a fault")
+            raise ChannelFault
         call.answer = {Accepted: "accepted", Rejected: "refused", Unknown: "unknown"}[type(outcome)]
         world.crew.reach(f"{self.name}: {ANSWERED}")
         return outcome

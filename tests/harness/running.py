@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import logging
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
-
-import structlog
 
 from tests.harness.boundaries import known_points
 from tests.harness.cast import CHANNELS
 from tests.harness.checker import violations
+from tests.harness.complaints import listening
 from tests.harness.grounds import Grounds
 from tests.harness.world import Life, Options, World
 
@@ -76,16 +73,7 @@ class Tally:
 
 def run(seeds: Iterable[int]) -> Tally:
     tally = Tally()
-    with quietly(), Grounds() as grounds:
+    with listening(), Grounds() as grounds:
         for seed in seeds:
             tally.add(*live(grounds, seed))
     return tally
-
-
-@contextmanager
-def quietly() -> Iterator[None]:
-    """The engine complains of every fault it meets, at length."""
-    before = structlog.get_config()
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
-    yield
-    structlog.configure(**before)

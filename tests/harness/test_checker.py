@@ -27,7 +27,7 @@ WHO = PEOPLE[0]
 def a_life(calls: Sequence[Call] = (), log: Log | None = None, **row: Any) -> Life:
     """With one delivery, number 1."""
     table = [SimpleNamespace(id=1, **row)]
-    return Life(0, Options(), Truth(list(calls)), log or Log(), {"delivery": table}, [], {}, {}, None, [], BEGINS)
+    return Life(0, Options(), Truth(list(calls)), log or Log(), {"delivery": table}, [], {}, {}, None, [], [], BEGINS)
 
 
 def accepted_on_wechat(message: str, minutes: int) -> Call:

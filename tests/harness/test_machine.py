@@ -15,10 +15,11 @@ from tests.harness import weather
 from tests.harness.boundaries import BEGIN, CALL, COMMIT
 from tests.harness.cast import PEOPLE
 from tests.harness.checker import violations
+from tests.harness.complaints import listening
 from tests.harness.crew import LOCKED_OUT, RESTING, Worker
 from tests.harness.grounds import BEGINS, Grounds
 from tests.harness.project import EDITS
-from tests.harness.running import quietly, told
+from tests.harness.running import told
 from tests.harness.weather import Fault
 from tests.harness.world import Options, World
 
@@ -108,6 +109,6 @@ class Shop(RuleBasedStateMachine):
 
 def test_whatever_befalls_the_shop_the_promise_holds() -> None:
     """`engage`'s Hypothesis profile, with fewer and longer lives: each is a world to its end."""
-    with quietly(), Grounds() as grounds:
+    with listening(), Grounds() as grounds:
         Shop.grounds = grounds
         stateful.run_state_machine_as_test(Shop, settings=settings(max_examples=15, stateful_step_count=25))

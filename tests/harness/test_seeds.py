@@ -9,8 +9,9 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.harness.complaints import listening
 from tests.harness.grounds import Grounds
-from tests.harness.running import POINTS, Tally, live, quietly, told
+from tests.harness.running import POINTS, Tally, live, told
 
 SEEDS = 300
 _AT_A_TIME = 20
@@ -19,7 +20,7 @@ _TALLY = Tally()
 
 @pytest.fixture(scope="module")
 def grounds() -> Iterator[Grounds]:
-    with quietly(), Grounds() as made:
+    with listening(), Grounds() as made:
         yield made
 
 

@@ -25,6 +25,7 @@ from engage.store.tables import decision, delivery, enrolment, event, hold, iden
 from tests.harness import project, weather
 from tests.harness.boundaries import ANSWERED, BEGIN, CALL, COMMIT, COMMITTED, TAKEN, WORDING
 from tests.harness.clock import SkippingClock
+from tests.harness.complaints import heard
 from tests.harness.crew import LOCKED_OUT, RESTING, Broken, Crew, Worker
 from tests.harness.dice import Dice
 from tests.harness.grounds import BEGINS, Grounds, InForce
@@ -74,6 +75,7 @@ class Life:
     reached: Mapping[str, int]
     died_at: Mapping[str, int]
     unsettled: str | None  # why the world did not come to rest
+    complaints: list[str]  # of faults that the world did not make
     jumps: list[timedelta]  # of the servers' clock
     ended: datetime  # the true time
 
@@ -362,7 +364,7 @@ class World:
             tables = {t.name: list(connection.execute(select(t))) for t in _KEPT}
         return Life(
             self.seed, self.options, self.truth, self.outside.log, tables, self.timeline, dict(self.crew.reached),
-            dict(self.crew.died_at), unsettled, self.clock.jumped, self.clock.true,
+            dict(self.crew.died_at), unsettled, heard(), self.clock.jumped, self.clock.true,
         )  # fmt: skip
 
     def close(self) -> None:
