@@ -14,7 +14,7 @@ from engage.core.catalog import Aggregate, Catalog, Computed
 from engage.core.condition import ValueType
 from engage.store.conditions import VALUE_COLUMN, aggregate_of
 from engage.store.database import upsert
-from engage.store.ids import take_ids
+from engage.store.ids import is_an_id, take_ids
 from engage.store.keys import given_keys, in_given_keys
 from engage.store.moments import Moments, Prepared, once_for_catalog
 from engage.store.rows import add_rows, change_rows, put_rows
@@ -189,7 +189,7 @@ def lookup(connection: Connection, text: str) -> list[MemberRef]:
         member_value.c.field == "name", member_value.c.text_value == text
     )
     found = {MemberRef(*row) for query in (by_key, named) for row in connection.execute(query)}
-    if not found and text.isdecimal():
+    if not found and is_an_id(text):
         found = {
             MemberRef(*row)
             for row in connection.execute(select(member.c.bucket, member.c.id).where(member.c.id == int(text)))
