@@ -471,7 +471,7 @@ enrolment = Table(
     Column("pinned_version", Integer),  # the version to finish in; None: follows the journey
     Column("step_after_event", BigInteger),  # those up to this number happened before the step was reached
     Column("phase", String(16)),  # arriving | waiting | commenting: see core.advance
-    Column("deadline_at", Instant),  # when the wait of this step is over
+    Column("deadline_at", Instant),  # when the wait of this step, or for it, is over
     Column("due_at", Instant),  # when to look again
     Column("last_message_at", Instant),
     Column("goal_at", Instant),
