@@ -456,7 +456,7 @@ enrolment = Table(
     Column("per_value", String(200), nullable=False),  # of journeys with `per`; else empty
     Column("holdout", Boolean, nullable=False),
     Column("status", String(16), nullable=False),  # held (has not begun) | live | ended
-    Column("end_kind", String(16)),  # goal | exit | completed
+    Column("end_kind", String(16)),  # goal | exit | completed | never_began: see core.turn
     Column("end_reason", String(200)),
     Column("entered_at", Instant, nullable=False),
     Column("ended_at", Instant),
