@@ -104,6 +104,7 @@ class Enrol:
             over = done < calendar_starts.BATCH
             if over and not outdated:
                 state.put_moment(connection, state.STARTS_SEEN, coming.until)
+                state.put_starts_owed(connection, {}, now)
                 done += cross_by_time(connection, applied, now)
         if over:
             self._coming = None
@@ -134,7 +135,8 @@ class Enrol:
         self, connection: Connection, zone_names: Sequence[str | None], seen: datetime, now: datetime
     ) -> Calendars:
         applied = self._context.applied.current()
-        return Calendars(connection, applied, self._work_calendar, zone_names, seen, now)
+        owed = state.starts_owed(connection)
+        return Calendars(connection, applied, self._work_calendar, zone_names, seen, owed, now)
 
 
 # --- starts by what happened ------------------------------------------------------------------------------------
