@@ -146,7 +146,7 @@ class Calendars:
             schedule.next_slot(start, self.seen, zone_of(zone_name, self.applied.catalog.timezone), self.work).at
             for zone_name in self.zone_names
             for active in self.applied.journeys.values()
-            if isinstance(start := active.journey.start, OnDate | OnSchedule) and not active.draining
+            if isinstance(start := active.journey.start, OnDate | OnSchedule) and active.starts
         )
         return min(slots, default=None)
 

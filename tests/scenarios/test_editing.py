@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from on_the_way import PEOPLE, A, B, C, in_flight, moves_of, nobody_is_stranded, sent, story
+from on_the_way import PEOPLE, START, A, B, C, in_flight, moves_of, nobody_is_stranded, sent, story
 from small_journeys import journey
 from stage import Stage
 
@@ -256,3 +256,14 @@ def test_a_pin_holds_until_the_last_message_of_its_runs_is_out(stage: Stage) -> 
     stage.resumes("journey:note")
     stage.passes("2h")
     assert all(sent(stage, name) == ["sorry_personal", "thanks_repeat"] for name in PEOPLE)
+
+
+def test_nobody_is_sent_into_a_journey_that_takes_nobody_new(stage: Stage) -> None:
+    stage.member("王芳", sms=True)
+    note = journey(START, "wait: 3d", "enroll: other", topic="service")
+    stage.apply({"note": note, "other": journey("coupon_used", A, topic="service")})
+    stage.happens("王芳", START, store="湖滨店")
+    stage.apply({})
+    stage.run_until(day=5)
+    assert stage.runs("王芳", "other") == []
+    assert stage.notes("王芳", "note", "enroll")[0]["refused"] == "the journey takes nobody new any more"
