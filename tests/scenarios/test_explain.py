@@ -278,13 +278,17 @@ def test_who_may_not_come_back_is_told_so(stage: Stage) -> None:
     assert [(check.holds, check.facts["reason"]) for check in barred] == [(False, "was in this journey too recently")]
 
 
-def test_who_was_held_back_and_not_let_in_has_never_entered(open_stage: OpenStage) -> None:
+def test_who_was_held_back_and_not_let_in_has_never_entered(
+    open_stage: OpenStage, capsys: pytest.CaptureFixture[str]
+) -> None:
     stage = crowd(open_stage, GUARD)
     refuses(stage)
     story = told(stage, "m1")
     assert lines(stage, story)[-1].endswith("did not begin: the start was not approved")
     assert door(story).journey_id == "campaign"
     assert in_the_way(story) == []
+    show_story(Screen(Lang.EN), told(stage, "m1", "campaign"), Question(stage.clock.now(), "campaign"))
+    assert "never entered" in capsys.readouterr().out
 
 
 def test_the_holdout_is_told_and_what_is_withheld(stage: Stage) -> None:
