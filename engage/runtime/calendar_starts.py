@@ -3,7 +3,8 @@
 A slot is worked on once for each zone, by whoever takes it. After a downtime those that are not too old are made up for
 (`catch_up`). Who has moved to a zone whose slot had passed there already, and whose old zone had not had it yet, is
 brought in the same way: a move is a downtime of one. Who had it in the old zone is at the door a second time with the
-same occurrence, and is let in once.
+same occurrence, and is let in once. An edit may put a slot that is still to come to a time of that day that has passed:
+it is owed, and comes at the next look.
 
 A slot may bring a hundred thousand. They are found without holding anybody up, and come to the door a batch at a time,
 in the order of their ids, each batch in a transaction of its own that says how far it came; the last one takes the
@@ -23,7 +24,8 @@ from sqlalchemy import Connection
 
 from engage.core import anniversary, schedule
 from engage.core.anniversary import Anniversary, Calendar
-from engage.core.journey.model import OnDate, OnSchedule
+from engage.core.catalog import Catalog
+from engage.core.journey.model import Journey, OnDate, OnSchedule
 from engage.core.quiet import zone_of
 from engage.core.schedule import Slot
 from engage.core.timing import DaySet
@@ -31,6 +33,7 @@ from engage.core.workdays import WorkCalendar
 from engage.runtime.applied import Active, Applied
 from engage.store import enrolling, members, state
 from engage.store.enrolling import Entrant, Zone
+from engage.store.state import Owed
 
 # A move is told in a transaction of its own, which may end after we have looked.
 _TOLD_LATE = timedelta(minutes=5)
@@ -96,24 +99,54 @@ def note_came_in(connection: Connection, brought: Brought, some: Sequence[Entran
         log.warning("workdays_assumed", year=year)
 
 
+def note_owed(
+    connection: Connection,
+    edits: Sequence[tuple[Journey, Journey]],
+    catalog: Catalog,
+    work: WorkCalendar,
+    now: datetime,
+) -> None:
+    """Slots that these edits, each (before, after), have overtaken are looked at once more."""
+    seen = state.moment(connection, state.STARTS_SEEN)
+    starts = [
+        (new.id, old.start, new.start)
+        for old, new in edits
+        if isinstance(old.start, OnDate | OnSchedule) and isinstance(new.start, OnDate | OnSchedule)
+    ]
+    if seen is None or not starts:
+        return
+    owed = dict(state.starts_owed(connection))
+    for name in members.timezones(connection):
+        zone = zone_of(name, catalog.timezone)
+        for journey_id, before, after in starts:
+            slot = schedule.overtaken(before, after, seen, zone, work)
+            if slot is not None:
+                owed[journey_id, name] = slot.key
+    state.put_starts_owed(connection, owed, now)
+
+
 @dataclass(frozen=True, slots=True)
 class Calendars:
-    """The zones members live in, the calendar they work by, and how far the slots have been looked at."""
+    """The zones members live in, the calendar they work by, how far the slots have been looked at, and which are owed
+    since before."""
 
     connection: Connection
     applied: Applied
     work: WorkCalendar
     zone_names: Sequence[str | None]
     seen: datetime
+    owed: Owed
     now: datetime
 
     def next_start(self) -> datetime | None:
-        """The first slot of any journey in any zone after what has been seen."""
+        """The first slot of any journey in any zone after what has been seen; now if any is owed."""
+        if self.owed:
+            return self.now
         slots = (
             schedule.next_slot(start, self.seen, zone_of(zone_name, self.applied.catalog.timezone), self.work).at
             for zone_name in self.zone_names
             for active in self.applied.journeys.values()
-            if isinstance(start := active.journey.start, OnDate | OnSchedule) and not active.draining
+            if isinstance(start := active.journey.start, OnDate | OnSchedule) and active.starts
         )
         return min(slots, default=None)
 
@@ -124,7 +157,9 @@ class Calendars:
             return
         oldest = max(active.since, self.now - start.catch_up)
         for name in self.zone_names:
-            for slot in self._slots(start, max(self.seen, oldest), self.now, name):
+            owed = self.owed.get((active.journey.id, name))
+            slots = self._slots(start, oldest, self.now, name)
+            for slot in (slot for slot in slots if slot.at > self.seen or slot.key == owed):
                 yield from self._of_slot(active, start, slot, f"{slot.key} {name or 'default'}", Zone(name))
         moved_since = self.seen - _TOLD_LATE
         for name in members.zones_moved_to(self.connection, moved_since):

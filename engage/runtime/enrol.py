@@ -104,6 +104,7 @@ class Enrol:
             over = done < calendar_starts.BATCH
             if over and not outdated:
                 state.put_moment(connection, state.STARTS_SEEN, coming.until)
+                state.put_starts_owed(connection, {}, now)
                 done += cross_by_time(connection, applied, now)
         if over:
             self._coming = None
@@ -113,8 +114,8 @@ class Enrol:
         with self._context.database.read() as connection:
             seen = state.moment(connection, state.STARTS_SEEN)
             calendars = self._calendars(connection, members.timezones(connection), seen or now, now)
-            running = [active for active in calendars.applied.journeys.values() if not active.draining]
-            brought = [each for active in running for each in calendars.brought(active)]
+            starting = [active for active in calendars.applied.journeys.values() if active.starts]
+            brought = [each for active in starting for each in calendars.brought(active)]
             return Coming(calendars.applied.mark, seen, now, brought)
 
     def _let_in(self, connection: Connection, applied: Applied, coming: Coming, now: datetime) -> int:
@@ -134,7 +135,8 @@ class Enrol:
         self, connection: Connection, zone_names: Sequence[str | None], seen: datetime, now: datetime
     ) -> Calendars:
         applied = self._context.applied.current()
-        return Calendars(connection, applied, self._work_calendar, zone_names, seen, now)
+        owed = state.starts_owed(connection)
+        return Calendars(connection, applied, self._work_calendar, zone_names, seen, owed, now)
 
 
 # --- starts by what happened ------------------------------------------------------------------------------------
@@ -146,7 +148,7 @@ def _look_at_events(
     news = [event for event in fresh if _is_news(event)]
     _wake(connection, applied, news, now)  # first: ADVANCE comes to runs before doors, too
     for active in applied.journeys.values():
-        if not active.draining:
+        if active.starts:
             _start_by_events(connection, applied, active, news, now, bulk_of)
     note_goals(connection, applied, news, now)
     cross_by_events(connection, applied, fresh, news, now)
@@ -225,6 +227,8 @@ def admit(
         return {}
     journey = active.journey
     refs = sorted({entrant.member for entrant in entrants})
+    if active.draining:
+        return dict.fromkeys(refs, "the journey takes nobody new any more")
     journeys.hold_door(connection, journey.id)
     offered = enrolling.already_offered(connection, journey.id, entrants)
     barred = enrolling.barred_by_reentry(connection, journey, refs, now)

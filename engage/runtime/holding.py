@@ -23,6 +23,7 @@ from engage.core.condition import All, InSegment
 from engage.core.journey.check import every_step
 from engage.core.journey.model import Ask, Journey, OnSchedule, OnSegment, Send
 from engage.core.lot import lot
+from engage.core.turn import EndKind
 from engage.runtime.applied import Active, Applied
 from engage.runtime.context import Context
 from engage.runtime.crossings import came_into
@@ -269,8 +270,9 @@ class _Work:
             "version": active.version,
             "due_at": self.now,
         }
-        holding.begin(self.connection, entering, begun)
-        self._end([(run, ref) for run, ref in runs if ref.id not in let_in], "audience or exclude does not let them in")
+        holding.change_runs(self.connection, entering, begun)
+        left_out = [(run, ref) for run, ref in runs if ref.id not in let_in]
+        self._turn_away(left_out, "audience or exclude does not let them in")
         lines = [(ref.bucket, run, None, "let_go", {"hold": self.held.name}) for run, ref in entering]
         trail.note(self.connection, lines, self.now)
 
@@ -279,13 +281,15 @@ class _Work:
         if not runs:
             self._change(settled_at=self.now)
             return 1
-        self._end(runs, _REFUSED)
+        self._turn_away(runs, _REFUSED)
         return len(runs)
 
-    def _end(self, runs: Sequence[tuple[int, MemberRef]], why: str) -> None:
-        ended = {"status": "ended", "end_kind": "exit", "end_reason": why, "ended_at": self.now}
-        holding.begin(self.connection, runs, ended)
-        lines = [(ref.bucket, run, None, "exit", {"kind": "exit", "reason": why}) for run, ref in runs]
+    def _turn_away(self, runs: Sequence[tuple[int, MemberRef]], why: str) -> None:
+        """Their start, this very occurrence, does not come again; the next one finds them as if they had never come."""
+        kind = EndKind.NEVER_BEGAN
+        ended = {"status": "ended", "end_kind": kind, "end_reason": why, "ended_at": self.now}
+        holding.change_runs(self.connection, runs, ended)
+        lines = [(ref.bucket, run, None, "exit", {"kind": kind, "reason": why}) for run, ref in runs]
         trail.note(self.connection, lines, self.now)
 
     # --- the canary ---------------------------------------------------------------------------------------------

@@ -456,7 +456,7 @@ enrolment = Table(
     Column("per_value", String(200), nullable=False),  # of journeys with `per`; else empty
     Column("holdout", Boolean, nullable=False),
     Column("status", String(16), nullable=False),  # held (has not begun) | live | ended
-    Column("end_kind", String(16)),  # goal | exit | completed
+    Column("end_kind", String(16)),  # goal | exit | completed | never_began: see core.turn
     Column("end_reason", String(200)),
     Column("entered_at", Instant, nullable=False),
     Column("ended_at", Instant),
@@ -471,7 +471,7 @@ enrolment = Table(
     Column("pinned_version", Integer),  # the version to finish in; None: follows the journey
     Column("step_after_event", BigInteger),  # those up to this number happened before the step was reached
     Column("phase", String(16)),  # arriving | waiting | commenting: see core.advance
-    Column("deadline_at", Instant),  # when the wait of this step is over
+    Column("deadline_at", Instant),  # when the wait of this step, or for it, is over
     Column("due_at", Instant),  # when to look again
     Column("last_message_at", Instant),
     Column("goal_at", Instant),

@@ -228,6 +228,92 @@ def test_a_clock_that_jumps_back_starts_nothing_again(open_stage: OpenStage) -> 
     assert len(stage.phone("王芳")) == 2
 
 
+# --- an edit ---------------------------------------------------------------------------------------------------------
+
+
+def at_nine(text: str) -> str:
+    return text.replace("10:00", "09:00")
+
+
+@pytest.mark.parametrize("start", [BIRTHDAY, "start: { every: day, at: 10:00 }\nreentry: always"])
+def test_a_start_put_to_a_time_that_has_passed_comes_at_once_for_whom_it_was_still_to_come(
+    open_stage: OpenStage, start: str
+) -> None:
+    """At 09:30 in Shanghai; in Tokyo ten o'clock has passed, in Paris nine is still to come."""
+    stage = open_stage("2026-11-23 08:00")
+    for name, zone in (("王芳", SHANGHAI), ("花子", "Asia/Tokyo"), ("Anne", PARIS)):
+        stage.member(name, email=True, zone=zone, birthday="11-23")
+    play(stage, journey(start))
+    stage.run_until(at="09:30")
+    play(stage, at_nine(journey(start)))
+    stage.run_until(at="23:00")
+    assert [came(stage, name) for name in ("王芳", "花子", "Anne")] == [
+        ["day 0 09:30"],
+        ["day 0 09:00"],
+        ["day 0 16:00"],
+    ]
+
+
+def test_it_is_made_up_for_like_any_other_once_by_whoever_looks_next(open_stage: OpenStage) -> None:
+    stage = open_stage("2026-11-23 08:00")
+    stage.member("王芳", sms=True, birthday="11-23")
+    play(stage, journey(BIRTHDAY))
+    stage.run_until(at="09:00")
+    with stage.daemon_down():
+        stage.run_until(at="11:00")
+        play(stage, journey(BIRTHDAY.replace("10:00", "08:30")))
+        stage.run_until(at="12:00")
+    play(stage, journey(BIRTHDAY))
+    stage.run_until(day=1, at="12:00")
+    assert came(stage, "王芳") == ["day 0 12:00"]
+
+
+def test_but_not_if_that_time_is_too_long_ago(open_stage: OpenStage) -> None:
+    stage = open_stage("2026-11-23 08:00")
+    stage.member("王芳", sms=True)
+    play(stage, journey("start: { every: day, at: 21:00, catch_up: 4h }", "reentry: always"))
+    stage.run_until(at="20:00")
+    play(stage, journey("start: { every: day, at: 15:00, catch_up: 4h }", "reentry: always"))
+    stage.run_until(day=1, at="18:00")
+    assert came(stage, "王芳") == ["day 1 15:00"]
+
+
+def test_what_is_owed_is_not_forgotten_in_the_midst_of_many(
+    open_stage: OpenStage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(calendar_starts, "BATCH", 4)
+    stage = open_stage("2026-11-23 08:00")
+    names = [f"m{number}" for number in range(10)]
+    for name in names:
+        stage.member(name, sms=True)
+    daily = journey("start: { every: day, at: 10:00 }", "reentry: always")
+    play(stage, daily)
+    stage.run_until(at="09:30")
+    with stage.daemon_down():
+        play(stage, at_nine(daily))
+        loop = Enrol(stage.engine.context)
+        assert loop.tick() == 4
+        play(stage, journey("start: { every: day, at: 09:00 }", "reentry: always", late="1h"))
+        while loop.tick():
+            pass
+        assert [len(stage.runs(name)) for name in names] == [1] * 10
+        assert loop.tick() == 0
+
+
+def test_a_new_journey_begins_with_the_next_day_and_so_does_one_that_is_back(open_stage: OpenStage) -> None:
+    stage = open_stage("2026-11-23 09:30")
+    stage.member("王芳", sms=True)
+    daily = journey("start: { every: day, at: 09:00 }", "reentry: always")
+    play(stage, daily)
+    stage.run_until(day=1, at="08:00")
+    assert came(stage, "王芳") == []
+    stage.apply({})
+    stage.run_until(day=1, at="12:00")
+    play(stage, daily.replace("09:00", "10:00"))
+    stage.run_until(day=2, at="12:00")
+    assert came(stage, "王芳") == ["day 2 10:00"]
+
+
 # --- a member who moves -----------------------------------------------------------------------------------------
 
 

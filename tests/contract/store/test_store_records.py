@@ -213,8 +213,11 @@ def test_time_counts_from_when_it_was_first_let(bench: Bench) -> None:
     state.put_moment(bench.connection, state.STARTS_SEEN, NOW + HOUR)
     state.let_time_count(bench.connection, NOW + DAY)
     assert [state.moment(bench.connection, key) for key in moments] == [NOW + HOUR, NOW]
+    state.put_starts_owed(bench.connection, {("winback", None): "2026-11-23"}, NOW)
+    assert state.starts_owed(bench.connection) == {("winback", None): "2026-11-23"}
     state.forget_time(bench.connection)
     assert [state.moment(bench.connection, key) for key in moments] == [None, None]
+    assert state.starts_owed(bench.connection) == {}
 
 
 def test_what_is_paused_stays_paused_until_it_is_resumed(bench: Bench) -> None:
