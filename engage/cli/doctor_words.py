@@ -146,8 +146,10 @@ _WORDS: dict[str, Callable[[Facts], Said]] = {
         "可能稍后有回执；`engage export deliveries` 可以列出。",
     ),
     "unreadable": lambda f: Said(
-        f"Came in and could not be read: {counted(f['records'], 'record')}; `engage trace inbound:ID` shows one.",
-        f"有 {f['records']} 条来信无法读取；`engage trace inbound:编号` 可以查看。",
+        f"Came in and could not be read: {counted(f['records'], 'record')}; `engage trace inbound:ID` shows one. "
+        "Once the cause is mended, `engage reread` has them read again.",
+        f"有 {f['records']} 条来信无法读取；`engage trace inbound:编号` 可以查看。"
+        "原因排除后，用 `engage reread` 重新读取。",
     ),
     "paused": lambda f: Said(
         f"Paused since {_at(f['since'])}: {f['scope']} {f['reason']}".rstrip() + ". `engage resume` goes on.",

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any, TypeVar
+from typing import Any
 
 from sqlalchemy import Connection, and_, func, select, update
 
@@ -15,7 +15,7 @@ from engage.store.advancing import save
 from engage.store.conditions import VALUE_COLUMN
 from engage.store.holding import HELD
 from engage.store.ids import take_ids
-from engage.store.keys import given_keys, in_given_keys
+from engage.store.keys import batches, given_keys, in_given_keys
 from engage.store.lanes import UNSENT
 from engage.store.members import MemberRef
 from engage.store.rows import add_rows
@@ -23,8 +23,6 @@ from engage.store.tables import IS_ENDED, IS_LIVE, delivery, enrolment, enrolmen
 
 E, M = enrolment.c, enrolment_move.c
 _OF_MEMBER = (member.c.bucket == E.bucket) & (member.c.id == E.member_id)
-_BATCH = 1000
-T = TypeVar("T")
 
 RunKey = tuple[int, int]
 """(bucket, enrolment id)"""
@@ -222,7 +220,3 @@ def _read(columns: Mapping[str, Any]) -> dict[str, Any]:
         name: datetime.fromisoformat(value) if name in _MOMENTS and value is not None else value
         for name, value in columns.items()
     }
-
-
-def batches(items: Sequence[T]) -> Iterator[Sequence[T]]:
-    return (items[start : start + _BATCH] for start in range(0, len(items), _BATCH))
