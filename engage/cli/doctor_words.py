@@ -167,6 +167,12 @@ _WORDS: dict[str, Callable[[Facts], Said]] = {
         f"24 小时内 {f['journey']} 有 {f['runs']} 次走满了一天的步数，休息到第二天：它在原地打转。请检查它的 `goto`；"
         "上限是 `policy.limits.steps_per_day`。",
     ),
+    "set_aside": lambda f: Said(
+        f"Passed over in 24 h by the loop {f['loop']}, since it failed over each of them alone: {f['count']:,}. The "
+        "others went on. `set_aside` in the log has the ids and the reasons.",
+        f"24 小时内循环 {f['loop']} 跳过了 {f['count']:,} 项：单独处理也出错；其余照常进行。"
+        "日志里的 `set_aside` 有编号和原因。",
+    ),
     "held": lambda f: Said(
         f"A start of {f['journey']} waits for an approval ({counted(f['members'], 'member')}): "
         f"`engage approve {f['hold']}`.",

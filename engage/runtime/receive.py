@@ -59,7 +59,7 @@ class Receive:
 
     def _of_class(self, *, bulk: bool) -> Quarantine[Record]:
         take, read = partial(self._take, bulk=bulk), partial(self._read, self._strides[bulk])
-        return Quarantine(self._context.database, take, self._take_again, read, self._set_aside)
+        return Quarantine(self._context, "receive", take, self._take_again, read, self._set_aside)
 
     def _take(self, connection: Connection, *, bulk: bool) -> Sequence[Record]:
         """Nothing while another process reads: what a person did is read in its order. Where this version cannot read
