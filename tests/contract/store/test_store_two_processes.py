@@ -179,6 +179,27 @@ def test_of_one_member_the_later_number_is_committed_later(server: Database) -> 
     assert {row["dedupe_key"]: row["number"] for row in rows} == {"first": 1, "second": 2}
 
 
+def test_members_are_held_in_the_order_of_their_keys_however_much_is_told_of_each(server: Database) -> None:
+    """Two processes that tell of the same members wait for each other, and never both."""
+    with server.write() as connection:
+        bench = Bench(connection)
+        first, *_, last = sorted(bench.member() for _ in range(20))
+    told = [NewEvent(ref, "order_paid", NOW, key, {}) for ref, key in ((last, "a"), (first, "b"), (first, "c"))]
+
+    def tell() -> None:
+        with server.write() as connection:
+            events.record(connection, CATALOG, told, NOW)
+
+    with ThreadPoolExecutor(1) as other, server.write() as connection:
+        members.hold(connection, [last])
+        telling = other.submit(tell)
+        _until_somebody_waits(server)
+        with pytest.raises(DatabaseUnavailable):
+            _without_patience(server, lambda connection: members.hold(connection, [first]))
+        connection.commit()
+        telling.result()
+
+
 def test_a_receipt_that_is_being_laid_by_is_taken_up_by_who_waited_for_that(server: Database) -> None:
     with server.write() as connection:
         inbound.put(connection, [Arrived("aliyun_sms", "report", "{}")], NOW)
