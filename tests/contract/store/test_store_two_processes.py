@@ -21,6 +21,7 @@ from engage.errors import DatabaseUnavailable
 from engage.store import (
     advancing,
     continuity,
+    daemons,
     dispatching,
     enrolling,
     events,
@@ -32,6 +33,7 @@ from engage.store import (
     state,
 )
 from engage.store.continuity import Life
+from engage.store.daemons import DaemonSign
 from engage.store.database import Database
 from engage.store.dispatching import Settled
 from engage.store.events import NewEvent
@@ -263,6 +265,20 @@ def test_what_is_applied_is_held_by_many_and_changed_by_one_alone(server: Databa
         journeys.hold_alone(changing)
         with pytest.raises(DatabaseUnavailable):
             _without_patience(server, journeys.hold)
+
+
+def test_who_is_kept_out_gives_no_sign_of_life_and_takes_no_turn(server: Database) -> None:
+    sign = DaemonSign("here", NOW, {})
+    with daemons.kept_out(server):
+        with pytest.raises(DatabaseUnavailable):
+            _without_patience(server, lambda connection: daemons.put_sign(connection, sign))
+        with pytest.raises(DatabaseUnavailable):
+            _without_patience(server, lambda connection: state.take_turn(connection, "receive", NOW))
+        with server.read() as connection:
+            assert daemons.signs(connection) == []
+    with server.write() as connection:
+        daemons.put_sign(connection, sign)
+        assert daemons.signs(connection) == [sign]
 
 
 def _without_patience(server: Database, do: Callable[[Connection], None]) -> None:
