@@ -134,6 +134,8 @@ def test_a_file_that_is_damaged_in_its_midst_says_so(tmp_path: Path) -> None:
     [
         "postgresql+asyncpg://u@h/x",
         "sqlite+aiosqlite:///x.db",
+        "sqlite:///x.db?timeout=abc",
+        "sqlite:///x.db?mode=ro",
         "postgresql://u:p@[bad/x",
         "postgresql://u:half@half@h/x",
         "postgresql://u@h:port/x",
