@@ -58,6 +58,19 @@ class Brought:
 
 
 @dataclass(frozen=True, slots=True)
+class Comer:
+    """One whom a slot brings; `entrant`: None for a slot that brings nobody."""
+
+    brought: Brought
+    entrant: Entrant | None
+
+    @property
+    def id(self) -> int:
+        """The member's."""
+        return self.entrant.member.id if self.entrant is not None else 0
+
+
+@dataclass(frozen=True, slots=True)
 class Coming:
     """Whom the slots between two moments bring, as found at one look; `mark`: of what was applied then."""
 
@@ -70,15 +83,21 @@ class Coming:
         """Whether something else is applied since, or somebody else has let all of them in."""
         return applied.mark != self.mark or state.moment(connection, state.STARTS_SEEN) != self.seen
 
-    def batch(self, connection: Connection) -> Iterator[tuple[Brought, Sequence[Entrant]]]:
-        """Slot by slot, the next who have not been at the door. Say that they were (`note_came_in`) before you ask for
-        more."""
-        left = BATCH
+    def batch(self, connection: Connection) -> list[Comer]:
+        """Slot by slot, the next who have not been at the door."""
+        comers: list[Comer] = []
         for brought in self.brought:
+            left = BATCH - len(comers)
             if left > 0 and not state.slot_is_taken(connection, brought.job, brought.slot):
                 some = brought.after(_came_to(connection, brought), left)
-                yield brought, some
-                left -= len(some)
+                comers += [Comer(brought, entrant) for entrant in some] or [Comer(brought, None)]
+        return comers
+
+    def still_comes(self, connection: Connection, comer: Comer) -> bool:
+        """Whether nobody has let them in meanwhile."""
+        brought = comer.brought
+        is_next = comer.entrant is None or comer.id > _came_to(connection, brought)
+        return is_next and not state.slot_is_taken(connection, brought.job, brought.slot)
 
 
 def _came_to(connection: Connection, brought: Brought) -> int:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Integer, and_, bindparam, case, exists, func, insert, or_, select, update
 
@@ -146,11 +146,22 @@ def base(connection: Connection, most: int) -> int:
 # --- who waits in it --------------------------------------------------------------------------------------------
 
 
-def waiting(connection: Connection, held: Hold, limit: int) -> list[tuple[int, MemberRef]]:
+class Waiting(NamedTuple):
+    """A run that has not begun."""
+
+    id: int
+    member: MemberRef
+
+
+def waiting(connection: Connection, held: Hold, limit: int) -> list[Waiting]:
     """Runs that may begin, or (of a refused one) are to end, by id. Nobody else changes them while the hold is held."""
     stage = len(held.stages) if held.status is HoldStatus.REFUSED else held.stage
     rows = connection.execute(_WAITING, {"of_hold": held.id, "stage": stage, "most": limit})
-    return [(row.id, MemberRef(row.bucket, row.member_id)) for row in rows]
+    return [Waiting(row.id, MemberRef(row.bucket, row.member_id)) for row in rows]
+
+
+def still_waits(connection: Connection, waits: Waiting) -> bool:
+    return connection.scalar(_STILL_WAITS, {"bucket": waits.member.bucket, "run": waits.id}) is not None
 
 
 _WAITING = (
@@ -159,6 +170,7 @@ _WAITING = (
     .order_by(E.hold_stage)
     .limit(bindparam("most", type_=Integer()))
 )
+_STILL_WAITS = select(E.id).where(E.bucket == bindparam("bucket"), E.id == bindparam("run"), E.status == HELD)
 
 
 def one_of(connection: Connection, hold_id: int) -> MemberRef | None:
@@ -167,7 +179,7 @@ def one_of(connection: Connection, hold_id: int) -> MemberRef | None:
     return MemberRef(*row) if row is not None else None
 
 
-def change_runs(connection: Connection, runs: Sequence[tuple[int, MemberRef]], values: Mapping[str, Any]) -> None:
+def change_runs(connection: Connection, runs: Sequence[Waiting], values: Mapping[str, Any]) -> None:
     """They begin, or are turned away."""
     change_rows(connection, enrolment, [{"bucket": ref.bucket, "id": i, **values} for i, ref in runs])
 

@@ -9,11 +9,13 @@ from typing import Any
 
 import pytest
 from stage import OpenStage, Stage
+from structlog.testing import capture_logs
 
 from engage.clock import VirtualClock
 from engage.runtime import calendar_starts, enrol
 from engage.runtime.engine import Engine
 from engage.runtime.enrol import Enrol
+from engage.store import enrolling, overview
 from engage.store.enrolling import Entrant
 
 SHANGHAI, PARIS, LOS_ANGELES, NEW_YORK = "Asia/Shanghai", "Europe/Paris", "America/Los_Angeles", "America/New_York"
@@ -95,6 +97,38 @@ def test_what_is_applied_meanwhile_is_what_the_rest_come_into(
     while loop.tick():
         pass
     assert Counter(run.version for name in names for run in stage.runs(name)) == {1: 4, 2: 6}
+
+
+def test_one_over_whom_the_code_fails_is_passed_over_and_the_others_come_in(
+    open_stage: OpenStage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else nobody behind them would ever come in, nor anybody of a later start."""
+    monkeypatch.setattr(calendar_starts, "BATCH", 4)
+    stage = open_stage("2026-11-23 08:00")
+    names = [f"m{number}" for number in range(10)]
+    for name in names:
+        stage.member(name, sms=True)
+    play(stage, journey("start: { every: day, at: 10:00 }", "reentry: always"))
+    _fails_over(monkeypatch, stage.ref("m6").id)
+    with capture_logs() as logs:
+        stage.run_until(day=0, at="11:00")
+    assert [len(stage.runs(name)) for name in names] == [1] * 6 + [0] + [1] * 3
+    (told,) = (line for line in logs if line["event"] == "start_passed_over")
+    assert (told["journey"], told["member_id"]) == ("timely", stage.ref("m6").id)
+    with stage.database.read() as connection:
+        assert overview.set_aside(connection, stage.clock.now() - timedelta(days=1)) == {"enrol": 1}
+        assert Enrol(stage.engine.context).next_due(connection, stage.clock.now()) > stage.clock.now()
+
+
+def _fails_over(monkeypatch: pytest.MonkeyPatch, member_id: int) -> None:
+    admitted = enrolling.admitted
+
+    def failing(connection: Any, catalog: Any, journey: Any, refs: Any, now: Any) -> Any:
+        if any(ref.id == member_id for ref in refs):
+            raise ArithmeticError("what only this one has")
+        return admitted(connection, catalog, journey, refs, now)
+
+    monkeypatch.setattr(enrolling, "admitted", failing)
 
 
 # --- schedules --------------------------------------------------------------------------------------------------

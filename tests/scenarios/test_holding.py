@@ -13,7 +13,7 @@ from stage_wiring import shipped
 from engage.runtime import approving, enrol, holding
 from engage.runtime.approving import Approved, NotWaiting
 from engage.runtime.holding import LettingGo
-from engage.store import history
+from engage.store import enrolling, history, overview
 from engage.store import holding as store
 from engage.store.holding import Hold, HoldStatus
 
@@ -399,6 +399,27 @@ def test_a_stage_of_which_nothing_is_known_yet_is_waited_for(open_stage: OpenSta
     assert the_hold(stage).stage == 0
     stage.run_until(day=2, at="18:00")
     assert the_hold(stage).stage > 0
+
+
+def test_one_over_whom_the_code_fails_ends_and_the_others_are_let_go(
+    open_stage: OpenStage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage = crowd(open_stage, GUARD)
+    broken = stage.ref("m3").id
+    admitted = enrolling.admitted
+
+    def failing(connection: Any, catalog: Any, journey: Any, refs: Any, now: Any) -> Any:
+        if any(ref.id == broken for ref in refs):
+            raise ArithmeticError("what only this one has")
+        return admitted(connection, catalog, journey, refs, now)
+
+    monkeypatch.setattr(enrolling, "admitted", failing)
+    approves(stage, "王芳")
+    assert (the_hold(stage).status, messages(stage)) == (HoldStatus.RELEASED, EVERYBODY - 1)
+    (run,) = stage.runs("m3")
+    assert (run.status, run.end_reason) == ("ended", "letting them in has failed; the log says why")
+    with stage.database.read() as connection:
+        assert overview.set_aside(connection, run.ended_at) == {"letting_go": 1}
 
 
 def test_what_was_held_and_let_go_is_in_the_trail(open_stage: OpenStage) -> None:

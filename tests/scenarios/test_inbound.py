@@ -12,6 +12,7 @@ from stage_wiring import shipped
 
 from engage.errors import EngageError
 from engage.runtime.context import AppliedHolder
+from engage.store import inbound
 
 NOTE = {"note": journey("store_visited", SERVICE, topic="service")}
 NPS = "ask: nps\nquestion: 会推荐给朋友吗？\nanswer_within: 3d\ntopic: service"
@@ -168,6 +169,26 @@ def test_a_record_nobody_can_read_is_kept_and_holds_up_nobody(stage: Stage) -> N
     assert [task.words for task in stage.tasks()] == ["王芳：“有人吗”"]
     visits(stage)
     assert len(stage.phone("王芳")) == 1  # and the daemon goes on
+
+
+def test_what_came_for_a_channel_that_the_config_lacked_is_read_when_it_is_there_again(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It came to another daemon, or before the config was changed."""
+    stage.member("王芳", sms=True)
+    stage.apply(NOTE)
+    with monkeypatch.context() as without:
+        without.delitem(stage.engine.context.sources, "aliyun_sms")
+        stage.sms_pushes(reply(stage, "有人吗"))
+        (kept,) = stage.inbox("aliyun_sms")
+        assert kept.status == "unreadable"
+        assert kept.error.startswith("no channel in config.yaml takes in what aliyun_sms tells")
+    with stage.database.write() as connection:
+        inbound.read_again(connection, inbound.unreadable(connection))
+    stage.settle()
+    (kept,) = stage.inbox("aliyun_sms")
+    assert (kept.status, kept.error) == ("done", None)
+    assert [task.words for task in stage.tasks()] == ["王芳：“有人吗”"]
 
 
 def test_a_member_told_in_words_the_catalog_no_longer_has_holds_up_nobody(stage: Stage) -> None:

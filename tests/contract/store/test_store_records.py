@@ -39,6 +39,10 @@ def test_records_are_read_once_in_the_order_they_came(bench: Bench) -> None:
     assert len(bench.row("inbound", status="unreadable")["error"]) == 500
     inbound.mark_read(bench.connection, [3], NOW)
     assert inbound.unread_since(bench.connection, bulk=False) is None
+    assert inbound.unreadable(bench.connection) == [records[1].id]
+    inbound.read_again(bench.connection, [each.id for each in records])
+    assert inbound.unread(bench.connection, 9, bulk=False) == [records[1]]
+    assert inbound.unreadable(bench.connection) == []
 
 
 def test_what_came_too_early_waits_until_any_message_it_is_about_is_on_record(bench: Bench) -> None:
