@@ -159,6 +159,12 @@ _WORDS: dict[str, Callable[[Facts], Said]] = {
         f"24 小时内 {f['channel']} 有 {f['messages']} 条消息被最后一道限制（{f['limit']}）拦下：可能有旅程写错了，"
         "日志里有明细。",
     ),
+    "set_aside": lambda f: Said(
+        f"{f['times']} times in 24 h a message of {f['template']} was set aside, for a fault of Engage's own: "
+        "`message_set_aside` in the log has it. It is tried again every hour; a version that mends it sends it.",
+        f"24 小时内 {f['template']} 的消息有 {f['times']} 次因 Engage 自身出错而搁置：日志里的 `message_set_aside` "
+        "写明了原因。每小时会再试一次，换上修好的版本就会发出。",
+    ),
     "tired": lambda f: Said(
         f"{f['runs']} times in 24 h a run of {f['journey']} had walked all the steps of a day, and rests until the "
         "next: it goes round and round. Look at its `goto`; `policy.limits.steps_per_day` is the limit.",

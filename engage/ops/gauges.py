@@ -40,6 +40,7 @@ class _Stands:
     paused: list[str]
     ambiguous: Mapping[str, int]  # that became so in the last hour, by channel
     stopped: Mapping[str, int]  # by the last limits, in the last hour
+    set_aside: Mapping[str, int]  # messages over which our own code failed, as often as in the last hour, by template
     tired: Mapping[str, int]  # runs that rest for the day, as often as that came about in the last hour, by journey
     holds: Sequence[Hold]  # starts that wait for an approval, or for their next stage
     rates: Mapping[str, int]  # calls of the coming second that are left, of channels with a limit
@@ -124,6 +125,7 @@ class Gauges(Collector):
                 paused=[paused.scope for paused in overview.pauses(connection)],
                 ambiguous=symptoms.became_ambiguous(connection, now - _LATELY),
                 stopped=overview.stopped(connection, now - _LATELY),
+                set_aside=overview.set_aside(connection, now - _LATELY),
                 tired=overview.tired(connection, now - _LATELY),
                 holds=holding.unsettled(connection),
                 rates=self._rates(connection, now),
@@ -178,6 +180,12 @@ def _of_switches(stands: _Stands) -> Iterable[Metric]:
         "Messages that a last limit has stopped in the last hour: something is wrong with a journey.",
         ("limit", "channel"),
         {tuple(name.rsplit(":", 1)): count for name, count in stands.stopped.items()},
+    )
+    yield _each(
+        "engage_set_aside_messages",
+        "How often in the last hour a fault of ours has kept a message from going out; each is tried again in an hour.",
+        ("template",),
+        {(template,): times for template, times in stands.set_aside.items()},
     )
     yield _each(
         "engage_tired_runs",

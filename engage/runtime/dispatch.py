@@ -32,7 +32,7 @@ from engage.runtime.pacing import Pacing
 from engage.runtime.recording import Recorder
 from engage.runtime.situation import PAUSED_FOR, Situation
 from engage.runtime.stride import Stride
-from engage.store import dispatching, members, reaching, state
+from engage.store import dispatching, members, overview, reaching, state, tallies
 from engage.store.dispatching import Claimed, Move
 
 BATCH = 200
@@ -106,9 +106,10 @@ class Dispatch:
             raise
         except Exception as error:
             log.exception("message_set_aside", delivery_id=claimed.id)
-            verdict = _set_aside(claimed, error, self._context.clock.now())
+            now = self._context.clock.now()
             with self._context.database.write() as connection:
-                dispatching.make(connection, [_not_now(claimed, verdict)])
+                dispatching.make(connection, [_not_now(claimed, _set_aside(claimed, error, now))])
+                tallies.add(connection, {f"{overview.SET_ASIDE}{claimed.template}": 1}, 0, now)
             del self._in_hand[claimed.id]
             return ()
 

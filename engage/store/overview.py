@@ -15,6 +15,7 @@ from engage.store.tables import state as states
 D, E = delivery.c, enrolment.c
 _RESTING = "resting:"
 STOPPED = "stopped:"  # begins the names under which is counted what the last gate stops
+SET_ASIDE = "set_aside:"  # … those over which our own code has failed, by template
 TIRED = "tired:"  # … and under which those runs are that have walked all the steps of a day, by journey
 
 
@@ -83,6 +84,11 @@ def pauses(connection: Connection) -> list[Paused]:
 def stopped(connection: Connection, since: datetime) -> dict[str, int]:
     """What the last gate has stopped, by limit and channel: `same_words:sms`."""
     return tallies.counted_under(connection, STOPPED, since)
+
+
+def set_aside(connection: Connection, since: datetime) -> dict[str, int]:
+    """By template: how often since then our own code has failed over one of its messages."""
+    return tallies.counted_under(connection, SET_ASIDE, since)
 
 
 def tired(connection: Connection, since: datetime) -> dict[str, int]:

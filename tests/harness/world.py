@@ -282,13 +282,8 @@ class World:
         loop = worker.at.partition(".")[0]
         again = worker.broken == loop
         worker.broken = None
-        wanted = self.options.crash_at
-        if (
-            not again
-            and wanted is not None
-            and wanted.startswith(f"{loop}.")
-            and any(each in wanted for each in _SINGLY)
-        ):
+        wanted = self.options.crash_at or ""
+        if not again and wanted.startswith(f"{loop}.") and any(each in wanted for each in _SINGLY):
             again = not self.crew.reached[wanted]
         if not again and not self._dice.hits(self.weather.broken):
             return False

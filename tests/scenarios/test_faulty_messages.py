@@ -14,6 +14,7 @@ from engage.errors import DatabaseUnavailable
 from engage.runtime.judge import Judge
 from engage.runtime.last_gate import LastGate
 from engage.runtime.situation import Situation
+from engage.store import overview
 from engage.store.dispatching import Claimed
 
 NAMES = ("王芳", "李雷", "林晚")
@@ -89,6 +90,8 @@ def test_the_others_go_out_and_it_goes_out_when_the_fault_is_mended(
     assert row.reason == "a fault of Engage's own: OverflowError"
     stage.passes("1h")
     assert stage.phone("李雷") == []
+    with stage.database.read() as connection:
+        assert overview.set_aside(connection, stage.began) == {"sorry_personal": 2}
     monkeypatch.undo()
     stage.run_until(day=1)
     assert stage.got("李雷") == [("day 0 12:00", "sms")]
