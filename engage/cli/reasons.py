@@ -119,7 +119,7 @@ _PARTS = (
     ),
     (re.compile(r"^no (\w+) on file$"), r"没有 \1 的记录"),
     (re.compile(r"^nothing to print for (.*)$"), r"缺少内容：\1"),
-    (re.compile(r"^a fault while wording: (.*)$"), r"措辞时出错：\1"),
+    (re.compile(r"^a fault of Engage's own: (.*)$"), r"Engage 自身出错：\1"),
     (re.compile(r"^could not be worded for (\S+): "), r"无法写成 \1 消息："),
     (re.compile(r"^refused on repeat: "), "重发被拒："),
     (re.compile(r"^window closed \((.*)\)$"), r"回复窗口已关闭（\1）"),

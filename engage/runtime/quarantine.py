@@ -76,7 +76,7 @@ class Quarantine(Generic[Item]):
             log.exception("set_aside", loop=self.loop, kind=type(item).__name__, id=item.id)
             with self.context.database.write() as connection:
                 self.set_aside(connection, item, error)
-                tallies.add(connection, {f"{overview.ASIDE}{self.loop}": 1}, 0, self.context.clock.now())
+                tallies.add(connection, {f"{overview.SET_ASIDE}{self.loop}": 1}, 0, self.context.clock.now())
 
     def _do(self, take: Callable[[Connection], Sequence[Item]]) -> None:
         for tries_left in reversed(range(_TRIES)):

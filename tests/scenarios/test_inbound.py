@@ -39,14 +39,31 @@ def receipt(stage: Stage, delivered: bool = True, code: str = "DELIVERED", **cha
     return told | changed
 
 
-def reply(stage: Stage, text: str, number: str = "71") -> dict[str, object]:
+def reply(stage: Stage, text: str, number: str = "71", at: str = "2026-11-23 10:00:00") -> dict[str, object]:
     return {
         "phone_number": stage.address("王芳", "sms"),
         "content": text,
-        "send_time": "2026-11-23 10:00:00",
+        "send_time": at,
         "dest_code": "10690000101",
         "sequence_id": number,
     }
+
+
+@pytest.mark.parametrize(
+    ("told", "believed"),
+    [
+        ("2026-11-24 09:00:00", (1, "09:00")),
+        ("2026-11-24 11:00:00", (0, "10:00")),
+        ("9999-12-31 23:59:59", (0, "10:00")),
+    ],
+)
+def test_a_moment_that_is_more_than_a_day_ahead_is_not_believed(
+    stage: Stage, told: str, believed: tuple[int, str]
+) -> None:
+    stage.member("王芳", sms=True)
+    stage.apply(NOTE)
+    stage.sms_pushes(reply(stage, "在吗", at=told))
+    assert [event.at for event in stage.events("王芳", "replied")] == [stage.moment(*believed)]
 
 
 def test_a_reply_told_twice_is_answered_once(stage: Stage) -> None:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import delete, insert, select
 from store_bench import DAY, HOUR, MINUTE, NOW, Bench, a_journey
 from store_plans import as_among_millions, explained
 
 from engage.store import inbound, journeys, moving, reaching, state, tasks
-from engage.store.ids import take_ids
+from engage.store.database import Database
+from engage.store.ids import leap, take_ids
 from engage.store.inbound import Arrived
 from engage.store.journeys import Version
+from engage.store.tables import id_block
 from engage.store.tasks import NewTask
 
 # --- the inbox --------------------------------------------------------------------------------------------------
@@ -276,3 +280,30 @@ def test_ids_are_handed_out_once(bench: Bench, count: int) -> None:
     given = [*take_ids(bench.connection, "x", count), *take_ids(bench.connection, "x", count)]
     assert given == list(range(given[0], given[0] + 2 * count))
     assert len(take_ids(bench.connection, "y", 1)) == 1
+
+
+def test_of_two_lives_of_one_copy_none_gives_out_an_id_of_the_other_or_of_the_one_before(database: Database) -> None:
+    def taken(kind: str) -> set[int]:
+        with database.write() as connection:
+            return set(take_ids(connection, kind, 500))
+
+    def lives_on(at: datetime) -> dict[str, set[int]]:
+        with database.write() as connection:
+            leap(connection, at)
+        return {kind: taken(kind) for kind in ("delivery", "task")}
+
+    before = taken("delivery")
+    with database.write() as connection:
+        connection.execute(delete(id_block).where(id_block.c.kind == "task"))  # it had none yet
+        copy = [dict(row) for row in connection.execute(select(id_block)).mappings()]
+    first = lives_on(NOW)
+    with database.write() as connection:
+        connection.execute(delete(id_block))
+        connection.execute(insert(id_block), copy)
+    second = lives_on(NOW + timedelta(seconds=1))
+    assert not before & (first["delivery"] | second["delivery"])
+    assert not any(first[kind] & second[kind] for kind in first)
+    assert max(second["delivery"]) < 10**15
+    with database.write() as connection:
+        leap(connection, NOW)
+    assert not taken("task") & second["task"], "never back"

@@ -214,7 +214,7 @@ def test_runs_that_go_round_and_round_need_a_hand_and_yesterdays_do_not(database
 
 def test_what_a_loop_has_passed_over_needs_a_hand(database: Database) -> None:
     with database.write() as connection:
-        tallies.add(connection, {"aside:enrol": 2}, 0, NOW - HOUR)
+        tallies.add(connection, {"set_aside:enrol": 2}, 0, NOW - HOUR)
     found = findings(database)["set_aside"]
     assert (found.facts, found.weight) == ({"loop": "enrol", "count": 2}, Weight.HAND)
     assert "by the loop enrol" in in_words(found).en

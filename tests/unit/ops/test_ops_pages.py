@@ -210,7 +210,7 @@ def test_starts_that_are_held_runs_that_go_round_and_what_is_left_of_a_rate(tmp_
         waits = Hold(0, "winback", "11:00", NOW, 3000, HoldStatus.WAITING, "too many", [1, 10, 100])
         holding.add(connection, waits)
         holding.add(connection, replace(waits, journey_id="nps", status=HoldStatus.GOING, stage=1))
-        tallies.add(connection, {"tired:refill": 3, "aside:enrol": 2}, 0, NOW)
+        tallies.add(connection, {"tired:refill": 3, "set_aside:enrol": 2}, 0, NOW)
         rates.take_beats(connection, "sms", 20, 5, NOW)
     measures = Measures()
     measures.registry.register(Gauges(database, clock, lambda: {"sms": channel}))
