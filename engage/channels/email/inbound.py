@@ -1,9 +1,13 @@
 """Bounces and complaints, as a mail server pipes them to us: one RFC 822 message a post. Pure.
 
 Delivery reports (RFC 3464) become receipts, complaints (ARF, RFC 5965) a refusal. The delivery is found again by the
-address the report was sent to, which is the envelope sender of the mail, or by the Message-ID it returns. What names no
-delivery of ours, and every other mail, gives no facts. Mails to these addresses can be forged; a receipt therefore
-carries the address it is about, and counts only where that is the delivery's.
+address the report was sent to, which is the envelope sender of the mail, or by the Message-ID it returns. Both are
+signed, since anybody can write to us: only who has had the mail can report on it. What names no delivery so, and every
+other mail, gives no facts.
+
+A bounce tells of the address it is about, and counts only where that is the delivery's: the mail may have been
+forwarded to one that is no more. A complaint counts whatever address it names. Who passes complaints on makes addresses
+unreadable (RFC 6590); and who has the mail can opt out by its link as well.
 """
 
 from __future__ import annotations
@@ -38,9 +42,9 @@ _ARRIVAL = {"failed": Arrival.BOUNCED, "delayed": Arrival.DEFERRED, "delivered":
 class MailCallbacks:
     name = "email"
 
-    def __init__(self, config: Email) -> None:
+    def __init__(self, config: Email, envelopes: Envelopes) -> None:
         self._secret = config.callback_secret.get_secret_value()
-        self._envelopes = Envelopes(config.bounce_domain)
+        self._envelopes = envelopes
 
     def open(self, request: CallbackRequest, now: datetime) -> Received | Refused:
         if refused := refusal(request, self._secret, BODY_LIMIT):
