@@ -14,7 +14,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from email import message_from_bytes
 from email.message import Message
 from email.utils import parsedate_to_datetime
 
@@ -22,6 +21,7 @@ from engage.channels.callback import digest, refusal
 from engage.channels.contract import CallbackRequest, RawRecord, Received, Refused
 from engage.channels.email.address import Envelopes
 from engage.channels.email.errors import report_failure
+from engage.channels.email.parsing import parse_headers, parse_mail
 from engage.config import Email
 from engage.core.fact import Arrival, Fact, OptedOut, Receipt
 
@@ -56,7 +56,7 @@ class MailCallbacks:
         return Received((RawRecord(f"mail:{digest(request.body)}", text),))
 
     def facts(self, body: str) -> tuple[Fact, ...]:
-        mail = message_from_bytes(body.encode("latin-1"))
+        mail = parse_mail(body.encode("latin-1"))
         if mail.get_content_type() != "multipart/report":
             return ()
         delivery_id = self._delivery_id(mail)
@@ -80,7 +80,7 @@ def _with_returned_headers(mail: Message) -> Iterator[Message]:
     for part in mail.walk():
         yield part
         if part.get_content_type() == "text/rfc822-headers":
-            yield message_from_bytes(bytes(part.get_payload(decode=True) or b""))
+            yield parse_headers(bytes(part.get_payload(decode=True) or b""))
 
 
 def _receipts(mail: Message, delivery_id: int) -> Iterator[Receipt]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import time
+from contextlib import suppress
 from datetime import UTC, datetime
 
 import pytest
@@ -331,6 +333,45 @@ def test_who_has_not_had_the_mail_reports_nothing_on_it(name: str) -> None:
     assert read(bounce(to="hello@example.com", returned=f"<d{name.removeprefix('b+')}>")) == ()
     assert read(ARF.format(kind="abuse", verp=name, about="zhang@example.net")) == ()
     assert read(bounce(to=f"{name}, {VERP}")) == (BOUNCED,)
+
+
+def nested(depth: int) -> bytes:
+    head = bounce().partition("--B")[0].encode()
+    return head + b"".join(
+        b"--B%s\nContent-Type: multipart/mixed; boundary=B%d\n\n" % (b"" if n == 0 else b"%d" % n, n + 1)
+        for n in range(depth)
+    )
+
+
+def with_type(content_type: bytes) -> bytes:
+    return bounce().encode().replace(b"text/plain; charset=utf-8", content_type)
+
+
+HEAVY = {
+    "deep": nested(10) + b"\n" * 900_000,
+    "deeper": nested(300) + b"\r" * 900_000,
+    "mails in mails": with_type(b"message/rfc822").replace(b"I'm sorry", b"Content-Type: message/rfc822\n\n" * 30_000),
+    "blocks": with_type(b"message/delivery-status").replace(b"I'm sorry", b"\n" * 900_000),
+    "parameters": with_type(b"multipart/mixed" + b";a" * 300_000),
+    "quotes": with_type(b'multipart/mixed; a="' + b";" * 900_000),
+    "folded quotes": with_type(b'multipart/mixed; a="' + b";\n " * 300_000),
+}
+
+
+@pytest.mark.parametrize("mail", HEAVY.values(), ids=HEAVY)
+def test_no_mail_takes_long_to_read(mail: bytes) -> None:
+    """Where it is read whole, some take minutes."""
+    opened = MAIL.open(post(MAIL, mail), NOW)
+    assert isinstance(opened, Received)
+    began = time.process_time()
+    with suppress(ValueError):
+        MAIL.facts(opened.records[0].body)
+    assert time.process_time() - began < 0.5
+
+
+def test_a_report_may_return_a_long_mail() -> None:
+    part = "--B\r\nContent-Type: message/rfc822\r\n\r\nSubject: 茶\r\n\r\n" + "long line\r\n" * 80_000
+    assert read(bounce().replace("--B--", f"{part}\r\n--B--")) == (BOUNCED,)
 
 
 ARF = """\
