@@ -66,7 +66,7 @@ class Web(Section):
     host: str = "127.0.0.1"
     port: Port = 8080
     public_url: Url = "http://127.0.0.1:8080"  # how followers and providers reach us
-    signing_key: SigningKey  # signs links and unsubscribe tokens
+    signing_key: SigningKey  # signs links, and the addresses that bounces come back to
     api_keys: dict[str, Secret] = Field(default_factory=dict)  # name → key
 
 
@@ -109,7 +109,7 @@ class Email(Section):
     username: str | None = None
     password: Secret | None = None
     sender: Sender  # "山野茶事 <hello@example.com>"
-    bounce_domain: Domain  # envelope senders are b+<delivery>@<bounce_domain>
+    bounce_domain: Domain  # envelope senders are b+<delivery>-<signature>@<bounce_domain>
     callback_secret: Secret  # the mail server posts bounces to /callbacks/email/<secret>
     price: Money = Decimal("0.001")
     concurrency: Concurrency = 4

@@ -45,7 +45,7 @@ def web_deps(config: Config, database: Database, clock: Clock, applied: AppliedS
         clock=clock,
         outage=Outage(clock),
         links=links_of(config),
-        sources=build_sources(config.channels),
+        sources=build_sources(config),
         applied=applied.remembered,
         api_keys={name: key.get_secret_value() for name, key in config.web.api_keys.items()},
         observer=observer,

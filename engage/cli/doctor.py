@@ -57,14 +57,13 @@ def doctor(
 
 def _case(inv: Invocation, database: Database, *, offline: bool) -> Case:
     clock = _clock(database)
-    channels = inv.config.channels
     return Case(
         config=inv.config,
         database=database,
         clock=clock,
         applied=AppliedHolder(database).current,
-        sources=sorted(build_sources(channels)),
-        probes={} if offline else build_probes(channels, clock),
+        sources=sorted(build_sources(inv.config)),
+        probes={} if offline else build_probes(inv.config, clock),
     )
 
 

@@ -28,6 +28,7 @@ _WHOLE = {
     "starts of this topic need approval": "这个主题的群发需要批准",
     "it was changed while it was being let go": "放行期间又被改动",
     "the start was not approved": "没有获得批准",
+    "letting them in has failed; the log says why": "放行时出错；原因见日志",
     "the journey takes nobody new any more": "旅程不再接收新人",
     "late: its time has passed": "已过时效",
     "no channel can be used": "没有可用的渠道",

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import hashlib
 import hmac
 import re
 from dataclasses import dataclass
@@ -17,7 +16,8 @@ from enum import StrEnum
 from functools import cached_property
 from typing import Protocol
 
-_MAC_BYTES = 16  # 128 bits: beyond guessing, and the link stays short enough for a chat
+from engage.core.signing import MAC_BYTES, Signer
+
 _MAX_TOKEN = 400  # characters; longer ones are refused before any work is done on them
 
 
@@ -64,11 +64,7 @@ class Links:
     """Makes and reads links. `key` is the config's signing key, `public_url` how followers reach us."""
 
     def __init__(self, key: str, public_url: str) -> None:
-        # One key per purpose: a token signed for one of them means nothing to the others.
-        self._keys = {
-            purpose: hmac.digest(key.encode(), f"engage link {purpose}".encode(), hashlib.sha256)
-            for purpose in _Purpose
-        }
+        self._signers = {purpose: Signer(key, f"link {purpose}") for purpose in _Purpose}
         self._base = public_url.rstrip("/")
         self._own = re.compile(rf"{re.escape(self._base)}/[a-z]/[-\w.~%?=&]+")
 
@@ -104,20 +100,17 @@ class Links:
     def _token(self, purpose: _Purpose, delivery_id: int, target: str = "") -> str:
         number = delivery_id.to_bytes((delivery_id.bit_length() + 7) // 8)  # OverflowError for a negative id
         claim = bytes([len(number)]) + number + target.encode()
-        return _to_text(self._mac(purpose, claim) + claim)
+        return _to_text(self._signers[purpose].mac(claim) + claim)
 
     def _read(self, purpose: _Purpose, token: str) -> tuple[int, str] | None:
         raw = _to_bytes(token)
-        if raw is None or len(raw) <= _MAC_BYTES:
+        if raw is None or len(raw) <= MAC_BYTES:
             return None
-        mac, claim = raw[:_MAC_BYTES], raw[_MAC_BYTES:]
-        if not hmac.compare_digest(mac, self._mac(purpose, claim)):
+        mac, claim = raw[:MAC_BYTES], raw[MAC_BYTES:]
+        if not hmac.compare_digest(mac, self._signers[purpose].mac(claim)):
             return None
         end = 1 + claim[0]
         return int.from_bytes(claim[1:end]), claim[end:].decode()
-
-    def _mac(self, purpose: _Purpose, claim: bytes) -> bytes:
-        return hmac.digest(self._keys[purpose], claim, hashlib.sha256)[:_MAC_BYTES]
 
 
 def _to_text(raw: bytes) -> str:

@@ -187,5 +187,5 @@ def _on_record(reading: Reading, facts: Iterable[Receipt]) -> _Named:
 
 
 def _fits(fact: Receipt, row: DeliveryRow) -> bool:
-    """Not where the receipt speaks of another address: bounces are mail, and anybody can write mail."""
+    """Not where the receipt speaks of another address: one that a mail was forwarded to, say."""
     return row.channel == fact.channel and fact.address in (None, row.address)

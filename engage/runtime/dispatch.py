@@ -105,11 +105,11 @@ class Dispatch:
         except DatabaseUnavailable:
             raise
         except Exception as error:
-            log.exception("message_set_aside", delivery_id=claimed.id)
+            log.exception("set_aside", loop="dispatch", kind="Claimed", id=claimed.id)
             now = self._context.clock.now()
             with self._context.database.write() as connection:
                 dispatching.make(connection, [_not_now(claimed, _set_aside(claimed, error, now))])
-                tallies.add(connection, {f"{overview.SET_ASIDE}{claimed.template}": 1}, 0, now)
+                tallies.add(connection, {f"{overview.ASIDE}dispatch": 1}, 0, now)
             del self._in_hand[claimed.id]
             return ()
 

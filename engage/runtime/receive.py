@@ -62,7 +62,7 @@ class Receive:
 
     def _of_class(self, *, bulk: bool) -> Quarantine[Record]:
         take, read = partial(self._take, bulk=bulk), partial(self._read, self._strides[bulk])
-        return Quarantine(self._context.database, take, self._take_again, read, self._set_aside)
+        return Quarantine(self._context, "receive", take, self._take_again, read, self._set_aside)
 
     def _take(self, connection: Connection, *, bulk: bool) -> Sequence[Record]:
         """Nothing while another process reads: what a person did is read in its order. Where this version cannot read
@@ -105,8 +105,14 @@ class Receive:
 
 
 def facts_of(sources: Mapping[str, CallbackSource], source: str, body: str) -> tuple[Fact, ...]:
-    """What a stored record says. Raises ValueError for one that cannot be read, KeyError for an unknown source."""
-    return (fact_from_json(body),) if source in OWN_SOURCES else sources[source].facts(body)
+    """What a stored record says. Raises ValueError or KeyError for one that cannot be read."""
+    if source in OWN_SOURCES:
+        return (fact_from_json(body),)
+    if source not in sources:
+        raise ValueError(
+            f"no channel in config.yaml takes in what {source} tells: set it up again, then run `engage reread`"
+        )
+    return sources[source].facts(body)
 
 
 def _not_ahead(fact: Fact, now: datetime) -> Fact:

@@ -21,6 +21,7 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 from engage.store.tables import id_block, metadata
 
 _BLOCK = 1000
+_TOO_LONG = len(str(2**63))
 # Nothing gives out as many, and until the year 2286 these have fifteen digits: all that a spreadsheet can tell apart.
 _LEAPS_A_SECOND = 100_000
 OPTION = "engage_ids"  # the execution option by which a connection knows its process's blocks
@@ -51,6 +52,11 @@ class IdBlocks:
 
     def close(self) -> None:
         self._engine.dispose()
+
+
+def is_an_id(text: str) -> bool:
+    """It may be one. There are longer numbers, of cards for instance, and no database takes them."""
+    return text.isdecimal() and len(text) < _TOO_LONG
 
 
 def take_ids(connection: Connection, kind: str, count: int) -> range:

@@ -15,8 +15,8 @@ from engage.store.tables import state as states
 D, E = delivery.c, enrolment.c
 _RESTING = "resting:"
 STOPPED = "stopped:"  # begins the names under which is counted what the last gate stops
-SET_ASIDE = "set_aside:"  # … those over which our own code has failed, by template
 TIRED = "tired:"  # … and under which those runs are that have walked all the steps of a day, by journey
+ASIDE = "aside:"  # … and what was set aside because the code fails over it alone, by loop
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,14 +86,14 @@ def stopped(connection: Connection, since: datetime) -> dict[str, int]:
     return tallies.counted_under(connection, STOPPED, since)
 
 
-def set_aside(connection: Connection, since: datetime) -> dict[str, int]:
-    """By template: how often since then our own code has failed over one of its messages."""
-    return tallies.counted_under(connection, SET_ASIDE, since)
-
-
 def tired(connection: Connection, since: datetime) -> dict[str, int]:
     """By journey: how often since then a run has walked all the steps of a day, and rests until the next."""
     return tallies.counted_under(connection, TIRED, since)
+
+
+def set_aside(connection: Connection, since: datetime) -> dict[str, int]:
+    """By loop: on how much it has failed since then, each alone, and passed it over."""
+    return tallies.counted_under(connection, ASIDE, since)
 
 
 def resting(connection: Connection, now: datetime) -> dict[str, datetime]:

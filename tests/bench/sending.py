@@ -22,7 +22,7 @@ from engage.bootstrap import build_context
 from engage.channels.contract import Channel, Message, Payload
 from engage.channels.registry import build_channels
 from engage.clock import SystemClock
-from engage.config import Channels, Config
+from engage.config import Config
 from engage.content.links import Links
 from engage.content.render import render
 from engage.core.outcome import Accepted
@@ -143,12 +143,12 @@ def _smtp_source(port: int, count: int, size: int, *more: str) -> float:
 def _rendered_and_handed_over(database: Database, config: Config, count: int) -> float:
     context = build_context(config, SystemClock(), database)
     began = time.perf_counter()
-    asyncio.run(_hand_over_all(context, config.channels, count))
+    asyncio.run(_hand_over_all(context, config, count))
     return time.perf_counter() - began
 
 
-async def _hand_over_all(context: Context, channels: Channels, count: int) -> None:
-    channel = build_channels(channels, context.clock)["email"]
+async def _hand_over_all(context: Context, config: Config, count: int) -> None:
+    channel = build_channels(config, context.clock)["email"]
     payloads = iter(_worded(context, channel, count))
 
     async def send() -> None:
@@ -201,7 +201,7 @@ def _queue(database: Database, channel: str, count: int) -> int:
     while engine.enrol.tick() + engine.advance.tick():
         pass
     engine.close()
-    email = build_channels(USUAL.channels, context.clock)["email"]
+    email = build_channels(USUAL, context.clock)["email"]
     return len(next(_worded(context, email, 1)).data["mime"]) if channel == "email" else 0
 
 

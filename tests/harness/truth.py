@@ -75,7 +75,7 @@ class Call:
             case "sms":
                 return int(self.wire["OutId"])
             case "email":
-                return int(self.wire["mail_from"].partition("@")[0].removeprefix("b+"))
+                return int(self.wire["mail_from"].removeprefix("b+").partition("-")[0])
             case _:
                 return int(self.key.removeprefix("engage-")) if self.key is not None else None
 

@@ -91,7 +91,7 @@ def test_the_others_go_out_and_it_goes_out_when_the_fault_is_mended(
     stage.passes("1h")
     assert stage.phone("李雷") == []
     with stage.database.read() as connection:
-        assert overview.set_aside(connection, stage.began) == {"sorry_personal": 2}
+        assert overview.set_aside(connection, stage.began) == {"dispatch": 2}
     monkeypatch.undo()
     stage.run_until(day=1)
     assert stage.got("李雷") == [("day 0 12:00", "sms")]

@@ -12,6 +12,7 @@ from stage_wiring import shipped
 
 from engage.errors import EngageError
 from engage.runtime.context import AppliedHolder
+from engage.store import inbound
 
 NOTE = {"note": journey("store_visited", SERVICE, topic="service")}
 NPS = "ask: nps\nquestion: 会推荐给朋友吗？\nanswer_within: 3d\ntopic: service"
@@ -151,6 +152,54 @@ def test_a_receipt_about_a_message_we_never_sent_is_kept_and_changes_nothing(sta
     assert [row.status for row in stage.inbox("aliyun_sms")] == ["done", "early"]
 
 
+FORGED = """\
+From: somebody@evil.example
+To: {to}
+Date: Mon, 23 Nov 2026 12:00:00 +0800
+Content-Type: multipart/report; report-type={kind}; boundary=B
+
+--B
+Content-Type: message/{kind}
+
+{words}
+
+--B--
+"""
+BOUNCE = "Reporting-MTA: dns; evil.example\n\nAction: failed\nStatus: 5.1.1\n{about}"
+COMPLAINT = "Feedback-Type: abuse\n{about}"
+
+
+def posts_mail(stage: Stage, to: str, kind: str, words: str) -> None:
+    mail = FORGED.format(to=to, kind=kind, words=words).encode()
+    assert httpx.post(f"{stage.url}/callbacks/email/mailcb", content=mail).status_code == 200
+    stage.settle()
+
+
+def test_who_guesses_the_number_of_a_message_reports_nothing_on_it(stage: Stage) -> None:
+    stage.member("王芳", email=True, consents="yes")
+    stage.apply(NOTE)
+    visits(stage)
+    before = stage.delivery("王芳"), stage.points("王芳"), stage.consents("王芳")
+    for about in ("", f"Original-Rcpt-To: {before[0].address}", f"Final-Recipient: rfc822; {before[0].address}"):
+        to = f"b+{before[0].id}@bounce.shanye.example"
+        posts_mail(stage, to, "delivery-status", BOUNCE.format(about=about))
+        posts_mail(stage, to, "feedback-report", COMPLAINT.format(about=about))
+    assert (stage.delivery("王芳"), stage.points("王芳"), stage.consents("王芳")) == before
+    assert {row.status for row in stage.inbox("email")} == {"done"}
+
+
+def test_a_mail_was_forwarded_to_an_address_that_is_no_more_and_who_complains_is_not_named(stage: Stage) -> None:
+    """Who passes complaints on makes addresses unreadable: RFC 6590."""
+    stage.member("王芳", email=True, consents="yes")
+    stage.apply(NOTE)
+    visits(stage)
+    to, before = stage.delivery("王芳").payload["mail_from"], stage.points("王芳")
+    posts_mail(stage, to, "delivery-status", BOUNCE.format(about="Final-Recipient: rfc822; former@example.org"))
+    assert stage.points("王芳") == before
+    posts_mail(stage, to, "feedback-report", COMPLAINT.format(about="Original-Rcpt-To: 7kQ0x@example.com"))
+    assert [event.channel for event in stage.events("王芳", "unsubscribed")] == ["email"]
+
+
 def test_a_receipt_about_another_number_is_not_believed(stage: Stage) -> None:
     stage.member("王芳", sms=True)
     stage.apply(NOTE)
@@ -185,6 +234,26 @@ def test_a_record_nobody_can_read_is_kept_and_holds_up_nobody(stage: Stage) -> N
     assert [task.words for task in stage.tasks()] == ["王芳：“有人吗”"]
     visits(stage)
     assert len(stage.phone("王芳")) == 1  # and the daemon goes on
+
+
+def test_what_came_for_a_channel_that_the_config_lacked_is_read_when_it_is_there_again(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It came to another daemon, or before the config was changed."""
+    stage.member("王芳", sms=True)
+    stage.apply(NOTE)
+    with monkeypatch.context() as without:
+        without.delitem(stage.engine.context.sources, "aliyun_sms")
+        stage.sms_pushes(reply(stage, "有人吗"))
+        (kept,) = stage.inbox("aliyun_sms")
+        assert kept.status == "unreadable"
+        assert kept.error.startswith("no channel in config.yaml takes in what aliyun_sms tells")
+    with stage.database.write() as connection:
+        inbound.read_again(connection, inbound.unreadable(connection))
+    stage.settle()
+    (kept,) = stage.inbox("aliyun_sms")
+    assert (kept.status, kept.error) == ("done", None)
+    assert [task.words for task in stage.tasks()] == ["王芳：“有人吗”"]
 
 
 def test_a_member_told_in_words_the_catalog_no_longer_has_holds_up_nobody(stage: Stage) -> None:

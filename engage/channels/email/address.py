@@ -6,7 +6,8 @@ import re
 from dataclasses import dataclass
 from email.utils import parseaddr
 
-from engage.channels.callback import own_id
+from engage.channels.callback import own_id, same
+from engage.core.signing import Signer
 
 # Without SMTPUTF8 a local part is ASCII; `policy.SMTP` would silently write another one as an encoded word.
 _LOCAL = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*")
@@ -42,20 +43,32 @@ def parse_mailbox(text: str) -> Mailbox | None:
 
 
 class Envelopes:
-    """Names a delivery in the envelope sender and the Message-ID, and reads it back out of bounces."""
+    """Names a delivery in the envelope sender and the Message-ID, and reads it back out of bounces. Signed: anybody can
+    write there, and ids are easily guessed.
 
-    def __init__(self, domain: str) -> None:
-        self.domain = domain
+    A local part has 54 of the 64 characters it may have (RFC 5321 §4.5.3.1.1), and survives whoever spells it in other
+    cases.
+    """
+
+    def __init__(self, domain: str, signing_key: str) -> None:
+        self._domain = domain
+        self._signer = Signer(signing_key, "bounce")
         at_domain = re.escape(domain)
-        self._named = re.compile(rf"(?<![\w.+-])(?:b\+|d)(\d{{1,19}})@{at_domain}(?![\w.-])", re.IGNORECASE)
+        self._named = re.compile(rf"(?<![\w.+-])(?:b\+|d)((\d{{1,19}})-[0-9a-f]+)@{at_domain}(?![\w.-])", re.IGNORECASE)
 
     def sender(self, delivery_id: int) -> str:
-        return f"b+{delivery_id}@{self.domain}"
+        return f"b+{self._name(delivery_id)}@{self._domain}"
 
     def message_id(self, delivery_id: int) -> str:
-        return f"<d{delivery_id}@{self.domain}>"
+        return f"<d{self._name(delivery_id)}@{self._domain}>"
 
     def delivery_id(self, text: str) -> int | None:
-        """The delivery named anywhere in a header's text."""
-        found = self._named.search(text)
-        return own_id(found[1]) if found else None
+        """The delivery named anywhere in a header's text; None where the name is not by us."""
+        for name, number in self._named.findall(text):
+            found = own_id(number)
+            if found is not None and same(name.lower(), self._name(found)):
+                return found
+        return None
+
+    def _name(self, delivery_id: int) -> str:
+        return f"{delivery_id}-{self._signer.mac(str(delivery_id).encode()).hex()}"

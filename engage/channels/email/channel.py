@@ -20,14 +20,14 @@ class EmailChannel:
     name = "email"
     talks = False
 
-    def __init__(self, config: Email) -> None:
+    def __init__(self, config: Email, envelopes: Envelopes) -> None:
         sender = parse_mailbox(config.sender)
         if sender is None:
             raise unreadable_sender()
         self.concurrency = config.concurrency
         self.per_second = config.per_second
         self._sender = sender
-        self._envelopes = Envelopes(config.bounce_domain)
+        self._envelopes = envelopes
         self._price = config.price
         self._mailer = Mailer(config)
 

@@ -1,16 +1,19 @@
 """Bounces and complaints, as a mail server pipes them to us: one RFC 822 message a post. Pure.
 
 Delivery reports (RFC 3464) become receipts, complaints (ARF, RFC 5965) a refusal. The delivery is found again by the
-address the report was sent to, which is the envelope sender of the mail, or by the Message-ID it returns. What names no
-delivery of ours, and every other mail, gives no facts. Mails to these addresses can be forged; a receipt therefore
-carries the address it is about, and counts only where that is the delivery's.
+address the report was sent to, which is the envelope sender of the mail, or by the Message-ID it returns. Both are
+signed, since anybody can write to us: only who has had the mail can report on it. What names no delivery so, and every
+other mail, gives no facts.
+
+A bounce tells of the address it is about, and counts only where that is the delivery's: the mail may have been
+forwarded to one that is no more. A complaint counts whatever address it names. Who passes complaints on makes addresses
+unreadable (RFC 6590); and who has the mail can opt out by its link as well.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from email import message_from_bytes
 from email.message import Message
 from email.utils import parsedate_to_datetime
 
@@ -18,6 +21,7 @@ from engage.channels.callback import digest, refusal
 from engage.channels.contract import CallbackRequest, RawRecord, Received, Refused
 from engage.channels.email.address import Envelopes
 from engage.channels.email.errors import report_failure
+from engage.channels.email.parsing import parse_headers, parse_mail
 from engage.config import Email
 from engage.core.fact import Arrival, Fact, OptedOut, Receipt
 
@@ -38,9 +42,9 @@ _ARRIVAL = {"failed": Arrival.BOUNCED, "delayed": Arrival.DEFERRED, "delivered":
 class MailCallbacks:
     name = "email"
 
-    def __init__(self, config: Email) -> None:
+    def __init__(self, config: Email, envelopes: Envelopes) -> None:
         self._secret = config.callback_secret.get_secret_value()
-        self._envelopes = Envelopes(config.bounce_domain)
+        self._envelopes = envelopes
 
     def open(self, request: CallbackRequest, now: datetime) -> Received | Refused:
         if refused := refusal(request, self._secret, BODY_LIMIT):
@@ -52,7 +56,7 @@ class MailCallbacks:
         return Received((RawRecord(f"mail:{digest(request.body)}", text),))
 
     def facts(self, body: str) -> tuple[Fact, ...]:
-        mail = message_from_bytes(body.encode("latin-1"))
+        mail = parse_mail(body.encode("latin-1"))
         if mail.get_content_type() != "multipart/report":
             return ()
         delivery_id = self._delivery_id(mail)
@@ -76,7 +80,7 @@ def _with_returned_headers(mail: Message) -> Iterator[Message]:
     for part in mail.walk():
         yield part
         if part.get_content_type() == "text/rfc822-headers":
-            yield message_from_bytes(bytes(part.get_payload(decode=True) or b""))
+            yield parse_headers(bytes(part.get_payload(decode=True) or b""))
 
 
 def _receipts(mail: Message, delivery_id: int) -> Iterator[Receipt]:

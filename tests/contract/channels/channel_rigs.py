@@ -12,9 +12,10 @@ from typing import Any
 from channel_servers import Answer, Behaviour, HangUp, HttpProvider, MailServer, Stall, said
 
 from engage.channels.contract import Channel, Message, Payload
+from engage.channels.email.address import Envelopes
 from engage.channels.registry import build_channels
 from engage.clock import Clock, VirtualClock
-from engage.config import Channels
+from engage.config import Config
 from engage.core.catalog import Brand, TopicClass
 from engage.core.outcome import Failure, SendOutcome
 from engage.core.words import Rendered
@@ -43,6 +44,8 @@ EMAIL = {
     "bounce_domain": "bounce.example.com",
     "callback_secret": "mail-callback-canary",
 }
+SIGNING_KEY = "signing-key-canary-of-thirty-two-letters"
+NAMED = Envelopes("bounce.example.com", SIGNING_KEY)
 ADDRESSES = {"wechat": "oAbCdEfGhIjKlMnOpQrStUvWxYz1", "sms": "+8613800138000", "email": "zhang@example.net"}
 
 
@@ -88,8 +91,12 @@ class OneChannel:
         asyncio.run_coroutine_threadsafe(self._channel.close(), self._loop).result()
 
 
+def config_of(**channels: dict[str, Any]) -> Config:
+    return Config.model_validate({"web": {"signing_key": SIGNING_KEY}, "channels": channels})
+
+
 def one_channel(name: str, section: dict[str, Any], clock: Clock) -> OneChannel:
-    return OneChannel(build_channels(Channels.model_validate({name: section}), clock)[name])
+    return OneChannel(build_channels(config_of(**{name: section}), clock)[name])
 
 
 @dataclass

@@ -11,7 +11,7 @@ import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.handlers import Message as MessageHandler
 from aiosmtpd.smtp import AuthResult, LoginPassword
-from channel_rigs import EMAIL, NOW, OneChannel, Rig, a_message, one_channel
+from channel_rigs import EMAIL, NAMED, NOW, OneChannel, Rig, a_message, one_channel
 from channel_servers import HangUp, MailServer, Stall, closed_port, self_signed
 
 from engage.clock import VirtualClock
@@ -133,7 +133,7 @@ def test_a_mail_as_its_reader_gets_it() -> None:
         assert isinstance(channel.send(payload, 5.0), Accepted)
         channel.close()
     mail = message_from_bytes(handler.raw[0], policy=policy.default)
-    assert handler.envelope == ("b+123456789012345@bounce.example.com", ["zhang@example.net"])
+    assert handler.envelope == (NAMED.sender(123456789012345), ["zhang@example.net"])
     assert mail["Subject"] == "第一次见面，请喝茶"
     assert str(mail["From"]) == "山野茶事 <hello@example.com>"
     assert mail["To"] == "zhang@example.net"

@@ -10,13 +10,12 @@ from typing import Any
 
 import pytest
 from aiosmtpd.controller import Controller
-from channel_rigs import EMAIL, NOW, SMS, WECHAT, wechat_error
+from channel_rigs import EMAIL, NOW, SMS, WECHAT, config_of, wechat_error
 from channel_servers import Answer, HttpProvider, closed_port, said, self_signed
 
 from engage.channels.probe import Probed
 from engage.channels.registry import build_probes
 from engage.clock import VirtualClock
-from engage.config import Channels
 from engage.core.outcome import Failure
 
 PATIENCE = 5.0
@@ -26,7 +25,7 @@ WRONG_KEY = said({"Code": "InvalidAccessKeyId.NotFound", "Message": "no such key
 
 
 def tried(name: str, section: Mapping[str, Any]) -> Probed:
-    return build_probes(Channels.model_validate({name: dict(section)}), VirtualClock(NOW))[name](PATIENCE)
+    return build_probes(config_of(**{name: dict(section)}), VirtualClock(NOW))[name](PATIENCE)
 
 
 def failure(probed: Probed) -> Failure | None:

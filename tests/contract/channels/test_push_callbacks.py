@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import json
+import time
+from contextlib import suppress
 from datetime import UTC, datetime
 
 import pytest
-from channel_rigs import EMAIL, NOW, SMS, WECHAT
+from channel_rigs import EMAIL, NAMED, NOW, SIGNING_KEY, SMS, WECHAT, config_of
 from hypothesis import given
 from hypothesis import strategies as st
 
 from engage.channels.contract import CallbackRequest, CallbackSource, Received, Refused
+from engage.channels.email.address import Envelopes
 from engage.channels.registry import build_sources
-from engage.config import Channels
 from engage.core.fact import Arrival, Fact, OptedOut, Receipt, Typed
 from engage.core.outcome import Failure
+from engage.core.signing import Signer
 
-SOURCES = build_sources(Channels.model_validate({"wechat": WECHAT, "sms": SMS, "email": EMAIL | {"port": 25}}))
+SOURCES = build_sources(config_of(wechat=WECHAT, sms=SMS, email=EMAIL | {"port": 25}))
 ALIYUN, MAIL = SOURCES["aliyun_sms"], SOURCES["email"]
 SECRET = {"aliyun_sms": "sms-callback-canary", "email": "mail-callback-canary"}
 REPORT = {
@@ -227,7 +230,7 @@ To: zhang@example.net
 Message-ID: {returned}
 --B--
 """
-VERP = "b+123456789012345@bounce.example.com"
+VERP = NAMED.sender(123456789012345)
 
 
 def bounce(to: str = VERP, action: str = "failed", status: str = "5.1.1", returned: str = "<x@y>") -> str:
@@ -258,7 +261,7 @@ def test_a_bounce_names_its_delivery_by_the_envelope_sender() -> None:
 
 
 def test_a_bounce_names_its_delivery_by_the_returned_message_id() -> None:
-    assert read(bounce(to="hello@example.com", returned="<d123456789012345@bounce.example.com>")) == (BOUNCED,)
+    assert read(bounce(to="hello@example.com", returned=NAMED.message_id(123456789012345))) == (BOUNCED,)
 
 
 @pytest.mark.parametrize(
@@ -295,9 +298,9 @@ def test_a_delivery_confirmation() -> None:
 @pytest.mark.parametrize(
     "mail",
     [
-        bounce(to="b+123456789012345@elsewhere.example"),
-        bounce(to="ab+123@bounce.example.com"),
-        bounce(to="b+123@bounce.example.com.evil.example"),
+        bounce(to=VERP.replace("bounce.", "elsewhere.")),
+        bounce(to=f"a{VERP}"),
+        bounce(to=f"{VERP}.evil.example"),
         bounce(to="b+x@bounce.example.com"),
         bounce(action="relayed"),
         f"To: {VERP}\r\nSubject: Auto: 休假中\r\n\r\n我在休假\r\n",
@@ -307,6 +310,68 @@ def test_a_delivery_confirmation() -> None:
 )
 def test_what_is_no_report_of_ours_says_nothing(mail: str) -> None:
     assert read(mail) == ()
+
+
+SIGNED = VERP.partition("-")[2].partition("@")[0]
+FOR_A_LINK = Signer(SIGNING_KEY, "link unsubscribe").mac(b"123456789012345").hex()
+FORGED = [
+    "b+123456789012345@bounce.example.com",
+    "b+123456789012345-@bounce.example.com",
+    f"b+123456789012345-{SIGNED[:-1]}@bounce.example.com",
+    f"b+123456789012345-{SIGNED}0@bounce.example.com",
+    f"b+123456789012346-{SIGNED}@bounce.example.com",
+    f"b+0123456789012345-{SIGNED}@bounce.example.com",
+    f"b+123456789012345-{FOR_A_LINK}@bounce.example.com",
+    Envelopes("bounce.example.com", "another signing key of 32 characters!").sender(123456789012345),
+]
+
+
+@pytest.mark.parametrize("name", FORGED)
+def test_who_has_not_had_the_mail_reports_nothing_on_it(name: str) -> None:
+    """Ids are easily guessed, and anybody can write to us."""
+    assert read(bounce(to=name)) == ()
+    assert read(bounce(to="hello@example.com", returned=f"<d{name.removeprefix('b+')}>")) == ()
+    assert read(ARF.format(kind="abuse", verp=name, about="zhang@example.net")) == ()
+    assert read(bounce(to=f"{name}, {VERP}")) == (BOUNCED,)
+
+
+def nested(depth: int) -> bytes:
+    head = bounce().partition("--B")[0].encode()
+    return head + b"".join(
+        b"--B%s\nContent-Type: multipart/mixed; boundary=B%d\n\n" % (b"" if n == 0 else b"%d" % n, n + 1)
+        for n in range(depth)
+    )
+
+
+def with_type(content_type: bytes) -> bytes:
+    return bounce().encode().replace(b"text/plain; charset=utf-8", content_type)
+
+
+HEAVY = {
+    "deep": nested(10) + b"\n" * 900_000,
+    "deeper": nested(300) + b"\r" * 900_000,
+    "mails in mails": with_type(b"message/rfc822").replace(b"I'm sorry", b"Content-Type: message/rfc822\n\n" * 30_000),
+    "blocks": with_type(b"message/delivery-status").replace(b"I'm sorry", b"\n" * 900_000),
+    "parameters": with_type(b"multipart/mixed" + b";a" * 300_000),
+    "quotes": with_type(b'multipart/mixed; a="' + b";" * 900_000),
+    "folded quotes": with_type(b'multipart/mixed; a="' + b";\n " * 300_000),
+}
+
+
+@pytest.mark.parametrize("mail", HEAVY.values(), ids=HEAVY)
+def test_no_mail_takes_long_to_read(mail: bytes) -> None:
+    """Where it is read whole, some take minutes."""
+    opened = MAIL.open(post(MAIL, mail), NOW)
+    assert isinstance(opened, Received)
+    began = time.process_time()
+    with suppress(ValueError):
+        MAIL.facts(opened.records[0].body)
+    assert time.process_time() - began < 0.5
+
+
+def test_a_report_may_return_a_long_mail() -> None:
+    part = "--B\r\nContent-Type: message/rfc822\r\n\r\nSubject: 茶\r\n\r\n" + "long line\r\n" * 80_000
+    assert read(bounce().replace("--B--", f"{part}\r\n--B--")) == (BOUNCED,)
 
 
 ARF = """\
@@ -327,7 +392,7 @@ Feedback-Type: {kind}
 User-Agent: SomeGenerator/1.0
 Version: 1
 Original-Mail-From: <{verp}>
-Original-Rcpt-To: <Zhang@example.net>
+Original-Rcpt-To: <{about}>
 
 --B
 Content-Type: message/rfc822
@@ -342,13 +407,13 @@ hello
 
 
 def test_a_complaint_is_a_refusal() -> None:
-    assert read(ARF.format(kind="abuse", verp=VERP)) == (
+    assert read(ARF.format(kind="abuse", verp=VERP, about="Zhang@example.net")) == (
         OptedOut("email", REPORTED_AT, "complaint", 123456789012345, "zhang@example.net"),
     )
 
 
 def test_not_spam_is_no_complaint() -> None:
-    assert read(ARF.format(kind="not-spam", verp=VERP)) == ()
+    assert read(ARF.format(kind="not-spam", verp=VERP, about="zhang@example.net")) == ()
 
 
 def test_a_repeated_post_has_the_same_key_and_keeps_every_byte() -> None:

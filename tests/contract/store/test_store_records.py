@@ -43,6 +43,10 @@ def test_records_are_read_once_in_the_order_they_came(bench: Bench) -> None:
     assert len(bench.row("inbound", status="unreadable")["error"]) == 500
     inbound.mark_read(bench.connection, [3], NOW)
     assert inbound.unread_since(bench.connection, bulk=False) is None
+    assert inbound.unreadable(bench.connection) == [records[1].id]
+    inbound.read_again(bench.connection, [each.id for each in records])
+    assert inbound.unread(bench.connection, 9, bulk=False) == [records[1]]
+    assert inbound.unreadable(bench.connection) == []
 
 
 def test_what_came_too_early_waits_until_any_message_it_is_about_is_on_record(bench: Bench) -> None:
@@ -217,8 +221,11 @@ def test_time_counts_from_when_it_was_first_let(bench: Bench) -> None:
     state.put_moment(bench.connection, state.STARTS_SEEN, NOW + HOUR)
     state.let_time_count(bench.connection, NOW + DAY)
     assert [state.moment(bench.connection, key) for key in moments] == [NOW + HOUR, NOW]
+    state.put_starts_owed(bench.connection, {("winback", None): "2026-11-23"}, NOW)
+    assert state.starts_owed(bench.connection) == {("winback", None): "2026-11-23"}
     state.forget_time(bench.connection)
     assert [state.moment(bench.connection, key) for key in moments] == [None, None]
+    assert state.starts_owed(bench.connection) == {}
 
 
 def test_what_is_paused_stays_paused_until_it_is_resumed(bench: Bench) -> None:

@@ -15,7 +15,7 @@ from sqlalchemy import JSON, Boolean, Integer, String, Table, insert, select
 from engage.channels.contract import CallbackRequest, CallbackSource, RawRecord, Received, Refused
 from engage.channels.registry import build_sources
 from engage.clock import VirtualClock
-from engage.config import Channels
+from engage.config import Config
 from engage.content.library import Library
 from engage.content.links import Links
 from engage.core.catalog import RESPONSE_EVENTS, Brand, Catalog, Event, Field, Topic, TopicClass
@@ -38,9 +38,8 @@ NOW = datetime(2026, 11, 23, 2, 0, tzinfo=UTC)  # Monday 10:00 in Shanghai
 API_KEY = "shop-key-of-the-tests"
 SIGNING_KEY = "0123456789abcdef0123456789abcdef"
 SMS_SECRET = "push-secret-of-the-tests"
-CHANNELS = Channels.model_validate(
-    {"sms": {"access_key_id": "k", "access_key_secret": "s", "sign_name": "山野茶事", "callback_secret": SMS_SECRET}}
-)
+SMS = {"access_key_id": "k", "access_key_secret": "s", "sign_name": "山野茶事", "callback_secret": SMS_SECRET}
+CONFIG = Config.model_validate({"web": {"signing_key": SIGNING_KEY}, "channels": {"sms": SMS}})
 SPAN = Span("journeys/nps.yaml", 1, 1, 1, 1)
 
 CATALOG = Catalog(
@@ -148,7 +147,7 @@ class World:
         self.links = Links(SIGNING_KEY, "http://engage.test")
         self.parrot = Parrot()
         self._numbers = itertools.count(1)
-        sources: Mapping[str, CallbackSource] = {"parrot": self.parrot, **build_sources(CHANNELS)}
+        sources: Mapping[str, CallbackSource] = {"parrot": self.parrot, **build_sources(CONFIG)}
         applied = _applied()
         deps = WebDeps(
             database=self.database,

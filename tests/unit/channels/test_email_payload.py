@@ -21,7 +21,7 @@ from engage.channels.email.payload import compose
 from engage.core.catalog import TopicClass
 from engage.core.outcome import Failure
 
-ENVELOPES = Envelopes("bounce.example.com")
+ENVELOPES = Envelopes("bounce.example.com", "k" * 40)
 SENDER = Mailbox("山野茶事", "hello@example.com")
 
 
@@ -42,16 +42,24 @@ def test_headers() -> None:
     assert str(mail["From"]) == "山野茶事 <hello@example.com>"
     assert mail["To"] == "zhang@example.net"
     assert mail["Subject"] == "您好"
-    assert mail["Message-ID"] == "<d42@bounce.example.com>"
+    assert mail["Message-ID"] == ENVELOPES.message_id(42)
     assert mail["Date"] == "Mon, 23 Nov 2026 02:00:00 +0000"
     assert mail["Reply-To"] is None
     assert mail.get_content_type() == "multipart/alternative"
     assert [part.get_content_type() for part in mail.iter_parts()] == ["text/plain", "text/html"]
 
 
+@given(st.integers(0, 2**63 - 1))
+def test_an_envelope_names_its_delivery_to_any_mail_server(delivery_id: int) -> None:
+    sender = ENVELOPES.sender(delivery_id)
+    assert to_wire(sender) == sender.lower()
+    for text in (sender, f"<{sender.upper()}>", ENVELOPES.message_id(delivery_id)):
+        assert ENVELOPES.delivery_id(text) == delivery_id
+
+
 def test_the_envelope_names_the_delivery() -> None:
     payload = a_mail()
-    assert payload.data["mail_from"] == "b+42@bounce.example.com"
+    assert payload.data["mail_from"] == ENVELOPES.sender(42)
     assert payload.data["rcpt_to"] == "zhang@example.net"
     assert payload.text == "您好\n\n您好"
     assert payload.cost == Decimal("0.001")

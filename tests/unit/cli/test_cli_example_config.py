@@ -30,8 +30,8 @@ def _sections(kind, seen):
 
 def test_it_can_be_used_as_it_stands():
     config = load_config(EXAMPLE_CONFIG)
-    assert set(build_channels(config.channels, SystemClock())) == {"wechat", "sms", "email"}
-    assert set(build_sources(config.channels)) == {"wechat", "aliyun_sms", "email"}
+    assert set(build_channels(config, SystemClock())) == {"wechat", "sms", "email"}
+    assert set(build_sources(config)) == {"wechat", "aliyun_sms", "email"}
 
 
 @pytest.mark.parametrize("section", _sections(Config, []), ids=lambda section: section.__name__)
