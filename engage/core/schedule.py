@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from calendar import monthrange
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 from typing import assert_never
 from zoneinfo import ZoneInfo
@@ -56,11 +56,19 @@ def overtaken(
     zone: ZoneInfo,
     calendar: WorkCalendar = MAINLAND,
 ) -> Slot | None:
-    """The slot that an edit has put to a moment which nobody looks at any more (`seen`: up to when they did), and that
-    was still to come before: it is owed. Each of cron's times is a slot of its own, which comes at no other time."""
+    """The slot that an edit of its time has put to a moment which nobody looks at any more (`seen`: up to when they
+    did), and that was still to come before: it is owed. An edit of more than the time makes another start. Each of
+    cron's times is a slot of its own, which comes at no other time."""
+    if _without_time(before) != _without_time(after):
+        return None
     to_come = next_slot(before, seen, zone, calendar)
     passed = slots_between(after, seen - _ONE_DAY, seen, zone, calendar)
     return next((slot for slot in passed if slot.key == to_come.key), None)
+
+
+def _without_time(start: OnDate | OnSchedule) -> OnDate | OnSchedule:
+    anyhow = replace(start, catch_up=timedelta(0))
+    return replace(anyhow, at=time.min) if isinstance(anyhow, OnDate) else replace(anyhow, times=())
 
 
 def celebrated_date(start: OnDate, local_date: date) -> date:

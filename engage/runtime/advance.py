@@ -99,6 +99,8 @@ class Advance:
 
     def _set_aside(self, connection: Connection, run: RunRow, error: Exception) -> None:
         """The member stays where they are, untouched; it is tried again later."""
+        if not self._take_again(connection, run):
+            return
         later = self._context.clock.now() + _TRIED_AGAIN
         advancing.save(connection, [{"bucket": run.member.bucket, "id": run.id, "due_at": later}])
 

@@ -29,14 +29,16 @@ from engage.runtime.handover import Calls, Intended, OnLoop, Patience, Record
 from engage.runtime.judge import Clear, Judge, Later, Overtaken, Skip, Verdict
 from engage.runtime.last_gate import LastGate
 from engage.runtime.pacing import Pacing
+from engage.runtime.quarantine import count_set_aside, is_nobodys_own, tell_set_aside
 from engage.runtime.recording import Recorder
 from engage.runtime.situation import PAUSED_FOR, Situation
 from engage.runtime.stride import Stride
-from engage.store import dispatching, members, overview, reaching, state, tallies
+from engage.store import dispatching, members, reaching, state
 from engage.store.dispatching import Claimed, Move
 
 BATCH = 200
 _BATCH_ALONE = 500  # nothing waits for a network, and no intent grows old
+_DROPPED = "was due before the database was restored, and may have been sent then"
 _TRIED_AGAIN = timedelta(hours=1)  # a message over which our own code failed
 log = structlog.get_logger("engage.dispatch")
 
@@ -72,18 +74,24 @@ class Dispatch:
         return expired + len(claimed) + held
 
     def _claim(self, connection: Connection, now: datetime) -> tuple[list[Claimed], int]:
-        """What is to be dealt with, and how many are put off at once: a pause may hold a hundred thousand messages, and
-        none of them is worded or judged meanwhile. (That nothing is sent in a pause is for the intent to see to.)"""
+        """What is to be dealt with, and how many are put off at once, or not sent at all: a pause may hold a hundred
+        thousand messages, and none of them is worded or judged meanwhile. (That nothing is sent in a pause is for the
+        intent to see to.)"""
         paused = state.paused(connection)
         if state.ALL in paused:
             return [], 0
         names = self._context.channels
         shut = {name for name in names if self._calls.room(name) <= 0 or f"channel:{name}" in paused}
         claimed = dispatching.claim(connection, now, self._stride.length, shut)
-        held = {each.id: each for each in claimed if f"journey:{each.journey_id}" in paused}
-        later = Later(now + PAUSED_FOR, "paused")
-        dispatching.make(connection, [_not_now(each, later) for each in held.values()])
-        return [each for each in claimed if each.id not in held], len(held)
+        arrears = state.arrears(connection) if claimed else None
+        at_once: dict[int, Move] = {}
+        for each in claimed:
+            if arrears is not None and not each.repeat and arrears.has_dropped(each.due_at):
+                at_once[each.id] = _not_now(each, Skip(_DROPPED))  # before anything can put it off to another moment
+            elif f"journey:{each.journey_id}" in paused:
+                at_once[each.id] = _not_now(each, Later(now + PAUSED_FOR, "paused"))
+        dispatching.make(connection, at_once.values())
+        return [each for each in claimed if each.id not in at_once], len(at_once)
 
     def _together_or_singly(self, applied: Applied, claimed: Sequence[Claimed]) -> Iterator[Sequence[Intended]]:
         """All of a batch; where that fails for the sake of one of them, each for itself."""
@@ -96,22 +104,28 @@ class Dispatch:
         else:
             yield together
             return
+        failed: list[tuple[Claimed, Exception]] = []
         for each in claimed:
-            yield self._by_itself(applied, each)
+            try:
+                intended = self._draft_and_intend(applied, [each])
+            except DatabaseUnavailable:
+                raise
+            except Exception as error:
+                failed.append((each, error))
+            else:
+                yield intended
+        if is_nobodys_own(len(failed), len(claimed)):
+            raise failed[0][1]  # they are still in hand, and given back
+        for each, why in failed:
+            self._leave_out(each, why)
 
-    def _by_itself(self, applied: Applied, claimed: Claimed) -> Sequence[Intended]:
-        try:
-            return self._draft_and_intend(applied, [claimed])
-        except DatabaseUnavailable:
-            raise
-        except Exception as error:
-            log.exception("set_aside", loop="dispatch", kind=type(claimed).__name__, id=claimed.id)
-            now = self._context.clock.now()
-            with self._context.database.write() as connection:
-                dispatching.make(connection, [_not_now(claimed, _set_aside(claimed, error, now))])
-                tallies.add(connection, {f"{overview.SET_ASIDE}dispatch": 1}, 0, now)
-            del self._in_hand[claimed.id]
-            return ()
+    def _leave_out(self, claimed: Claimed, error: Exception) -> None:
+        tell_set_aside("dispatch", claimed, error)
+        now = self._context.clock.now()
+        with self._context.database.write() as connection:
+            dispatching.make(connection, [_later_on(claimed, error, now)])
+            count_set_aside(connection, "dispatch", now)
+        del self._in_hand[claimed.id]
 
     def _draft_and_intend(self, applied: Applied, claimed: Sequence[Claimed]) -> Sequence[Intended]:
         drafted = Drafting(self._context, applied).draft(claimed)
@@ -211,11 +225,15 @@ def _intent_of(ready: Ready, now: datetime) -> dict[str, Any]:
     }
 
 
-def _set_aside(claimed: Claimed, error: Exception, now: datetime) -> Later | Skip:
-    """Over this one our own code fails. It is tried again, by then perhaps with the fault mended, unless that would be
-    too late for it."""
+def _later_on(claimed: Claimed, error: Exception, now: datetime) -> Move:
+    """Over this one our own code fails. It is tried again, by then perhaps with the fault mended, at the latest when it
+    is about to be too late for it."""
     why, again = f"a fault of Engage's own: {type(error).__name__}", now + _TRIED_AGAIN
-    return Skip(why) if claimed.late_at is not None and again > claimed.late_at else Later(again, why)
+    if claimed.repeat:
+        return dispatching.as_found(claimed, again)
+    if claimed.late_at is not None and claimed.late_at <= now:
+        return _not_now(claimed, Skip(why))
+    return _not_now(claimed, Later(min(again, claimed.late_at or again), why))
 
 
 def _waits_for_room(ready: Ready, until: datetime) -> Move:

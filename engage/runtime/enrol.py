@@ -79,17 +79,18 @@ class Enrol:
 
     def _set_aside(self, connection: Connection, event: FreshEvent, error: Exception) -> None:
         """The event stays on record; what it would have started is in the log."""
-        events.mark_seen(connection, [event])
+        if self._take_again(connection, event):
+            events.mark_seen(connection, [event])
 
     def next_due(self, connection: Connection, now: datetime) -> datetime:
         """The next start at a moment, or the next look at the passing of time; `now` if that was never done."""
+        applied = self._context.applied.current()  # before the rest: what is newer than it is asked for next time
         seen = state.moment(connection, state.STARTS_SEEN)
         if seen is None:
             return now
-        applied = self._context.applied.current()
         known = (seen, applied.mark, tuple(members.timezones(connection)))
         if known != self._next_for:
-            start = self._calendars(connection, known[2], seen, now).next_start()
+            start = self._calendars(connection, applied, known[2], seen, now).next_start()
             sweep = hour_of(seen) + self._context.sweep_every
             self._next_for, self._next = known, min(sweep, start) if start is not None else sweep
         return self._next
@@ -98,7 +99,8 @@ class Enrol:
         """A batch of those whom the calendar brings; after the last of them, what the passing of time does."""
         coming = self._coming = self._coming or self._who_comes(now)
         take, take_again = partial(self._take_comers, coming), partial(self._take_comer_again, coming)
-        comers = Quarantine(self._context, "enrol", take, take_again, self._let_in, self._pass_over)
+        pass_over = partial(self._pass_over, coming)
+        comers = Quarantine(self._context, "enrol", take, take_again, self._let_in, pass_over)
         done = comers.together_or_singly() if coming.brought else 0
         return done if done >= calendar_starts.BATCH else done + self._pass_time(coming, now)
 
@@ -130,9 +132,10 @@ class Enrol:
         return done
 
     def _who_comes(self, now: datetime) -> Coming:
+        applied = self._context.applied.current()  # before the rest: an older one is outdated, and looked at again
         with self._context.database.read() as connection:
             seen = state.moment(connection, state.STARTS_SEEN)
-            calendars = self._calendars(connection, members.timezones(connection), seen or now, now)
+            calendars = self._calendars(connection, applied, members.timezones(connection), seen or now, now)
             starting = [active for active in calendars.applied.journeys.values() if active.starts]
             brought = [each for active in starting for each in calendars.brought(active)]
             return Coming(calendars.applied.mark, seen, now, brought)
@@ -147,17 +150,22 @@ class Enrol:
                 admit(connection, applied, applied.journeys[brought.journey_id], some, now, bulk)
             note_came_in(connection, brought, some, now)
 
-    def _pass_over(self, connection: Connection, comer: Comer, error: Exception) -> None:
-        """They do not enter; those after them do."""
+    def _pass_over(self, coming: Coming, connection: Connection, comer: Comer, error: Exception) -> None:
+        """They do not enter; those after them do, or have done."""
         brought = comer.brought
         log.error("start_passed_over", journey=brought.journey_id, slot=brought.slot, member_id=comer.id)
-        some = [comer.entrant] if comer.entrant is not None else []
-        note_came_in(connection, brought, some, self._context.clock.now())
+        if self._take_comer_again(coming, connection, comer):
+            some = [comer.entrant] if comer.entrant is not None else []
+            note_came_in(connection, brought, some, self._context.clock.now())
 
     def _calendars(
-        self, connection: Connection, zone_names: Sequence[str | None], seen: datetime, now: datetime
+        self,
+        connection: Connection,
+        applied: Applied,
+        zone_names: Sequence[str | None],
+        seen: datetime,
+        now: datetime,
     ) -> Calendars:
-        applied = self._context.applied.current()
         owed = state.starts_owed(connection)
         return Calendars(connection, applied, self._work_calendar, zone_names, seen, owed, now)
 

@@ -233,7 +233,8 @@ class _Due:
 
     def _set_aside(self, connection: Connection, waits: Waiting, error: Exception) -> None:
         """Their run ends, and nobody waits behind it."""
-        if (work := self._hold(connection)) is not None:
+        work = self._hold(connection)
+        if work is not None and holding.still_waits(connection, waits):
             work.set_aside(waits)
 
     def _look_on(self) -> int:

@@ -162,12 +162,10 @@ class LastGate:
 
     # --- arrears ------------------------------------------------------------------------------------------------
 
-    def _in_arrears(self, claimed: Claimed, draft: Ready | Later, until: datetime | None = None) -> Later | Skip | None:
+    def _in_arrears(self, claimed: Claimed, draft: Ready | Later, until: datetime | None = None) -> Later | None:
         if self.arrears is None or claimed.repeat or not self.arrears.has(claimed.due_at):
             return None
         trace: Sequence[Mapping[str, object]] = draft.clear.trace if isinstance(draft, Ready) else draft.trace
-        if self.arrears.has_dropped(claimed.due_at):
-            return Skip("was due before the database was restored, and may have been sent then", tuple(trace))
         if self._class_of(claimed) is TopicClass.SERVICE:
             return None
         at, self.arrears = self.arrears.queue_up(until or self.now, self.now, self.limits.backlog_per_hour)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Generic, Protocol, TypeVar
 
 import structlog
@@ -31,13 +32,27 @@ class Numbered(Protocol):
 Item = TypeVar("Item", bound=Numbered)
 
 
+def is_nobodys_own(failed: int, of: int) -> bool:
+    """A fault over which all of several fail is none of theirs: they stay as they are, for whoever mends it."""
+    return failed == of > 1
+
+
+def tell_set_aside(loop: str, item: Numbered, error: Exception) -> None:
+    log.error("set_aside", loop=loop, kind=type(item).__name__, id=item.id, exc_info=error)
+
+
+def count_set_aside(connection: Connection, loop: str, now: datetime) -> None:
+    tallies.add(connection, {f"{overview.SET_ASIDE}{loop}": 1}, 0, now)
+
+
 @dataclass(frozen=True, slots=True)
 class Quarantine(Generic[Item]):
     """How a batch of items is worked on. What is taken is taken in the transaction that works on it, so that of several
     processes each takes something else.
 
     `take`: a batch, locked; `take_again`: the same item, if it is still to be done; `set_aside` is told of what fails
-    alone."""
+    alone, and which somebody else may have done meanwhile. If all of several fail, that is raised, and they stay as
+    they are."""
 
     context: Context
     loop: str
@@ -63,20 +78,30 @@ class Quarantine(Generic[Item]):
             if not items:
                 raise
             log.exception("batch_failed", items=len(items))
-            for item in items:
-                self._alone(item)
+            self._singly(items)
         return len(items)
 
-    def _alone(self, item: Item) -> None:
+    def _singly(self, items: Sequence[Item]) -> None:
+        failed = [(item, error) for item in items if (error := self._failure_of(item)) is not None]
+        if is_nobodys_own(len(failed), len(items)):
+            raise failed[0][1]
+        for item, error in failed:
+            self._leave_out(item, error)
+
+    def _failure_of(self, item: Item) -> Exception | None:
         try:
             self._do(lambda connection: self.take_again(connection, item))
         except DatabaseUnavailable:
             raise
         except Exception as error:
-            log.exception("set_aside", loop=self.loop, kind=type(item).__name__, id=item.id)
-            with self.context.database.write() as connection:
-                self.set_aside(connection, item, error)
-                tallies.add(connection, {f"{overview.SET_ASIDE}{self.loop}": 1}, 0, self.context.clock.now())
+            return error
+        return None
+
+    def _leave_out(self, item: Item, error: Exception) -> None:
+        tell_set_aside(self.loop, item, error)
+        with self.context.database.write() as connection:
+            self.set_aside(connection, item, error)
+            count_set_aside(connection, self.loop, self.context.clock.now())
 
     def _do(self, take: Callable[[Connection], Sequence[Item]]) -> None:
         for tries_left in reversed(range(_TRIES)):

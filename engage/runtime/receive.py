@@ -93,7 +93,8 @@ class Receive:
 
     def _set_aside(self, connection: Connection, record: Record, error: Exception) -> None:
         """Kept as it came, for somebody to look at."""
-        inbound.mark_unreadable(connection, record.id, str(error), self._context.clock.now())
+        if self._take_again(connection, record):
+            inbound.mark_unreadable(connection, record.id, str(error), self._context.clock.now())
 
     def _parse(self, connection: Connection, record: Record) -> tuple[Fact, ...] | None:
         try:

@@ -274,7 +274,9 @@ def still_intended(connection: Connection, claimed: Sequence[Claimed]) -> set[in
 
 
 def _as_before(claimed: Claimed, now: datetime) -> Move:
-    return as_found(claimed, now) if claimed.repeat else put_back(claimed, now, None, channel=claimed.channel)
+    if claimed.repeat:
+        return as_found(claimed, now)
+    return put_back(claimed, claimed.due_at, None, channel=claimed.channel)
 
 
 @dataclass(frozen=True, slots=True)

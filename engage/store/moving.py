@@ -13,13 +13,13 @@ from sqlalchemy import Connection, and_, func, select, update
 from engage.core.condition import ValueType
 from engage.store.advancing import save
 from engage.store.conditions import VALUE_COLUMN
-from engage.store.holding import HELD
+from engage.store.holding import HAS_BEGUN
 from engage.store.ids import take_ids
 from engage.store.keys import batches, given_keys, in_given_keys
 from engage.store.lanes import UNSENT
 from engage.store.members import MemberRef
 from engage.store.rows import add_rows
-from engage.store.tables import IS_ENDED, IS_LIVE, delivery, enrolment, enrolment_move, hold, member, member_value
+from engage.store.tables import IS_ENDED, IS_LIVE, delivery, enrolment, enrolment_move, member, member_value
 
 E, M = enrolment.c, enrolment_move.c
 _OF_MEMBER = (member.c.bucket == E.bucket) & (member.c.id == E.member_id)
@@ -44,12 +44,11 @@ class Crowd:
 
 
 def crowd(connection: Connection, journey_id: str) -> Crowd:
-    """Those who are there, those who were, and those who are held back; each by their own index."""
+    """Those who are there, and those who were; each by their own index."""
     there = E.journey_id == journey_id
-    of_holds = E.hold_id.in_(select(hold.c.id).where(hold.c.journey_id == journey_id, hold.c.settled_at.is_(None)))
     counts = [
         connection.execute(select(func.count(), func.count().filter(E.holdout)).where(*which)).one()
-        for which in ((IS_LIVE, there), (IS_ENDED, there), (E.status == HELD, of_holds))
+        for which in ((IS_LIVE, there), (IS_ENDED, HAS_BEGUN, there))
     ]
     entered, held_out = (sum(each) for each in zip(*counts, strict=True))
     pinned = connection.scalar(select(func.count()).where(IS_LIVE, there, E.pinned_version.is_not(None))) or 0

@@ -484,7 +484,7 @@ enrolment = Table(
     _partial(None, "journey_id", "step_id", where="status = 'live'"),
     _partial(None, "hold_id", "status", "hold_stage", where="hold_id IS NOT NULL"),
     # Written once for each run, when it ends: no step pays for it. Plans ask who was there, and who has just ended.
-    _partial("ix_enrolment_ended", "journey_id", "ended_at", "holdout", where="status = 'ended'"),
+    _partial("ix_enrolment_ended", "journey_id", "ended_at", "end_kind", "holdout", where="status = 'ended'"),
     postgresql_with=_ROOM_TO_CHANGE,
 )
 

@@ -310,7 +310,7 @@ def upgrade() -> None:
         )
         batch_op.create_index(
             "ix_enrolment_ended",
-            ["journey_id", "ended_at", "holdout"],
+            ["journey_id", "ended_at", "end_kind", "holdout"],
             unique=False,
             sqlite_where=sa.text("status = 'ended'"),
             postgresql_where=sa.text("status = 'ended'"),

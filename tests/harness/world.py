@@ -50,7 +50,7 @@ _SLEEPS = [
 _LONG_ENOUGH = [timedelta(seconds=70), timedelta(seconds=100)]
 # Where a batch is done, and where one of it that has failed by itself is set aside.
 _TOGETHER = (f"._do#1: {COMMIT}", f"._intend#1: {COMMIT}")
-_SINGLY = ("._alone#1", "._by_itself#1")
+_LEFT_OUT = "._leave_out#1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -283,7 +283,7 @@ class World:
         again = worker.broken == loop
         worker.broken = None
         wanted = self.options.crash_at or ""
-        if not again and wanted.startswith(f"{loop}.") and any(each in wanted for each in _SINGLY):
+        if not again and wanted.startswith(f"{loop}.") and _LEFT_OUT in wanted:
             again = not self.crew.reached[wanted] and self._dice.hits(0.5)  # of nothing there is no first
         if not again and not self._dice.hits(self.weather.broken):
             return False

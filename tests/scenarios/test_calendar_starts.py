@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import Connection
 from stage import OpenStage, Stage
 from structlog.testing import capture_logs
 
@@ -15,7 +16,7 @@ from engage.clock import VirtualClock
 from engage.runtime import calendar_starts, enrol
 from engage.runtime.engine import Engine
 from engage.runtime.enrol import Enrol
-from engage.store import enrolling, overview
+from engage.store import enrolling, members, overview
 from engage.store.enrolling import Entrant
 
 SHANGHAI, PARIS, LOS_ANGELES, NEW_YORK = "Asia/Shanghai", "Europe/Paris", "America/Los_Angeles", "America/New_York"
@@ -441,3 +442,57 @@ def test_a_zone_that_does_not_exist_is_the_business_own(open_stage: OpenStage) -
     stage.sets_zone("王芳", "Mars/Olympus")
     stage.run_until(day=0, at="12:00")
     assert came(stage, "王芳") == ["day 0 10:00"]
+
+
+def test_a_fault_over_all_who_come_is_nobodys_own_and_they_come_when_it_is_mended(
+    open_stage: OpenStage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_: object) -> None:
+        raise TypeError("a bad release")
+
+    stage = open_stage("2026-11-23 08:00")
+    for name in ("王芳", "李雷"):
+        stage.member(name, sms=True)
+    play(stage, journey("start: { every: day, at: 10:00 }", "reentry: always"))
+    stage.run_until(at="09:59")
+    with stage.daemon_down():
+        stage.run_until(at="10:01")
+        with monkeypatch.context() as patch:
+            patch.setattr(enrolling, "admitted", fails)
+            with pytest.raises(TypeError):
+                stage.engine.enrol.tick()
+    stage.run_until(at="11:00")
+    assert [came(stage, name) for name in ("王芳", "李雷")] == [["day 0 10:01"]] * 2
+
+
+def test_a_slot_is_owed_also_if_the_edit_comes_in_the_midst_of_a_look(
+    open_stage: OpenStage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage = open_stage("2026-11-23 08:00")
+    stage.member("王芳", sms=True)
+    daily = journey("start: { every: day, at: 10:00 }", "reentry: always")
+    play(stage, daily)
+    stage.run_until(at="09:50")
+    zones = members.timezones
+    with stage.daemon_down(), monkeypatch.context() as patch:
+
+        def edited_meanwhile(connection: Connection) -> list[str | None]:
+            found = zones(connection)
+            patch.undo()
+            play(stage, at_nine(daily))
+            return found
+
+        patch.setattr(members, "timezones", edited_meanwhile)
+        Enrol(stage.engine.context)._start_by_time(stage.clock.now())
+    stage.run_until(at="23:00")
+    assert len(came(stage, "王芳")) == 1
+
+
+def test_an_edit_of_more_than_the_time_is_another_start_and_owes_nothing(open_stage: OpenStage) -> None:
+    stage = open_stage("2026-11-23 08:00")
+    stage.member("王芳", sms=True, birthday="11-24")
+    play(stage, journey(BIRTHDAY.replace("10:00", "18:00")))
+    stage.run_until(at="15:00")
+    play(stage, journey("start: { every: day, at: 09:00 }"))
+    stage.run_until(at="23:00")
+    assert came(stage, "王芳") == []

@@ -97,25 +97,37 @@ def test_the_others_go_out_and_it_goes_out_when_the_fault_is_mended(
     assert stage.got("李雷") == [("day 0 12:00", "sms")]
 
 
-def test_it_is_skipped_for_its_fault_when_another_try_would_be_too_late(
+def test_it_is_tried_a_last_time_before_it_is_too_late_and_skipped_for_its_fault(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with queued(stage, f"{SERVICE}\nlate: 90m"):
         Faulty(stage, "李雷", OverflowError()).in_judging(monkeypatch)
+    stage.passes("61m")
+    assert stage.delivery("李雷").due_at == stage.moment(0, "11:30")
     stage.run_until(day=1)
     row = stage.delivery("李雷")
     assert (row.status, row.reason) == ("skipped", "a fault of Engage's own: OverflowError")
-    assert row.fence == 2
+    assert row.fence == 3
 
 
-def test_what_is_not_yet_tried_by_itself_when_the_database_goes_is_given_back(
-    stage: Stage, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("fails", [Faulty.in_judging, Faulty.in_the_intent, Faulty.in_reading])
+def test_a_fault_over_all_of_them_is_nobodys_own_and_nobody_is_put_off(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, fails: Any
 ) -> None:
+    with queued(stage):
+        for name in NAMES:
+            fails(Faulty(stage, name, TypeError()), monkeypatch)
+        with pytest.raises(TypeError):
+            stage.engine.dispatch.tick()
+        monkeypatch.undo()
+    assert [stage.got(name) for name in NAMES] == [[("day 0 10:00", "sms")]] * 3
+
+
+def test_they_are_given_back_when_the_database_goes_meanwhile(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     with queued(stage):
         Faulty(stage, "王芳", OverflowError()).in_reading(monkeypatch)
         Faulty(stage, "李雷", DatabaseUnavailable("gone")).in_the_intent(monkeypatch)
         with pytest.raises(DatabaseUnavailable):
             stage.engine.dispatch.tick()
-        assert [stage.delivery(name).status for name in NAMES] == ["pending", "claimed", "claimed"]
         monkeypatch.undo()
-    assert [stage.got(name) for name in NAMES] == [[], [("day 0 10:00", "sms")], [("day 0 10:00", "sms")]]
+    assert [stage.got(name) for name in NAMES] == [[("day 0 10:00", "sms")]] * 3

@@ -13,7 +13,8 @@ from stage_wiring import shipped
 from engage.runtime import approving, enrol, holding
 from engage.runtime.approving import Approved, NotWaiting
 from engage.runtime.holding import LettingGo
-from engage.store import enrolling, history, overview
+from engage.runtime.quarantine import Quarantine
+from engage.store import enrolling, history, moving, overview
 from engage.store import holding as store
 from engage.store.holding import Hold, HoldStatus
 
@@ -401,11 +402,8 @@ def test_a_stage_of_which_nothing_is_known_yet_is_waited_for(open_stage: OpenSta
     assert the_hold(stage).stage > 0
 
 
-def test_one_over_whom_the_code_fails_ends_and_the_others_are_let_go(
-    open_stage: OpenStage, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    stage = crowd(open_stage, GUARD)
-    broken = stage.ref("m3").id
+def fails_over(stage: Stage, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    broken = stage.ref(name).id
     admitted = enrolling.admitted
 
     def failing(connection: Any, catalog: Any, journey: Any, refs: Any, now: Any) -> Any:
@@ -414,6 +412,13 @@ def test_one_over_whom_the_code_fails_ends_and_the_others_are_let_go(
         return admitted(connection, catalog, journey, refs, now)
 
     monkeypatch.setattr(enrolling, "admitted", failing)
+
+
+def test_one_over_whom_the_code_fails_ends_and_the_others_are_let_go(
+    open_stage: OpenStage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage = crowd(open_stage, GUARD)
+    fails_over(stage, "m3", monkeypatch)
     approves(stage, "王芳")
     assert (the_hold(stage).status, messages(stage)) == (HoldStatus.RELEASED, EVERYBODY - 1)
     (run,) = stage.runs("m3")
@@ -429,3 +434,45 @@ def test_what_was_held_and_let_go_is_in_the_trail(open_stage: OpenStage) -> None
     with stage.database.read() as connection:
         lines = history.trail(connection, stage.ref("m1"), [run.id])[run.id]
     assert [line.what for line in lines][:2] == ["held", "let_go"]
+
+
+def test_a_fault_over_all_who_wait_is_nobodys_own_and_they_are_let_go_when_it_is_mended(
+    open_stage: OpenStage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_: object) -> None:
+        raise TypeError("a bad release")
+
+    stage = crowd(open_stage, GUARD)
+    with stage.daemon_down(), monkeypatch.context() as patch:
+        approves_at_once(stage, "王芳")
+        patch.setattr(enrolling, "admitted", fails)
+        with pytest.raises(TypeError):
+            stage.engine.letting_go.tick()
+        assert statuses(stage) == {"held": EVERYBODY}
+    stage.passes("2m")
+    assert messages(stage) == EVERYBODY
+
+
+def test_whom_another_daemon_has_let_go_meanwhile_is_not_set_aside(
+    open_stage: OpenStage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage = crowd(open_stage, GUARD)
+    leave_out = Quarantine._leave_out
+
+    def late(quarantine: Quarantine[Any], waits: Any, error: Exception) -> None:
+        monkeypatch.undo()
+        assert LettingGo(stage.engine.context).tick()
+        leave_out(quarantine, waits, error)
+
+    fails_over(stage, "m3", monkeypatch)
+    monkeypatch.setattr(Quarantine, "_leave_out", late)
+    approves(stage, "王芳")
+    assert (stage.runs("m3")[0].end_kind, messages(stage)) == ("completed", EVERYBODY)
+
+
+def test_in_plans_who_was_never_let_in_has_not_entered(open_stage: OpenStage) -> None:
+    stage = crowd(open_stage, GUARD)
+    refuses(stage)
+    stage.passes("1m")
+    with stage.database.read() as connection:
+        assert moving.crowd(connection, "campaign").entered == 0

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+
+import pytest
 from small_journeys import COUPON, SERVICE, journey
 from stage import OpenStage, Stage
 
 from engage.core.arrears import Arrears
+from engage.errors import DatabaseUnavailable
+from engage.runtime.dispatch import Dispatch
 from engage.store import state, tallies
 
 ADVERT = {"advert": journey("store_visited", COUPON)}
@@ -123,8 +130,10 @@ def test_what_is_no_production_writes_to_its_test_recipients_only(open_stage: Op
 # --- arrears ----------------------------------------------------------------------------------------------------
 
 
-def overdue(open_stage: OpenStage, *, dropped: bool = False) -> Stage:
-    """To three members an advert was due while nobody was at work, to a fourth a service message."""
+@contextmanager
+def falling_due(open_stage: OpenStage, *, dropped: bool = False) -> Iterator[Stage]:
+    """To three members an advert was due while nobody was at work, to a fourth a service message; they are taken up
+    afterwards."""
     stage = open_stage(policy=with_limits(backlog_per_hour=2))
     for name in ("王芳", "李雷", "韩梅", "周周", "阿木"):
         stage.member(name, sms=True)
@@ -137,7 +146,12 @@ def overdue(open_stage: OpenStage, *, dropped: bool = False) -> Stage:
         now = stage.clock.now()
         with stage.database.write() as connection:
             state.put_arrears(connection, Arrears(now, now if dropped else None), now)
-    return stage
+        yield stage
+
+
+def overdue(open_stage: OpenStage, *, dropped: bool = False) -> Stage:
+    with falling_due(open_stage, dropped=dropped) as stage:
+        return stage
 
 
 def test_what_came_due_while_nobody_worked_goes_out_one_by_one_service_first(open_stage: OpenStage) -> None:
@@ -163,3 +177,41 @@ def test_what_may_have_been_sent_before_a_copy_was_brought_back_is_skipped(open_
     why = "was due before the database was restored, and may have been sent then"
     assert reasons(stage) + reasons(stage, "周周") == [why, why]
     assert stage.phone("周周") == []
+
+
+def test_so_it_is_also_if_the_journey_was_paused_first(open_stage: OpenStage) -> None:
+    scopes = ("journey:advert", "journey:note")
+    with falling_due(open_stage, dropped=True) as stage:
+        for scope in scopes:
+            stage.pauses(scope)
+    stage.passes("30m")
+    for scope in scopes:
+        stage.resumes(scope)
+    stage.run_until(day=2)
+    assert [stage.got(name) for name in ("王芳", "李雷", "韩梅", "周周")] == [[], [], [], []]
+
+
+def test_it_is_so_before_anything_can_fail_that_would_put_it_off(
+    open_stage: OpenStage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with falling_due(open_stage, dropped=True) as stage:
+        monkeypatch.setattr(Dispatch, "_together_or_singly", None)
+        stage.engine.dispatch.tick()
+    assert {row.status for row in stage.deliveries()} == {"skipped"}
+
+
+def test_what_is_given_back_is_still_one_of_those_that_queue_up(
+    open_stage: OpenStage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def goes(*_: object) -> None:
+        raise DatabaseUnavailable("gone")
+
+    names = ("王芳", "李雷", "韩梅")
+    with falling_due(open_stage) as stage:
+        with monkeypatch.context() as patch:
+            patch.setattr(Dispatch, "_draft_and_intend", goes)
+            with pytest.raises(DatabaseUnavailable):
+                stage.engine.dispatch.tick()
+        stage.clock.advance_to(stage.clock.now() + timedelta(seconds=5))
+    stage.run_until(day=0, at="10:02")
+    assert sorted(len(stage.phone(name)) for name in names) == [0, 0, 1]
