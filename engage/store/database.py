@@ -30,7 +30,7 @@ from engage.store.months import make_catch_all
 from engage.store.postgresql import amiss_in_options, postgresql_engine
 from engage.store.private import to_owner_alone
 from engage.store.tables import metadata
-from engage.store.write_turns import BUSY_TIMEOUT_MS, WriteTurns
+from engage.store.write_turns import BUSY_TIMEOUT_MS, CALLERS_TIMEOUT_MS, WriteTurns
 
 __all__ = ["BUSY_TIMEOUT_MS", "Database", "NoAddress", "passwords_in", "read_address", "shown_address", "upsert"]
 
@@ -50,13 +50,15 @@ class Database:
     for one. `written`: how many transactions of `write()` have been committed here."""
 
     def __init__(self, url: str | URL, *, durable: bool = True, goes_first: bool = False) -> None:
-        """`durable=False`: for a database that nobody will miss after a power cut. `goes_first`: where one process
-        writes at a time, this one's transactions wait for no more than the one at hand. Raises NoAddress."""
+        """`durable=False`: for a database that nobody will miss after a power cut. `goes_first`: callers
+        wait for this one. Where one process writes at a time, its transactions wait for no more than the one at hand,
+        and nowhere do they wait for long. Raises NoAddress."""
         self.url = read_address(url)
-        self.engine = _make_engine(self.url)
+        wait_ms = CALLERS_TIMEOUT_MS if goes_first else BUSY_TIMEOUT_MS
+        self.engine = _make_engine(self.url, wait_ms)
         self._same_file = _SameFile(self.file, self.engine) if self.file is not None else None
-        self._turns = WriteTurns(self.file, goes_first=goes_first) if self.file is not None else None
-        self._id_blocks = IdBlocks(_make_engine(self.url)) if self.is_server else None
+        self._turns = WriteTurns(self.file, wait_ms, goes_first=goes_first) if self.file is not None else None
+        self._id_blocks = IdBlocks(_make_engine(self.url, wait_ms)) if self.is_server else None
         self.written = 0
         if not durable:
             event.listen(self.engine, "connect", _forget_durability)
@@ -64,12 +66,11 @@ class Database:
     @contextmanager
     def write(self) -> Iterator[Connection]:
         """Committed at the end; rolled back if anything is raised. Raises DatabaseUnavailable if it cannot be had."""
-        turn = self._turns.turn() if self._turns is not None else nullcontext(_nobody_waits)
+        turn = self._turns.turn() if self._turns is not None else nullcontext()
         self._require_same_file()
-        with telling_faults_apart(), turn as begun, self.engine.connect() as connection:
+        with telling_faults_apart(), turn, self.engine.connect() as connection:
             connection.execution_options(**{_WRITES: True, ids.OPTION: self._id_blocks})
             with connection.begin():
-                begun()
                 yield connection
             self.written += 1
 
@@ -106,10 +107,6 @@ class Database:
             self._turns.close()
         if self._id_blocks is not None:
             self._id_blocks.close()
-
-
-def _nobody_waits() -> None:
-    """Many write at once."""
 
 
 def read_address(url: str | URL) -> URL:
@@ -149,12 +146,12 @@ def _names_another_driver(address: URL) -> bool:
     return driver not in {"", *_DRIVERS.get(backend, {driver})}
 
 
-def _make_engine(target: URL) -> Engine:
+def _make_engine(target: URL, wait_ms: int) -> Engine:
     match target.get_backend_name():
         case "sqlite":
-            return _sqlite_engine(target)
+            return _sqlite_engine(target, wait_ms)
         case "postgresql":
-            return postgresql_engine(target, **_EITHER)
+            return postgresql_engine(target, wait_ms, **_EITHER)
         case _:
             other = shown_address(target)
             raise EngageError(
@@ -174,9 +171,9 @@ _EITHER: dict[str, Any] = {
 }
 
 
-def _sqlite_engine(url: URL) -> Engine:
+def _sqlite_engine(url: URL, wait_ms: int) -> Engine:
     engine = create_engine(url, connect_args={"check_same_thread": False}, **_EITHER)
-    event.listen(engine, "connect", _prepare_sqlite)
+    event.listen(engine, "connect", partial(_prepare_sqlite, wait_ms))
     event.listen(engine, "begin", _begin_sqlite)
     return engine
 
@@ -225,9 +222,9 @@ class _SameFile:
         self._first = self._first or self._found()
 
 
-def _prepare_sqlite(connection: Any, _record: Any) -> None:
+def _prepare_sqlite(wait_ms: int, connection: Any, _record: Any) -> None:
     connection.isolation_level = None  # transactions are begun below, not by the driver
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", f"busy_timeout={BUSY_TIMEOUT_MS}", "foreign_keys=ON"):
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", f"busy_timeout={wait_ms}", "foreign_keys=ON"):
         connection.execute(f"PRAGMA {pragma}")
 
 

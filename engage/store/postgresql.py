@@ -8,6 +8,7 @@ statement is prepared. It is known by the number of the server's process, which 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
@@ -17,7 +18,6 @@ from sqlalchemy.engine import ExceptionContext
 from engage.core.problem import Said
 from engage.errors import EngageError
 from engage.store import dialects
-from engage.store.write_turns import BUSY_TIMEOUT_MS
 
 _CONNECTIONS_MORE = 40  # than are kept open: each loop has one or two at a time, and callbacks have theirs
 # Times are bound and read in UTC. A process that hangs inside a transaction must not hold its locks for ever. Nearly
@@ -25,7 +25,6 @@ _CONNECTIONS_MORE = 40  # than are kept open: each loop has one or two at a time
 # thousand rows, and the whole table would be read for them each time.
 _SETTINGS = {
     "timezone": "UTC",
-    "lock_timeout": f"{BUSY_TIMEOUT_MS}ms",
     "idle_in_transaction_session_timeout": "60s",
     "random_page_cost": "1.1",
 }
@@ -69,7 +68,9 @@ def _known_options() -> frozenset[str]:
     return frozenset(option.keyword.decode() for option in Conninfo.get_defaults())
 
 
-def postgresql_engine(url: URL, **options: Any) -> Engine:
+def postgresql_engine(url: URL, wait_ms: int, **options: Any) -> Engine:
+    """`wait_ms`: how long a statement waits for a lock."""
+    settings = {**_SETTINGS, "lock_timeout": f"{wait_ms}ms"}
     try:
         engine = create_engine(
             url.set(drivername="postgresql+psycopg"),
@@ -77,7 +78,7 @@ def postgresql_engine(url: URL, **options: Any) -> Engine:
             isolation_level="READ COMMITTED",
             pool_pre_ping=True,
             max_overflow=_CONNECTIONS_MORE,
-            pool_timeout=BUSY_TIMEOUT_MS / 1000,
+            pool_timeout=wait_ms / 1000,
             **options,
         )
     except ModuleNotFoundError as error:
@@ -86,8 +87,8 @@ def postgresql_engine(url: URL, **options: Any) -> Engine:
             "使用 PostgreSQL 需要驱动程序：pip install 'engage[postgres]'",
         ) from error
     event.listen(engine, "first_connect", partial(_look_for_citus, engine))
-    event.listen(engine, "connect", _prepare)
-    event.listen(engine, "begin", _limit)
+    event.listen(engine, "connect", partial(_prepare, settings))
+    event.listen(engine, "begin", partial(_limit, settings))
     event.listen(engine, "handle_error", _leave_what_only_reads)
     return engine
 
@@ -99,25 +100,25 @@ def _look_for_citus(engine: Engine, connection: Any, _record: Any) -> None:
     connection.rollback()
 
 
-def _prepare(connection: Any, record: Any) -> None:
+def _prepare(settings: Mapping[str, str], connection: Any, record: Any) -> None:
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_backend_pid()")
         record.info[_POOLED] = cursor.fetchone()[0] != connection.info.backend_pid
         if record.info[_POOLED]:
             connection.prepare_threshold = None
         else:
-            cursor.execute(_set(for_transaction=False))
+            cursor.execute(_set(settings, for_transaction=False))
     connection.commit()
 
 
-def _limit(connection: Connection) -> None:
+def _limit(settings: Mapping[str, str], connection: Connection) -> None:
     if connection.connection.info[_POOLED]:
-        connection.exec_driver_sql(_set(for_transaction=True))
+        connection.exec_driver_sql(_set(settings, for_transaction=True))
 
 
-def _set(*, for_transaction: bool) -> str:
+def _set(settings: Mapping[str, str], *, for_transaction: bool) -> str:
     """One statement for all of them."""
-    each = (f"set_config('{name}', '{value}', {for_transaction})" for name, value in _SETTINGS.items())
+    each = (f"set_config('{name}', '{value}', {for_transaction})" for name, value in settings.items())
     return f"SELECT {', '.join(each)}"
 
 

@@ -6,6 +6,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
@@ -85,6 +86,18 @@ def test_a_file_that_is_moved_or_replaced_is_used_no_more_and_none_is_made_in_it
     with database.read() as connection:
         assert state.get(connection, "looks") == 1
     database.close()
+
+
+def test_who_has_callers_waits_for_nobody_for_long(database: Database) -> None:
+    """What cannot be stored within three seconds is to be sent again; WeChat has gone after five."""
+    callers = Database(database.url, goes_first=True)
+    with database.write() as connection:
+        state.put(connection, "written", 1, NOW)
+        began = time.monotonic()
+        with pytest.raises(DatabaseUnavailable), callers.write() as other:
+            state.put(other, "written", 2, NOW)
+        assert time.monotonic() - began < 2
+    callers.close()
 
 
 def test_a_backup_that_is_killed_leaves_nothing_that_looks_like_one(tmp_path: Path) -> None:

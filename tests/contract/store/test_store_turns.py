@@ -9,6 +9,10 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
+import pytest
+from sqlalchemy import event
+
+from engage.errors import DatabaseUnavailable
 from engage.store import state
 from engage.store.database import Database
 
@@ -44,6 +48,31 @@ def test_who_goes_first_waits_for_the_transaction_at_hand_and_for_no_other(tmp_p
     assert order == ["caller", "second"]
     loops.close()
     web.close()
+
+
+def test_who_goes_first_does_not_wait_behind_who_waits(tmp_path: Path) -> None:
+    """Another process waits for the transaction at hand, and has all the time there is."""
+    url = f"sqlite:///{tmp_path}/engage.db"
+    loops, another, web = Database(url), Database(url), Database(url, goes_first=True)
+    loops.create_all()
+    waits = threading.Event()
+    event.listen(another.engine, "checkout", lambda *_: waits.set())
+
+    def write() -> None:
+        with another.write():
+            pass
+
+    with loops.write():
+        patient = threading.Thread(target=write)
+        patient.start()
+        assert waits.wait(PATIENCE)
+        began = time.monotonic()
+        with pytest.raises(DatabaseUnavailable), web.write():
+            pass
+        assert time.monotonic() - began < 2
+    patient.join(PATIENCE)
+    for database in (loops, another, web):
+        database.close()
 
 
 def test_the_turn_goes_on_after_a_transaction_that_failed(tmp_path: Path) -> None:

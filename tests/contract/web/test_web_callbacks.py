@@ -20,6 +20,7 @@ from engage.channels.email import inbound as mail_pushes
 from engage.channels.sms import inbound as sms_pushes
 from engage.channels.wechat import safe_mode
 from engage.runtime.outage import Outage
+from engage.store.database import Database
 from engage.store.inbound import Arrived
 from engage.web import inbox
 from engage.web.callbacks import BODY_LIMIT, BODY_LIMITS
@@ -201,6 +202,28 @@ def test_fifty_callbacks_at_once_share_commits_and_wait_for_theirs(tmp_path: Pat
         assert len(commits) <= 5
     finally:
         world.close()
+
+
+def test_what_a_busy_database_cannot_store_is_refused_while_its_sender_still_listens(tmp_path: Path) -> None:
+    """Also what comes in while others wait in vain."""
+    world, busy = World(tmp_path, goes_first=True), Database(f"sqlite:///{tmp_path}/engage.db")
+
+    def status(line: str) -> tuple[int, float]:
+        began = time.monotonic()
+        status = world.client.post("/callbacks/parrot/right", content=line).status_code
+        return status, time.monotonic() - began
+
+    with ThreadPoolExecutor(2) as pool:
+        with busy.write():
+            first = pool.submit(status, "first")
+            world.parrot.wait_until_opened(1)
+            second = pool.submit(status, "second")
+            answers = [first.result(), second.result()]
+        assert status("first")[0] == 200
+    assert [code for code, _ in answers] == [503, 503]
+    assert max(seconds for _, seconds in answers) < 3
+    busy.close()
+    world.close()
 
 
 @pytest.mark.parametrize("path", ["/callbacks/parrot/right", "/api/events"])

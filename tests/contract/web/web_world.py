@@ -139,8 +139,8 @@ class Parrot:
 class World:
     """`client` talks to the server as a browser would, without following redirects."""
 
-    def __init__(self, folder: Path, *, schema: bool = True, file: str = "engage.db") -> None:
-        self.database = Database(f"sqlite:///{folder / file}")
+    def __init__(self, folder: Path, *, schema: bool = True, file: str = "engage.db", goes_first: bool = False) -> None:
+        self.database = Database(f"sqlite:///{folder / file}", goes_first=goes_first)
         if schema:
             metadata.create_all(self.database.engine)
         self.clock = VirtualClock(NOW)
