@@ -45,7 +45,7 @@ def delivery_of(handover: dict[str, Any], deliveries: list[dict[str, Any]]) -> l
     if handover["log"] == "sms":
         return [int(payload["OutId"])]
     if handover["log"] == "email":
-        return [int(match[1]) for match in [re.search(r"b\+(\d+)@", json.dumps(payload))] if match]
+        return [int(match[1]) for match in [re.search(r"b\+(\d+)-\w+@", json.dumps(payload))] if match]
     if "client_msg_id" in payload:
         return [int(payload["client_msg_id"].removeprefix("engage-"))]
     at = moment(handover["time"])
