@@ -24,6 +24,10 @@ class DatabaseConflict(DatabaseUnavailable):
     """Transactions were in each other's way, and this one was given up. Nothing was written; the same again will do."""
 
 
+class DatabaseBusy(DatabaseUnavailable):
+    """Somebody else held for too long what was wanted. Nothing was written; try again when they are done."""
+
+
 class DiskFull(DatabaseUnavailable):
     """The disk of the database is full. Nothing was written, and nothing is claimed until there is room."""
 

@@ -43,6 +43,7 @@ COMMANDS = (
     Later("pause", "engage.cli.pause:pause", "Stop sending: everything, a journey, or a channel.", _RUN),
     Later("resume", "engage.cli.pause:resume", "Go on sending after a pause.", _RUN),
     Later("approve", "engage.cli.approve:approve", "Show what waits for approval, and let it go on.", _RUN),
+    Later("reread", "engage.cli.reread:reread", "Read again what came in and could not be read.", _RUN),
     Later("status", "engage.cli.status:status", "How the system is, now.", _LOOK),
     Later("doctor", "engage.cli.doctor:doctor", "Examine a running Engage: what is wrong, and what to do.", _LOOK),
     Later("report", "engage.cli.report:report", "What came of it: messages, goals, NPS, cost.", _LOOK),

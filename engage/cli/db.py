@@ -18,9 +18,9 @@ from engage.runtime.daemon import only_daemon
 from engage.runtime.housekeeping import Housekeeping
 from engage.runtime.presence import daemons_at_work
 from engage.store.backup import back_up
-from engage.store.daemons import HEARD_OF_WITHIN
+from engage.store.daemons import HEARD_OF_WITHIN, kept_out
 from engage.store.database import Database
-from engage.store.distributing import NoCitus, distribute
+from engage.store.distributing import distribute
 from engage.store.migrating import is_current, require_schema, revision_of, upgrade
 
 group = typer.Typer(no_args_is_help=True, add_completion=False)
@@ -188,27 +188,18 @@ def _require_file_and_server(screen: Screen, source: Database, target: Database)
 def distribute_database(ctx: typer.Context) -> None:
     """Spread a PostgreSQL with Citus over its servers.
 
-    What belongs to members is laid out by their bucket; the rest stays on the coordinator. Stop the daemons first. What
-    is spread already stays as it is, so an interrupted run is simply repeated.
+    What belongs to members is laid out by their bucket; the rest stays on the coordinator. Stop the daemons first; one
+    that is started meanwhile does nothing until it is over. What is spread already stays as it is, so an interrupted
+    run is simply repeated.
 
     Example:  engage db upgrade && engage db distribute
 
     Exit codes: 0 it is spread · 4 a daemon is running, or the database is not a PostgreSQL with the Citus extension
     """
     inv = Invocation.of(ctx)
-    with inv.database() as database:
+    with inv.database() as database, kept_out(database):
         _require_no_daemon(inv.screen, database)
-        try:
-            spread = distribute(database)
-        except NoCitus:
-            raise Refusal(
-                inv.screen.word(
-                    "only PostgreSQL with the Citus extension can be spread over servers; run `CREATE EXTENSION citus` "
-                    "on its coordinator first",
-                    "只有装了 Citus 扩展的 PostgreSQL 才能分布到多台服务器；"
-                    "请先在协调节点上执行 `CREATE EXTENSION citus`",
-                )
-            ) from None
+        spread = distribute(database)
     if not spread:
         inv.screen.say("✓ Every table is spread already.", "✓ 所有的表都已分布。", "green")
         return

@@ -146,8 +146,10 @@ _WORDS: dict[str, Callable[[Facts], Said]] = {
         "可能稍后有回执；`engage export deliveries` 可以列出。",
     ),
     "unreadable": lambda f: Said(
-        f"Came in and could not be read: {counted(f['records'], 'record')}; `engage trace inbound:ID` shows one.",
-        f"有 {f['records']} 条来信无法读取；`engage trace inbound:编号` 可以查看。",
+        f"Came in and could not be read: {counted(f['records'], 'record')}; `engage trace inbound:ID` shows one. "
+        "Once the cause is mended, `engage reread` has them read again.",
+        f"有 {f['records']} 条来信无法读取；`engage trace inbound:编号` 可以查看。"
+        "原因排除后，用 `engage reread` 重新读取。",
     ),
     "paused": lambda f: Said(
         f"Paused since {_at(f['since'])}: {f['scope']} {f['reason']}".rstrip() + ". `engage resume` goes on.",
@@ -164,6 +166,12 @@ _WORDS: dict[str, Callable[[Facts], Said]] = {
         "next: it goes round and round. Look at its `goto`; `policy.limits.steps_per_day` is the limit.",
         f"24 小时内 {f['journey']} 有 {f['runs']} 次走满了一天的步数，休息到第二天：它在原地打转。请检查它的 `goto`；"
         "上限是 `policy.limits.steps_per_day`。",
+    ),
+    "set_aside": lambda f: Said(
+        f"Passed over in 24 h by the loop {f['loop']}, since it failed over each of them alone: {f['count']:,}. The "
+        "others went on. `set_aside` in the log has the ids and the reasons.",
+        f"24 小时内循环 {f['loop']} 跳过了 {f['count']:,} 项：单独处理也出错；其余照常进行。"
+        "日志里的 `set_aside` 有编号和原因。",
     ),
     "held": lambda f: Said(
         f"A start of {f['journey']} waits for an approval ({counted(f['members'], 'member')}): "

@@ -157,7 +157,7 @@ def _show_doors(screen: Screen, story: Story, question: Question) -> None:
 
 
 def _show_door(screen: Screen, story: Story, door: Door) -> None:
-    again = any(run.run.journey_id == door.journey_id for run in story.runs)
+    again = any(told.run.journey_id == door.journey_id and not told.run.never_began for told in story.runs)
     screen.line()
     said = (
         screen.word("could they enter again?", "还能再进入吗？")

@@ -114,6 +114,7 @@ def _exit(screen: Screen, story: Story, step: str, detail: Mapping[str, Any]) ->
         "goal": ("goal reached", "达成目标"),
         "exit": (f"exit {reason}", f"退出：{reason}"),
         "completed": ("end", "走完全程"),
+        "never_began": (f"did not begin: {reason}", f"没有开始：{reason}"),
     }
     return screen.word(*kinds.get(detail.get("kind", ""), ("end", "结束")))
 

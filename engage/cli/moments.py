@@ -1,4 +1,4 @@
-"""A moment as somebody writes it on the command line."""
+"""A moment, or a day, as somebody writes it on the command line."""
 
 from __future__ import annotations
 
@@ -6,6 +6,10 @@ import re
 from datetime import UTC, datetime, time
 from zoneinfo import ZoneInfo
 
+import typer
+
+DAY = "%Y-%m-%d"
+_YEARS = range(1970, 2200)  # no shop has records or plans beyond
 _SHORT = re.compile(r"(\d{1,2})-(\d{1,2})(?: (\d{1,2}:\d{2}))?")
 
 
@@ -22,3 +26,10 @@ def read_moment(text: str, now: datetime, zone: ZoneInfo) -> datetime | None:
     if len(text.strip()) <= len("2026-11-24"):
         moment = datetime.combine(moment.date(), time(23, 59, 59))
     return (moment if moment.tzinfo is not None else moment.replace(tzinfo=zone)).astimezone(UTC)
+
+
+def day_within_reach(day: datetime | None) -> datetime | None:
+    """Of an option that names a day. Raises: `BadParameter`; a zone's clock cannot be reckoned where the years end."""
+    if day is not None and day.year not in _YEARS:
+        raise typer.BadParameter(f"{day.date()} is no day between {_YEARS[0]} and {_YEARS[-1]}")
+    return day

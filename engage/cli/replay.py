@@ -12,6 +12,7 @@ import typer
 from engage.cli.ending import Ending, Refusal, end_in_order_if_told
 from engage.cli.invocation import Invocation
 from engage.cli.logs import log_faults
+from engage.cli.moments import DAY, day_within_reach
 from engage.cli.offline import must_know, real_ground, sound_project
 from engage.cli.reasons import reason_in
 from engage.cli.screen import Screen, local, print_json
@@ -20,16 +21,16 @@ from engage.core.timing import local_moment
 from engage.simulation.replaying import Replay, replay
 from engage.store.reporting import Period
 
-_DAY = "%Y-%m-%d"
 _MOST = 40
 
 
 def replay_journey(
     ctx: typer.Context,
     journey: Annotated[str, typer.Argument(help="The journey, as its file stands.")],
-    since: Annotated[datetime, typer.Option("--from", formats=[_DAY], help="The first day.")],
+    since: Annotated[datetime, typer.Option("--from", formats=[DAY], callback=day_within_reach, help="The first day.")],
     until: Annotated[
-        datetime | None, typer.Option("--to", formats=[_DAY], help="The last day. Default: until now.")
+        datetime | None,
+        typer.Option("--to", formats=[DAY], callback=day_within_reach, help="The last day. Default: until now."),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="For scripts; every message.")] = False,
 ) -> None:

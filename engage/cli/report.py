@@ -12,6 +12,7 @@ import typer
 from engage.bootstrap import clock_of
 from engage.cli.ending import Ending, Refusal
 from engage.cli.invocation import Invocation
+from engage.cli.moments import DAY, day_within_reach
 from engage.cli.report_pages import show_report
 from engage.cli.screen import print_json
 from engage.core.quiet import zone_of
@@ -21,20 +22,22 @@ from engage.runtime.report import Report, make_report
 from engage.store import reporting
 from engage.store.reporting import Period
 
-_DAY = "%Y-%m-%d"
-
 
 def report(
     ctx: typer.Context,
     days: Annotated[
         int | None,
-        typer.Option("--days", min=1, help="The last so many days, until now. Default: all that is on file."),
+        typer.Option(
+            "--days", min=1, max=36_500, help="The last so many days, until now. Default: all that is on file."
+        ),
     ] = None,
     since: Annotated[
-        datetime | None, typer.Option("--from", formats=[_DAY], help="The first day, instead of --days.")
+        datetime | None,
+        typer.Option("--from", formats=[DAY], callback=day_within_reach, help="The first day, instead of --days."),
     ] = None,
     until: Annotated[
-        datetime | None, typer.Option("--to", formats=[_DAY], help="The last day. Default: today.")
+        datetime | None,
+        typer.Option("--to", formats=[DAY], callback=day_within_reach, help="The last day. Default: today."),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="For scripts.")] = False,
 ) -> None:

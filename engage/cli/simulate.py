@@ -17,6 +17,7 @@ from engage.cli.behaviour import behaviour_of
 from engage.cli.ending import Ending, Refusal, end_in_order_if_told
 from engage.cli.invocation import Invocation
 from engage.cli.logs import log_faults
+from engage.cli.moments import DAY, day_within_reach
 from engage.cli.offline import must_know, real_ground, rules_of_world, sound_project
 from engage.cli.screen import print_json
 from engage.cli.simulate_data import Source, as_data
@@ -29,7 +30,6 @@ from engage.simulation.forecast import Forecast, OnDay, Scenario, forecast, fore
 from engage.simulation.ground import Ground
 from engage.simulation.measured import measured
 
-_DAY = "%Y-%m-%d"
 _MEMBERS = 2_000
 
 
@@ -48,7 +48,8 @@ def simulate(
         list[str] | None, typer.Option("--journey", metavar="ID", help="Only these journeys let members in.")
     ] = None,
     since: Annotated[
-        datetime | None, typer.Option("--from", formats=[_DAY], help="The first day. Default: today.")
+        datetime | None,
+        typer.Option("--from", formats=[DAY], callback=day_within_reach, help="The first day. Default: today."),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="For scripts.")] = False,
     html: Annotated[Path | None, typer.Option("--html", help="Also write a page with charts to this file.")] = None,

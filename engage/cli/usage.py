@@ -52,6 +52,11 @@ _CHINESE = tuple(
             "{0} 看不懂“{1}”；日期请写成 2026-11-24 这样",
         ),
         (r"Invalid value for '(.+?)': .*greater than or equal to (-?\d+).*", "{0} 不能小于 {1}"),
+        (r"Invalid value for '(.+?)': .*less than or equal to (-?\d+).*", "{0} 不能大于 {1}"),
+        (
+            r"Invalid value for '(.+?)': (\S+) is no day between (\d+) and (\d+)",
+            "{0} 应在 {2} 年到 {3} 年之间，{1} 太远了",
+        ),
         (r"Invalid value for '(.+?)': (.+)", "{0} 的值不对：{1}"),
     )
 )

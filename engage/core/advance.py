@@ -1,10 +1,11 @@
 """One run, one step: (run, what is known, now) → what it does next and why. Pure; the runtime loads and writes.
 
-Theory of operation. A run stands *at* a step, in one of three phases. ARRIVING: the step has not begun. WAITING: it
-has, and something must happen or a deadline pass. COMMENTING: an ask has its score and gives ten minutes for words.
-A run never holds a copy of its journey, only the id of the step. `advance` looks at one run once and returns a
-`Turn`: stay until a moment, go to another step, or end. Effects are named, not done; the runtime does them in the
-transaction that moves the run, which is what makes each happen exactly once.
+Theory of operation. A run stands *at* a step, in one of three phases. ARRIVING: the step has not begun (with a
+deadline, it is not to begin before: an edit let the run go later). WAITING: it has, and something must happen or a
+deadline pass. COMMENTING: an ask has its score and gives ten minutes for words. A run never holds a copy of its
+journey, only the id of the step. `advance` looks at one run once and returns a `Turn`: stay until a moment, go to
+another step, or end. Effects are named, not done; the runtime does them in the transaction that moves the run, which
+is what makes each happen exactly once.
 """
 
 from __future__ import annotations
@@ -73,6 +74,8 @@ CALL_LATE = timedelta(minutes=10)
 def advance(program: Program, run: Run, known: Known, now: datetime) -> Turn:
     step = program.step(run.step_id)
     if run.phase is Phase.ARRIVING:
+        if run.deadline_at is not None and now < run.deadline_at:
+            return Stay(run.phase, run.deadline_at)  # woken for the sake of its goal and exits
         if not known.only_if:
             return Go(program.after(step.id), note=Note("passed_over", {"why": "only_if does not hold"} | _read(known)))
         return _arrive(program, step, run, known, now)

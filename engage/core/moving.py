@@ -89,14 +89,15 @@ def moved(fate: Fate, here: Place, timetable: Timetable, now: datetime) -> tuple
 
 
 def released(place: Place, at: datetime, now: datetime) -> Place:
-    """The same place, to be left at that moment (or, where it is to be reached, reached then)."""
+    """The same place, to be left at that moment (or, where it is to be reached, reached then and not before, whatever
+    wakes the run)."""
     if place.phase is Phase.ARRIVING:
-        return _beginning(place.step_id, at)
+        return replace(place, started_at=at, deadline_at=at, due_at=at)
     return _timed(place, at, now)
 
 
-def _beginning(step_id: str, at: datetime) -> Place:
-    return Place(step_id, Phase.ARRIVING, started_at=at, deadline_at=None, due_at=at)
+def _beginning(step_id: str, now: datetime) -> Place:
+    return Place(step_id, Phase.ARRIVING, started_at=now, deadline_at=None, due_at=now)
 
 
 def _timed(place: Place, deadline: datetime, now: datetime) -> Place:

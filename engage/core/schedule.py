@@ -49,6 +49,20 @@ def slots_between(
     return slots
 
 
+def overtaken(
+    before: OnDate | OnSchedule,
+    after: OnDate | OnSchedule,
+    seen: datetime,
+    zone: ZoneInfo,
+    calendar: WorkCalendar = MAINLAND,
+) -> Slot | None:
+    """The slot that an edit has put to a moment which nobody looks at any more (`seen`: up to when they did), and that
+    was still to come before: it is owed. Each of cron's times is a slot of its own, which comes at no other time."""
+    to_come = next_slot(before, seen, zone, calendar)
+    passed = slots_between(after, seen - _ONE_DAY, seen, zone, calendar)
+    return next((slot for slot in passed if slot.key == to_come.key), None)
+
+
 def celebrated_date(start: OnDate, local_date: date) -> date:
     """The date that a slot serves: with `offset: -3d` it runs three days before it."""
     return local_date - start.offset

@@ -28,6 +28,7 @@ class EndKind(StrEnum):
     GOAL = "goal"
     EXIT = "exit"  # an `exit` step or an `exit_if` rule
     COMPLETED = "completed"  # the steps came to their natural end
+    NEVER_BEGAN = "never_began"  # held back at the start, and not let in: it counts for nothing
 
 
 class Run(NamedTuple):

@@ -183,6 +183,8 @@ def _switches(case: Case, connection: Connection, now: datetime) -> Iterator[Fin
         yield Finding("stopped", Weight.HAND, {"limit": limit, "channel": channel, "messages": count})
     for journey, runs in overview.tired(connection, now - _STOPPED_OF).items():
         yield Finding("tired", Weight.HAND, {"journey": journey, "runs": runs})
+    for loop, count in overview.set_aside(connection, now - _STOPPED_OF).items():
+        yield Finding("set_aside", Weight.HAND, {"loop": loop, "count": count})
     for held in holding.unsettled(connection):
         if held.status is HoldStatus.WAITING:
             yield Finding("held", Weight.NOTE, {"hold": held.name, "journey": held.journey_id, "members": held.members})

@@ -41,6 +41,7 @@ class _Stands:
     ambiguous: Mapping[str, int]  # that became so in the last hour, by channel
     stopped: Mapping[str, int]  # by the last limits, in the last hour
     tired: Mapping[str, int]  # runs that rest for the day, as often as that came about in the last hour, by journey
+    set_aside: Mapping[str, int]  # what the code failed over, each alone, in the last hour: by loop
     holds: Sequence[Hold]  # starts that wait for an approval, or for their next stage
     rates: Mapping[str, int]  # calls of the coming second that are left, of channels with a limit
     resting: Mapping[str, datetime]
@@ -125,6 +126,7 @@ class Gauges(Collector):
                 ambiguous=symptoms.became_ambiguous(connection, now - _LATELY),
                 stopped=overview.stopped(connection, now - _LATELY),
                 tired=overview.tired(connection, now - _LATELY),
+                set_aside=overview.set_aside(connection, now - _LATELY),
                 holds=holding.unsettled(connection),
                 rates=self._rates(connection, now),
                 resting=overview.resting(connection, now),
@@ -184,6 +186,12 @@ def _of_switches(stands: _Stands) -> Iterable[Metric]:
         "Runs that in the last hour had walked all the steps of a day: a journey goes round and round.",
         ("journey",),
         {(journey,): runs for journey, runs in stands.tired.items()},
+    )
+    yield _each(
+        "engage_set_aside",
+        "What a loop failed over, each alone, and passed over in the last hour: a fault of Engage, or of its data.",
+        ("loop",),
+        {(loop,): count for loop, count in stands.set_aside.items()},
     )
     yield _each(
         "engage_channel_rests_seconds",

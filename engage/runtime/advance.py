@@ -70,7 +70,7 @@ class Advance:
     def __init__(self, context: Context) -> None:
         self._context = context
         self._stride = Stride(BATCH, context)
-        self._due = Quarantine(context.database, self._take, self._take_again, self._move, self._set_aside)
+        self._due = Quarantine(context, "advance", self._take, self._take_again, self._move, self._set_aside)
 
     def tick(self) -> int:
         """Move one batch of due runs. Returns how many."""

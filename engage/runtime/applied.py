@@ -23,7 +23,8 @@ _ANSWERS = frozenset({"answered", "replied"})
 
 @dataclass(frozen=True, slots=True)
 class Active:
-    """One applied journey. `interests`: events that may move a run; a condition in `exit_if` makes every event one."""
+    """One applied journey. `interests`: events that may move a run; a condition in `exit_if` makes every event one.
+    `silent`: in a virtual world that is about another journey, its start brings nobody; `enroll` does."""
 
     journey: Journey
     program: Program
@@ -32,6 +33,12 @@ class Active:
     since: datetime  # first applied; starts before that never were
     interests: frozenset[str]
     any_event: bool
+    silent: bool = False
+
+    @property
+    def starts(self) -> bool:
+        """Whether its start brings anybody."""
+        return not (self.draining or self.silent)
 
     def minds(self, event: str) -> bool:
         return self.any_event or event in self.interests

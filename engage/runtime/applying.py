@@ -20,6 +20,7 @@ from engage.core.turn import EndKind
 from engage.errors import EngageError
 from engage.runtime import approving
 from engage.runtime.applied import load_applied
+from engage.runtime.calendar_starts import note_owed
 from engage.runtime.plan import Change, Plan, Rules, Terms
 from engage.runtime.planning import Planned, Work, make_plan, path_of, running_files, with_entrants
 from engage.runtime.settling import let_in_existing, settle
@@ -202,6 +203,8 @@ def carry_out(connection: Connection, planned: Planned, now: datetime) -> None:
         if journey_id in works:
             version = replace(version, names=works[journey_id].names, record=works[journey_id].record)
         journeys.put_version(connection, version, made.id, now)
+    edits = [(work.before, planned.running[work.plan.id]) for work in planned.works if work.before is not None]
+    note_owed(connection, edits, project.catalog, made.rules.calendar, now)
     journeys.drain(connection, list(made.those(Change.DRAINED, Change.STOPPED)))
     for work in planned.works:
         _move_members(connection, made.id, work, now)

@@ -3,7 +3,8 @@
 A slot is worked on once for each zone, by whoever takes it. After a downtime those that are not too old are made up for
 (`catch_up`). Who has moved to a zone whose slot had passed there already, and whose old zone had not had it yet, is
 brought in the same way: a move is a downtime of one. Who had it in the old zone is at the door a second time with the
-same occurrence, and is let in once.
+same occurrence, and is let in once. An edit may put a slot that is still to come to a time of that day that has passed:
+it is owed, and comes at the next look.
 
 A slot may bring a hundred thousand. They are found without holding anybody up, and come to the door a batch at a time,
 in the order of their ids, each batch in a transaction of its own that says how far it came; the last one takes the
@@ -23,7 +24,8 @@ from sqlalchemy import Connection
 
 from engage.core import anniversary, schedule
 from engage.core.anniversary import Anniversary, Calendar
-from engage.core.journey.model import OnDate, OnSchedule
+from engage.core.catalog import Catalog
+from engage.core.journey.model import Journey, OnDate, OnSchedule
 from engage.core.quiet import zone_of
 from engage.core.schedule import Slot
 from engage.core.timing import DaySet
@@ -31,6 +33,7 @@ from engage.core.workdays import WorkCalendar
 from engage.runtime.applied import Active, Applied
 from engage.store import enrolling, members, state
 from engage.store.enrolling import Entrant, Zone
+from engage.store.state import Owed
 
 # A move is told in a transaction of its own, which may end after we have looked.
 _TOLD_LATE = timedelta(minutes=5)
@@ -55,6 +58,19 @@ class Brought:
 
 
 @dataclass(frozen=True, slots=True)
+class Comer:
+    """One whom a slot brings; `entrant`: None for a slot that brings nobody."""
+
+    brought: Brought
+    entrant: Entrant | None
+
+    @property
+    def id(self) -> int:
+        """The member's."""
+        return self.entrant.member.id if self.entrant is not None else 0
+
+
+@dataclass(frozen=True, slots=True)
 class Coming:
     """Whom the slots between two moments bring, as found at one look; `mark`: of what was applied then."""
 
@@ -67,15 +83,21 @@ class Coming:
         """Whether something else is applied since, or somebody else has let all of them in."""
         return applied.mark != self.mark or state.moment(connection, state.STARTS_SEEN) != self.seen
 
-    def batch(self, connection: Connection) -> Iterator[tuple[Brought, Sequence[Entrant]]]:
-        """Slot by slot, the next who have not been at the door. Say that they were (`note_came_in`) before you ask for
-        more."""
-        left = BATCH
+    def batch(self, connection: Connection) -> list[Comer]:
+        """Slot by slot, the next who have not been at the door."""
+        comers: list[Comer] = []
         for brought in self.brought:
+            left = BATCH - len(comers)
             if left > 0 and not state.slot_is_taken(connection, brought.job, brought.slot):
                 some = brought.after(_came_to(connection, brought), left)
-                yield brought, some
-                left -= len(some)
+                comers += [Comer(brought, entrant) for entrant in some] or [Comer(brought, None)]
+        return comers
+
+    def still_comes(self, connection: Connection, comer: Comer) -> bool:
+        """Whether nobody has let them in meanwhile."""
+        brought = comer.brought
+        is_next = comer.entrant is None or comer.id > _came_to(connection, brought)
+        return is_next and not state.slot_is_taken(connection, brought.job, brought.slot)
 
 
 def _came_to(connection: Connection, brought: Brought) -> int:
@@ -96,24 +118,54 @@ def note_came_in(connection: Connection, brought: Brought, some: Sequence[Entran
         log.warning("workdays_assumed", year=year)
 
 
+def note_owed(
+    connection: Connection,
+    edits: Sequence[tuple[Journey, Journey]],
+    catalog: Catalog,
+    work: WorkCalendar,
+    now: datetime,
+) -> None:
+    """Slots that these edits, each (before, after), have overtaken are looked at once more."""
+    seen = state.moment(connection, state.STARTS_SEEN)
+    starts = [
+        (new.id, old.start, new.start)
+        for old, new in edits
+        if isinstance(old.start, OnDate | OnSchedule) and isinstance(new.start, OnDate | OnSchedule)
+    ]
+    if seen is None or not starts:
+        return
+    owed = dict(state.starts_owed(connection))
+    for name in members.timezones(connection):
+        zone = zone_of(name, catalog.timezone)
+        for journey_id, before, after in starts:
+            slot = schedule.overtaken(before, after, seen, zone, work)
+            if slot is not None:
+                owed[journey_id, name] = slot.key
+    state.put_starts_owed(connection, owed, now)
+
+
 @dataclass(frozen=True, slots=True)
 class Calendars:
-    """The zones members live in, the calendar they work by, and how far the slots have been looked at."""
+    """The zones members live in, the calendar they work by, how far the slots have been looked at, and which are owed
+    since before."""
 
     connection: Connection
     applied: Applied
     work: WorkCalendar
     zone_names: Sequence[str | None]
     seen: datetime
+    owed: Owed
     now: datetime
 
     def next_start(self) -> datetime | None:
-        """The first slot of any journey in any zone after what has been seen."""
+        """The first slot of any journey in any zone after what has been seen; now if any is owed."""
+        if self.owed:
+            return self.now
         slots = (
             schedule.next_slot(start, self.seen, zone_of(zone_name, self.applied.catalog.timezone), self.work).at
             for zone_name in self.zone_names
             for active in self.applied.journeys.values()
-            if isinstance(start := active.journey.start, OnDate | OnSchedule) and not active.draining
+            if isinstance(start := active.journey.start, OnDate | OnSchedule) and active.starts
         )
         return min(slots, default=None)
 
@@ -124,7 +176,9 @@ class Calendars:
             return
         oldest = max(active.since, self.now - start.catch_up)
         for name in self.zone_names:
-            for slot in self._slots(start, max(self.seen, oldest), self.now, name):
+            owed = self.owed.get((active.journey.id, name))
+            slots = self._slots(start, oldest, self.now, name)
+            for slot in (slot for slot in slots if slot.at > self.seen or slot.key == owed):
                 yield from self._of_slot(active, start, slot, f"{slot.key} {name or 'default'}", Zone(name))
         moved_since = self.seen - _TOLD_LATE
         for name in members.zones_moved_to(self.connection, moved_since):

@@ -20,7 +20,7 @@ from sqlalchemy import Connection
 
 from engage.clock import Clock
 from engage.runtime.own_name import own_name
-from engage.store import continuity, state, tallies
+from engage.store import continuity, ids, state, tallies
 from engage.store.continuity import Life
 from engage.store.database import Database
 
@@ -106,6 +106,7 @@ class Continuity:
             server = continuity.server_of(self._database, connection)
             why = _brought_back(connection, before, seen, server, file=self._database.file is not None)
             if why is not None:
+                ids.leap(connection, now)  # meanwhile what comes in is still read, and given ids
                 if state.RESTORED not in state.paused(connection):
                     state.pause_scopes(connection, [state.RESTORED], why, now)
                     log.error("database_was_brought_back", why=why)

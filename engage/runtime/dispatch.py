@@ -11,10 +11,11 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
+from collections.abc import Callable, Collection, Iterator, Sequence
+from datetime import datetime, timedelta
 from typing import Any, assert_never
 
+import structlog
 from sqlalchemy import Connection
 
 from engage.core.delivery import CALL_TIMEOUT, REPEAT_PAUSE, WIRE_DEADLINE, Status
@@ -31,11 +32,13 @@ from engage.runtime.pacing import Pacing
 from engage.runtime.recording import Recorder
 from engage.runtime.situation import PAUSED_FOR, Situation
 from engage.runtime.stride import Stride
-from engage.store import dispatching, members, reaching, state
+from engage.store import dispatching, members, overview, reaching, state, tallies
 from engage.store.dispatching import Claimed, Move
 
 BATCH = 200
 _BATCH_ALONE = 500  # nothing waits for a network, and no intent grows old
+_TRIED_AGAIN = timedelta(hours=1)  # a message over which our own code failed
+log = structlog.get_logger("engage.dispatch")
 
 
 class Dispatch:
@@ -49,22 +52,23 @@ class Dispatch:
         self._calls = calls(context, Recorder(context).record)
         self._pacing = Pacing(context, self._calls)
         self._stride = Stride(_BATCH_ALONE if alone else BATCH, context)
-        self._called_by_nobody: list[tuple[Claimed, Draft | None]] = []
+        self._in_hand: dict[int, tuple[Claimed, Draft | None]] = {}  # of the batch: not intended, or not surely
 
     def tick(self) -> int:
         """Take one batch as far as the wire. Returns how many deliveries it dealt with; calls may still be running."""
         now = self._context.clock.now()
         with self._context.database.read() as connection:
-            if not self._called_by_nobody and not dispatching.anything_due(connection, now):
+            if not self._in_hand and not dispatching.anything_due(connection, now):
                 return 0
         applied = self._context.applied.current()
         with self._context.database.write() as connection:
-            _give_back(connection, self._called_by_nobody, now)
+            _give_back(connection, self._in_hand.values(), now)
             expired = dispatching.expire_leases(connection, now)
             claimed, held = self._claim(connection, now)
-        self._called_by_nobody = []
+        self._in_hand = {each.id: (each, None) for each in claimed}
         if claimed:
-            self._calls.begin(self._draft_and_intend(applied, claimed))
+            for intended in self._together_or_singly(applied, claimed):
+                self._calls.begin(intended)
         return expired + len(claimed) + held
 
     def _claim(self, connection: Connection, now: datetime) -> tuple[list[Claimed], int]:
@@ -81,16 +85,42 @@ class Dispatch:
         dispatching.make(connection, [_not_now(each, later) for each in held.values()])
         return [each for each in claimed if each.id not in held], len(held)
 
-    def _draft_and_intend(self, applied: Applied, claimed: Sequence[Claimed]) -> list[Intended]:
-        drafts: Mapping[int, Draft] = {}
+    def _together_or_singly(self, applied: Applied, claimed: Sequence[Claimed]) -> Iterator[Sequence[Intended]]:
+        """All of a batch; where that fails for the sake of one of them, each for itself."""
         try:
-            drafted = Drafting(self._context, applied).draft(claimed)
-            drafts = drafted.drafts
-            self._calls.await_room(Counter(d.clear.channel for d in drafts.values() if isinstance(d, Ready)))
-            return self._intend(applied, claimed, drafted)
+            together = self._draft_and_intend(applied, claimed)
         except DatabaseUnavailable:
-            self._called_by_nobody = [(each, drafts.get(each.id)) for each in claimed]
             raise
+        except Exception:
+            log.exception("batch_failed", items=len(claimed))
+        else:
+            yield together
+            return
+        for each in claimed:
+            yield self._by_itself(applied, each)
+
+    def _by_itself(self, applied: Applied, claimed: Claimed) -> Sequence[Intended]:
+        try:
+            return self._draft_and_intend(applied, [claimed])
+        except DatabaseUnavailable:
+            raise
+        except Exception as error:
+            log.exception("set_aside", loop="dispatch", kind=type(claimed).__name__, id=claimed.id)
+            now = self._context.clock.now()
+            with self._context.database.write() as connection:
+                dispatching.make(connection, [_not_now(claimed, _set_aside(claimed, error, now))])
+                tallies.add(connection, {f"{overview.SET_ASIDE}dispatch": 1}, 0, now)
+            del self._in_hand[claimed.id]
+            return ()
+
+    def _draft_and_intend(self, applied: Applied, claimed: Sequence[Claimed]) -> Sequence[Intended]:
+        drafted = Drafting(self._context, applied).draft(claimed)
+        self._in_hand |= {each.id: (each, drafted.drafts[each.id]) for each in claimed}
+        self._calls.await_room(Counter(d.clear.channel for d in drafted.drafts.values() if isinstance(d, Ready)))
+        intended = self._intend(applied, claimed, drafted)
+        for each in claimed:
+            del self._in_hand[each.id]
+        return intended
 
     def settle(self) -> None:
         """Wait for every call that is on the wire."""
@@ -138,7 +168,7 @@ class Dispatch:
         return intended
 
 
-def _give_back(connection: Connection, claimed: Sequence[tuple[Claimed, Draft | None]], now: datetime) -> None:
+def _give_back(connection: Connection, claimed: Collection[tuple[Claimed, Draft | None]], now: datetime) -> None:
     """What this process claimed, and lost the database over before any call was made. Whether its intents were
     committed nobody could say then; their rows can. Either way it is as if it had never been claimed."""
     intended = dispatching.give_back(connection, [each for each, _ in claimed], now)
@@ -179,6 +209,13 @@ def _intent_of(ready: Ready, now: datetime) -> dict[str, Any]:
         "cost": float(ready.payload.cost),
         "repeat_until": ready.repeat_until(now),
     }
+
+
+def _set_aside(claimed: Claimed, error: Exception, now: datetime) -> Later | Skip:
+    """Over this one our own code fails. It is tried again, by then perhaps with the fault mended, unless that would be
+    too late for it."""
+    why, again = f"a fault of Engage's own: {type(error).__name__}", now + _TRIED_AGAIN
+    return Skip(why) if claimed.late_at is not None and again > claimed.late_at else Later(again, why)
 
 
 def _waits_for_room(ready: Ready, until: datetime) -> Move:

@@ -158,7 +158,7 @@ class Doing:
         for run, step in self._enrolls:
             by_target[step.journey].append((run, step))
         lines: list[trail.Line] = []
-        for target, asked in by_target.items():
+        for target, asked in sorted(by_target.items()):  # doors in one order: two processes never deadlock
             active = self.applied.journeys.get(target)
             entrants = [_entrant(run, step, contexts[run.id]) for run, step in asked]
             said = admit(self.connection, self.applied, active, entrants, self.now) if active is not None else {}

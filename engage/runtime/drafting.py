@@ -8,7 +8,6 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-import structlog
 from sqlalchemy import Connection
 
 from engage.channels.contract import Message, Payload, Way
@@ -24,8 +23,6 @@ from engage.runtime.wording import words_context
 from engage.store import advancing, members
 from engage.store.dispatching import Claimed
 from engage.store.members import MemberRef, Profile
-
-log = structlog.get_logger("engage.dispatch")
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,18 +94,10 @@ class Drafting:
             verdict = judge.judge(claimed)
             if isinstance(verdict, Clear):
                 judge.reserve(claimed, verdict)
-                drafts[claimed.id] = self._word_safely(claimed, verdict, known)
+                drafts[claimed.id] = self._word(claimed, verdict, known)
             else:
                 drafts[claimed.id] = verdict
         return Drafted(drafts, situation)
-
-    def _word_safely(self, claimed: Claimed, clear: Clear, known: _Known) -> Draft:
-        """One message that cannot be worded must not hold up the others of its batch."""
-        try:
-            return self._word(claimed, clear, known)
-        except Exception as error:
-            log.exception("wording_failed", delivery_id=claimed.id)
-            return Skip(f"a fault while wording: {type(error).__name__}", clear.trace)
 
     def _word(self, claimed: Claimed, clear: Clear, known: _Known) -> Draft:
         if claimed.repeat:

@@ -8,6 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from functools import partial
+from itertools import groupby
+from operator import attrgetter
 
 import structlog
 from sqlalchemy import Connection
@@ -16,7 +19,7 @@ from engage.core.holdout import is_held_out
 from engage.core.journey.model import OnEvent, OnSegment
 from engage.runtime import calendar_starts
 from engage.runtime.applied import Active, Applied
-from engage.runtime.calendar_starts import Calendars, Coming, note_came_in
+from engage.runtime.calendar_starts import Calendars, Comer, Coming, note_came_in
 from engage.runtime.context import Context
 from engage.runtime.crossings import cross_by_events, cross_by_time, hour_of
 from engage.runtime.goals import note_goals
@@ -41,7 +44,7 @@ class Enrol:
         # Asked at every tick, and the same until something starts: kept with what it was worked out from.
         self._next_for: tuple[datetime, str, tuple[str | None, ...]] | None = None
         self._next = datetime.max.replace(tzinfo=UTC)
-        self._fresh = Quarantine(context.database, self._take, self._take_again, self._look_at, self._set_aside)
+        self._fresh = Quarantine(context, "enrol", self._take, self._take_again, self._look_at, self._set_aside)
 
     def tick(self) -> int:
         """Returns how many events and starts were dealt with."""
@@ -92,49 +95,71 @@ class Enrol:
         return self._next
 
     def _start_by_time(self, now: datetime) -> int:
-        """A batch of those whom the calendar brings; with the last of them, what the passing of time does."""
+        """A batch of those whom the calendar brings; after the last of them, what the passing of time does."""
         coming = self._coming = self._coming or self._who_comes(now)
+        take, take_again = partial(self._take_comers, coming), partial(self._take_comer_again, coming)
+        comers = Quarantine(self._context, "enrol", take, take_again, self._let_in, self._pass_over)
+        done = comers.together_or_singly()
+        return done if done >= calendar_starts.BATCH else done + self._pass_time(coming, now)
+
+    def _take_comers(self, coming: Coming, connection: Connection) -> Sequence[Comer]:
+        return coming.batch(connection) if self._may_let_in(coming, connection) else []
+
+    def _take_comer_again(self, coming: Coming, connection: Connection, comer: Comer) -> Sequence[Comer]:
+        still = self._may_let_in(coming, connection) and coming.still_comes(connection, comer)
+        return [comer] if still else []
+
+    def _may_let_in(self, coming: Coming, connection: Connection) -> bool:
+        journeys.hold(connection)
+        return self._has_turn(connection) and not coming.is_outdated(connection, self._context.applied.current())
+
+    def _pass_time(self, coming: Coming, now: datetime) -> int:
+        """What the calendar brings was at the door: the slots until then are looked at no more."""
         with self._context.database.write() as connection:
             journeys.hold(connection)
             if not self._has_turn(connection):
                 return 0
-            applied = self._context.applied.current()
-            outdated = coming.is_outdated(connection, applied)
-            done = self._let_in(connection, applied, coming, now) if not outdated else 1  # there is a look to be taken
-            over = done < calendar_starts.BATCH
-            if over and not outdated:
+            applied, done = self._context.applied.current(), 1  # there is a look to be taken
+            if not coming.is_outdated(connection, applied):
+                if coming.batch(connection):
+                    return 0  # somebody else had the turn until now
                 state.put_moment(connection, state.STARTS_SEEN, coming.until)
-                done += cross_by_time(connection, applied, now)
-        if over:
-            self._coming = None
+                state.put_starts_owed(connection, {}, now)
+                done = cross_by_time(connection, applied, now)
+        self._coming = None
         return done
 
     def _who_comes(self, now: datetime) -> Coming:
         with self._context.database.read() as connection:
             seen = state.moment(connection, state.STARTS_SEEN)
             calendars = self._calendars(connection, members.timezones(connection), seen or now, now)
-            running = [active for active in calendars.applied.journeys.values() if not active.draining]
-            brought = [each for active in running for each in calendars.brought(active)]
+            starting = [active for active in calendars.applied.journeys.values() if active.starts]
+            brought = [each for active in starting for each in calendars.brought(active)]
             return Coming(calendars.applied.mark, seen, now, brought)
 
-    def _let_in(self, connection: Connection, applied: Applied, coming: Coming, now: datetime) -> int:
-        """How many were at the door; fewer than a batch: these were the last."""
-        done = 0
-        for brought, some in coming.batch(connection):
-            bulk = None
+    def _let_in(self, connection: Connection, comers: Sequence[Comer]) -> None:
+        applied, now = self._context.applied.current(), self._context.clock.now()
+        for brought, of_slot in groupby(comers, attrgetter("brought")):
+            some = [comer.entrant for comer in of_slot if comer.entrant is not None]
             if some:
                 of_start = f"{some[0].due_at or now:%Y-%m-%d %H:%M} UTC"
                 bulk = self._bulk(of_start, len(brought.entrants))
-            admit(connection, applied, applied.journeys[brought.journey_id], some, now, bulk)
+                admit(connection, applied, applied.journeys[brought.journey_id], some, now, bulk)
             note_came_in(connection, brought, some, now)
-            done += len(some)
-        return done
+
+    def _pass_over(self, connection: Connection, comer: Comer, error: Exception) -> None:
+        """They do not enter; those after them do."""
+        brought = comer.brought
+        log.error("start_passed_over", journey=brought.journey_id, slot=brought.slot, member_id=comer.id)
+        some = [comer.entrant] if comer.entrant is not None else []
+        note_came_in(connection, brought, some, self._context.clock.now())
 
     def _calendars(
         self, connection: Connection, zone_names: Sequence[str | None], seen: datetime, now: datetime
     ) -> Calendars:
         applied = self._context.applied.current()
-        return Calendars(connection, applied, self._work_calendar, zone_names, seen, now)
+        owed = state.starts_owed(connection)
+        return Calendars(connection, applied, self._work_calendar, zone_names, seen, owed, now)
 
 
 # --- starts by what happened ------------------------------------------------------------------------------------
@@ -146,7 +171,7 @@ def _look_at_events(
     news = [event for event in fresh if _is_news(event)]
     _wake(connection, applied, news, now)  # first: ADVANCE comes to runs before doors, too
     for active in applied.journeys.values():
-        if not active.draining:
+        if active.starts:
             _start_by_events(connection, applied, active, news, now, bulk_of)
     note_goals(connection, applied, news, now)
     cross_by_events(connection, applied, fresh, news, now)
@@ -225,6 +250,8 @@ def admit(
         return {}
     journey = active.journey
     refs = sorted({entrant.member for entrant in entrants})
+    if active.draining:
+        return dict.fromkeys(refs, "the journey takes nobody new any more")
     journeys.hold_door(connection, journey.id)
     offered = enrolling.already_offered(connection, journey.id, entrants)
     barred = enrolling.barred_by_reentry(connection, journey, refs, now)

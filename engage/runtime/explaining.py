@@ -153,7 +153,8 @@ class _Explaining:
             known = asked.journey_id in self.applied.journeys
             wanted = [asked.journey_id] if known and not live and asked.step_id is None else []
         else:
-            wanted = sorted(set(self.applied.journeys) - {run.journey_id for run in begun})
+            been_in = {run.journey_id for run in begun if not run.never_began}
+            wanted = sorted(set(self.applied.journeys) - been_in)
         looked_at = wanted if asked.everything or len(wanted) <= MOST_DOORS else []
         work = self.context.policy.work_calendar()
         visitor = Visitor(self.connection, self.applied, self.ref, zone, work, asked.at)

@@ -23,11 +23,13 @@ from engage.core.condition import All, InSegment
 from engage.core.journey.check import every_step
 from engage.core.journey.model import Ask, Journey, OnSchedule, OnSegment, Send
 from engage.core.lot import lot
+from engage.core.turn import EndKind
 from engage.runtime.applied import Active, Applied
 from engage.runtime.context import Context
 from engage.runtime.crossings import came_into
+from engage.runtime.quarantine import Quarantine
 from engage.store import enrolling, holding, journeys, tallies, trail
-from engage.store.holding import Came, Hold, HoldStatus
+from engage.store.holding import Came, Hold, HoldStatus, Waiting
 from engage.store.members import MemberRef
 
 BATCH = 1000
@@ -37,6 +39,7 @@ _ENOUGH_TO_SAY = 100  # who have asked, before their share is one of all who wil
 _A_FEW_MORE = 1.1  # may join a start that was approved
 _NEVER_FEWER = 3  # failures and refusals stop nothing: a single unlucky member is no sign
 _REFUSED = "the start was not approved"
+_FAILED = "letting them in has failed; the log says why"
 log = structlog.get_logger("engage.holding")
 
 
@@ -196,19 +199,59 @@ class LettingGo:
         now = self._context.clock.now()
         with self._context.database.read() as connection:
             due = holding.at_work(connection, now)
-        return sum(self._work_on(hold_id, now) for hold_id in due)
+        return sum(_Due(self._context, hold_id, now).work_on() for hold_id in due)
 
     def next_due(self, connection: Connection, now: datetime) -> datetime | None:
         return holding.next_due(connection, now)
 
-    def _work_on(self, hold_id: int, now: datetime) -> int:
-        with self._context.database.write() as connection:
-            journeys.hold(connection)
-            applied = self._context.applied.current()
-            held = holding.get(connection, hold_id, to_change=True)
-            if held is None or held.settled_at is not None or held.next_at is None or held.next_at > now:
+
+@dataclass(frozen=True, slots=True)
+class _Due:
+    """A hold about which there is something to do."""
+
+    context: Context
+    hold_id: int
+    now: datetime
+
+    def work_on(self) -> int:
+        """A batch of those who may go on; if there is none, what is next for the hold. 0: nothing is left to do now."""
+        runs = Quarantine(self.context, "letting_go", self._take, self._take_again, self._go_on, self._set_aside)
+        return runs.together_or_singly() or self._look_on()
+
+    def _take(self, connection: Connection) -> Sequence[Waiting]:
+        work = self._hold(connection)
+        return holding.waiting(connection, work.held, BATCH) if work is not None and work.they_may_go_on else []
+
+    def _take_again(self, connection: Connection, waits: Waiting) -> Sequence[Waiting]:
+        work = self._hold(connection)
+        still = work is not None and work.they_may_go_on and holding.still_waits(connection, waits)
+        return [waits] if still else []
+
+    def _go_on(self, connection: Connection, runs: Sequence[Waiting]) -> None:
+        if (work := self._hold(connection)) is not None:
+            work.go_on(runs)
+
+    def _set_aside(self, connection: Connection, waits: Waiting, error: Exception) -> None:
+        """Their run ends, and nobody waits behind it."""
+        if (work := self._hold(connection)) is not None:
+            work.set_aside(waits)
+
+    def _look_on(self) -> int:
+        with self.context.database.write() as connection:
+            work = self._hold(connection)
+            if work is None:
                 return 0
-            return _Work(connection, self._context.policy, applied, held, now).go_on()
+            work.look_on()
+            return 1
+
+    def _hold(self, connection: Connection) -> _Work | None:
+        """Nobody else works on it until the transaction ends. None: there is nothing to do about it any more."""
+        journeys.hold(connection)
+        applied = self.context.applied.current()
+        held = holding.get(connection, self.hold_id, to_change=True)
+        if held is None or held.settled_at is not None or held.next_at is None or held.next_at > self.now:
+            return None
+        return _Work(connection, self.context.policy, applied, held, self.now)
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,28 +264,52 @@ class _Work:
     held: Hold
     now: datetime
 
-    def go_on(self) -> int:
-        """How much was done; 0: nothing is left to do now."""
+    @property
+    def _active(self) -> Active | None:
+        """The journey, if it takes anybody."""
         active = self.applied.journeys.get(self.held.journey_id)
+        return active if active is not None and not active.draining else None
+
+    @property
+    def they_may_go_on(self) -> bool:
+        """Into the journey; or to their end, of a start that was refused."""
+        active = self._active
         if self.held.status is HoldStatus.REFUSED:
-            return self._end_all()
-        if active is None or active.draining:
+            return True
+        return active is not None and self._why_no_longer(active) is None
+
+    def go_on(self, runs: Sequence[Waiting]) -> None:
+        if self.held.status is HoldStatus.REFUSED:
+            self._turn_away(runs, _REFUSED)
+        elif (active := self._active) is not None:
+            self._let_go(active, runs)
+
+    def set_aside(self, waits: Waiting) -> None:
+        self._turn_away([waits], _FAILED)
+
+    def look_on(self) -> None:
+        """What is next, where nobody goes on."""
+        active, anybody = self._active, holding.waiting(self.connection, self.held, 1)
+        if self.held.status is HoldStatus.REFUSED:
+            if not anybody:
+                self._change(settled_at=self.now)
+        elif active is None:
             refuse(self.connection, self.held, "the journey takes nobody new any more", self.now)
-            return 1
-        runs = holding.waiting(self.connection, self.held, BATCH)
-        if not runs and self.held.is_whole:
+        elif not anybody and self.held.is_whole:
             self._change(status=HoldStatus.RELEASED, settled_at=self.now)
         elif why := self._why_no_longer(active):
             self._stop(why, self.held.stage - (self.held.let_go_at is None))  # that one is not through yet
-        elif runs:
-            self._let_go(active, runs)
-        elif self.held.let_go_at is None:
+        elif not anybody:
+            self._look_at_stage()
+
+    def _look_at_stage(self) -> None:
+        """All of it are let go."""
+        if self.held.let_go_at is None:
             self._change(let_go_at=self.now, next_at=self.now + self.policy.canary.wait)
         elif self.now < (judged_at := self.held.let_go_at + self.policy.canary.wait):
             self._change(next_at=judged_at)
         else:
             self._judge(holding.came_of(self.connection, self.held.id))
-        return len(runs) or 1
 
     def _why_no_longer(self, active: Active) -> str | None:
         """What was approved, or tried on a few, is not what the others would get; or more have joined them."""
@@ -255,12 +322,12 @@ class _Work:
             return f"{held.members} members by now, {held.approved_for} were approved"
         return None
 
-    def _let_go(self, active: Active, runs: Sequence[tuple[int, MemberRef]]) -> None:
+    def _let_go(self, active: Active, runs: Sequence[Waiting]) -> None:
         """Whom audience and exclude do not let in any more does not enter; nor who has left the segment since."""
         refs = [ref for _, ref in runs]
         journey = _for_those_still_in(self.applied.catalog, active.journey)
         let_in = enrolling.admitted(self.connection, self.applied.catalog, journey, refs, self.now)
-        entering = [(run, ref) for run, ref in runs if ref.id in let_in]
+        entering = [each for each in runs if each.member.id in let_in]
         begun = {
             "status": "live",
             "entered_at": self.now,
@@ -269,23 +336,18 @@ class _Work:
             "version": active.version,
             "due_at": self.now,
         }
-        holding.begin(self.connection, entering, begun)
-        self._end([(run, ref) for run, ref in runs if ref.id not in let_in], "audience or exclude does not let them in")
+        holding.change_runs(self.connection, entering, begun)
+        left_out = [each for each in runs if each.member.id not in let_in]
+        self._turn_away(left_out, "audience or exclude does not let them in")
         lines = [(ref.bucket, run, None, "let_go", {"hold": self.held.name}) for run, ref in entering]
         trail.note(self.connection, lines, self.now)
 
-    def _end_all(self) -> int:
-        runs = holding.waiting(self.connection, self.held, BATCH)
-        if not runs:
-            self._change(settled_at=self.now)
-            return 1
-        self._end(runs, _REFUSED)
-        return len(runs)
-
-    def _end(self, runs: Sequence[tuple[int, MemberRef]], why: str) -> None:
-        ended = {"status": "ended", "end_kind": "exit", "end_reason": why, "ended_at": self.now}
-        holding.begin(self.connection, runs, ended)
-        lines = [(ref.bucket, run, None, "exit", {"kind": "exit", "reason": why}) for run, ref in runs]
+    def _turn_away(self, runs: Sequence[Waiting], why: str) -> None:
+        """Their start, this very occurrence, does not come again; the next one finds them as if they had never come."""
+        kind = EndKind.NEVER_BEGAN
+        ended = {"status": "ended", "end_kind": kind, "end_reason": why, "ended_at": self.now}
+        holding.change_runs(self.connection, runs, ended)
+        lines = [(ref.bucket, run, None, "exit", {"kind": kind, "reason": why}) for run, ref in runs]
         trail.note(self.connection, lines, self.now)
 
     # --- the canary ---------------------------------------------------------------------------------------------

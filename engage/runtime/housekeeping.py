@@ -16,7 +16,7 @@ from sqlalchemy import Connection
 
 from engage.config import Retention
 from engage.core.quiet import zone_of
-from engage.errors import DatabaseUnavailable
+from engage.errors import DatabaseBusy
 from engage.runtime.context import Context
 from engage.store import housekeeping, ledger, months, state
 from engage.store.tables import decision, delivery_ledger
@@ -70,7 +70,8 @@ class Housekeeping:
 
     def do_some(self, now: datetime) -> Mapping[str, int] | None:
         """A batch of the first chore that has any, whatever the hour: how much, by its name. Nothing: no chore has, but
-        for those that were passed over. None: another process is at it."""
+        for those that were passed over. None: another process is at it. Raises DatabaseUnavailable where it is away as
+        a whole: then no chore is to be passed over."""
         for name, chore in self._chores(now).items():
             if name in self._passed_over:
                 continue
@@ -79,7 +80,7 @@ class Housekeeping:
                     if not state.take_turn(connection, "housekeeping", now):
                         return None
                     done = chore(connection)
-            except DatabaseUnavailable as error:
+            except DatabaseBusy as error:
                 log.warning("housekeeping_waits", chore=name, error=str(error))
                 self._passed_over.append(name)
                 continue

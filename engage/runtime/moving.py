@@ -108,7 +108,9 @@ class Mover:
     def _at_the_old_time(self, one: Moved) -> Moved:
         if self.release is not Release.KEEP or one.what not in AT_ONCE:
             return one
-        return replace(one, place=released(one.place, max(one.run.due_at or self.now, self.now), self.now))
+        # Who was woken a moment ago is due, and has their old time still ahead.
+        times = (one.run.deadline_at, one.run.due_at, self.now)
+        return replace(one, place=released(one.place, max(at for at in times if at is not None), self.now))
 
     # --- carried out --------------------------------------------------------------------------------------------
 

@@ -53,7 +53,8 @@ Names = Mapping[str, Mapping[str, str]]
 @dataclass(frozen=True, slots=True)
 class Work:
     """What applying does to the runs of one journey. `names`: of old steps that live on, the new ids; `record`: under
-    which names what is on record about steps goes on; `renamed`: steps that are only called otherwise."""
+    which names what is on record about steps goes on; `renamed`: steps that are only called otherwise; `before`: the
+    version by which members enter until then."""
 
     plan: JourneyPlan
     names: Mapping[str, str] | None = None
@@ -63,6 +64,7 @@ class Work:
     moved: Sequence[Moved] = ()
     pinned: Sequence[RunKey] = ()
     stopped: Sequence[RunKey] = ()
+    before: Journey | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,13 +182,14 @@ class _Planning:
         old = self._old(journey.id, version)
         known = self._names.get(journey.id) if self._names is not None else None
         edit = diff(old, journey, known)
+        before = old if journey.id not in self._before.draining else None
         plan = self._plan(journey, Change.CHANGED, version, version + 1)
         plan = replace(plan, keys=edit.changed, added=edit.added)
         if journey.on_edit is OnEdit.PIN and not self._undoes:
             runs = moving.everyone_in(self._connection, journey.id, pinned=False)
             steps = tuple(StepPlan(fate, 0, {}) for fate in edit.fates.values() if fate.is_news)
             plan = replace(plan, pins=len(runs), who=who(runs), steps=steps)
-            return Work(plan, edit.names, self._record(edit, old, version), pinned=runs)
+            return Work(plan, edit.names, self._record(edit, old, version), pinned=runs, before=before)
         fates = self._fates_of_all(edit, journey)
         mover = self._mover(journey.id)
         renamed = mover.renamed(fates.values())
@@ -197,7 +200,7 @@ class _Planning:
             next_messages=messages_ahead(Program(journey), moved),
             who=who(one.key for one in moved),
         )
-        return Work(plan, edit.names, self._record(edit, old, version), mover, renamed, moved)
+        return Work(plan, edit.names, self._record(edit, old, version), mover, renamed, moved, before=before)
 
     def _record(self, edit: JourneyDiff, old: Journey, version: int) -> dict[str, str]:
         """On record, a step that is gone becomes the step of its last version, `gift@7`: its name may stand for another

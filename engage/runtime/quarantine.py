@@ -8,17 +8,27 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 import structlog
 from sqlalchemy import Connection
 
 from engage.errors import DatabaseConflict, DatabaseUnavailable
-from engage.store.database import Database
+from engage.runtime.context import Context
+from engage.store import overview, tallies
 
 _TRIES = 4  # of a transaction that others were in the way of
 log = structlog.get_logger("engage.quarantine")
-Item = TypeVar("Item")
+
+
+class Numbered(Protocol):
+    """`id`: by which the log tells of it."""
+
+    @property
+    def id(self) -> int: ...
+
+
+Item = TypeVar("Item", bound=Numbered)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +39,8 @@ class Quarantine(Generic[Item]):
     `take`: a batch, locked; `take_again`: the same item, if it is still to be done; `set_aside` is told of what fails
     alone."""
 
-    database: Database
+    context: Context
+    loop: str
     take: Callable[[Connection], Sequence[Item]]
     take_again: Callable[[Connection, Item], Sequence[Item]]
     do: Callable[[Connection, Sequence[Item]], None]
@@ -62,14 +73,15 @@ class Quarantine(Generic[Item]):
         except DatabaseUnavailable:
             raise
         except Exception as error:
-            log.exception("set_aside", kind=type(item).__name__)
-            with self.database.write() as connection:
+            log.exception("set_aside", loop=self.loop, kind=type(item).__name__, id=item.id)
+            with self.context.database.write() as connection:
                 self.set_aside(connection, item, error)
+                tallies.add(connection, {f"{overview.SET_ASIDE}{self.loop}": 1}, 0, self.context.clock.now())
 
     def _do(self, take: Callable[[Connection], Sequence[Item]]) -> None:
         for tries_left in reversed(range(_TRIES)):
             try:
-                with self.database.write() as connection:
+                with self.context.database.write() as connection:
                     items = take(connection)
                     if items:
                         self.do(connection, items)

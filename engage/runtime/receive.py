@@ -7,6 +7,8 @@ providers did is read first, in a transaction of its own: an opt-out never waits
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
@@ -39,6 +41,7 @@ from engage.store.inbound import Record
 
 BATCH = 500
 BULK_BATCH = 500  # what the shop told, by API or file
+_CLOCKS_DIFFER = timedelta(days=1)  # a provider's and ours, zones mistaken for each other included
 log = structlog.get_logger("engage.receive")
 
 Entry = tuple[Record, Fact]
@@ -59,7 +62,7 @@ class Receive:
 
     def _of_class(self, *, bulk: bool) -> Quarantine[Record]:
         take, read = partial(self._take, bulk=bulk), partial(self._read, self._strides[bulk])
-        return Quarantine(self._context.database, take, self._take_again, read, self._set_aside)
+        return Quarantine(self._context, "receive", take, self._take_again, read, self._set_aside)
 
     def _take(self, connection: Connection, *, bulk: bool) -> Sequence[Record]:
         """Nothing while another process reads: what a person did is read in its order. Where this version cannot read
@@ -82,7 +85,7 @@ class Receive:
         now = self._context.clock.now()
         reading = Reading(connection, self._context.applied.current(), self._context.channels, now)
         parsed = [(record, self._parse(connection, record)) for record in records]
-        told = [(record, fact) for record, facts in parsed for fact in facts or ()]
+        told = [(record, _not_ahead(fact, now)) for record, facts in parsed for fact in facts or ()]
         for read, entries in _for_each_reader(connection, told):
             read(reading, entries)
         done = [record.id for record, facts in parsed if facts is not None]
@@ -102,8 +105,20 @@ class Receive:
 
 
 def facts_of(sources: Mapping[str, CallbackSource], source: str, body: str) -> tuple[Fact, ...]:
-    """What a stored record says. Raises ValueError for one that cannot be read, KeyError for an unknown source."""
-    return (fact_from_json(body),) if source in OWN_SOURCES else sources[source].facts(body)
+    """What a stored record says. Raises ValueError or KeyError for one that cannot be read."""
+    if source in OWN_SOURCES:
+        return (fact_from_json(body),)
+    if source not in sources:
+        raise ValueError(
+            f"no channel in config.yaml takes in what {source} tells: set it up again, then run `engage reread`"
+        )
+    return sources[source].facts(body)
+
+
+def _not_ahead(fact: Fact, now: datetime) -> Fact:
+    """Whoever tells of a moment far ahead is mistaken, and what follows from it (a reply window, a member's last act)
+    would hold until then: it happened when it is read."""
+    return replace(fact, at=now) if fact.at > now + _CLOCKS_DIFFER else fact
 
 
 # --- who reads what ---------------------------------------------------------------------------------------------

@@ -24,12 +24,13 @@ from engage.runtime.context import Context
 from engage.runtime.finding import members_meant
 from engage.runtime.receive import OWN_SOURCES, facts_of
 from engage.store import members, state, tracing
+from engage.store.ids import is_an_id
 from engage.store.members import MemberRef
 from engage.store.tables import Row
 
 _MOST_LISTED = 20  # of a member's deliveries and events
 _SIGNED = re.compile(r"/([csu])/([\w-]+)")
-_OUR_KEY = re.compile(r"engage-(\d+)")  # the idempotency key that providers see
+_OUR_KEY = re.compile(r"engage-(\d{1,18})")  # the idempotency key that providers see
 
 
 class Kind(StrEnum):
@@ -89,10 +90,10 @@ class Tracer:
     def find(self, handle: str) -> list[Match]:
         """Everything the handle may mean. `delivery:12` means one thing only."""
         kind, colon, rest = handle.partition(":")
-        if colon and kind in list(Kind) and rest.isdecimal():
+        if colon and kind in list(Kind) and is_an_id(rest):
             return self._numbered(int(rest), [Kind(kind)])
         found = [*self._signed(handle), *self._named(handle)]
-        if handle.isdecimal() and len(handle) < 19:
+        if is_an_id(handle):
             found += self._numbered(int(handle), _NUMBERED)
         return list({match.handle: match for match in found}.values())
 

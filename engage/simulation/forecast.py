@@ -103,7 +103,7 @@ def live(world: World, scenario: Scenario, population: Population, on_day: OnDay
 
 def _only(applied: Applied, journeys: Collection[str]) -> Applied:
     """The others go on with whom they have, and let nobody in by themselves."""
-    kept = {i: active if i in journeys else replace(active, draining=True) for i, active in applied.journeys.items()}
+    kept = {i: replace(active, silent=i not in journeys) for i, active in applied.journeys.items()}
     return replace(applied, journeys=kept, mark=f"{applied.mark}, only {sorted(journeys)}")
 
 

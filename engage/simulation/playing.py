@@ -96,7 +96,7 @@ def _only(applied: Applied, journey_id: str) -> Applied:
 
 def _letting_in(applied: Applied, journey_id: str | None) -> Applied:
     """Only this journey lets members in by itself; None: no journey does."""
-    journeys = {i: replace(active, draining=i != journey_id) for i, active in applied.journeys.items()}
+    journeys = {i: replace(active, silent=i != journey_id) for i, active in applied.journeys.items()}
     return replace(applied, journeys=journeys, mark=f"{applied.mark}, {journey_id} lets in")
 
 

@@ -89,7 +89,7 @@ def _alone(applied: Applied, journey_id: str) -> Applied:
                 step.journey for step in every_step(applied.journeys[found].journey.steps) if isinstance(step, Enroll)
             ]
     journeys = {
-        i: replace(active, draining=i != journey_id, since=_ALWAYS)
+        i: replace(active, draining=False, silent=i != journey_id, since=_ALWAYS)
         for i, active in applied.journeys.items()
         if i in reached
     }

@@ -19,6 +19,7 @@ from engage.store import answering
 from engage.store.claims import Claim
 from engage.store.conditions import VALUE_COLUMN, Scope, compile_condition
 from engage.store.dialects import beside_index
+from engage.store.holding import HAS_BEGUN
 from engage.store.judging import TAKEN_UP
 from engage.store.keys import given_keys, in_given_keys
 from engage.store.members import MemberRef, given_refs
@@ -113,6 +114,7 @@ _WITHOUT_GOAL = _RUNS.where(
     in_given_keys(enrolment, "member_id"),
     enrolment.c.journey_id == bindparam("of_journey"),
     enrolment.c.goal_at.is_(None),
+    HAS_BEGUN,
     enrolment.c.status.in_(bindparam("of_statuses", expanding=True)),
     enrolment.c.pinned_version.is_not_distinct_from(bindparam("of_version", type_=Integer())),
 ).order_by(enrolment.c.id)

@@ -15,7 +15,7 @@ from sqlalchemy import Connection, delete, func, select, text
 from sqlalchemy.exc import DBAPIError
 
 from engage.core.delivery import Status
-from engage.store import dispatching, state
+from engage.store import dispatching, ids, state
 from engage.store.database import Database
 from engage.store.lanes import UNSENT
 from engage.store.tables import IS_IN_HAND, IS_LIVE, delivery, enrolment
@@ -123,7 +123,9 @@ def at_stake(connection: Connection, now: datetime) -> Stake:
 def take_for_true(
     database: Database, connection: Connection, beyond: int, now: datetime, *, drop_due: bool
 ) -> Life | None:
-    """It goes on from here, in an epoch later than any that is known. `drop_due`: what was due by now is not sent."""
+    """It goes on from here, in an epoch later than any that is known, and gives out no id that it may have given out
+    after the copy was made. `drop_due`: what was due by now is not sent."""
+    ids.leap(connection, now)
     dispatching.take_over(connection, now, drop=drop_due)
     state.fall_into_arrears(connection, now, now, dropped=drop_due)
     state.resume_scopes(connection, [state.RESTORED])

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, delete, select
+from sqlalchemy import Connection, delete, select, text
 
 from engage.store import state
+from engage.store.database import Database
 from engage.store.tables import state as states
 
 _KEY = "daemon:"
@@ -35,6 +37,17 @@ def drop_sign(connection: Connection, name: str, now: datetime) -> None:
     mine = states.c.key == f"{_KEY}{name}"
     long_ago = states.c.key.startswith(_KEY) & (states.c.at < now - _FORGOTTEN_AFTER)
     connection.execute(delete(states).where(mine | long_ago))
+
+
+@contextmanager
+def kept_out(database: Database) -> Iterator[None]:
+    """A daemon that is started on this server meanwhile does nothing: its first sign of life waits, and so does every
+    turn it would take. A table's lock, which lives as long as its transaction; a file has one of its own."""
+    with database.read() as connection:
+        if database.is_server:
+            connection.execute(text(f"LOCK TABLE {states.name} IN EXCLUSIVE MODE"))
+            connection.execute(text("SET LOCAL idle_in_transaction_session_timeout = 0"))
+        yield
 
 
 def signs(connection: Connection) -> list[DaemonSign]:

@@ -120,6 +120,11 @@ def read_address(url: str | URL) -> URL:
             "this is not the address of a database; write it like sqlite:///engage.db or postgresql://user@host/name",
             "这不是数据库地址；请写成 sqlite:///engage.db 或 postgresql://用户@主机/库名 这样",
         )
+    if address.get_backend_name() == "sqlite" and address.query:
+        raise NoAddress(
+            "the address of a SQLite file has no options; write it without what follows the question mark",
+            "SQLite 文件的地址没有选项；请去掉问号和它后面的内容",
+        )
     if address.get_backend_name() == "postgresql" and (amiss := amiss_in_options(address)) is not None:
         raise NoAddress(amiss.en, amiss.zh)
     return address

@@ -22,7 +22,8 @@ _EVERYWHERE = (rank_threshold,)
 
 
 class NoCitus(EngageError):
-    """Only PostgreSQL with the Citus extension can be spread over servers: `CREATE EXTENSION citus` first."""
+    """Only PostgreSQL with the Citus extension can be spread over servers: `CREATE EXTENSION citus` on its coordinator
+    first."""
 
 
 def owned_tables() -> list[Any]:
@@ -33,12 +34,14 @@ def owned_tables() -> list[Any]:
 
 def distribute(database: Database) -> list[str]:
     """Spread every table that is not spread yet, with its rows, each in a transaction of its own: whoever was
-    interrupted asks again. Returns their names. Raises NoCitus."""
+    interrupted asks again. Returns their names. Raises NoCitus. Nobody is to be at work meanwhile: `daemons.kept_out`.
+    """
     with database.read() as connection:
         if not database.is_server or not connection.scalar(_HAS_CITUS):
             raise NoCitus(
-                "only PostgreSQL with the Citus extension can be spread over servers: `CREATE EXTENSION citus` first",
-                "只有装了 Citus 扩展的 PostgreSQL 才能分布到多台服务器：请先 `CREATE EXTENSION citus`",
+                "only PostgreSQL with the Citus extension can be spread over servers; run `CREATE EXTENSION citus` on "
+                "its coordinator first",
+                "只有装了 Citus 扩展的 PostgreSQL 才能分布到多台服务器；请先在协调节点上执行 `CREATE EXTENSION citus`",
             )
         done = set(connection.scalars(_SPREAD))
     spread = []

@@ -13,6 +13,7 @@ from sqlalchemy import Connection, and_, bindparam, case, exists, false, func, n
 from engage.core.catalog import Catalog
 from engage.core.condition import Condition
 from engage.core.journey.model import Journey, OnDate, Reentry
+from engage.core.turn import EndKind
 from engage.store import trail
 from engage.store.candidates import candidates
 from engage.store.conditions import Predicate, Scope, compile_condition
@@ -137,9 +138,13 @@ def _everyone(
 def _bars(reentry: Reentry, scope: Scope) -> Predicate:
     """A run that keeps its member from entering once more; `barred_by_reentry` says why."""
     if reentry.never:
-        return true()
+        return _WAS_NOT_TURNED_AWAY
     too_lately = enrolment.c.entered_at > scope.moments.instant(-(reentry.after or timedelta(0)))
-    return or_(enrolment.c.status != "ended", too_lately)
+    return and_(_WAS_NOT_TURNED_AWAY, or_(enrolment.c.status != "ended", too_lately))
+
+
+# Who waits to be let in bars the door to themselves; who was not let in has been in no journey.
+_WAS_NOT_TURNED_AWAY = enrolment.c.end_kind.is_distinct_from(EndKind.NEVER_BEGAN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,7 +217,8 @@ def _admitted(catalog: Catalog, audience: Condition | None, exclude: Condition |
 def barred_by_reentry(
     connection: Connection, journey: Journey, refs: Sequence[MemberRef], now: datetime
 ) -> dict[tuple[int, str], str]:
-    """Why not, by (member id, `per` value): one live run each, and the journey's re-entry rule counted from entry.
+    """Why not, by (member id, `per` value): one live run each, and the journey's re-entry rule counted from entry. Who
+    was held back and never let in has not entered.
 
     A yearly date brings each cycle year once by its occurrence; there only the live run is in the way.
     """
@@ -232,7 +238,7 @@ _HERE = in_given_keys(enrolment, "member_id") & (_E.journey_id == bindparam("of_
 _SINCE = bindparam("since", type_=Instant())
 _LAST_ENTERED = (
     select(_E.member_id, _E.per_value, _E.status, func.max(_E.entered_at), func.count().filter(_E.entered_at > _SINCE))
-    .where(_HERE)
+    .where(_HERE, _WAS_NOT_TURNED_AWAY)
     .group_by(_E.member_id, _E.per_value, _E.status)
 )
 

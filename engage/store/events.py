@@ -17,7 +17,7 @@ from engage.core.condition import ValueType
 from engage.store.conditions import VALUE_COLUMN, value_of_events
 from engage.store.ids import take_ids
 from engage.store.keys import given_keys, in_given_keys
-from engage.store.members import MemberRef, given_refs, value_row
+from engage.store.members import MemberRef, given_refs, hold, value_row
 from engage.store.rows import add_rows, put_rows
 from engage.store.tables import event, member, member_value
 
@@ -146,10 +146,11 @@ def _take_numbers(connection: Connection, events: Sequence[NewEvent]) -> dict[Me
     has seen. (An id or a moment says nothing of the kind: who takes it first may commit last.)
     """
     counts = Counter(new.member for new in events)
+    hold(connection, counts)
     numbers: dict[MemberRef, Iterator[int]] = {}
-    for count in sorted(set(counts.values())):
-        keys = sorted((ref.bucket, ref.id) for ref, n in counts.items() if n == count)
-        for bucket, member_id, last in connection.execute(_NUMBERED, given_keys(keys) | {"more": count}):
+    for count in set(counts.values()):
+        refs = (ref for ref, n in counts.items() if n == count)
+        for bucket, member_id, last in connection.execute(_NUMBERED, given_refs(refs) | {"more": count}):
             numbers[MemberRef(bucket, member_id)] = iter(range(last - count + 1, last + 1))
     return numbers
 

@@ -12,6 +12,7 @@ from sqlalchemy import Connection, Integer, bindparam, select
 
 from engage.core.anniversary import Anniversary, Calendar
 from engage.core.catalog import RESPONSE_EVENTS
+from engage.core.turn import EndKind
 from engage.store.ledger import of_member, whole, with_ledger
 from engage.store.members import MemberRef
 from engage.store.tables import (
@@ -55,6 +56,10 @@ class PastRun:
     goal_counts: bool | None
     pinned_version: int | None  # the version they are to finish in, if it is not the applied one
     began_with: Happening | None = None  # the event of the start, if it was one
+
+    @property
+    def never_began(self) -> bool:
+        return self.end_kind == EndKind.NEVER_BEGAN
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,11 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Integer, and_, bindparam, case, exists, func, insert, or_, select, update
 
 from engage.core.delivery import Status
+from engage.core.turn import EndKind
 from engage.store.database import upsert
 from engage.store.ids import take_ids
 from engage.store.members import MemberRef
@@ -19,6 +20,7 @@ from engage.store.tables import Instant, approval, delivery, enrolment, event, h
 
 H, E, D = hold.c, enrolment.c, delivery.c
 HELD = "held"  # the status of a run that has not begun
+HAS_BEGUN = and_(E.status != HELD, E.end_kind.is_distinct_from(EndKind.NEVER_BEGAN))
 
 
 class HoldStatus(StrEnum):
@@ -144,11 +146,22 @@ def base(connection: Connection, most: int) -> int:
 # --- who waits in it --------------------------------------------------------------------------------------------
 
 
-def waiting(connection: Connection, held: Hold, limit: int) -> list[tuple[int, MemberRef]]:
+class Waiting(NamedTuple):
+    """A run that has not begun."""
+
+    id: int
+    member: MemberRef
+
+
+def waiting(connection: Connection, held: Hold, limit: int) -> list[Waiting]:
     """Runs that may begin, or (of a refused one) are to end, by id. Nobody else changes them while the hold is held."""
     stage = len(held.stages) if held.status is HoldStatus.REFUSED else held.stage
     rows = connection.execute(_WAITING, {"of_hold": held.id, "stage": stage, "most": limit})
-    return [(row.id, MemberRef(row.bucket, row.member_id)) for row in rows]
+    return [Waiting(row.id, MemberRef(row.bucket, row.member_id)) for row in rows]
+
+
+def still_waits(connection: Connection, waits: Waiting) -> bool:
+    return connection.scalar(_STILL_WAITS, {"bucket": waits.member.bucket, "run": waits.id}) is not None
 
 
 _WAITING = (
@@ -157,6 +170,7 @@ _WAITING = (
     .order_by(E.hold_stage)
     .limit(bindparam("most", type_=Integer()))
 )
+_STILL_WAITS = select(E.id).where(E.bucket == bindparam("bucket"), E.id == bindparam("run"), E.status == HELD)
 
 
 def one_of(connection: Connection, hold_id: int) -> MemberRef | None:
@@ -165,8 +179,8 @@ def one_of(connection: Connection, hold_id: int) -> MemberRef | None:
     return MemberRef(*row) if row is not None else None
 
 
-def begin(connection: Connection, runs: Sequence[tuple[int, MemberRef]], values: Mapping[str, Any]) -> None:
-    """They are live from now on."""
+def change_runs(connection: Connection, runs: Sequence[Waiting], values: Mapping[str, Any]) -> None:
+    """They begin, or are turned away."""
     change_rows(connection, enrolment, [{"bucket": ref.bucket, "id": i, **values} for i, ref in runs])
 
 
@@ -193,7 +207,7 @@ def came_of(connection: Connection, hold_id: int) -> Came:
     return Came(runs, known or 0, sent or 0, failed or 0, told.get("unsubscribed", 0), told.get("complained", 0))
 
 
-_LET_GO = and_(E.hold_id == bindparam("of_hold"), E.status != HELD, E.holdout.is_(False))
+_LET_GO = and_(E.hold_id == bindparam("of_hold"), HAS_BEGUN, E.holdout.is_(False))
 _OF_RUN = and_(D.bucket == E.bucket, D.enrolment_id == E.id)
 _DECIDED = D.status.in_([Status.SENT, Status.FAILED, Status.SKIPPED, Status.AMBIGUOUS])
 _RUNS = select(

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from sqlalchemy import Boolean, Connection, Integer, bindparam, delete, select, text, update
 
+from engage.store.keys import batches
 from engage.store.rows import add_rows
 from engage.store.tables import IS_UNREAD, Instant, early_receipt, inbound
 
@@ -90,6 +91,23 @@ def mark_unreadable(connection: Connection, record_id: int, error: str, now: dat
     """Kept as it came, with the reason, for someone to look at."""
     statement = update(inbound).where(inbound.c.id == record_id)
     connection.execute(statement.values(status="unreadable", processed_at=now, error=error[:500]))
+
+
+def unreadable(connection: Connection) -> list[int]:
+    """Records that could not be read, the oldest first."""
+    return list(connection.scalars(_UNREADABLE))
+
+
+def read_again(connection: Connection, ids: Sequence[int]) -> None:
+    """Those of them that could not be read are unread again."""
+    for some in batches(ids):
+        connection.execute(_AGAIN, {"given": some})
+
+
+_UNREADABLE = select(inbound.c.id).where(inbound.c.status == "unreadable").order_by(inbound.c.id)
+_AGAIN = (
+    update(inbound).where(inbound.c.status == "unreadable", _GIVEN).values(status="new", processed_at=None, error=None)
+)
 
 
 # --- receipts that are quicker than our own record --------------------------------------------------------------

@@ -7,8 +7,8 @@ longer than SQLite needs to answer it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, TypeVar
 
 from sqlalchemy import ColumnElement, Connection, String, bindparam, delete, select, tuple_
 
@@ -16,6 +16,13 @@ from engage.store.dialects import in_bucket_with, pairs_in_text
 from engage.store.tables import BUCKETS
 
 Key = tuple[int, int] | tuple[int, str]
+T = TypeVar("T")
+_BATCH = 1000
+
+
+def batches(items: Sequence[T]) -> Iterator[Sequence[T]]:
+    """As many at a time as one statement is told of."""
+    return (items[start : start + _BATCH] for start in range(0, len(items), _BATCH))
 
 
 def in_given_keys(table: Any, column: str = "id") -> Any:

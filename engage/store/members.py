@@ -6,6 +6,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from itertools import groupby
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, String, bindparam, case, delete, func, select, update
@@ -14,7 +16,8 @@ from engage.core.catalog import Aggregate, Catalog, Computed
 from engage.core.condition import ValueType
 from engage.store.conditions import VALUE_COLUMN, aggregate_of
 from engage.store.database import upsert
-from engage.store.ids import take_ids
+from engage.store.dialects import is_spread
+from engage.store.ids import is_an_id, take_ids
 from engage.store.keys import given_keys, in_given_keys
 from engage.store.moments import Moments, Prepared, once_for_catalog
 from engage.store.rows import add_rows, change_rows, put_rows
@@ -156,8 +159,12 @@ def timezones(connection: Connection) -> list[str | None]:
 
 def hold(connection: Connection, refs: Iterable[MemberRef]) -> None:
     """Nobody else sends to these, or records what they did, until this transaction ends: what has been sent to them is
-    counted together. All in one order: two daemons never deadlock. On SQLite whoever writes is alone as it is."""
-    if connection.dialect.name == "postgresql":
+    counted together. All in one order: two daemons never deadlock. On SQLite whoever writes is alone as it is; Citus
+    locks within a bucket only, as with claims."""
+    if is_spread(connection.dialect):
+        for bucket, theirs in groupby(sorted(refs), attrgetter("bucket")):
+            connection.execute(_HELD_IN_BUCKET, given_refs(theirs) | {"of_bucket": bucket})
+    elif connection.dialect.name == "postgresql":
         connection.execute(_HELD, given_refs(refs))
 
 
@@ -167,6 +174,7 @@ _HELD = (
     .order_by(member.c.bucket, member.c.id)
     .with_for_update(key_share=True)
 )
+_HELD_IN_BUCKET = _HELD.where(member.c.bucket == bindparam("of_bucket"))
 
 
 def zones(connection: Connection, refs: Iterable[MemberRef]) -> dict[int, str | None]:
@@ -189,7 +197,7 @@ def lookup(connection: Connection, text: str) -> list[MemberRef]:
         member_value.c.field == "name", member_value.c.text_value == text
     )
     found = {MemberRef(*row) for query in (by_key, named) for row in connection.execute(query)}
-    if not found and text.isdecimal():
+    if not found and is_an_id(text):
         found = {
             MemberRef(*row)
             for row in connection.execute(select(member.c.bucket, member.c.id).where(member.c.id == int(text)))

@@ -3,27 +3,26 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any, TypeVar
+from typing import Any
 
 from sqlalchemy import Connection, and_, func, select, update
 
 from engage.core.condition import ValueType
 from engage.store.advancing import save
 from engage.store.conditions import VALUE_COLUMN
+from engage.store.holding import HELD
 from engage.store.ids import take_ids
-from engage.store.keys import given_keys, in_given_keys
+from engage.store.keys import batches, given_keys, in_given_keys
 from engage.store.lanes import UNSENT
 from engage.store.members import MemberRef
 from engage.store.rows import add_rows
-from engage.store.tables import IS_LIVE, delivery, enrolment, enrolment_move, member, member_value
+from engage.store.tables import IS_ENDED, IS_LIVE, delivery, enrolment, enrolment_move, hold, member, member_value
 
 E, M = enrolment.c, enrolment_move.c
 _OF_MEMBER = (member.c.bucket == E.bucket) & (member.c.id == E.member_id)
-_BATCH = 1000
-T = TypeVar("T")
 
 RunKey = tuple[int, int]
 """(bucket, enrolment id)"""
@@ -45,14 +44,16 @@ class Crowd:
 
 
 def crowd(connection: Connection, journey_id: str) -> Crowd:
-    live = E.status == "live"
-    counts = (
-        func.count(),
-        func.count().filter(live),
-        func.count().filter(live, E.pinned_version.is_not(None)),
-        func.count().filter(E.holdout),
-    )
-    return Crowd(*connection.execute(select(*counts).where(E.journey_id == journey_id)).one())
+    """Those who are there, those who were, and those who are held back; each by their own index."""
+    there = E.journey_id == journey_id
+    of_holds = E.hold_id.in_(select(hold.c.id).where(hold.c.journey_id == journey_id, hold.c.settled_at.is_(None)))
+    counts = [
+        connection.execute(select(func.count(), func.count().filter(E.holdout)).where(*which)).one()
+        for which in ((IS_LIVE, there), (IS_ENDED, there), (E.status == HELD, of_holds))
+    ]
+    entered, held_out = (sum(each) for each in zip(*counts, strict=True))
+    pinned = connection.scalar(select(func.count()).where(IS_LIVE, there, E.pinned_version.is_not(None))) or 0
+    return Crowd(entered, counts[0][0], pinned, held_out)
 
 
 def standing_at(connection: Connection, journey_id: str) -> dict[str, int]:
@@ -132,7 +133,7 @@ def following(journey_id: str) -> Any:
 def pin_messages(connection: Connection, runs: Sequence[RunKey], version: int | None) -> None:
     """A run's messages are of the version that the run finishes in; None: of the journey's."""
     theirs = update(delivery).where(in_given_keys(delivery, "enrolment_id"))
-    for some in _batches(runs):
+    for some in batches(runs):
         connection.execute(theirs.values(pinned_version=version), given_keys(some))
 
 
@@ -146,10 +147,11 @@ def pinned_to(connection: Connection, journey_id: str, version: int) -> int:
 
 
 def ended_with_messages(connection: Connection, journey_id: str) -> int:
-    """Runs that have ended, and of which a message has not gone out yet: it will be judged by what the journey says."""
+    """Runs that have ended, and of which a message has not gone out yet: it will be judged by what the journey says.
+    Asked so that the messages lead to the runs, never the index of all that have ended to the messages."""
     of_run = (UNSENT.c.bucket == E.bucket) & (UNSENT.c.enrolment_id == E.id)
     query = select(func.count(E.id.distinct())).select_from(UNSENT.join(enrolment, of_run))
-    here = (UNSENT.c.journey_id == journey_id, E.status == "ended", E.pinned_version.is_(None))
+    here = (UNSENT.c.journey_id == journey_id, E.status != "live", E.pinned_version.is_(None))
     return connection.scalar(query.where(*here)) or 0
 
 
@@ -174,7 +176,7 @@ def carry_out(connection: Connection, plan_id: str, moves: Sequence[Move]) -> No
         by_columns[tuple(move.after)].append({"bucket": bucket, "id": run_id, **move.after})
     for rows in by_columns.values():
         save(connection, rows)
-    for some in _batches(moves):
+    for some in batches(moves):
         ids = take_ids(connection, "enrolment_move", len(some))
         rows = [_row(move, move_id, plan_id) for move, move_id in zip(some, ids, strict=True)]
         add_rows(connection, enrolment_move, rows)
@@ -218,7 +220,3 @@ def _read(columns: Mapping[str, Any]) -> dict[str, Any]:
         name: datetime.fromisoformat(value) if name in _MOMENTS and value is not None else value
         for name, value in columns.items()
     }
-
-
-def _batches(items: Sequence[T]) -> Iterator[Sequence[T]]:
-    return (items[start : start + _BATCH] for start in range(0, len(items), _BATCH))

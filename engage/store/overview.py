@@ -16,6 +16,7 @@ D, E = delivery.c, enrolment.c
 _RESTING = "resting:"
 STOPPED = "stopped:"  # begins the names under which is counted what the last gate stops
 TIRED = "tired:"  # … and under which those runs are that have walked all the steps of a day, by journey
+SET_ASIDE = "set_aside:"  # … and what was set aside because the code fails over it alone, by loop
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +89,11 @@ def stopped(connection: Connection, since: datetime) -> dict[str, int]:
 def tired(connection: Connection, since: datetime) -> dict[str, int]:
     """By journey: how often since then a run has walked all the steps of a day, and rests until the next."""
     return tallies.counted_under(connection, TIRED, since)
+
+
+def set_aside(connection: Connection, since: datetime) -> dict[str, int]:
+    """By loop: on how much it has failed since then, each alone, and passed it over."""
+    return tallies.counted_under(connection, SET_ASIDE, since)
 
 
 def resting(connection: Connection, now: datetime) -> dict[str, datetime]:

@@ -11,6 +11,7 @@ from datetime import datetime
 from sqlalchemy import Connection, func, select
 
 from engage.core.delivery import Status
+from engage.store.holding import HAS_BEGUN
 from engage.store.ledger import whole, with_ledger
 from engage.store.members import MemberRef
 from engage.store.tables import answer, delivery, enrolment, event, member, task
@@ -37,7 +38,7 @@ def progress(connection: Connection) -> Progress:
     scores = select(answer.c.score).where(answer.c.survey == "nps", answer.c.score.is_not(None))
     return Progress(
         members=connection.scalar(select(func.count()).select_from(member)) or 0,
-        entered=connection.scalar(select(func.count()).select_from(enrolment)) or 0,
+        entered=connection.scalar(select(func.count()).select_from(enrolment).where(HAS_BEGUN)) or 0,
         sent={row[0]: row[1] for row in connection.execute(sent)},
         responses={row[0]: row[1] for row in connection.execute(responses)},
         nps_scores=tuple(connection.scalars(scores)),
@@ -79,7 +80,7 @@ def journey_totals(connection: Connection) -> list[JourneyTotals]:
     e, d = enrolment.c, delivery.c
     ended: dict[str, dict[str | None, int]] = {}
     for journey_id, kind, count in connection.execute(
-        select(e.journey_id, e.end_kind, func.count()).group_by(e.journey_id, e.end_kind)
+        select(e.journey_id, e.end_kind, func.count()).where(HAS_BEGUN).group_by(e.journey_id, e.end_kind)
     ):
         ended.setdefault(journey_id, {})[kind] = count
     sent: dict[str, dict[str, int]] = {}

@@ -15,6 +15,7 @@ from sqlalchemy import ColumnElement, Connection, and_, case, distinct, func, or
 
 from engage.core.delivery import Status
 from engage.core.measure import Csat, Lift, Nps, csat, lift, nps
+from engage.store.holding import HAS_BEGUN
 from engage.store.tables import answer, delivery, enrolment, event, task
 
 D, E = delivery.c, enrolment.c
@@ -146,7 +147,7 @@ def enrolments(connection: Connection, period: Period) -> list[Enrolments]:
         *(_count(and_(ended, E.end_kind == kind)) for kind in ("goal", "exit", "completed")),
         _count(and_(E.status == "live", sent_to)),
     )
-    query = select(E.journey_id, *columns).group_by(E.journey_id).order_by(E.journey_id)
+    query = select(E.journey_id, *columns).where(HAS_BEGUN).group_by(E.journey_id).order_by(E.journey_id)
     return [Enrolments(*row) for row in connection.execute(query)]
 
 
@@ -172,7 +173,8 @@ def goals(connection: Connection, period: Period, journey_ids: Sequence[str]) ->
         _count(E.holdout),
         _count(and_(E.holdout, reached)),
     )
-    query = select(E.journey_id, *columns).where(period.holds(E.entered_at), E.journey_id.in_(journey_ids))
+    entered = and_(HAS_BEGUN, period.holds(E.entered_at))
+    query = select(E.journey_id, *columns).where(entered, E.journey_id.in_(journey_ids))
     rows = connection.execute(query.group_by(E.journey_id).order_by(E.journey_id))
     return [_goals(*row) for row in rows]
 

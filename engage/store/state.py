@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -15,6 +15,7 @@ from engage.store.tables import job_slot, pause, state
 
 VIRTUAL_NOW = "virtual_now"  # where the clock of a demo stands
 STARTS_SEEN = "starts_seen"  # up to when starts at a moment have been looked for
+STARTS_OWED = "starts_owed"  # slots that edits have put to a moment before that
 START_CAME_TO = "start_came_to"  # a start that comes in by batches: its slot, and the last member who was at the door
 SEGMENTS_SWEPT = "segments_swept"  # up to when the passing of time has been applied to segments
 ARREARS = "arrears"  # what came due while nobody was at work
@@ -69,6 +70,18 @@ def fall_into_arrears(connection: Connection, until: datetime, now: datetime, *,
     put_arrears(connection, before.up_to(until, dropped=dropped), now)
 
 
+Owed = Mapping[tuple[str, str | None], str]
+"""The keys of slots, by journey and time zone."""
+
+
+def starts_owed(connection: Connection) -> Owed:
+    return {(journey_id, zone_name): slot for journey_id, zone_name, slot in get(connection, STARTS_OWED) or ()}
+
+
+def put_starts_owed(connection: Connection, owed: Owed, now: datetime) -> None:
+    put(connection, STARTS_OWED, [[*whose, slot] for whose, slot in owed.items()], now)
+
+
 def let_time_count(connection: Connection, now: datetime) -> None:
     """What comes due from now on is looked for, also if the first to look is a daemon that is started days later."""
     for key in (STARTS_SEEN, SEGMENTS_SWEPT):
@@ -78,7 +91,7 @@ def let_time_count(connection: Connection, now: datetime) -> None:
 
 def forget_time(connection: Connection) -> None:
     """Time counts anew from whoever looks next."""
-    connection.execute(delete(state).where(state.c.key.in_([STARTS_SEEN, SEGMENTS_SWEPT])))
+    connection.execute(delete(state).where(state.c.key.in_([STARTS_SEEN, STARTS_OWED, SEGMENTS_SWEPT])))
 
 
 def take_slot(connection: Connection, job: str, slot: str, now: datetime) -> bool:

@@ -456,7 +456,7 @@ enrolment = Table(
     Column("per_value", String(200), nullable=False),  # of journeys with `per`; else empty
     Column("holdout", Boolean, nullable=False),
     Column("status", String(16), nullable=False),  # held (has not begun) | live | ended
-    Column("end_kind", String(16)),  # goal | exit | completed
+    Column("end_kind", String(16)),  # goal | exit | completed | never_began: see core.turn
     Column("end_reason", String(200)),
     Column("entered_at", Instant, nullable=False),
     Column("ended_at", Instant),
@@ -471,7 +471,7 @@ enrolment = Table(
     Column("pinned_version", Integer),  # the version to finish in; None: follows the journey
     Column("step_after_event", BigInteger),  # those up to this number happened before the step was reached
     Column("phase", String(16)),  # arriving | waiting | commenting: see core.advance
-    Column("deadline_at", Instant),  # when the wait of this step is over
+    Column("deadline_at", Instant),  # when the wait of this step, or for it, is over
     Column("due_at", Instant),  # when to look again
     Column("last_message_at", Instant),
     Column("goal_at", Instant),
@@ -483,6 +483,8 @@ enrolment = Table(
     _partial("ix_enrolment_due", "due_at", "id", where="status = 'live'"),
     _partial(None, "journey_id", "step_id", where="status = 'live'"),
     _partial(None, "hold_id", "status", "hold_stage", where="hold_id IS NOT NULL"),
+    # Written once for each run, when it ends: no step pays for it. Plans ask who was there, and who has just ended.
+    _partial("ix_enrolment_ended", "journey_id", "ended_at", "holdout", where="status = 'ended'"),
     postgresql_with=_ROOM_TO_CHANGE,
 )
 
@@ -680,6 +682,7 @@ webhook_call = Table(
 # What queries say to have these partial indexes used: SQLite takes one only where its own words stand in the query, not
 # where a bound value happens to mean the same.
 IS_LIVE = text("enrolment.status = 'live'")
+IS_ENDED = text("enrolment.status = 'ended'")
 IS_PENDING = text("delivery.status = 'pending'")
 IS_IN_HAND = text("delivery.status IN ('claimed', 'sending', 'ambiguous')")
 IS_TO_FILE = text("delivery.filed_at IS NULL AND delivery.status IN ('sent', 'failed', 'skipped', 'cancelled')")

@@ -7,7 +7,7 @@ from alembic import op
 
 from engage.store import tables
 
-revision = "0001_3fa7264b"
+revision = "0001_7aee7035"
 down_revision = None
 branch_labels = None
 depends_on = None
@@ -307,6 +307,13 @@ def upgrade() -> None:
             unique=False,
             sqlite_where=sa.text("status = 'live'"),
             postgresql_where=sa.text("status = 'live'"),
+        )
+        batch_op.create_index(
+            "ix_enrolment_ended",
+            ["journey_id", "ended_at", "holdout"],
+            unique=False,
+            sqlite_where=sa.text("status = 'ended'"),
+            postgresql_where=sa.text("status = 'ended'"),
         )
         batch_op.create_index(
             batch_op.f("ix_enrolment_hold_id_status_hold_stage"),
@@ -817,6 +824,11 @@ def downgrade() -> None:
             batch_op.f("ix_enrolment_hold_id_status_hold_stage"),
             sqlite_where=sa.text("hold_id IS NOT NULL"),
             postgresql_where=sa.text("hold_id IS NOT NULL"),
+        )
+        batch_op.drop_index(
+            "ix_enrolment_ended",
+            sqlite_where=sa.text("status = 'ended'"),
+            postgresql_where=sa.text("status = 'ended'"),
         )
         batch_op.drop_index(
             "ix_enrolment_due", sqlite_where=sa.text("status = 'live'"), postgresql_where=sa.text("status = 'live'")

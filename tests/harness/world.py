@@ -48,6 +48,9 @@ _SLEEPS = [
 ]
 # Past the deadline, within the lease: whoever wakes up then still holds what it has claimed.
 _LONG_ENOUGH = [timedelta(seconds=70), timedelta(seconds=100)]
+# Where a batch is done, and where one of it that has failed by itself is set aside.
+_TOGETHER = (f"._do#1: {COMMIT}", f"._intend#1: {COMMIT}")
+_SINGLY = ("._alone#1", "._by_itself#1")
 
 
 @dataclass(frozen=True, slots=True)
@@ -274,13 +277,13 @@ class World:
 
     def _breaks(self, worker: Worker) -> bool:
         """What is worked on together fails for its own sake; and then so does the first of it alone."""
-        loop, _, point = worker.at.partition(": ")
-        if not point.endswith(f"._do#1: {COMMIT}"):
+        if not worker.at.endswith(_TOGETHER):
             return False
+        loop = worker.at.partition(".")[0]
         again = worker.broken == loop
         worker.broken = None
-        wanted = self.options.crash_at
-        if not again and wanted is not None and wanted.startswith(f"{loop}: ") and "._alone" in wanted:
+        wanted = self.options.crash_at or ""
+        if not again and wanted.startswith(f"{loop}.") and any(each in wanted for each in _SINGLY):
             again = not self.crew.reached[wanted]
         if not again and not self._dice.hits(self.weather.broken):
             return False

@@ -17,6 +17,7 @@ from engage.runtime.continuity import Continuity, Witness
 from engage.store import continuity, overview, state
 from engage.store.backup import back_up
 from engage.store.database import Database
+from engage.store.ids import take_ids
 
 NOW = datetime(2026, 11, 23, 2, 0, tzinfo=UTC)
 OUTAGE = timedelta(minutes=10)
@@ -158,6 +159,41 @@ def test_once_it_is_taken_for_the_true_one_it_goes_on_and_the_other_one_would_be
     running._database.close()
     shutil.copy(tmp_path / "given up.db", tmp_path / "engage.db")
     assert not starts().keep()
+
+
+def test_what_was_given_out_in_the_lost_time_is_never_given_to_anything_else(
+    starts: Callable[[], Continuity], clock: VirtualClock, tmp_path: Path
+) -> None:
+    """A link that was sent then carries the id of its message: it must not unsubscribe somebody else."""
+
+    def given(count: int) -> set[int]:
+        with starts()._database.write() as connection:
+            return set(take_ids(connection, "delivery", count))
+
+    lives(starts, clock)
+    shutil.copy(tmp_path / "engage.db", tmp_path / "old.db")
+    ever = given(3)
+    for _ in range(2):
+        lives(starts, clock)
+        shutil.copy(tmp_path / "old.db", tmp_path / "engage.db")
+        assert not starts().keep()
+        for since_then in (given(3), goes_on(tmp_path, clock) or given(3)):
+            assert not ever & since_then
+            ever |= since_then
+
+
+def test_a_copy_that_no_daemon_has_looked_at_gives_out_new_ids_as_well(
+    starts: Callable[[], Continuity], clock: VirtualClock, tmp_path: Path
+) -> None:
+    lives(starts, clock)
+    database = starts()._database
+    back_up(database, tmp_path / "copy.db", clock.now())
+    with database.write() as connection:
+        lost = take_ids(connection, "delivery", 3)
+    shutil.copy(tmp_path / "copy.db", tmp_path / "engage.db")
+    goes_on(tmp_path, clock)
+    with starts()._database.write() as connection:
+        assert not set(lost) & set(take_ids(connection, "delivery", 3))
 
 
 def test_a_database_that_goes_back_under_a_running_daemon_stops_it(

@@ -9,11 +9,13 @@ from typing import Any
 
 import pytest
 from stage import OpenStage, Stage
+from structlog.testing import capture_logs
 
 from engage.clock import VirtualClock
 from engage.runtime import calendar_starts, enrol
 from engage.runtime.engine import Engine
 from engage.runtime.enrol import Enrol
+from engage.store import enrolling, overview
 from engage.store.enrolling import Entrant
 
 SHANGHAI, PARIS, LOS_ANGELES, NEW_YORK = "Asia/Shanghai", "Europe/Paris", "America/Los_Angeles", "America/New_York"
@@ -95,6 +97,38 @@ def test_what_is_applied_meanwhile_is_what_the_rest_come_into(
     while loop.tick():
         pass
     assert Counter(run.version for name in names for run in stage.runs(name)) == {1: 4, 2: 6}
+
+
+def test_one_over_whom_the_code_fails_is_passed_over_and_the_others_come_in(
+    open_stage: OpenStage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else nobody behind them would ever come in, nor anybody of a later start."""
+    monkeypatch.setattr(calendar_starts, "BATCH", 4)
+    stage = open_stage("2026-11-23 08:00")
+    names = [f"m{number}" for number in range(10)]
+    for name in names:
+        stage.member(name, sms=True)
+    play(stage, journey("start: { every: day, at: 10:00 }", "reentry: always"))
+    _fails_over(monkeypatch, stage.ref("m6").id)
+    with capture_logs() as logs:
+        stage.run_until(day=0, at="11:00")
+    assert [len(stage.runs(name)) for name in names] == [1] * 6 + [0] + [1] * 3
+    (told,) = (line for line in logs if line["event"] == "start_passed_over")
+    assert (told["journey"], told["member_id"]) == ("timely", stage.ref("m6").id)
+    with stage.database.read() as connection:
+        assert overview.set_aside(connection, stage.clock.now() - timedelta(days=1)) == {"enrol": 1}
+        assert Enrol(stage.engine.context).next_due(connection, stage.clock.now()) > stage.clock.now()
+
+
+def _fails_over(monkeypatch: pytest.MonkeyPatch, member_id: int) -> None:
+    admitted = enrolling.admitted
+
+    def failing(connection: Any, catalog: Any, journey: Any, refs: Any, now: Any) -> Any:
+        if any(ref.id == member_id for ref in refs):
+            raise ArithmeticError("what only this one has")
+        return admitted(connection, catalog, journey, refs, now)
+
+    monkeypatch.setattr(enrolling, "admitted", failing)
 
 
 # --- schedules --------------------------------------------------------------------------------------------------
@@ -226,6 +260,92 @@ def test_a_clock_that_jumps_back_starts_nothing_again(open_stage: OpenStage) -> 
     engine.close()
     assert sorted(entered(stage, "王芳")) == ["slot:2026-11-23", "solar:2026"]
     assert len(stage.phone("王芳")) == 2
+
+
+# --- an edit ---------------------------------------------------------------------------------------------------------
+
+
+def at_nine(text: str) -> str:
+    return text.replace("10:00", "09:00")
+
+
+@pytest.mark.parametrize("start", [BIRTHDAY, "start: { every: day, at: 10:00 }\nreentry: always"])
+def test_a_start_put_to_a_time_that_has_passed_comes_at_once_for_whom_it_was_still_to_come(
+    open_stage: OpenStage, start: str
+) -> None:
+    """At 09:30 in Shanghai; in Tokyo ten o'clock has passed, in Paris nine is still to come."""
+    stage = open_stage("2026-11-23 08:00")
+    for name, zone in (("王芳", SHANGHAI), ("花子", "Asia/Tokyo"), ("Anne", PARIS)):
+        stage.member(name, email=True, zone=zone, birthday="11-23")
+    play(stage, journey(start))
+    stage.run_until(at="09:30")
+    play(stage, at_nine(journey(start)))
+    stage.run_until(at="23:00")
+    assert [came(stage, name) for name in ("王芳", "花子", "Anne")] == [
+        ["day 0 09:30"],
+        ["day 0 09:00"],
+        ["day 0 16:00"],
+    ]
+
+
+def test_it_is_made_up_for_like_any_other_once_by_whoever_looks_next(open_stage: OpenStage) -> None:
+    stage = open_stage("2026-11-23 08:00")
+    stage.member("王芳", sms=True, birthday="11-23")
+    play(stage, journey(BIRTHDAY))
+    stage.run_until(at="09:00")
+    with stage.daemon_down():
+        stage.run_until(at="11:00")
+        play(stage, journey(BIRTHDAY.replace("10:00", "08:30")))
+        stage.run_until(at="12:00")
+    play(stage, journey(BIRTHDAY))
+    stage.run_until(day=1, at="12:00")
+    assert came(stage, "王芳") == ["day 0 12:00"]
+
+
+def test_but_not_if_that_time_is_too_long_ago(open_stage: OpenStage) -> None:
+    stage = open_stage("2026-11-23 08:00")
+    stage.member("王芳", sms=True)
+    play(stage, journey("start: { every: day, at: 21:00, catch_up: 4h }", "reentry: always"))
+    stage.run_until(at="20:00")
+    play(stage, journey("start: { every: day, at: 15:00, catch_up: 4h }", "reentry: always"))
+    stage.run_until(day=1, at="18:00")
+    assert came(stage, "王芳") == ["day 1 15:00"]
+
+
+def test_what_is_owed_is_not_forgotten_in_the_midst_of_many(
+    open_stage: OpenStage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(calendar_starts, "BATCH", 4)
+    stage = open_stage("2026-11-23 08:00")
+    names = [f"m{number}" for number in range(10)]
+    for name in names:
+        stage.member(name, sms=True)
+    daily = journey("start: { every: day, at: 10:00 }", "reentry: always")
+    play(stage, daily)
+    stage.run_until(at="09:30")
+    with stage.daemon_down():
+        play(stage, at_nine(daily))
+        loop = Enrol(stage.engine.context)
+        assert loop.tick() == 4
+        play(stage, journey("start: { every: day, at: 09:00 }", "reentry: always", late="1h"))
+        while loop.tick():
+            pass
+        assert [len(stage.runs(name)) for name in names] == [1] * 10
+        assert loop.tick() == 0
+
+
+def test_a_new_journey_begins_with_the_next_day_and_so_does_one_that_is_back(open_stage: OpenStage) -> None:
+    stage = open_stage("2026-11-23 09:30")
+    stage.member("王芳", sms=True)
+    daily = journey("start: { every: day, at: 09:00 }", "reentry: always")
+    play(stage, daily)
+    stage.run_until(day=1, at="08:00")
+    assert came(stage, "王芳") == []
+    stage.apply({})
+    stage.run_until(day=1, at="12:00")
+    play(stage, daily.replace("09:00", "10:00"))
+    stage.run_until(day=2, at="12:00")
+    assert came(stage, "王芳") == ["day 2 10:00"]
 
 
 # --- a member who moves -----------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from on_the_way import PEOPLE, A, B, C, in_flight, moves_of, nobody_is_stranded, sent, story
+from on_the_way import PEOPLE, START, A, B, C, in_flight, moves_of, nobody_is_stranded, sent, story
 from small_journeys import journey
 from stage import Stage
 
@@ -184,6 +184,55 @@ def test_the_plan_is_what_happens(stage: Stage, name: str) -> None:
     assert {name: sent(stage, name) for name in PEOPLE} == dict(edit.got)
 
 
+MINDS = {
+    "exit_if": "exit_if: [ { tag: VIP }, { event: refund_completed } ]\n",
+    "goal": "goal: { event: order_paid, where: { event.amount: 1000.. }, within: 30d }\n",
+}
+
+
+@pytest.mark.parametrize("minds", MINDS)
+@pytest.mark.parametrize("release", [Release.KEEP, Release.DAY])
+def test_what_happens_meanwhile_lets_nobody_go_early(stage: Stage, minds: str, release: Release) -> None:
+    """Entered on day 0, 2 and 4, for nine days; on day 5 the wait is gone."""
+    in_flight(stage, (A, "wait: 9d", B))
+    stage.applies(stage.plans(story(A, B, more=MINDS[minds]), Terms(release)))
+    stage.passes("1m")
+    let_go = {row.id: row.due_at for row in stage.rows(enrolment)}
+    assert len(set(let_go.values())) == 3
+    for name in PEOPLE:
+        stage.happens(name, "order_paid", order_id=name, amount=5)
+    stage.passes("1m")
+    assert {row.id: row.due_at for row in stage.rows(enrolment)} == let_go
+    stage.run_until(day=14)
+    assert {name: sent(stage, name) for name in PEOPLE} == ALL_AB
+
+
+def test_nor_does_what_happened_just_before_the_edit(stage: Stage) -> None:
+    in_flight(stage, (A, "wait: 9d", B))
+    stage.apply(story(A, "wait: 9d", B, more=MINDS["exit_if"]))
+    with stage.daemon_down():
+        stage.happens("王芳", "order_paid", order_id="1", amount=5)
+        _only_enrol(stage)
+        stage.applies(stage.plans(story(A, B, more=MINDS["exit_if"]), Terms(Release.KEEP)))
+    stage.passes("1m")
+    assert sent(stage, "王芳") == ["sorry_personal"]
+
+
+def _only_enrol(stage: Stage) -> None:
+    """What was told wakes the runs, and nobody has looked at them yet."""
+    while stage.engine.receive.tick() or stage.engine.enrol.tick():
+        pass
+
+
+def test_a_goal_or_an_exit_is_heard_by_those_who_are_let_go_later(stage: Stage) -> None:
+    in_flight(stage, (A, "wait: 9d", B))
+    stage.applies(stage.plans(story(A, B, more="".join(MINDS.values())), Terms(Release.KEEP)))
+    stage.happens("王芳", "order_paid", order_id="1", amount=5000)
+    stage.happens("李雷", "refund_completed")
+    stage.passes("1m")
+    assert [row.end_kind for row in stage.rows(enrolment)] == ["goal", "exit", None]
+
+
 def test_nobody_waits_while_a_plan_is_worked_out(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     in_flight(stage, (A, "wait: 9d", B))
     make_plan = applying.make_plan
@@ -207,3 +256,14 @@ def test_a_pin_holds_until_the_last_message_of_its_runs_is_out(stage: Stage) -> 
     stage.resumes("journey:note")
     stage.passes("2h")
     assert all(sent(stage, name) == ["sorry_personal", "thanks_repeat"] for name in PEOPLE)
+
+
+def test_nobody_is_sent_into_a_journey_that_takes_nobody_new(stage: Stage) -> None:
+    stage.member("王芳", sms=True)
+    note = journey(START, "wait: 3d", "enroll: other", topic="service")
+    stage.apply({"note": note, "other": journey("coupon_used", A, topic="service")})
+    stage.happens("王芳", START, store="湖滨店")
+    stage.apply({})
+    stage.run_until(day=5)
+    assert stage.runs("王芳", "other") == []
+    assert stage.notes("王芳", "note", "enroll")[0]["refused"] == "the journey takes nobody new any more"

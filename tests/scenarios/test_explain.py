@@ -8,6 +8,7 @@ import pytest
 from every_row import every_row
 from small_journeys import COUPON, journey
 from stage import OpenStage, Stage
+from test_holding import GUARD, crowd, refuses
 from test_winback import EVERYBODY, falls_asleep
 
 from engage.cli.explain_pages import show_story
@@ -275,6 +276,19 @@ def test_who_may_not_come_back_is_told_so(stage: Stage) -> None:
     stage.run_until(day=40)
     barred = [check for check in door(told(stage, "王芳", "winback")).checks if check.part is Part.REENTRY]
     assert [(check.holds, check.facts["reason"]) for check in barred] == [(False, "was in this journey too recently")]
+
+
+def test_who_was_held_back_and_not_let_in_has_never_entered(
+    open_stage: OpenStage, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stage = crowd(open_stage, GUARD)
+    refuses(stage)
+    story = told(stage, "m1")
+    assert lines(stage, story)[-1].endswith("did not begin: the start was not approved")
+    assert door(story).journey_id == "campaign"
+    assert in_the_way(story) == []
+    show_story(Screen(Lang.EN), told(stage, "m1", "campaign"), Question(stage.clock.now(), "campaign"))
+    assert "never entered" in capsys.readouterr().out
 
 
 def test_the_holdout_is_told_and_what_is_withheld(stage: Stage) -> None:

@@ -13,7 +13,7 @@ from stage_wiring import shipped
 from engage.runtime import approving, enrol, holding
 from engage.runtime.approving import Approved, NotWaiting
 from engage.runtime.holding import LettingGo
-from engage.store import history
+from engage.store import enrolling, history, overview
 from engage.store import holding as store
 from engage.store.holding import Hold, HoldStatus
 
@@ -87,6 +87,17 @@ def approves_at_once(stage: Stage, by: str = "王芳", digest: str | None = None
         return approving.approve_hold(connection, 1, told, by, policy, now)
 
 
+def refuses(stage: Stage) -> None:
+    refuses_at_once(stage)
+    stage.settle()
+
+
+def refuses_at_once(stage: Stage) -> None:
+    """Nobody has been turned away yet."""
+    with stage.database.write() as connection:
+        approving.refuse_hold(connection, 1, "王芳", stage.clock.now())
+
+
 GUARD = {"audience_guard": {"count": 10}}
 CANARY = {"canary": {"start_from": 20, "stages": [10, 50, 100], "wait": "30m"}}
 
@@ -135,10 +146,37 @@ def test_whom_the_audience_does_not_let_in_any_more_stays_out_when_it_is_let_go(
 
 def test_a_start_that_is_refused_ends_for_all_who_wait(open_stage: OpenStage) -> None:
     stage = crowd(open_stage, GUARD)
-    with stage.database.write() as connection:
-        approving.refuse_hold(connection, 1, "王芳", stage.clock.now())
-    stage.settle()
+    refuses(stage)
     assert (messages(stage), statuses(stage)) == (0, Counter(ended=EVERYBODY))
+
+
+ONCE = campaign().replace("reentry: always\n", "")  # it takes nobody twice
+
+
+def test_whom_a_refused_start_has_brought_may_be_brought_by_the_next_one(open_stage: OpenStage) -> None:
+    stage = crowd(open_stage, GUARD, ONCE)
+    refuses(stage)
+    stage.run_until(day=0, at="23:00")
+    assert statuses(stage) == Counter(ended=EVERYBODY)
+    stage.run_until(day=1, at="12:00")
+    assert statuses(stage) == Counter(ended=EVERYBODY, held=EVERYBODY)
+
+
+def test_so_may_who_had_left_the_audience_when_it_was_let_go(open_stage: OpenStage) -> None:
+    stage = crowd(open_stage, GUARD, ONCE)
+    stage.registers("m3", city="北京")
+    approves(stage, "王芳")
+    stage.registers("m3", city="上海")
+    stage.run_until(day=1, at="12:00")
+    assert messages(stage) == EVERYBODY
+    assert [run.end_kind for run in stage.runs("m3")] == ["never_began", "completed"]
+
+
+def test_a_goal_is_none_of_a_run_that_never_began(open_stage: OpenStage) -> None:
+    stage = crowd(open_stage, GUARD, campaign(more="goal: { event: order_paid, within: 14d, count_from: entry }\n"))
+    refuses(stage)
+    stage.happens("m1", "order_paid", order_id="A1", amount=10)
+    assert stage.runs("m1")[0].goal_at is None
 
 
 def test_a_draining_journey_lets_nobody_in_who_waits(open_stage: OpenStage) -> None:
@@ -251,8 +289,7 @@ def test_whoever_comes_while_a_start_waits_waits_with_the_others(open_stage: Ope
 def test_whoever_comes_after_it_was_refused_is_refused(open_stage: OpenStage) -> None:
     stage = by_segment(open_stage, GUARD)
     come(stage, 0, 19)
-    with stage.database.write() as connection:
-        approving.refuse_hold(connection, 1, "王芳", stage.clock.now())
+    refuses_at_once(stage)
     come(stage, 20, EVERYBODY - 1)
     assert (statuses(stage), messages(stage)) == ({"ended": EVERYBODY}, 0)
 
@@ -362,6 +399,27 @@ def test_a_stage_of_which_nothing_is_known_yet_is_waited_for(open_stage: OpenSta
     assert the_hold(stage).stage == 0
     stage.run_until(day=2, at="18:00")
     assert the_hold(stage).stage > 0
+
+
+def test_one_over_whom_the_code_fails_ends_and_the_others_are_let_go(
+    open_stage: OpenStage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage = crowd(open_stage, GUARD)
+    broken = stage.ref("m3").id
+    admitted = enrolling.admitted
+
+    def failing(connection: Any, catalog: Any, journey: Any, refs: Any, now: Any) -> Any:
+        if any(ref.id == broken for ref in refs):
+            raise ArithmeticError("what only this one has")
+        return admitted(connection, catalog, journey, refs, now)
+
+    monkeypatch.setattr(enrolling, "admitted", failing)
+    approves(stage, "王芳")
+    assert (the_hold(stage).status, messages(stage)) == (HoldStatus.RELEASED, EVERYBODY - 1)
+    (run,) = stage.runs("m3")
+    assert (run.status, run.end_reason) == ("ended", "letting them in has failed; the log says why")
+    with stage.database.read() as connection:
+        assert overview.set_aside(connection, run.ended_at) == {"letting_go": 1}
 
 
 def test_what_was_held_and_let_go_is_in_the_trail(open_stage: OpenStage) -> None:

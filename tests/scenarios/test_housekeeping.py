@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 from sqlalchemy import func, select, text
@@ -15,11 +16,12 @@ from structlog.testing import capture_logs
 from engage.bootstrap import build_context
 from engage.clock import VirtualClock
 from engage.config import Retention
+from engage.errors import DatabaseUnavailable
 from engage.runtime.applying import apply
 from engage.runtime.context import Context
 from engage.runtime.housekeeping import Housekeeping
 from engage.simulation.settings import USUAL
-from engage.store import housekeeping, inbound, months
+from engage.store import housekeeping, inbound, months, state
 from engage.store.database import Database
 from engage.store.inbound import Arrived
 from engage.store.tables import inbound as records
@@ -98,6 +100,24 @@ def test_what_is_to_be_kept_is_kept(context: Context) -> None:
     comes(context, NIGHT)
     Housekeeping(context, lambda: Retention(inbound=None)).tick()
     assert left(context) == 1
+
+
+def test_a_database_that_is_away_has_no_chore_passed_over(context: Context, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody holds a table: what there is to be done is done when it is back, not ten minutes later."""
+
+    def away(*_: object) -> NoReturn:
+        raise DatabaseUnavailable("the database does not answer")
+
+    receives(context, 1, NIGHT - 2 * KEPT)
+    comes(context, NIGHT)
+    house = Housekeeping(context, lambda: Retention(inbound=KEPT))
+    with monkeypatch.context() as patch:
+        patch.setattr(state, "take_turn", away)
+        with pytest.raises(DatabaseUnavailable):
+            house.tick()
+    assert house.passed_over == []
+    house.tick()
+    assert left(context) == 0
 
 
 def test_what_a_reader_holds_is_tried_again_the_same_night_and_the_rest_is_done(context_on_a_server: Context) -> None:

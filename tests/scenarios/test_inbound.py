@@ -12,6 +12,7 @@ from stage_wiring import shipped
 
 from engage.errors import EngageError
 from engage.runtime.context import AppliedHolder
+from engage.store import inbound
 
 NOTE = {"note": journey("store_visited", SERVICE, topic="service")}
 NPS = "ask: nps\nquestion: 会推荐给朋友吗？\nanswer_within: 3d\ntopic: service"
@@ -38,14 +39,31 @@ def receipt(stage: Stage, delivered: bool = True, code: str = "DELIVERED", **cha
     return told | changed
 
 
-def reply(stage: Stage, text: str, number: str = "71") -> dict[str, object]:
+def reply(stage: Stage, text: str, number: str = "71", at: str = "2026-11-23 10:00:00") -> dict[str, object]:
     return {
         "phone_number": stage.address("王芳", "sms"),
         "content": text,
-        "send_time": "2026-11-23 10:00:00",
+        "send_time": at,
         "dest_code": "10690000101",
         "sequence_id": number,
     }
+
+
+@pytest.mark.parametrize(
+    ("told", "believed"),
+    [
+        ("2026-11-24 09:00:00", (1, "09:00")),
+        ("2026-11-24 11:00:00", (0, "10:00")),
+        ("9999-12-31 23:59:59", (0, "10:00")),
+    ],
+)
+def test_a_moment_that_is_more_than_a_day_ahead_is_not_believed(
+    stage: Stage, told: str, believed: tuple[int, str]
+) -> None:
+    stage.member("王芳", sms=True)
+    stage.apply(NOTE)
+    stage.sms_pushes(reply(stage, "在吗", at=told))
+    assert [event.at for event in stage.events("王芳", "replied")] == [stage.moment(*believed)]
 
 
 def test_a_reply_told_twice_is_answered_once(stage: Stage) -> None:
@@ -216,6 +234,26 @@ def test_a_record_nobody_can_read_is_kept_and_holds_up_nobody(stage: Stage) -> N
     assert [task.words for task in stage.tasks()] == ["王芳：“有人吗”"]
     visits(stage)
     assert len(stage.phone("王芳")) == 1  # and the daemon goes on
+
+
+def test_what_came_for_a_channel_that_the_config_lacked_is_read_when_it_is_there_again(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It came to another daemon, or before the config was changed."""
+    stage.member("王芳", sms=True)
+    stage.apply(NOTE)
+    with monkeypatch.context() as without:
+        without.delitem(stage.engine.context.sources, "aliyun_sms")
+        stage.sms_pushes(reply(stage, "有人吗"))
+        (kept,) = stage.inbox("aliyun_sms")
+        assert kept.status == "unreadable"
+        assert kept.error.startswith("no channel in config.yaml takes in what aliyun_sms tells")
+    with stage.database.write() as connection:
+        inbound.read_again(connection, inbound.unreadable(connection))
+    stage.settle()
+    (kept,) = stage.inbox("aliyun_sms")
+    assert (kept.status, kept.error) == ("done", None)
+    assert [task.words for task in stage.tasks()] == ["王芳：“有人吗”"]
 
 
 def test_a_member_told_in_words_the_catalog_no_longer_has_holds_up_nobody(stage: Stage) -> None:

@@ -189,3 +189,10 @@ def test_every_link_has_words_in_both_languages_that_say_what_is_on_file(stage: 
                 assert words, link
                 assert "{" not in words.replace('{"', ""), words
     assert {said.in_(lang) for said in LINKS.values() for lang in Lang}
+
+
+@pytest.mark.parametrize("handle", ["{}", "delivery:{}", "engage-{}", "member:{}"])
+def test_a_number_of_so_many_digits_is_nobodys(stage: Stage, handle: str) -> None:
+    """A card's has twenty, and a database takes nineteen."""
+    advert(stage)
+    assert find(stage, handle.format("9" * 20)) == []

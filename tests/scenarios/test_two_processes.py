@@ -12,6 +12,7 @@ import pytest
 from small_journeys import COUPON, SERVICE, journey
 from sqlalchemy import Connection, select, text
 from sqlalchemy.event import listen, remove
+from stage import Stage
 from stage_scene import files_with
 from stage_wiring import read_files
 
@@ -26,7 +27,7 @@ from engage.runtime.engine import Engine
 from engage.runtime.handover import Intended, Patience
 from engage.runtime.planning import Planned
 from engage.simulation.settings import USUAL
-from engage.store import dispatching, enrolling, members, reaching
+from engage.store import dispatching, enrolling, journeys, members, reaching
 from engage.store.database import Database
 from engage.store.enrolling import Entrant
 from engage.store.reaching import Consents
@@ -164,3 +165,24 @@ def _until_done_or_waiting(database: Database, work: Future[int]) -> None:
     while not (waiting or work.done()):
         with database.read() as connection:
             waiting = connection.scalar(text("SELECT count(*) FROM pg_locks WHERE NOT granted")) or 0
+
+
+def test_doors_to_other_journeys_are_passed_in_the_order_of_their_names(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever order the steps of a batch name them in: two processes that lead members on wait for each other, and
+    never both."""
+    passed: list[str] = []
+    hold_door = journeys.hold_door
+
+    def listening(connection: Connection, journey_id: str) -> None:
+        passed.append(journey_id)
+        hold_door(connection, journey_id)
+
+    monkeypatch.setattr(journeys, "hold_door", listening)
+    behind = journey("order_paid", SERVICE, topic="service").replace("{ event: order_paid }", "manual")
+    first, second = (journey("store_visited", f"enroll: {door}", topic="service") for door in ("b", "a"))
+    stage.member("王芳", sms=True)
+    stage.apply({"first": first, "second": second, "a": behind, "b": behind})
+    stage.happens("王芳", "store_visited", store="湖滨店")
+    assert passed == ["first", "second", "a", "b"]

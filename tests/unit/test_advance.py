@@ -166,6 +166,13 @@ def test_an_enroll_offers_the_member_elsewhere_and_goes_on() -> None:
     assert look(step) == Go("next", (EnrollElsewhere(step),))
 
 
+def test_who_is_let_go_later_does_not_begin_the_step_before_whatever_wakes_the_run() -> None:
+    at = NOW + DAY
+    assert look(a_send(), deadline_at=at) == Stay(Phase.ARRIVING, at)
+    assert look(a_send(), Known(only_if=False), deadline_at=at) == Stay(Phase.ARRIVING, at)
+    assert look(a_send(), deadline_at=at, now=at) == look(a_send())
+
+
 def test_an_exit_ends_the_run_with_its_reason() -> None:
     assert look(Exit(id="x", span=SPAN, reason="未召回")) == End(EndKind.EXIT, "未召回")
 
@@ -376,7 +383,8 @@ def test_the_event_leads_into_then_also_if_it_came_before_the_wait(
     phase: Phase, then: tuple[Step, ...], to: str
 ) -> None:
     known = Known(seen=Seen("clicked", NOW - MINUTE))
-    turn = look(a_wait_for(then=then, otherwise=(OTHERWISE,)), known, phase=phase, deadline_at=NOW + DAY)
+    deadline = NOW + DAY if phase is Phase.WAITING else None
+    turn = look(a_wait_for(then=then, otherwise=(OTHERWISE,)), known, phase=phase, deadline_at=deadline)
     assert turn == Go(to, note=Note("happened", {"event": "clicked", "at": (NOW - MINUTE).isoformat()}))
 
 

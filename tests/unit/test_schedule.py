@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
@@ -10,8 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engage.core.anniversary import Anniversary, AnniversaryMatch, Calendar, celebrated_on
+from engage.core.cron import CronDays
 from engage.core.journey.model import CalendarChoice, DayOfMonth, OnDate, OnSchedule
-from engage.core.schedule import Slot, celebrated_date, celebrations, next_slot, slots_between
+from engage.core.schedule import Slot, celebrated_date, celebrations, next_slot, overtaken, slots_between
 from engage.core.timing import DaySet
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
@@ -19,6 +21,7 @@ NEW_YORK = ZoneInfo("America/New_York")
 TEN = time(10)
 EVERY_WORKDAY = OnSchedule(DaySet.WORKDAY, (TEN,))
 BIRTHDAY = OnDate("birthday", TEN, offset=timedelta(days=-3))
+CRON_AT_NINE = OnSchedule(CronDays(frozenset(range(1, 32)), frozenset(range(1, 13)), frozenset(range(7))), (time(9),))
 
 
 def shanghai(text: str) -> datetime:
@@ -114,6 +117,30 @@ def test_however_a_stretch_of_time_is_cut_its_slots_are_the_same(
         at += timedelta(hours=step)
     assert in_parts == slots_between(start, first, at, zone)
     assert len({slot.local_date for slot in in_parts}) == len(in_parts)
+
+
+def at(hour: int, days: DaySet | DayOfMonth = DaySet.DAY) -> OnSchedule:
+    return OnSchedule(days, (time(hour),))
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "seen", "owed"),
+    [
+        (at(10), at(9), "2026-11-23 09:30", "2026-11-23"),
+        (at(10), at(9), "2026-11-23 09:00", "2026-11-23"),
+        (at(10), at(9), "2026-11-23 08:59", None),  # it comes by itself
+        (at(10), at(9), "2026-11-23 10:00", None),  # it has come
+        (at(10), at(11), "2026-11-23 09:30", None),
+        (at(10, DaySet.WORKDAY), at(9), "2026-11-22 09:30", None),  # nothing was to come on that Sunday
+        (at(10), CRON_AT_NINE, "2026-11-23 09:30", None),
+        (BIRTHDAY, replace(BIRTHDAY, at=time(8)), "2026-11-23 09:30", "2026-11-23"),
+    ],
+)
+def test_what_an_edit_has_overtaken_is_owed(
+    before: OnDate | OnSchedule, after: OnDate | OnSchedule, seen: str, owed: str | None
+) -> None:
+    slot = overtaken(before, after, shanghai(seen), SHANGHAI)
+    assert (slot.key if slot is not None else None) == owed
 
 
 def test_three_days_before_a_birthday() -> None:

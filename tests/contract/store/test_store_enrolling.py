@@ -9,6 +9,7 @@ from sqlalchemy.exc import IntegrityError
 from store_bench import CATALOG, DAY, HOUR, MINUTE, NOW, Bench, a_journey, on_order
 
 from engage.core.journey.model import Journey, OnDate, Reentry
+from engage.core.turn import EndKind
 from engage.store import advancing, enrolling, members
 from engage.store.enrolling import Celebrant, Entrant, Zone
 from engage.store.members import MemberRef
@@ -19,9 +20,10 @@ HERE = Zone(None)
 SOON = "was in this journey too recently"
 
 
-def end(bench: Bench, run_id: int) -> None:
+def end(bench: Bench, run_id: int, kind: EndKind = EndKind.COMPLETED) -> None:
     run = bench.row("enrolment", id=run_id)
-    advancing.save(bench.connection, [{"bucket": run["bucket"], "id": run_id, "status": "ended", "due_at": None}])
+    ended = {"bucket": run["bucket"], "id": run_id, "status": "ended", "end_kind": kind, "due_at": None}
+    advancing.save(bench.connection, [ended])
 
 
 def barred(bench: Bench, journey: Journey, ref: MemberRef, per: str = "") -> str | None:
@@ -74,6 +76,16 @@ def test_a_live_run_beside_an_old_one_is_what_bars(bench: Bench) -> None:
     bench.now += 91 * DAY
     bench.enters(ref)
     assert barred(bench, a_journey(reentry=Reentry.always()), ref) == TWICE
+
+
+@pytest.mark.parametrize("reentry", [Reentry(never=True), Reentry(after=90 * DAY)])
+def test_a_run_that_never_began_bars_nobody_but_from_its_own_occurrence(bench: Bench, reentry: Reentry) -> None:
+    ref, journey = bench.member(), a_journey(reentry=reentry)
+    end(bench, bench.enters(ref, journey, occurrence="slot:2026-11-23"), EndKind.NEVER_BEGAN)
+    assert barred(bench, journey, ref) is None
+    assert enrolling.everyone(bench.connection, CATALOG, journey, HERE, NOW) == [ref]
+    again = Entrant(ref, "slot:2026-11-23", {})
+    assert enrolling.already_offered(bench.connection, journey.id, [again]) == {(ref.id, "slot:2026-11-23")}
 
 
 def test_other_members_and_other_journeys_bar_nobody(bench: Bench) -> None:

@@ -14,7 +14,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 from store_bench import NOW, open_database
 
-from engage.errors import DatabaseConflict, DatabaseDamaged, DatabaseUnavailable, DiskFull, OtherTables
+from engage.errors import DatabaseBusy, DatabaseConflict, DatabaseDamaged, DatabaseUnavailable, DiskFull, OtherTables
 from engage.runtime.daemon import only_daemon
 from engage.store import state
 from engage.store.database import Database, NoAddress
@@ -48,7 +48,7 @@ def test_of_two_that_wait_for_each_other_one_is_told_so(server: Database) -> Non
     assert ends == {None, DatabaseConflict}
 
 
-def test_a_lock_that_is_not_had_in_time_is_no_conflict(server: Database) -> None:
+def test_a_lock_that_is_not_had_in_time_is_no_conflict_and_no_outage(server: Database) -> None:
     def change_without_patience() -> None:
         with server.write() as other:
             other.execute(text("SET LOCAL lock_timeout = '1ms'"))
@@ -58,7 +58,7 @@ def test_a_lock_that_is_not_had_in_time_is_no_conflict(server: Database) -> None
         state.put(one, "a", 2, NOW)
         with pytest.raises(DatabaseUnavailable) as told:
             change_without_patience()
-    assert told.type is DatabaseUnavailable
+    assert told.type is DatabaseBusy
 
 
 def test_a_connection_that_is_cut_is_told_in_one_line_and_the_next_one_works(server: Database) -> None:
@@ -79,8 +79,9 @@ def test_a_connection_that_is_cut_is_told_in_one_line_and_the_next_one_works(ser
 
 def test_a_server_that_is_not_there_is_unavailable() -> None:
     gone = Database("postgresql://engage@127.0.0.1:1/engage")
-    with pytest.raises(DatabaseUnavailable), gone.read():
+    with pytest.raises(DatabaseUnavailable) as told, gone.read():
         pass
+    assert told.type is DatabaseUnavailable
     gone.close()
 
 
@@ -133,6 +134,8 @@ def test_a_file_that_is_damaged_in_its_midst_says_so(tmp_path: Path) -> None:
     [
         "postgresql+asyncpg://u@h/x",
         "sqlite+aiosqlite:///x.db",
+        "sqlite:///x.db?timeout=abc",
+        "sqlite:///x.db?mode=ro",
         "postgresql://u:p@[bad/x",
         "postgresql://u:half@half@h/x",
         "postgresql://u@h:port/x",

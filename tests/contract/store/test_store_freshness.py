@@ -47,6 +47,7 @@ from engage.store import (
     moving,
     ranks,
     receiving,
+    renaming,
     segments,
     tasks,
     tracing,
@@ -256,7 +257,8 @@ def test_entering_and_being_woken(busy: Bench) -> None:
         enrolling.barred_by_reentry(busy.connection, journey, refs, NOW)
         runs = enrolling.enter(busy.connection, journey, 1, "hello", [(entrant, False) for entrant in entrants], NOW)
         enrolling.wake(busy.connection, [(ref, frozenset({journey.id})) for ref in refs], NOW)
-        advancing.without_goal(busy.connection, journey.id, None, refs, ended=True, live=True)
+        for live in (True, False):
+            advancing.without_goal(busy.connection, journey.id, None, refs, ended=True, live=live)
         moved = [{"bucket": ref.bucket, "id": run, "due_at": NOW + DAY} for ref, run in zip(refs, runs, strict=True)]
         advancing.save(busy.connection, moved)
         given = [(ref.bucket, run) for ref, run in zip(refs, runs, strict=True)]
@@ -304,6 +306,22 @@ def test_what_a_plan_asks_of_messages_is_asked_of_those_that_have_not_gone_out(b
         assert moving.ended_with_messages(busy.connection, "welcome") == 0
         assert continuity.at_stake(busy.connection, NOW).messages == 1
     assert_walks_nowhere(plans)
+
+
+def test_what_a_plan_asks_of_a_journey_costs_its_own_runs_however_many_there_are(busy: Bench) -> None:
+    """Who is there, and who was; and a step's new name goes to what is on record of those who can still act."""
+    refs = _some_members(busy, 200)
+    for ref in refs[:20]:
+        busy.enters(ref, a_journey(id="welcome"))
+    opened = [NewTask(member=ref, key=f"t{ref.id}", kind="inbox", team="a", words="?") for ref in refs]
+    tasks.open_all(busy.connection, opened, NOW)
+    learn_the_sizes(busy.connection)
+    with explained(busy.connection) as plans:
+        assert moving.crowd(busy.connection, "welcome").live == 20
+        assert moving.standing_at(busy.connection, "welcome") == {"hello": 20}
+        renaming.rename_steps(busy.connection, "welcome", {"gift": "sample", "a": "b", "b": "a"}, NOW)
+    assert_walks_nowhere(plans)
+    assert plans.indexes >= {"ix_enrolment_journey_id_step_id", "ix_enrolment_ended"}
 
 
 def _only_where_plans_are_made_without_figures(bench: Bench) -> None:

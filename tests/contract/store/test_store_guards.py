@@ -6,6 +6,7 @@ from __future__ import annotations
 from store_bench import DAY, MINUTE, NOW, Bench, a_journey
 from store_plans import explained
 
+from engage.core.turn import EndKind
 from engage.store import enrolling, handed_over, holding, tallies
 from engage.store.enrolling import Entrant, Waits
 from engage.store.holding import Came, Hold, HoldStatus
@@ -65,7 +66,9 @@ def test_only_who_is_of_the_stage_that_is_let_go_may_begin(bench: Bench) -> None
     refused = a_hold(bench, HoldStatus.REFUSED, -1)
     third = enters(bench, refused, 1)
     assert [run for run, _ in holding.waiting(bench.connection, refused, 10)] == [third]
-    holding.begin(bench.connection, holding.waiting(bench.connection, hold, 10), {"status": "live", "due_at": NOW})
+    holding.change_runs(
+        bench.connection, holding.waiting(bench.connection, hold, 10), {"status": "live", "due_at": NOW}
+    )
     assert bench.row("enrolment", id=first)["status"] == "live"
     assert bench.row("enrolment", id=second)["status"] == "held"
 
@@ -73,8 +76,10 @@ def test_only_who_is_of_the_stage_that_is_let_go_may_begin(bench: Bench) -> None
 def test_what_came_of_those_who_were_let_go_is_counted_without_the_others(bench: Bench) -> None:
     hold = a_hold(bench)
     runs = [enters(bench, hold, 0) for _ in range(3)]
-    holding.begin(bench.connection, holding.waiting(bench.connection, hold, 10), {"status": "live"})
+    holding.change_runs(bench.connection, holding.waiting(bench.connection, hold, 10), {"status": "live"})
     enters(bench, hold, 1)
+    left_out = [(enters(bench, hold, 0), bench.member())]
+    holding.change_runs(bench.connection, left_out, {"status": "ended", "end_kind": EndKind.NEVER_BEGAN})
     for run in runs[:2]:
         ref = next(ref for ref in [bench.row("enrolment", id=run)])
         from_run = {"enrolment_id": run, "journey_id": "winback", "step_id": "hello"}

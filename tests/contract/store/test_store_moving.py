@@ -7,12 +7,14 @@ from typing import Any
 from store_bench import DAY, NOW, Bench, a_journey
 
 from engage.core.condition import ValueType
-from engage.store import events, moving, plans, renaming
+from engage.store import events, holding, moving, plans, renaming, tasks
 from engage.store.advancing import save
 from engage.store.events import NewEvent
+from engage.store.holding import Hold, HoldStatus
 from engage.store.moving import Crowd, Move, PastMove
 from engage.store.moving_together import Together, move_everyone, rename_places
 from engage.store.plans import SavedPlan
+from engage.store.tasks import NewTask
 
 JOURNEY = "winback"
 
@@ -40,6 +42,9 @@ def test_a_crowd_is_counted_and_who_finishes_an_earlier_version_apart(bench: Ben
     stands(bench, pinned, pinned_version=1)
     bench.enters(bench.member(), a_journey(id="other"))
     assert moving.crowd(bench.connection, JOURNEY) == Crowd(entered=3, live=2, pinned=1, held_out=1)
+    hold = holding.add(bench.connection, Hold(0, JOURNEY, "s", NOW, 1, HoldStatus.WAITING, "too many", [100]))
+    stands(bench, bench.enters(bench.member(), held_out=True), status="held", hold_id=hold.id)
+    assert moving.crowd(bench.connection, JOURNEY) == Crowd(entered=4, live=2, pinned=1, held_out=2)
     assert moving.standing_at(bench.connection, JOURNEY) == {"hello": 1}
     assert [run.id for run in moving.standing(bench.connection, JOURNEY, ["hello"])] == [live]
     assert [i for _, i in moving.everyone_in(bench.connection, JOURNEY, pinned=True)] == [live, pinned]
@@ -150,14 +155,26 @@ def test_what_is_on_record_about_a_step_follows_its_name(bench: Bench) -> None:
     queued(bench, ref, run_id, "gift", ":comment")
     stands(bench, run_id, jumps={"gift": 2, "other": 1})
     told = NewEvent(ref, "member_updated", NOW, f"member_updated:{run_id}:gift:0", {}, enrolment_id=run_id)
-    events.record(bench.connection, bench.catalog, [told], NOW)
+    of_no_run = NewEvent(ref, "nps_answered", NOW, f"nps_answered:{run_id}:gift:0", {"score": 9})
+    by_the_shop = NewEvent(ref, "member_updated", NOW, "in:7", {})
+    events.record(bench.connection, bench.catalog, [told, of_no_run, by_the_shop], NOW)
+    notify = NewTask(ref, f"{run_id}:gift:0", "journey", None, "?", enrolment_id=run_id, step_id="gift")
+    tasks.open_all(bench.connection, [notify], NOW)
+    bench.enters(ref, a_journey(id="led into"), occurrence=f"enroll:{run_id}:gift:0")
     renaming.rename_steps(bench.connection, JOURNEY, {"gift": "sample", "other": "other"}, NOW)
     assert keys_and_steps(bench, run_id) == {
         (f"{run_id}:sample:0", "sample"),
         (f"{run_id}:sample:0:comment", "sample"),
     }
     assert run_of(bench, run_id)["jumps"] == {"sample": 2, "other": 1}
-    assert bench.row("event", name="member_updated")["dedupe_key"] == f"member_updated:{run_id}:sample:0"
+    assert {row["dedupe_key"] for row in bench.rows("event")} == {
+        f"member_updated:{run_id}:sample:0",
+        f"nps_answered:{run_id}:sample:0",
+        "in:7",
+    }
+    (opened,) = bench.rows("task")
+    assert (opened["step_id"], opened["key"]) == ("sample", f"{run_id}:sample:0")
+    assert bench.row("enrolment", journey_id="led into")["occurrence"] == f"enroll:{run_id}:sample:0"
 
 
 def test_names_may_change_places(bench: Bench) -> None:

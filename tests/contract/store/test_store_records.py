@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import delete, insert, select
 from store_bench import DAY, HOUR, MINUTE, NOW, Bench, a_journey
 from store_plans import as_among_millions, explained
 
 from engage.store import inbound, journeys, moving, reaching, state, tasks
-from engage.store.ids import take_ids
+from engage.store.database import Database
+from engage.store.ids import leap, take_ids
 from engage.store.inbound import Arrived
 from engage.store.journeys import Version
+from engage.store.tables import id_block
 from engage.store.tasks import NewTask
 
 # --- the inbox --------------------------------------------------------------------------------------------------
@@ -39,6 +43,10 @@ def test_records_are_read_once_in_the_order_they_came(bench: Bench) -> None:
     assert len(bench.row("inbound", status="unreadable")["error"]) == 500
     inbound.mark_read(bench.connection, [3], NOW)
     assert inbound.unread_since(bench.connection, bulk=False) is None
+    assert inbound.unreadable(bench.connection) == [records[1].id]
+    inbound.read_again(bench.connection, [each.id for each in records])
+    assert inbound.unread(bench.connection, 9, bulk=False) == [records[1]]
+    assert inbound.unreadable(bench.connection) == []
 
 
 def test_what_came_too_early_waits_until_any_message_it_is_about_is_on_record(bench: Bench) -> None:
@@ -213,8 +221,11 @@ def test_time_counts_from_when_it_was_first_let(bench: Bench) -> None:
     state.put_moment(bench.connection, state.STARTS_SEEN, NOW + HOUR)
     state.let_time_count(bench.connection, NOW + DAY)
     assert [state.moment(bench.connection, key) for key in moments] == [NOW + HOUR, NOW]
+    state.put_starts_owed(bench.connection, {("winback", None): "2026-11-23"}, NOW)
+    assert state.starts_owed(bench.connection) == {("winback", None): "2026-11-23"}
     state.forget_time(bench.connection)
     assert [state.moment(bench.connection, key) for key in moments] == [None, None]
+    assert state.starts_owed(bench.connection) == {}
 
 
 def test_what_is_paused_stays_paused_until_it_is_resumed(bench: Bench) -> None:
@@ -269,3 +280,30 @@ def test_ids_are_handed_out_once(bench: Bench, count: int) -> None:
     given = [*take_ids(bench.connection, "x", count), *take_ids(bench.connection, "x", count)]
     assert given == list(range(given[0], given[0] + 2 * count))
     assert len(take_ids(bench.connection, "y", 1)) == 1
+
+
+def test_of_two_lives_of_one_copy_none_gives_out_an_id_of_the_other_or_of_the_one_before(database: Database) -> None:
+    def taken(kind: str) -> set[int]:
+        with database.write() as connection:
+            return set(take_ids(connection, kind, 500))
+
+    def lives_on(at: datetime) -> dict[str, set[int]]:
+        with database.write() as connection:
+            leap(connection, at)
+        return {kind: taken(kind) for kind in ("delivery", "task")}
+
+    before = taken("delivery")
+    with database.write() as connection:
+        connection.execute(delete(id_block).where(id_block.c.kind == "task"))  # it had none yet
+        copy = [dict(row) for row in connection.execute(select(id_block)).mappings()]
+    first = lives_on(NOW)
+    with database.write() as connection:
+        connection.execute(delete(id_block))
+        connection.execute(insert(id_block), copy)
+    second = lives_on(NOW + timedelta(seconds=1))
+    assert not before & (first["delivery"] | second["delivery"])
+    assert not any(first[kind] & second[kind] for kind in first)
+    assert max(second["delivery"]) < 10**15
+    with database.write() as connection:
+        leap(connection, NOW)
+    assert not taken("task") & second["task"], "never back"

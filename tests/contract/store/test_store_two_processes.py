@@ -21,6 +21,7 @@ from engage.errors import DatabaseUnavailable
 from engage.store import (
     advancing,
     continuity,
+    daemons,
     dispatching,
     enrolling,
     events,
@@ -32,6 +33,7 @@ from engage.store import (
     state,
 )
 from engage.store.continuity import Life
+from engage.store.daemons import DaemonSign
 from engage.store.database import Database
 from engage.store.dispatching import Settled
 from engage.store.events import NewEvent
@@ -179,6 +181,27 @@ def test_of_one_member_the_later_number_is_committed_later(server: Database) -> 
     assert {row["dedupe_key"]: row["number"] for row in rows} == {"first": 1, "second": 2}
 
 
+def test_members_are_held_in_the_order_of_their_keys_however_much_is_told_of_each(server: Database) -> None:
+    """Two processes that tell of the same members wait for each other, and never both."""
+    with server.write() as connection:
+        bench = Bench(connection)
+        first, *_, last = sorted(bench.member() for _ in range(20))
+    told = [NewEvent(ref, "order_paid", NOW, key, {}) for ref, key in ((last, "a"), (first, "b"), (first, "c"))]
+
+    def tell() -> None:
+        with server.write() as connection:
+            events.record(connection, CATALOG, told, NOW)
+
+    with ThreadPoolExecutor(1) as other, server.write() as connection:
+        members.hold(connection, [last])
+        telling = other.submit(tell)
+        _until_somebody_waits(server)
+        with pytest.raises(DatabaseUnavailable):
+            _without_patience(server, lambda connection: members.hold(connection, [first]))
+        connection.commit()
+        telling.result()
+
+
 def test_a_receipt_that_is_being_laid_by_is_taken_up_by_who_waited_for_that(server: Database) -> None:
     with server.write() as connection:
         inbound.put(connection, [Arrived("aliyun_sms", "report", "{}")], NOW)
@@ -242,6 +265,20 @@ def test_what_is_applied_is_held_by_many_and_changed_by_one_alone(server: Databa
         journeys.hold_alone(changing)
         with pytest.raises(DatabaseUnavailable):
             _without_patience(server, journeys.hold)
+
+
+def test_who_is_kept_out_gives_no_sign_of_life_and_takes_no_turn(server: Database) -> None:
+    sign = DaemonSign("here", NOW, {})
+    with daemons.kept_out(server):
+        with pytest.raises(DatabaseUnavailable):
+            _without_patience(server, lambda connection: daemons.put_sign(connection, sign))
+        with pytest.raises(DatabaseUnavailable):
+            _without_patience(server, lambda connection: state.take_turn(connection, "receive", NOW))
+        with server.read() as connection:
+            assert daemons.signs(connection) == []
+    with server.write() as connection:
+        daemons.put_sign(connection, sign)
+        assert daemons.signs(connection) == [sign]
 
 
 def _without_patience(server: Database, do: Callable[[Connection], None]) -> None:

@@ -6,7 +6,7 @@ from decimal import Decimal
 import pytest
 from sqlalchemy import JSON, Boolean, Integer, String, insert
 
-from engage.store import overview, reporting
+from engage.store import overview, progress, reporting
 from engage.store.database import Database
 from engage.store.reporting import Goals, Period, Skipped, Tasks
 from engage.store.tables import Instant, answer, delivery, enrolment, event, inbound, pause, state, task
@@ -112,6 +112,20 @@ def test_goals_count_inside_their_window_and_are_held_against_the_holdout(books)
     assert (winback.reached, winback.entered, winback.control_reached, winback.control) == (2, 4, 1, 2)
     assert winback.lift.difference == Decimal(0)
     assert winback.lift.interval.low < 0 < winback.lift.interval.high
+
+
+def test_who_was_held_back_and_has_not_begun_is_counted_nowhere(books):
+    _run(books, end_kind="goal", goal_counts=True)
+    for held_out in (True, False):
+        _run(books, end_kind="never_began", holdout=held_out)
+        _run(books, status="held", end_kind=None, ended_at=None, holdout=held_out)
+    (winback,) = books.ask(reporting.enrolments, WEEK)
+    assert (winback.entered, winback.held_out, winback.live) == (1, 0, 0)
+    assert (winback.goal, winback.exit, winback.completed) == (1, 0, 0)
+    assert books.ask(reporting.goals, WEEK, ["winback"]) == [Goals("winback", 1, 1, 0, 0, None)]
+    (total,) = books.ask(progress.journey_totals)
+    assert (total.entered, total.goal, total.live) == (1, 1, 0)
+    assert books.ask(progress.progress).entered == 1
 
 
 def test_nps_is_the_formula_over_all_answers_and_over_each_journeys(books):

@@ -24,6 +24,7 @@ from engage.core.delivery import Status
 from engage.core.moving import What
 from engage.core.outcome import Failure
 from engage.core.problem import Lang
+from engage.core.turn import EndKind
 from engage.runtime.door import Check, Part
 from engage.runtime.explaining import Line, Story
 from engage.runtime.judge import Later
@@ -148,6 +149,18 @@ def test_every_link_of_a_chain_has_words():
 def test_when_what_is_paused_is_looked_at_again_is_not_when_it_goes_out(lang, said):
     assert verdict_words(Screen(lang), Later(START, "paused"), when) == said
     assert verdict_words(Screen(lang), Later(START, "outside sending hours"), when) != said
+
+
+@pytest.mark.parametrize("kind", EndKind)
+def test_every_end_has_words_of_its_own(kind):
+    line = Line(START, "exit", None, {"kind": kind, "reason": "the start was not approved"})
+    told = {
+        EndKind.GOAL: ("goal reached", "达成目标"),
+        EndKind.EXIT: ("exit the start was not approved", "退出：没有获得批准"),
+        EndKind.COMPLETED: ("end", "走完全程"),
+        EndKind.NEVER_BEGAN: ("did not begin: the start was not approved", "没有开始：没有获得批准"),
+    }
+    assert tuple(step_words(Screen(lang), STORY, line) for lang in (Lang.EN, Lang.ZH)) == told[kind]
 
 
 def test_every_edit_has_words():

@@ -33,6 +33,25 @@ WRONG = [
         "--days 不能小于 1",
     ),
     (
+        ["report", "--days", "3000000"],
+        "invalid value for '--days': Input should be less than or equal to 36500",
+        "--days 不能大于 36500",
+    ),
+    *(
+        (
+            [*command, option, day],
+            f"invalid value for '{option}': {day} is no day between 1970 and 2199",
+            f"{option} 应在 1970 年到 2199 年之间，{day} 太远了",
+        )
+        for command, option in (
+            (["report"], "--from"),
+            (["report"], "--to"),
+            (["replay", "welcome"], "--from"),
+            (["simulate"], "--from"),
+        )
+        for day in ("0001-01-01", "9999-12-31")
+    ),
+    (
         ["--lang", "fr", "check"],
         "invalid value for '--lang': Value error, 'fr' is not one of 'en', 'zh'",
         "--lang 不能是 fr，可以是 'en', 'zh'",

@@ -212,6 +212,14 @@ def test_runs_that_go_round_and_round_need_a_hand_and_yesterdays_do_not(database
     assert (found.facts, found.weight) == ({"journey": "winback", "runs": 2}, Weight.HAND)
 
 
+def test_what_a_loop_has_passed_over_needs_a_hand(database: Database) -> None:
+    with database.write() as connection:
+        tallies.add(connection, {"set_aside:enrol": 2}, 0, NOW - HOUR)
+    found = findings(database)["set_aside"]
+    assert (found.facts, found.weight) == ({"loop": "enrol", "count": 2}, Weight.HAND)
+    assert "by the loop enrol" in in_words(found).en
+
+
 def test_what_is_looked_for_and_not_kept_is_a_note(database: Database) -> None:
     brand = Brand("山野茶事", "山野茶事", {})
     catalog = Catalog(brand, "Asia/Shanghai", segments={"买过": Did("order_paid")})

@@ -210,7 +210,7 @@ def test_starts_that_are_held_runs_that_go_round_and_what_is_left_of_a_rate(tmp_
         waits = Hold(0, "winback", "11:00", NOW, 3000, HoldStatus.WAITING, "too many", [1, 10, 100])
         holding.add(connection, waits)
         holding.add(connection, replace(waits, journey_id="nps", status=HoldStatus.GOING, stage=1))
-        tallies.add(connection, {"tired:refill": 3}, 0, NOW)
+        tallies.add(connection, {"tired:refill": 3, "set_aside:enrol": 2}, 0, NOW)
         rates.take_beats(connection, "sms", 20, 5, NOW)
     measures = Measures()
     measures.registry.register(Gauges(database, clock, lambda: {"sms": channel}))
@@ -219,6 +219,7 @@ def test_starts_that_are_held_runs_that_go_round_and_what_is_left_of_a_rate(tmp_
     assert figures['engage_starts_held{journey="nps",state="going"}'] == 1
     assert figures['engage_start_let_go_percent{journey="nps"}'] == 10
     assert figures['engage_tired_runs{journey="refill"}'] == 3
+    assert figures['engage_set_aside{loop="enrol"}'] == 2
     assert figures['engage_rate_left{channel="sms"}'] == 15
     assert figures['engage_rate_limit{channel="sms"}'] == 20
     with database.write() as connection:

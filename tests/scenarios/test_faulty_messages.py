@@ -1,0 +1,121 @@
+"""A fault of our own code over one message: it is set aside and tried again, and the others of its batch go out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from small_journeys import SERVICE, journey
+from stage import Stage
+
+from engage.errors import DatabaseUnavailable
+from engage.runtime.judge import Judge
+from engage.runtime.last_gate import LastGate
+from engage.runtime.situation import Situation
+from engage.store import overview
+from engage.store.dispatching import Claimed
+
+NAMES = ("王芳", "李雷", "林晚")
+
+
+class Faulty:
+    """What fails, with this error, as soon as it has to do with one member's message."""
+
+    def __init__(self, stage: Stage, name: str, error: Exception) -> None:
+        self._stage = stage
+        self._name = name
+        self._error = error
+
+    def in_judging(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        judge = Judge.judge
+
+        def fails(self_: Judge, claimed: Claimed) -> Any:
+            self._look_at([claimed])
+            return judge(self_, claimed)
+
+        monkeypatch.setattr(Judge, "judge", fails)
+
+    def in_the_intent(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        let_through = LastGate.let_through
+
+        def fails(self_: LastGate, ready: Any) -> None:
+            self._look_at([ready.claimed])
+            let_through(self_, ready)
+
+        monkeypatch.setattr(LastGate, "let_through", fails)
+
+    def in_reading(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        load = Situation.load
+
+        def fails(context: Any, connection: Any, applied: Any, batch: Sequence[Claimed]) -> Situation:
+            self._look_at(batch)
+            return load(context, connection, applied, batch)
+
+        monkeypatch.setattr(Situation, "load", fails)
+
+    def _look_at(self, batch: Sequence[Claimed]) -> None:
+        if self._stage.ref(self._name) in {claimed.member for claimed in batch}:
+            raise self._error
+
+
+@pytest.fixture
+def stage(stage: Stage) -> Stage:
+    for name in NAMES:
+        stage.member(name, sms=True)
+    return stage
+
+
+@contextmanager
+def queued(stage: Stage, send: str = SERVICE) -> Iterator[None]:
+    """Their messages are one batch, which is taken up afterwards."""
+    stage.apply({"note": journey("store_visited", send, topic="service")})
+    with stage.by_hand() as hand:
+        for name in NAMES:
+            stage.happens(name, "store_visited", store="湖滨店")
+        hand.queue()
+        yield
+
+
+@pytest.mark.parametrize("fails", [Faulty.in_judging, Faulty.in_the_intent, Faulty.in_reading])
+def test_the_others_go_out_and_it_goes_out_when_the_fault_is_mended(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, fails: Any
+) -> None:
+    with queued(stage):
+        fails(Faulty(stage, "李雷", OverflowError("date value out of range")), monkeypatch)
+    assert [len(stage.phone(name)) for name in NAMES] == [1, 0, 1]
+    row = stage.delivery("李雷")
+    assert (row.status, row.due_at) == ("pending", stage.moment(0, "11:00"))
+    assert row.reason == "a fault of Engage's own: OverflowError"
+    stage.passes("1h")
+    assert stage.phone("李雷") == []
+    with stage.database.read() as connection:
+        assert overview.set_aside(connection, stage.began) == {"dispatch": 2}
+    monkeypatch.undo()
+    stage.run_until(day=1)
+    assert stage.got("李雷") == [("day 0 12:00", "sms")]
+
+
+def test_it_is_skipped_for_its_fault_when_another_try_would_be_too_late(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with queued(stage, f"{SERVICE}\nlate: 90m"):
+        Faulty(stage, "李雷", OverflowError()).in_judging(monkeypatch)
+    stage.run_until(day=1)
+    row = stage.delivery("李雷")
+    assert (row.status, row.reason) == ("skipped", "a fault of Engage's own: OverflowError")
+    assert row.fence == 2
+
+
+def test_what_is_not_yet_tried_by_itself_when_the_database_goes_is_given_back(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with queued(stage):
+        Faulty(stage, "王芳", OverflowError()).in_reading(monkeypatch)
+        Faulty(stage, "李雷", DatabaseUnavailable("gone")).in_the_intent(monkeypatch)
+        with pytest.raises(DatabaseUnavailable):
+            stage.engine.dispatch.tick()
+        assert [stage.delivery(name).status for name in NAMES] == ["pending", "claimed", "claimed"]
+        monkeypatch.undo()
+    assert [stage.got(name) for name in NAMES] == [[], [("day 0 10:00", "sms")], [("day 0 10:00", "sms")]]
