@@ -11,9 +11,11 @@ import typer
 from engage.bootstrap import build_context, clock_of, open_database
 from engage.cli.ending import Refusal, end_in_order_if_told
 from engage.cli.invocation import Invocation
+from engage.cli.reasons import reason_in
 from engage.cli.screen import Screen
 from engage.config import looked_up
 from engage.config_words import Unfit
+from engage.runtime.continuity import brought_back
 from engage.runtime.daemon import only_daemon
 from engage.runtime.housekeeping import Housekeeping
 from engage.runtime.presence import daemons_at_work
@@ -145,7 +147,8 @@ def migrate_database(
       engage db migrate --to env:DATABASE_URL
       engage db migrate --to file:/run/secrets/database_url
 
-    Exit codes: 0 everything has moved · 4 a daemon is running, or the other database is not empty
+    Exit codes: 0 everything has moved · 4 a daemon is running, the file was brought back from a copy and nobody has
+    let it go on, or the other database is not empty
     """
     inv = Invocation.of(ctx)
     source, target = open_database(inv.config, inv.folder), Database(_looked_up(inv, to))
@@ -155,6 +158,7 @@ def migrate_database(
 
         with only_daemon(source.file):  # none starts meanwhile
             require_schema(source)
+            _require_the_true_one(inv, source)
             require_room(source, target)  # one with rows in it may be somebody's at work: its schema stays as it is
             upgrade(target)
             rows = transfer(source, target, clock_of(source).now(), inv.screen.line)
@@ -181,6 +185,20 @@ def _require_file_and_server(screen: Screen, source: Database, target: Database)
     if not target.is_server:
         raise Refusal(
             screen.word("write a URL like --to postgresql://user@host/name", "请写成 --to postgresql://用户@主机/库名")
+        )
+
+
+def _require_the_true_one(inv: Invocation, source: Database) -> None:
+    """What tells a copy from it stands beside the file, and would be left behind."""
+    why = brought_back(source, inv.folder)
+    if why is not None:
+        raise Refusal(
+            inv.screen.word(
+                f"this database was brought back from a copy: {why}; start the daemon on it, and say first that it is "
+                "to go on (`engage resume --restored`)",
+                f"这个数据库是恢复出来的：{reason_in(why, inv.lang)}；请先启动引擎，并确认从这里继续"
+                "（`engage resume --restored`）",
+            )
         )
 
 

@@ -134,6 +134,14 @@ def _newborn(now: datetime) -> Life:
     return Life(now.isoformat(), now)
 
 
+def brought_back(database: Database, folder: Path) -> str | None:
+    """The evidence that this database is not the one that was worked with last, if there is any."""
+    seen = Witness.of(database, folder).read()
+    with database.read() as connection:
+        server = continuity.server_of(database, connection)
+        return _brought_back(connection, continuity.life(connection), seen, server, file=database.file is not None)
+
+
 def _brought_back(
     connection: Connection, life: Life | None, seen: Life | None, server: dict[str, object] | None, *, file: bool
 ) -> str | None:

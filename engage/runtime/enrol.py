@@ -99,7 +99,7 @@ class Enrol:
         coming = self._coming = self._coming or self._who_comes(now)
         take, take_again = partial(self._take_comers, coming), partial(self._take_comer_again, coming)
         comers = Quarantine(self._context, "enrol", take, take_again, self._let_in, self._pass_over)
-        done = comers.together_or_singly()
+        done = comers.together_or_singly() if coming.brought else 0
         return done if done >= calendar_starts.BATCH else done + self._pass_time(coming, now)
 
     def _take_comers(self, coming: Coming, connection: Connection) -> Sequence[Comer]:

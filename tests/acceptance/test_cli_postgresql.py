@@ -97,6 +97,17 @@ def test_what_could_not_be_done_in_the_house_is_named(
         engine.dispose()
 
 
+def test_a_copy_is_not_moved_before_somebody_has_let_it_go_on(project: Path, postgresql_url: str) -> None:
+    """Over there nothing would tell that it is one."""
+    engage(project, "apply")
+    engage(project, "db", "backup", "copy.db")
+    (project / "copy.db").replace(project / "engage.db")
+    with one_more_database(postgresql_url, "from_a_copy") as url:
+        assert "brought back from a copy" in engage(project, "db", "migrate", "--to", url, code=4)
+        engage(project, "resume", "--restored", "--drop-due")
+        assert "rows have moved" in engage(project, "db", "migrate", "--to", url)
+
+
 def test_a_database_with_rows_in_it_is_refused_before_anything_of_it_is_changed(
     project: Path, postgresql_url: str
 ) -> None:

@@ -284,10 +284,10 @@ class World:
         worker.broken = None
         wanted = self.options.crash_at or ""
         if not again and wanted.startswith(f"{loop}.") and any(each in wanted for each in _SINGLY):
-            again = not self.crew.reached[wanted]
+            again = not self.crew.reached[wanted] and self._dice.hits(0.5)  # of nothing there is no first
         if not again and not self._dice.hits(self.weather.broken):
             return False
-        worker.broken = loop
+        worker.broken = None if again else loop
         return True
 
     def _falls_asleep(self, worker: Worker, time: timedelta) -> None:
