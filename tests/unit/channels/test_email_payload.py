@@ -49,14 +49,6 @@ def test_headers() -> None:
     assert [part.get_content_type() for part in mail.iter_parts()] == ["text/plain", "text/html"]
 
 
-@given(st.integers(0, 2**63 - 1))
-def test_an_envelope_names_its_delivery_to_any_mail_server(delivery_id: int) -> None:
-    sender = ENVELOPES.sender(delivery_id)
-    assert to_wire(sender) == sender.lower()
-    for text in (sender, f"<{sender.upper()}>", ENVELOPES.message_id(delivery_id)):
-        assert ENVELOPES.delivery_id(text) == delivery_id
-
-
 def test_the_envelope_names_the_delivery() -> None:
     payload = a_mail()
     assert payload.data["mail_from"] == ENVELOPES.sender(42)
