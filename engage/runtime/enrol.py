@@ -17,6 +17,7 @@ from sqlalchemy import Connection
 
 from engage.core.holdout import is_held_out
 from engage.core.journey.model import OnEvent, OnSegment
+from engage.errors import DatabaseUnavailable
 from engage.runtime import calendar_starts
 from engage.runtime.applied import Active, Applied
 from engage.runtime.calendar_starts import Calendars, Comer, Coming, note_came_in
@@ -101,7 +102,13 @@ class Enrol:
         take, take_again = partial(self._take_comers, coming), partial(self._take_comer_again, coming)
         pass_over = partial(self._pass_over, coming)
         comers = Quarantine(self._context, "enrol", take, take_again, self._let_in, pass_over)
-        done = comers.together_or_singly() if coming.brought else 0
+        try:
+            done = comers.together_or_singly() if coming.brought else 0
+        except DatabaseUnavailable:
+            raise
+        except Exception:
+            self._coming = None  # who comes next comes with them, and shows whether it is a fault of theirs
+            raise
         return done if done >= calendar_starts.BATCH else done + self._pass_time(coming, now)
 
     def _take_comers(self, coming: Coming, connection: Connection) -> Sequence[Comer]:

@@ -24,6 +24,7 @@ from engage.core.journey.check import every_step
 from engage.core.journey.model import Ask, Journey, OnSchedule, OnSegment, Send
 from engage.core.lot import lot
 from engage.core.turn import EndKind
+from engage.errors import DatabaseUnavailable
 from engage.runtime.applied import Active, Applied
 from engage.runtime.context import Context
 from engage.runtime.crossings import came_into
@@ -199,7 +200,17 @@ class LettingGo:
         now = self._context.clock.now()
         with self._context.database.read() as connection:
             due = holding.at_work(connection, now)
-        return sum(_Due(self._context, hold_id, now).work_on() for hold_id in due)
+        done, failed = 0, None
+        for hold_id in due:
+            try:
+                done += _Due(self._context, hold_id, now).work_on()
+            except DatabaseUnavailable:
+                raise
+            except Exception as error:  # the others go on
+                failed = error
+        if failed is not None:
+            raise failed
+        return done
 
     def next_due(self, connection: Connection, now: datetime) -> datetime | None:
         return holding.next_due(connection, now)

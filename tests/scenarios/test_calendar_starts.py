@@ -496,3 +496,30 @@ def test_an_edit_of_more_than_the_time_is_another_start_and_owes_nothing(open_st
     play(stage, journey("start: { every: day, at: 09:00 }"))
     stage.run_until(at="23:00")
     assert came(stage, "王芳") == []
+
+
+def test_those_over_whom_the_code_fails_hold_up_nobody_who_comes_after_them(
+    open_stage: OpenStage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Though they are all who come that day."""
+    stage = open_stage("2026-11-23 08:00")
+    for name, birthday in (("王芳", "11-23"), ("李雷", "11-23"), ("林晚", "11-24")):
+        stage.member(name, sms=True, birthday=birthday)
+    play(stage, journey(BIRTHDAY))
+    broken = {stage.ref(name).id for name in ("王芳", "李雷")}
+    admitted = enrolling.admitted
+
+    def fails(connection: Any, catalog: Any, journey: Any, refs: Any, now: Any) -> Any:
+        if any(ref.id in broken for ref in refs):
+            raise ArithmeticError("what only these have")
+        return admitted(connection, catalog, journey, refs, now)
+
+    monkeypatch.setattr(enrolling, "admitted", fails)
+    with stage.daemon_down():
+        stage.run_until(at="10:01")
+        with pytest.raises(ArithmeticError):
+            stage.engine.enrol.tick()
+        stage.run_until(day=1, at="10:01")
+        while stage.engine.enrol.tick():
+            pass
+    assert [len(stage.runs(name)) for name in ("王芳", "李雷", "林晚")] == [0, 0, 1]
