@@ -15,6 +15,7 @@ from engage.core.dependence import shares_in
 from engage.core.quiet import zone_of
 from engage.runtime.applied import Applied
 from engage.store import events, members, ranks, segments, state, tallies
+from engage.store.advancing import NEWS_FOR
 from engage.store.events import FreshEvent, NewEvent
 from engage.store.segments import Crossing
 
@@ -26,13 +27,21 @@ def came_into(segment: str) -> str:
     return f"came_into:{segment}"
 
 
+def is_news(event: FreshEvent) -> bool:
+    """History starts nothing: what a file brought, and what happened more than a day before we heard of it."""
+    return event.name != "member_imported" and event.at > event.recorded_at - NEWS_FOR
+
+
 def cross_by_events(
     connection: Connection, applied: Applied, fresh: Sequence[FreshEvent], news: Sequence[FreshEvent], now: datetime
 ) -> None:
-    """Whoever has only history in the batch crosses in silence."""
-    told = {event.member for event in news}
+    """Whoever has only history, in the batch and waiting behind it, crosses in silence. (What waits is in their fields
+    already, and may be why they cross.)"""
     happened = [(event.member, event.name) for event in fresh]
     crossings = segments.refresh(connection, applied.catalog, happened, now)
+    told = {event.member for event in news}
+    others = {crossing.member for crossing in crossings} - told
+    told |= {event.member for event in events.fresh_of(connection, others) if is_news(event)}
     _record(connection, applied, [crossing for crossing in crossings if crossing.member in told], now)
 
 

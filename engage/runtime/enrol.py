@@ -22,11 +22,11 @@ from engage.runtime import calendar_starts
 from engage.runtime.applied import Active, Applied
 from engage.runtime.calendar_starts import Calendars, Comer, Coming, note_came_in
 from engage.runtime.context import Context
-from engage.runtime.crossings import cross_by_events, cross_by_time, hour_of
+from engage.runtime.crossings import cross_by_events, cross_by_time, hour_of, is_news
 from engage.runtime.goals import note_goals
 from engage.runtime.holding import Bulk, hold_back, stage_of
 from engage.runtime.quarantine import Quarantine
-from engage.store import advancing, enrolling, events, journeys, members, state
+from engage.store import enrolling, events, journeys, members, state
 from engage.store.enrolling import Entrant, Waits
 from engage.store.events import FreshEvent
 from engage.store.members import MemberRef
@@ -183,7 +183,7 @@ class Enrol:
 def _look_at_events(
     connection: Connection, applied: Applied, fresh: Sequence[FreshEvent], now: datetime, bulk_of: Callable[[str], Bulk]
 ) -> None:
-    news = [event for event in fresh if _is_news(event)]
+    news = [event for event in fresh if is_news(event)]
     _wake(connection, applied, news, now)  # first: ADVANCE comes to runs before doors, too
     for active in applied.journeys.values():
         if active.starts:
@@ -191,11 +191,6 @@ def _look_at_events(
     note_goals(connection, applied, news, now)
     cross_by_events(connection, applied, fresh, news, now)
     events.mark_seen(connection, fresh)
-
-
-def _is_news(event: FreshEvent) -> bool:
-    """History starts nothing: what a file brought, and what happened more than a day before we heard of it."""
-    return event.name != "member_imported" and event.at > event.recorded_at - advancing.NEWS_FOR
 
 
 def _start_by_events(

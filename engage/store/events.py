@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -125,6 +125,11 @@ def still_fresh(connection: Connection, event: FreshEvent) -> list[FreshEvent]:
     return [event] if connection.scalar(_STILL_FRESH, key) is not None else []
 
 
+def fresh_of(connection: Connection, refs: Collection[MemberRef]) -> list[FreshEvent]:
+    """Of these members alone."""
+    return [_fresh_event(row) for row in connection.execute(_FRESH_OF, given_refs(refs))] if refs else []
+
+
 def mark_seen(connection: Connection, events: Sequence[FreshEvent]) -> None:
     connection.execute(_SEEN, given_keys((e.member.bucket, e.id) for e in events))
 
@@ -132,6 +137,7 @@ def mark_seen(connection: Connection, events: Sequence[FreshEvent]) -> None:
 _STILL_FRESH = select(event.c.id).where(
     event.c.bucket == bindparam("of_bucket"), event.c.id == bindparam("of_id"), event.c.fresh
 )
+_FRESH_OF = select(*(event.c[name] for name in _OF_FRESH)).where(event.c.fresh, in_given_keys(event, "member_id"))
 _SEEN = update(event).where(in_given_keys(event)).values(fresh=False)
 
 

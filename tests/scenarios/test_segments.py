@@ -3,10 +3,15 @@ and never because somebody has rewritten a line."""
 
 from __future__ import annotations
 
+from datetime import timedelta
+
+import pytest
 from stage import Stage
 from stage_wiring import shipped
 
-from engage.store import ranks, segments
+from engage.runtime import enrol
+from engage.store import events, ranks, segments
+from engage.store.events import NewEvent
 
 TOP = "  高消费: { spent_rank: ..50% }\n"
 ENDING = "  快到期: { contract_end: next 7d }\n"
@@ -112,3 +117,16 @@ def test_the_night_brings_in_who_has_risen_without_doing_anything(stage: Stage) 
     stage.run_until(day=2)
     assert inside(stage, "高消费") == {stage.ref(name).id for name in ("王芳", "李雷", "客3")}
     assert len(stage.runs("李雷", "note")) == 1
+
+
+def test_news_that_waits_behind_history_is_no_silence(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A batch may have a member's past alone. What they have bought since is in their fields already: they come in by
+    it, before anybody has looked at it."""
+    stage.member("王芳", sms=True)
+    stage.apply(on_entering("VIP"))
+    monkeypatch.setattr(enrol, "BATCH", 1)
+    now, paid = stage.clock.now(), {"order_id": "A", "amount": 1500}
+    past, news = (NewEvent(stage.ref("王芳"), "order_paid", at, f"{at}", paid) for at in (now - timedelta(days=9), now))
+    with stage.daemon_down(), stage.database.write() as connection:
+        events.record(connection, stage.applied.catalog, [past, news], now)
+    assert len(stage.runs("王芳", "note")) == 1

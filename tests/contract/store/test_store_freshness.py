@@ -144,6 +144,7 @@ def test_what_has_just_happened_is_claimed_by_the_index_of_what_is_fresh(busy: B
         fresh = events.fresh_events(busy.connection, 500)
         assert events.any_fresh(busy.connection)
         assert events.still_fresh(busy.connection, fresh[0]) == fresh
+        assert events.fresh_of(busy.connection, [fresh[0].member]) == fresh
         events.mark_seen(busy.connection, fresh)
     assert_walks_nowhere(plans)
     assert "ix_event_fresh" in plans.indexes
