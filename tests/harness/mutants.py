@@ -322,7 +322,7 @@ MUTANTS: Sequence[Mutant] = (
     _mutant(
         "what happened is overlooked",
         says(
-            "engage.runtime.enrol:_is_news",
+            "engage.runtime.crossings:is_news",
             "return event.name",
             "return event.recorded_at.second % 7 != 0 and event.name",
         ),

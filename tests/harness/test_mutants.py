@@ -56,7 +56,9 @@ def test_a_mistake_that_raises_is_heard_of(grounds: Grounds) -> None:
 
 
 def _mistaken() -> Mutant:
-    return Mutant("a name that nobody knows", (says("engage.runtime.enrol:_is_news", "return event", "return ewent"),))
+    return Mutant(
+        "a name that nobody knows", (says("engage.runtime.crossings:is_news", "return event", "return ewent"),)
+    )
 
 
 def test_they_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
