@@ -56,9 +56,8 @@ def test_a_mistake_that_raises_is_heard_of(grounds: Grounds) -> None:
 
 
 def _mistaken() -> Mutant:
-    return Mutant(
-        "a name that nobody knows", (says("engage.runtime.crossings:is_news", "return event", "return ewent"),)
-    )
+    mistake = says("engage.runtime.crossings:is_news", "return event", "return (event.id % 10 == 0 and ewent) or event")
+    return Mutant("a name that nobody knows, now and then", (mistake,))
 
 
 def test_they_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
