@@ -7,7 +7,7 @@ from alembic import op
 
 from engage.store import tables
 
-revision = "0001_7aee7035"
+revision = "0001_5009bce1"
 down_revision = None
 branch_labels = None
 depends_on = None
