@@ -118,6 +118,7 @@ class World:
         self.weather = self.options.weather or weather.of(Dice(seed, "weather"))
         self.clock = SkippingClock(BEGINS)
         self.truth = Truth()
+        heard()  # what another world has left behind, of which somebody has made an end
         self.timeline: list[str] = []
         self.database = grounds.fresh()
         self.outside = Outside(self.database, self.clock, self.weather, Dice(seed, "outside"))

@@ -230,6 +230,7 @@ def _world(ground: Ground) -> Iterator[World]:
         with world.database.write() as connection:
             for number in MEMBERS:
                 _has_had_messages(connection, ground, number)
+        world.clock.advance_to(NOW + 50 * HOUR)  # when all of it has happened
         yield world
 
 
