@@ -284,9 +284,9 @@ class World:
         again = worker.broken == loop
         worker.broken = None
         wanted = self.options.crash_at or ""
-        if not again and wanted.startswith(f"{loop}.") and _LEFT_OUT in wanted:
-            again = not self.crew.reached[wanted] and self._dice.hits(0.5)  # of nothing there is no first
-        if not again and not self._dice.hits(self.weather.broken):
+        is_wanted = wanted.startswith(f"{loop}.") and _LEFT_OUT in wanted and not self.crew.reached[wanted]
+        # Of nothing there is no first: so not each time.
+        if not again and not (is_wanted and self._dice.hits(0.8)) and not self._dice.hits(self.weather.broken):
             return False
         worker.broken = None if again else loop
         return True
