@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from broken_door import fails_over, fails_over_everybody
 from sqlalchemy import Connection
 from stage import OpenStage, Stage
 from structlog.testing import capture_logs
@@ -16,7 +17,7 @@ from engage.clock import VirtualClock
 from engage.runtime import calendar_starts, enrol
 from engage.runtime.engine import Engine
 from engage.runtime.enrol import Enrol
-from engage.store import enrolling, members, overview
+from engage.store import members, overview
 from engage.store.enrolling import Entrant
 
 SHANGHAI, PARIS, LOS_ANGELES, NEW_YORK = "Asia/Shanghai", "Europe/Paris", "America/Los_Angeles", "America/New_York"
@@ -44,7 +45,20 @@ def came(stage: Stage, name: str) -> list[str]:
     return [when for when, _ in stage.got(name)]
 
 
+DAILY = journey("start: { every: day, at: 10:00 }", "reentry: always")
+
+
 # --- many at once ---------------------------------------------------------------------------------------------------
+
+
+def by_batches(open_stage: OpenStage, monkeypatch: pytest.MonkeyPatch, text: str) -> tuple[Stage, list[str]]:
+    """Ten members, of whom four at a time come in."""
+    monkeypatch.setattr(calendar_starts, "BATCH", 4)
+    stage = open_stage("2026-11-23 08:00")
+    names = [f"m{number}" for number in range(10)]
+    for name in names:
+        stage.member(name, sms=True)
+    return play(stage, text), names
 
 
 def test_a_start_of_many_comes_in_by_batches_and_goes_on_where_it_was(
@@ -52,12 +66,7 @@ def test_a_start_of_many_comes_in_by_batches_and_goes_on_where_it_was(
 ) -> None:
     """A hundred thousand in one transaction would keep everybody else from writing; a daemon that dies in the middle
     leaves the rest to the next one, which asks nobody twice."""
-    monkeypatch.setattr(calendar_starts, "BATCH", 4)
-    stage = open_stage("2026-11-23 08:00")
-    names = [f"m{number}" for number in range(10)]
-    for name in names:
-        stage.member(name, sms=True)
-    play(stage, journey("start: { every: day, at: 10:00 }", "reentry: always"))
+    stage, names = by_batches(open_stage, monkeypatch, DAILY)
     stage.run_until(day=0, at="09:59")
     stage.clock.advance_to(stage.clock.now() + timedelta(minutes=1))
     assert Enrol(stage.engine.context).tick() == 4
@@ -84,12 +93,7 @@ def _asked_at_the_door(monkeypatch: pytest.MonkeyPatch) -> list[Entrant]:
 def test_what_is_applied_meanwhile_is_what_the_rest_come_into(
     open_stage: OpenStage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(calendar_starts, "BATCH", 4)
-    stage = open_stage("2026-11-23 08:00")
-    names = [f"m{number}" for number in range(10)]
-    for name in names:
-        stage.member(name, sms=True)
-    play(stage, journey("start: { every: day, at: 10:00 }", "reentry: always"))
+    stage, names = by_batches(open_stage, monkeypatch, DAILY)
     stage.run_until(day=0, at="09:59")
     stage.clock.advance_to(stage.clock.now() + timedelta(minutes=1))
     loop = Enrol(stage.engine.context)
@@ -104,13 +108,8 @@ def test_one_over_whom_the_code_fails_is_passed_over_and_the_others_come_in(
     open_stage: OpenStage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Else nobody behind them would ever come in, nor anybody of a later start."""
-    monkeypatch.setattr(calendar_starts, "BATCH", 4)
-    stage = open_stage("2026-11-23 08:00")
-    names = [f"m{number}" for number in range(10)]
-    for name in names:
-        stage.member(name, sms=True)
-    play(stage, journey("start: { every: day, at: 10:00 }", "reentry: always"))
-    _fails_over(monkeypatch, stage.ref("m6").id)
+    stage, names = by_batches(open_stage, monkeypatch, DAILY)
+    fails_over(stage, monkeypatch, "m6")
     with capture_logs() as logs:
         stage.run_until(day=0, at="11:00")
     assert [len(stage.runs(name)) for name in names] == [1] * 6 + [0] + [1] * 3
@@ -119,17 +118,6 @@ def test_one_over_whom_the_code_fails_is_passed_over_and_the_others_come_in(
     with stage.database.read() as connection:
         assert overview.set_aside(connection, stage.clock.now() - timedelta(days=1)) == {"enrol": 1}
         assert Enrol(stage.engine.context).next_due(connection, stage.clock.now()) > stage.clock.now()
-
-
-def _fails_over(monkeypatch: pytest.MonkeyPatch, member_id: int) -> None:
-    admitted = enrolling.admitted
-
-    def failing(connection: Any, catalog: Any, journey: Any, refs: Any, now: Any) -> Any:
-        if any(ref.id == member_id for ref in refs):
-            raise ArithmeticError("what only this one has")
-        return admitted(connection, catalog, journey, refs, now)
-
-    monkeypatch.setattr(enrolling, "admitted", failing)
 
 
 # --- schedules --------------------------------------------------------------------------------------------------
@@ -242,7 +230,7 @@ def test_late_is_counted_from_the_moment_the_start_was_planned(
 def test_three_days_down_are_not_three_messages(open_stage: OpenStage) -> None:
     stage = open_stage("2026-11-23 08:00")
     stage.member("王芳", sms=True)
-    play(stage, journey("start: { every: day, at: 10:00 }", "reentry: always"))
+    play(stage, DAILY)
     with stage.daemon_down():
         stage.run_until(day=3, at="12:00")
     assert entered(stage, "王芳") == ["slot:2026-11-26"]
@@ -316,16 +304,10 @@ def test_but_not_if_that_time_is_too_long_ago(open_stage: OpenStage) -> None:
 def test_what_is_owed_is_not_forgotten_in_the_midst_of_many(
     open_stage: OpenStage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(calendar_starts, "BATCH", 4)
-    stage = open_stage("2026-11-23 08:00")
-    names = [f"m{number}" for number in range(10)]
-    for name in names:
-        stage.member(name, sms=True)
-    daily = journey("start: { every: day, at: 10:00 }", "reentry: always")
-    play(stage, daily)
+    stage, names = by_batches(open_stage, monkeypatch, DAILY)
     stage.run_until(at="09:30")
     with stage.daemon_down():
-        play(stage, at_nine(daily))
+        play(stage, at_nine(DAILY))
         loop = Enrol(stage.engine.context)
         assert loop.tick() == 4
         play(stage, journey("start: { every: day, at: 09:00 }", "reentry: always", late="1h"))
@@ -447,18 +429,15 @@ def test_a_zone_that_does_not_exist_is_the_business_own(open_stage: OpenStage) -
 def test_a_fault_over_all_who_come_is_nobodys_own_and_they_come_when_it_is_mended(
     open_stage: OpenStage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fails(*_: object) -> None:
-        raise TypeError("a bad release")
-
     stage = open_stage("2026-11-23 08:00")
     for name in ("王芳", "李雷"):
         stage.member(name, sms=True)
-    play(stage, journey("start: { every: day, at: 10:00 }", "reentry: always"))
+    play(stage, DAILY)
     stage.run_until(at="09:59")
     with stage.daemon_down():
         stage.run_until(at="10:01")
         with monkeypatch.context() as patch:
-            patch.setattr(enrolling, "admitted", fails)
+            fails_over_everybody(patch)
             with pytest.raises(TypeError):
                 stage.engine.enrol.tick()
     stage.run_until(at="11:00")
@@ -470,8 +449,7 @@ def test_a_slot_is_owed_also_if_the_edit_comes_in_the_midst_of_a_look(
 ) -> None:
     stage = open_stage("2026-11-23 08:00")
     stage.member("王芳", sms=True)
-    daily = journey("start: { every: day, at: 10:00 }", "reentry: always")
-    play(stage, daily)
+    play(stage, DAILY)
     stage.run_until(at="09:50")
     zones = members.timezones
     with stage.daemon_down(), monkeypatch.context() as patch:
@@ -479,7 +457,7 @@ def test_a_slot_is_owed_also_if_the_edit_comes_in_the_midst_of_a_look(
         def edited_meanwhile(connection: Connection) -> list[str | None]:
             found = zones(connection)
             patch.undo()
-            play(stage, at_nine(daily))
+            play(stage, at_nine(DAILY))
             return found
 
         patch.setattr(members, "timezones", edited_meanwhile)
@@ -506,15 +484,7 @@ def test_those_over_whom_the_code_fails_hold_up_nobody_who_comes_after_them(
     for name, birthday in (("王芳", "11-23"), ("李雷", "11-23"), ("林晚", "11-24")):
         stage.member(name, sms=True, birthday=birthday)
     play(stage, journey(BIRTHDAY))
-    broken = {stage.ref(name).id for name in ("王芳", "李雷")}
-    admitted = enrolling.admitted
-
-    def fails(connection: Any, catalog: Any, journey: Any, refs: Any, now: Any) -> Any:
-        if any(ref.id in broken for ref in refs):
-            raise ArithmeticError("what only these have")
-        return admitted(connection, catalog, journey, refs, now)
-
-    monkeypatch.setattr(enrolling, "admitted", fails)
+    fails_over(stage, monkeypatch, "王芳", "李雷")
     with stage.daemon_down():
         stage.run_until(at="10:01")
         with pytest.raises(ArithmeticError):

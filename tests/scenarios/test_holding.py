@@ -6,6 +6,7 @@ from collections import Counter
 from typing import Any
 
 import pytest
+from broken_door import fails_over, fails_over_everybody
 from small_journeys import SERVICE
 from stage import OpenStage, Stage
 from stage_wiring import shipped
@@ -14,7 +15,7 @@ from engage.runtime import approving, enrol, holding
 from engage.runtime.approving import Approved, NotWaiting
 from engage.runtime.holding import LettingGo
 from engage.runtime.quarantine import Quarantine
-from engage.store import enrolling, history, moving, overview
+from engage.store import history, moving, overview
 from engage.store import holding as store
 from engage.store.holding import Hold, HoldStatus
 
@@ -402,23 +403,11 @@ def test_a_stage_of_which_nothing_is_known_yet_is_waited_for(open_stage: OpenSta
     assert the_hold(stage).stage > 0
 
 
-def fails_over(stage: Stage, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    broken = stage.ref(name).id
-    admitted = enrolling.admitted
-
-    def failing(connection: Any, catalog: Any, journey: Any, refs: Any, now: Any) -> Any:
-        if any(ref.id == broken for ref in refs):
-            raise ArithmeticError("what only this one has")
-        return admitted(connection, catalog, journey, refs, now)
-
-    monkeypatch.setattr(enrolling, "admitted", failing)
-
-
 def test_one_over_whom_the_code_fails_ends_and_the_others_are_let_go(
     open_stage: OpenStage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stage = crowd(open_stage, GUARD)
-    fails_over(stage, "m3", monkeypatch)
+    fails_over(stage, monkeypatch, "m3")
     approves(stage, "王芳")
     assert (the_hold(stage).status, messages(stage)) == (HoldStatus.RELEASED, EVERYBODY - 1)
     (run,) = stage.runs("m3")
@@ -439,13 +428,10 @@ def test_what_was_held_and_let_go_is_in_the_trail(open_stage: OpenStage) -> None
 def test_a_fault_over_all_who_wait_is_nobodys_own_and_they_are_let_go_when_it_is_mended(
     open_stage: OpenStage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fails(*_: object) -> None:
-        raise TypeError("a bad release")
-
     stage = crowd(open_stage, GUARD)
     with stage.daemon_down(), monkeypatch.context() as patch:
         approves_at_once(stage, "王芳")
-        patch.setattr(enrolling, "admitted", fails)
+        fails_over_everybody(patch)
         with pytest.raises(TypeError):
             stage.engine.letting_go.tick()
         assert statuses(stage) == {"held": EVERYBODY}
@@ -464,7 +450,7 @@ def test_whom_another_daemon_has_let_go_meanwhile_is_not_set_aside(
         assert LettingGo(stage.engine.context).tick()
         leave_out(quarantine, waits, error)
 
-    fails_over(stage, "m3", monkeypatch)
+    fails_over(stage, monkeypatch, "m3")
     monkeypatch.setattr(Quarantine, "_leave_out", late)
     approves(stage, "王芳")
     assert (stage.runs("m3")[0].end_kind, messages(stage)) == ("completed", EVERYBODY)
