@@ -18,10 +18,18 @@ from engage.cli.screen import Screen, counted
 from engage.content.project import Project
 from engage.core.quiet import zone_of
 from engage.core.release import Release
-from engage.runtime import applying, undoing
-from engage.runtime.applying import Done, NoSuchPlan, Outcome, Refused, Superseded, Unapproved, Unseen, WorldMoved
-from engage.runtime.plan import Change, Plan, Terms
-from engage.runtime.undoing import CannotGoBack, NeverApplied, NothingBefore, NotTheLast, Undoing, Undone, UndoneBefore
+from engage.runtime.edits import applying, undoing
+from engage.runtime.edits.applying import Done, NoSuchPlan, Outcome, Refused, Superseded, Unapproved, Unseen, WorldMoved
+from engage.runtime.edits.plan import Change, Plan, Terms
+from engage.runtime.edits.undoing import (
+    CannotGoBack,
+    NeverApplied,
+    NothingBefore,
+    NotTheLast,
+    Undoing,
+    Undone,
+    UndoneBefore,
+)
 from engage.store.database import Database
 
 

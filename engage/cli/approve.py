@@ -21,12 +21,14 @@ from engage.cli.screen import Screen, local
 from engage.config import Policy
 from engage.core.journey.model import Send
 from engage.core.quiet import zone_of
-from engage.runtime import approving, holding, preview
-from engage.runtime.applying import project_with
-from engage.runtime.approving import Approved, NotWaiting
 from engage.runtime.context import Context
-from engage.runtime.plan import Terms
-from engage.runtime.planning import make_plan
+from engage.runtime.edits import approving
+from engage.runtime.edits.applying import project_with
+from engage.runtime.edits.approving import Approved, NotWaiting
+from engage.runtime.edits.plan import Terms
+from engage.runtime.edits.planning import make_plan
+from engage.runtime.enrolling import holding
+from engage.runtime.insight import preview
 from engage.store import holding as store
 from engage.store import plans
 from engage.store.database import Database

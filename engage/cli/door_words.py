@@ -12,7 +12,7 @@ from rich.text import Text
 from engage.cli.reasons import reason_in
 from engage.cli.screen import Screen
 from engage.core.problem import Said
-from engage.runtime.door import Check, Door, Part
+from engage.runtime.insight.door import Check, Door, Part
 from engage.store.readings import Reading
 
 _PARTS: Mapping[Part, Said] = {

@@ -12,8 +12,8 @@ from engage.cli.message_words import verdict_words
 from engage.cli.screen import Screen, counted, local, print_json
 from engage.core.quiet import zone_of
 from engage.runtime.context import Context
-from engage.runtime.dry_run import MOST, Judged, NextTick
-from engage.runtime.judge import Overtaken
+from engage.runtime.dispatching.judge import Overtaken
+from engage.runtime.insight.dry_run import MOST, Judged, NextTick
 
 
 def show_next_tick(screen: Screen, tick: NextTick, context: Context, *, as_json: bool) -> None:

@@ -19,8 +19,8 @@ from engage.cli.who import find_member
 from engage.core.journey.vocabulary import nearest
 from engage.core.quiet import zone_of
 from engage.runtime.applied import Applied
-from engage.runtime.explaining import Question, Story
-from engage.runtime.explaining import explain as tell_story
+from engage.runtime.insight.explaining import Question, Story
+from engage.runtime.insight.explaining import explain as tell_story
 from engage.store import members
 
 

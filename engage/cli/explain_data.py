@@ -6,10 +6,10 @@ from dataclasses import asdict
 from typing import Any, assert_never
 
 from engage.core.redaction import redacted
-from engage.runtime.door import Door
-from engage.runtime.explaining import Line, RunStory, Story
-from engage.runtime.foresight import Ahead
-from engage.runtime.judge import Clear, Later, Overtaken, Skip, Verdict
+from engage.runtime.dispatching.judge import Clear, Later, Overtaken, Skip, Verdict
+from engage.runtime.insight.door import Door
+from engage.runtime.insight.explaining import Line, RunStory, Story
+from engage.runtime.insight.foresight import Ahead
 
 
 def story_data(story: Story) -> dict[str, Any]:

@@ -15,10 +15,10 @@ from engage.cli.message_words import aftermath, ahead_words, message_words, word
 from engage.cli.reasons import reason_in
 from engage.cli.screen import Screen, local
 from engage.cli.who import masked
-from engage.runtime.door import Door
-from engage.runtime.explaining import Line, Question, RunStory, Story, WayIn
-from engage.runtime.foresight import Ahead
-from engage.runtime.judge import Overtaken
+from engage.runtime.dispatching.judge import Overtaken
+from engage.runtime.insight.door import Door
+from engage.runtime.insight.explaining import Line, Question, RunStory, Story, WayIn
+from engage.runtime.insight.foresight import Ahead
 from engage.store.overview import Paused
 from engage.store.readings import reading_of
 

@@ -10,8 +10,8 @@ from engage.cli.reasons import reason_in
 from engage.cli.screen import Screen
 from engage.core.moving import What
 from engage.core.problem import Said
-from engage.runtime.explaining import Line, Story
-from engage.runtime.foresight import Ahead
+from engage.runtime.insight.explaining import Line, Story
+from engage.runtime.insight.foresight import Ahead
 from engage.store.history import PastRun
 
 WITHHELD = Said(" (withheld: holdout)", "（对照组：不执行）")

@@ -15,7 +15,7 @@ from engage.cli.screen import print_json
 from engage.exchange.importing import import_events, import_members
 from engage.exchange.report import ImportReport, as_data, describe
 from engage.runtime.context import Context
-from engage.runtime.receive import Receive
+from engage.runtime.receiving.receive import Receive
 
 group = typer.Typer(no_args_is_help=True, add_completion=False)
 

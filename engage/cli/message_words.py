@@ -14,9 +14,9 @@ from engage.cli.screen import Screen
 from engage.core.delivery import Status
 from engage.core.redaction import redacted
 from engage.core.turn import Purpose
-from engage.runtime.explaining import Line, Story
-from engage.runtime.foresight import Ahead
-from engage.runtime.judge import Clear, Later, Overtaken, Skip, Verdict
+from engage.runtime.dispatching.judge import Clear, Later, Overtaken, Skip, Verdict
+from engage.runtime.insight.explaining import Line, Story
+from engage.runtime.insight.foresight import Ahead
 from engage.store import state
 from engage.store.history import Happening, PastMessage
 

@@ -12,7 +12,7 @@ from engage.cli.ending import Ending, Refusal
 from engage.cli.invocation import Invocation
 from engage.cli.restored import go_on_restored
 from engage.content.template import CHANNELS
-from engage.runtime.situation import PAUSED_FOR
+from engage.runtime.dispatching.situation import PAUSED_FOR
 from engage.store import journeys, overview, state
 from engage.store.database import Database
 

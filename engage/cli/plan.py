@@ -16,9 +16,9 @@ from engage.cli.project import ExistingOption, ReleaseOption, StopOption, checke
 from engage.cli.screen import print_json
 from engage.core.quiet import zone_of
 from engage.core.release import Release
-from engage.runtime import applying
-from engage.runtime.moving import spell_time
-from engage.runtime.plan import JourneyPlan, Plan, StepPlan, Terms
+from engage.runtime.edits import applying
+from engage.runtime.edits.moving import spell_time
+from engage.runtime.edits.plan import JourneyPlan, Plan, StepPlan, Terms
 
 
 def plan(

@@ -12,8 +12,8 @@ from engage.cli.screen import Screen, local
 from engage.core.journey.diff import Gone, Kept
 from engage.core.moving import What
 from engage.core.release import OVER, Release
-from engage.runtime.moving import spell_time
-from engage.runtime.plan import (
+from engage.runtime.edits.moving import spell_time
+from engage.runtime.edits.plan import (
     Change,
     FileStays,
     Homeless,

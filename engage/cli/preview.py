@@ -18,8 +18,8 @@ from engage.cli.who import find_member
 from engage.content.render import Missing
 from engage.core.words import Rendered
 from engage.runtime.applied import Applied
-from engage.runtime.preview import Shown
-from engage.runtime.preview import preview as show_template
+from engage.runtime.insight.preview import Shown
+from engage.runtime.insight.preview import preview as show_template
 
 
 def preview(

@@ -14,7 +14,7 @@ from engage.cli.invocation import Invocation
 from engage.cli.problems import count_errors, show_problems, show_summary
 from engage.content.project import Project, project_files, read_project
 from engage.core.release import Release
-from engage.runtime.plan import Rules
+from engage.runtime.edits.plan import Rules
 from engage.store.database import Database
 from engage.store.migrating import require_current, upgrade
 

@@ -18,7 +18,7 @@ from engage.cli.screen import print_json
 from engage.core.quiet import zone_of
 from engage.core.timing import local_moment
 from engage.runtime.context import AppliedHolder
-from engage.runtime.report import Report, make_report
+from engage.runtime.insight.report import Report, make_report
 from engage.store import reporting
 from engage.store.reporting import Period
 

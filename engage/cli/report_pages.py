@@ -9,7 +9,7 @@ from engage.cli.reasons import reason_in
 from engage.cli.screen import Screen, local
 from engage.core.measure import Csat, Interval, Nps
 from engage.core.split import Ruling
-from engage.runtime.report import Report
+from engage.runtime.insight.report import Report
 from engage.store.splits import SplitState
 
 _MOST_REASONS = 12

@@ -21,11 +21,11 @@ from engage.config import Config
 from engage.content.project import project_files
 from engage.ops.measures import Measures
 from engage.running import Renewal, Service, ops_server
-from engage.runtime.applying import differs
 from engage.runtime.continuity import Continuity, Witness
 from engage.runtime.daemon import Daemon, keep_renewals_for_later, only_daemon
-from engage.runtime.dry_run import next_tick
+from engage.runtime.edits.applying import differs
 from engage.runtime.housekeeping import Housekeeping
+from engage.runtime.insight.dry_run import next_tick
 from engage.runtime.presence import Presence
 from engage.store.database import Database
 

@@ -17,7 +17,7 @@ from engage.content.render import Missing
 from engage.core import intake
 from engage.core.delivery import CALL_TIMEOUT
 from engage.core.outcome import Accepted, Rejected, SendOutcome, Unknown
-from engage.runtime import preview
+from engage.runtime.insight import preview
 
 
 def send_test(

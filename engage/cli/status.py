@@ -19,8 +19,8 @@ from engage.cli.screen import Screen, counted, local, print_json
 from engage.content.project import project_files
 from engage.core.quiet import zone_of
 from engage.errors import EngageError
-from engage.runtime.applying import differs
 from engage.runtime.context import AppliedHolder
+from engage.runtime.edits.applying import differs
 from engage.runtime.presence import daemons_at_work
 from engage.store import holding, journeys, overview, ranks, webhook_calls
 from engage.store.database import Database

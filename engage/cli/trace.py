@@ -13,7 +13,7 @@ from engage.cli.ending import Ending, Refusal
 from engage.cli.invocation import Invocation
 from engage.cli.screen import Screen, print_json
 from engage.cli.trace_words import link_words, stamp
-from engage.runtime.tracing import Chain, Kind, Match, Tracer
+from engage.runtime.insight.tracing import Chain, Kind, Match, Tracer
 
 _INDENT = 22  # as wide as a time to the millisecond, and the space around it
 _RAW_SHOWN = 600  # characters; --json has it whole

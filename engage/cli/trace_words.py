@@ -13,7 +13,7 @@ from engage.cli.screen import Screen
 from engage.cli.who import masked
 from engage.content.values import show_masked
 from engage.core.problem import Said
-from engage.runtime.tracing import Link
+from engage.runtime.insight.tracing import Link
 
 # By `Link.what`; {…} are its facts. What is not on file leaves its part of the sentence out: see `link_words`.
 LINKS: Mapping[str, Said] = {

@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 from engage.cli.ending import Ending, Refusal
 from engage.cli.screen import Screen
 from engage.content.values import show_masked
-from engage.runtime.finding import members_meant
+from engage.runtime.insight.finding import members_meant
 from engage.store import members, reaching
 from engage.store.members import MemberRef
 

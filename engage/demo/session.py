@@ -19,7 +19,7 @@ from engage.demo.folder import START, Settings
 from engage.demo.screen import DemoScreen
 from engage.errors import EngageError
 from engage.exchange.importing import import_events, import_members
-from engage.runtime.applying import apply
+from engage.runtime.edits.applying import apply
 from engage.sandbox.behaviour import Followers
 from engage.sandbox.model import Person
 from engage.sandbox.phone.app import phone_app

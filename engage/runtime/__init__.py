@@ -1,4 +1,7 @@
-"""The four loops: receive (facts recorded), enrol (who enters), advance (what next), dispatch (the send protocol).
+"""The four loops over one database, a folder each: `receiving` (facts recorded), `enrolling` (who enters), `advancing`
+(what next), `dispatching` (the send protocol). Each claims a batch, decides in pure code, and writes the batch back in
+one transaction. They meet only in the database.
 
-Each claims a batch, decides in pure code, and writes the batch back in one transaction. They meet only in the database.
+Around them: the engine and the daemon that drive them, `edits` (what becomes of changed files) and `insight` (answers
+to those who ask).
 """

@@ -11,15 +11,15 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Protocol
 
-from engage.runtime.advance import Advance
+from engage.runtime.advancing.advance import Advance
+from engage.runtime.advancing.deciding import Deciding
 from engage.runtime.calling import Calling
 from engage.runtime.context import Context
-from engage.runtime.deciding import Deciding
-from engage.runtime.dispatch import Dispatch
-from engage.runtime.enrol import Enrol
-from engage.runtime.handover import Calls, OnLoop, Patience, Record
-from engage.runtime.holding import LettingGo
-from engage.runtime.receive import Receive
+from engage.runtime.dispatching.dispatch import Dispatch
+from engage.runtime.dispatching.handover import Calls, OnLoop, Patience, Record
+from engage.runtime.enrolling.enrol import Enrol
+from engage.runtime.enrolling.holding import LettingGo
+from engage.runtime.receiving.receive import Receive
 from engage.runtime.staff import Staff
 from engage.store import advancing, dispatching, tasks, webhook_calls
 

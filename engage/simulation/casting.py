@@ -18,9 +18,9 @@ from engage.core.holdout import is_held_out
 from engage.core.journey.model import Split
 from engage.core.split import way_of
 from engage.core.testfile.model import Case, Person
-from engage.runtime import membership
 from engage.runtime.applied import Active, Applied
-from engage.runtime.reading import Reading
+from engage.runtime.receiving import membership
+from engage.runtime.receiving.reading import Reading
 from engage.simulation.implied import implied_events
 from engage.simulation.world import World
 from engage.store import inbound, members, segments

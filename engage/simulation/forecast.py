@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 from engage.core.behaviour.model import Behaviour
 from engage.core.outcome import Failure, Rejected, SendOutcome
 from engage.runtime.applied import Applied
-from engage.runtime.report import Report, make_report
+from engage.runtime.insight.report import Report, make_report
 from engage.sandbox.chance import Chance
 from engage.simulation.channels import Call, Fate, taken
 from engage.simulation.crowd import Crowd

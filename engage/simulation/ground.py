@@ -27,8 +27,8 @@ from engage.clock import VirtualClock
 from engage.config import Config
 from engage.content.project import Project
 from engage.runtime.applied import Applied, load_applied
-from engage.runtime.applying import Refused, apply
-from engage.runtime.plan import Rules
+from engage.runtime.edits.applying import Refused, apply
+from engage.runtime.edits.plan import Rules
 from engage.simulation.channels import Fate, taken
 from engage.simulation.settings import USUAL
 from engage.simulation.world import SWEEP_EVERY, World

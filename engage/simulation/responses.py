@@ -12,7 +12,7 @@ from engage.core.behaviour.model import Behaviour, Rates
 from engage.core.fact import Answered, Arrival, Clicked, Fact, OptedOut, Receipt, Typed
 from engage.core.journey.model import Ask, Survey
 from engage.runtime.applied import Applied
-from engage.runtime.follow_up import step_of
+from engage.runtime.dispatching.follow_up import step_of
 from engage.simulation import dice
 from engage.store.forecasting import Sent
 

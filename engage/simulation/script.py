@@ -33,8 +33,8 @@ from engage.core.testfile.model import (
 from engage.core.timing import local_moment
 from engage.core.turn import Purpose
 from engage.runtime.closing import close_task
-from engage.runtime.enrol import admit
-from engage.runtime.follow_up import step_of
+from engage.runtime.dispatching.follow_up import step_of
+from engage.runtime.enrolling.enrol import admit
 from engage.simulation.casting import Role
 from engage.simulation.world import World
 from engage.store import history, segments, tasks

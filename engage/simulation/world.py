@@ -28,8 +28,8 @@ from engage.core.fact import Fact
 from engage.core.fact_json import fact_to_json
 from engage.runtime.applied import Applied
 from engage.runtime.context import Context
+from engage.runtime.dispatching.handover import InTurn
 from engage.runtime.engine import Engine
-from engage.runtime.handover import InTurn
 from engage.simulation.channels import Call, Colleagues, Fate, InProcess, Receivers, taken
 from engage.simulation.settings import USUAL
 from engage.store import inbound

@@ -23,7 +23,7 @@ from engage.core.journey.model import SCORE_RANGE, Ask, Survey, Words
 from engage.core.problem import Lang, Said
 from engage.core.reply import CORRECTION_WINDOW
 from engage.runtime.applied import Active, Applied
-from engage.runtime.wording import words_context
+from engage.runtime.dispatching.wording import words_context
 from engage.store import advancing, members
 from engage.store.inbound import PAGE, Arrived
 from engage.store.members import Profile

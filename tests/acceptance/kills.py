@@ -34,7 +34,7 @@ from engage.clock import SystemClock, VirtualClock
 from engage.config import load_config
 from engage.content.project import read_project
 from engage.exchange.importing import import_members
-from engage.runtime.applying import Done, apply
+from engage.runtime.edits.applying import Done, apply
 from engage.sandbox.model import Person, SandboxSettings
 from engage.sandbox.world import World
 from engage.serving import build

@@ -130,7 +130,7 @@ def test_what_changes_while_it_is_shown_is_to_be_looked_at_again(
     begin(site, "third")
     until(site, lambda held, _: held.status is HoldStatus.WAITING and held.members == MANY, 2)
     digests = iter(["as it was shown", "as it is now"])
-    monkeypatch.setattr("engage.runtime.holding.digest_of", lambda *_: next(digests))
+    monkeypatch.setattr("engage.runtime.enrolling.holding.digest_of", lambda *_: next(digests))
     monkeypatch.chdir(site.folder)
     with pytest.raises(SystemExit) as ended:
         main(["--lang", "en", "approve", "hold-2", "--by", "王芳"])

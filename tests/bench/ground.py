@@ -14,8 +14,8 @@ from sqlalchemy import create_engine, select, text
 from engage.bootstrap import build_context
 from engage.clock import Clock, VirtualClock
 from engage.content.project import Project, project_files, read_project
-from engage.runtime.applying import Done, apply
 from engage.runtime.context import Context
+from engage.runtime.edits.applying import Done, apply
 from engage.simulation.settings import USUAL
 from engage.store import enrolling, members, migrating
 from engage.store.database import Database

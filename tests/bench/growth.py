@@ -15,10 +15,10 @@ from sqlalchemy import func, select
 from engage.clock import VirtualClock
 from engage.core.fact import Happened
 from engage.core.fact_json import fact_to_json
-from engage.runtime.advance import BATCH, Advance
-from engage.runtime.crossings import cross_by_time
-from engage.runtime.enrol import Enrol
-from engage.runtime.receive import Receive
+from engage.runtime.advancing.advance import BATCH, Advance
+from engage.runtime.enrolling.crossings import cross_by_time
+from engage.runtime.enrolling.enrol import Enrol
+from engage.runtime.receiving.receive import Receive
 from engage.store import advancing, inbound
 from engage.store.database import Database
 from engage.store.inbound import Arrived

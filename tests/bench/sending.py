@@ -27,9 +27,9 @@ from engage.content.links import Links
 from engage.content.render import render
 from engage.core.outcome import Accepted
 from engage.runtime.context import Context
-from engage.runtime.dispatch import Dispatch
+from engage.runtime.dispatching.dispatch import Dispatch
+from engage.runtime.dispatching.wording import words_context
 from engage.runtime.engine import Engine
-from engage.runtime.wording import words_context
 from engage.simulation.settings import USUAL
 from engage.store import dispatching, members, reaching
 from engage.store.database import Database

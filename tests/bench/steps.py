@@ -10,7 +10,7 @@ from datetime import timedelta
 from multiprocessing import get_context
 from statistics import median
 
-from engage.runtime.advance import BATCH, Advance
+from engage.runtime.advancing.advance import BATCH, Advance
 from engage.runtime.context import Context
 from engage.store import members
 from engage.store.database import Database

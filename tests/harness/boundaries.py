@@ -98,7 +98,7 @@ def _places() -> dict[tuple[str, int], str]:
     """Every `with database.write()` of the engine's loops, by file and line."""
     return {
         (str(path), line): f"{path.stem}.{name}"
-        for path in sorted(_RUNTIME.glob("*.py"))
+        for path in sorted(_RUNTIME.rglob("*.py"))
         if path.stem not in _NO_LOOPS
         for line, name in _writers(path)
     }
@@ -109,7 +109,7 @@ def known_points(channels: Iterable[str], doors: Iterable[str]) -> set[str]:
     something is called."""
     own = {place for place in _places().values() if not place.startswith(_SHARED)}
     shared = {place for place in _places().values() if place.startswith(_SHARED)}
-    sharing = [path.stem for path in _RUNTIME.glob("*.py") if f"import {_SHARED.title()}" in path.read_text("utf-8")]
+    sharing = [path.stem for path in _RUNTIME.rglob("*.py") if f"import {_SHARED.title()}" in path.read_text("utf-8")]
     places = own | {f"{loop}: {place}" for loop in sharing for place in shared}
     points = {f"{place}: {when}" for place in places for when in (BEGIN, COMMIT, COMMITTED)}
     points |= {f"{channel}: {WORDING}" for channel in channels}

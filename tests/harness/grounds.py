@@ -14,9 +14,9 @@ from engage.bootstrap import build_context
 from engage.config import Canary, Cap
 from engage.core.fact_json import fact_to_json
 from engage.runtime.applied import Applied, load_applied
-from engage.runtime.applying import Done, apply
-from engage.runtime.plan import Rules
-from engage.runtime.receive import Receive
+from engage.runtime.edits.applying import Done, apply
+from engage.runtime.edits.plan import Rules
+from engage.runtime.receiving.receive import Receive
 from engage.simulation.settings import USUAL
 from engage.store import inbound, state
 from engage.store.database import Database

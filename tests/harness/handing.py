@@ -7,7 +7,7 @@ from concurrent.futures import Executor, Future
 from typing import Any, ParamSpec, TypeVar
 
 from engage.runtime.context import Context
-from engage.runtime.handover import Called, Intended, Patience, Record, call
+from engage.runtime.dispatching.handover import Called, Intended, Patience, Record, call
 from tests.harness.crew import Crew
 from tests.harness.dice import Dice
 

@@ -8,11 +8,12 @@ from collections.abc import Mapping, Sequence
 from tests.harness.mutation import Change, Mutant, is_now, says
 from tests.harness.weather import FROST, LEAP, OUTAGE, STORM, TROUBLE, Weather
 
-DISPATCH, STORE, PROTOCOL = "engage.runtime.dispatch", "engage.store.dispatching", "engage.core.delivery"
-JUDGE, DRAFTING = "engage.runtime.judge:Judge", "engage.runtime.drafting:Drafting"
-ADVANCE, DOING = "engage.runtime.advance:Advance", "engage.runtime.doing:Doing"
-RECORDING, HANDOVER = "engage.runtime.recording", "engage.runtime.handover"
-REACHING, BATCH = "engage.store.reaching", "engage.runtime.advance:_Batch"
+DISPATCH, STORE, PROTOCOL = "engage.runtime.dispatching.dispatch", "engage.store.dispatching", "engage.core.delivery"
+JUDGE, DRAFTING = "engage.runtime.dispatching.judge:Judge", "engage.runtime.dispatching.drafting:Drafting"
+ADVANCE, DOING = "engage.runtime.advancing.advance:Advance", "engage.runtime.advancing.doing:Doing"
+RECORDING, HANDOVER = "engage.runtime.dispatching.recording", "engage.runtime.dispatching.handover"
+SITUATION, LAST_GATE = "engage.runtime.dispatching.situation", "engage.runtime.dispatching.last_gate:LastGate"
+REACHING, BATCH = "engage.store.reaching", "engage.runtime.advancing.advance:_Batch"
 _UNRESOLVED = "return _unresolved(detail, repeat_until, repeats_left, now)"
 _ON_REPEAT = "return _unresolved(said, repeat_until, repeats_left, now)"
 
@@ -98,12 +99,12 @@ MUTANTS: Sequence[Mutant] = (
     _mutant("after an error it is tried again at once", is_now(f"{PROTOCOL}:_BACKOFF", "(timedelta(seconds=1),)")),
     _mutant(
         "a quota that is used up keeps nobody from calling",
-        says("engage.runtime.situation:_resting", "for name, at in until.items()", "for name, at in ()"),
+        says(f"{SITUATION}:_resting", "for name, at in until.items()", "for name, at in ()"),
         weather=TROUBLE,
     ),
     _mutant(
         "an address that is none is written to again",
-        says("engage.runtime.addresses:mark_address", "if status is None:", "if True:"),
+        says("engage.runtime.dispatching.addresses:mark_address", "if status is None:", "if True:"),
     ),
     _mutant(
         "a timeout is tried again",
@@ -226,12 +227,12 @@ MUTANTS: Sequence[Mutant] = (
     _mutant("it is never too late", says(f"{JUDGE}.judge", "if claimed.late_at is not None and", "if False and")),
     _mutant(
         "a last limit lets everything through",
-        says("engage.runtime.last_gate:LastGate.last_word", "self._stopped(draft) or self._too_many(draft) or ", ""),
+        says(f"{LAST_GATE}.last_word", "self._stopped(draft) or self._too_many(draft) or ", ""),
         weather=OUTAGE,
     ),
     _mutant(
         "a pause of a channel stops nothing",
-        says("engage.runtime.situation:_resting", 'if f"channel:{name}" in paused', "if False"),
+        says(f"{SITUATION}:_resting", 'if f"channel:{name}" in paused', "if False"),
     ),
     _mutant(
         "a cap is not reserved inside a batch",
@@ -280,7 +281,7 @@ MUTANTS: Sequence[Mutant] = (
     ),
     _mutant(
         "a fallback waits for nothing",
-        says("engage.runtime.follow_up:after_sending", "now + fallback.after, now", "now, now"),
+        says("engage.runtime.dispatching.follow_up:after_sending", "now + fallback.after, now", "now, now"),
     ),
     _mutant(
         "a fallback goes out while the first is tried again",
@@ -302,7 +303,7 @@ MUTANTS: Sequence[Mutant] = (
     _mutant(
         "somebody else's words",
         says(
-            "engage.runtime.drafting:_words_for",
+            "engage.runtime.dispatching.drafting:_words_for",
             "known.profiles.get(claimed.member.id, ",
             "dict(enumerate(known.profiles.values())).get(0, ",
         ),
@@ -322,7 +323,7 @@ MUTANTS: Sequence[Mutant] = (
     _mutant(
         "what happened is overlooked",
         says(
-            "engage.runtime.crossings:is_news",
+            "engage.runtime.enrolling.crossings:is_news",
             "return event.name",
             "return event.recorded_at.second % 7 != 0 and event.name",
         ),

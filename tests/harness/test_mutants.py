@@ -56,7 +56,9 @@ def test_a_mistake_that_raises_is_heard_of(grounds: Grounds) -> None:
 
 
 def _mistaken() -> Mutant:
-    mistake = says("engage.runtime.crossings:is_news", "return event", "return (event.id % 10 == 0 and ewent) or event")
+    mistake = says(
+        "engage.runtime.enrolling.crossings:is_news", "return event", "return (event.id % 10 == 0 and ewent) or event"
+    )
     return Mutant("a name that nobody knows, now and then", (mistake,))
 
 

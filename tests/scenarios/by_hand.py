@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 
 from engage.clock import VirtualClock
 from engage.runtime.applied import Applied
-from engage.runtime.drafting import Draft, Drafting, Ready
+from engage.runtime.dispatching.drafting import Draft, Drafting, Ready
+from engage.runtime.dispatching.handover import Intended
 from engage.runtime.engine import Engine
-from engage.runtime.handover import Intended
 from engage.store import dispatching
 from engage.store.dispatching import Claimed
 

@@ -6,7 +6,7 @@ from small_journeys import journey
 from stage import Stage
 
 from engage.core.moving import What
-from engage.runtime.plan import Plan
+from engage.runtime.edits.plan import Plan
 from engage.store.tables import enrolment
 
 # Members enter one after the other, two days apart, so that the same edit finds them at different places.

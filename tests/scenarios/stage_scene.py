@@ -20,10 +20,10 @@ from engage.core.journey.model import OnDate, OnSchedule
 from engage.core.quiet import zone_of
 from engage.exchange.importing import import_events, import_members
 from engage.runtime.applied import Applied
-from engage.runtime.applying import Done, Outcome, apply, apply_plan, plan
+from engage.runtime.edits.applying import Done, Outcome, apply, apply_plan, plan
+from engage.runtime.edits.plan import Plan, Rules, Terms
+from engage.runtime.edits.undoing import Undoing, undo
 from engage.runtime.engine import Engine
-from engage.runtime.plan import Plan, Rules, Terms
-from engage.runtime.undoing import Undoing, undo
 from engage.sandbox.loopback import LoopbackServer
 from engage.sandbox.world import World
 from engage.store import advancing, dispatching, members, tasks, webhook_calls

@@ -18,9 +18,9 @@ from stage_wiring import Setup
 
 from engage.core.moving import What
 from engage.core.release import Release
-from engage.runtime.applying import Done, NoSuchPlan, Outcome, Superseded, apply_plan
-from engage.runtime.plan import Homeless, Plan, Rules, Terms
-from engage.runtime.undoing import Undone, undo
+from engage.runtime.edits.applying import Done, NoSuchPlan, Outcome, Superseded, apply_plan
+from engage.runtime.edits.plan import Homeless, Plan, Rules, Terms
+from engage.runtime.edits.undoing import Undone, undo
 from engage.store.tables import answer, arm, delivery, enrolment, enrolment_move, event
 
 PEOPLE = [f"会员{number}" for number in range(6)]

@@ -6,7 +6,7 @@ from small_journeys import COUPON, SERVICE, journey
 from stage import Stage
 from stage_wiring import shipped
 
-from engage.runtime.plan import Change
+from engage.runtime.edits.plan import Change
 
 WAITS = journey("store_visited", SERVICE, "wait: 3d at 10:00", "send: thanks_repeat", topic="service")
 

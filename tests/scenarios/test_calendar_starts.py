@@ -14,9 +14,9 @@ from stage import OpenStage, Stage
 from structlog.testing import capture_logs
 
 from engage.clock import VirtualClock
-from engage.runtime import calendar_starts, enrol
 from engage.runtime.engine import Engine
-from engage.runtime.enrol import Enrol
+from engage.runtime.enrolling import calendar_starts, enrol
+from engage.runtime.enrolling.enrol import Enrol
 from engage.store import members, overview
 from engage.store.enrolling import Entrant
 

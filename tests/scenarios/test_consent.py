@@ -11,9 +11,9 @@ from stage import OpenStage, Stage
 
 from engage.core.fact import Followed, Happened, Unfollowed
 from engage.core.fact_json import fact_to_json
-from engage.runtime import membership
-from engage.runtime.reading import Reading
-from engage.runtime.receive import BULK_BATCH
+from engage.runtime.receiving import membership
+from engage.runtime.receiving.reading import Reading
+from engage.runtime.receiving.receive import BULK_BATCH
 from engage.store import inbound
 from engage.store.inbound import Arrived
 

@@ -33,8 +33,8 @@ from engage.core.fact import (
 )
 from engage.core.outcome import Failure
 from engage.core.turn import Purpose
-from engage.runtime.receive import Receive
-from engage.runtime.whom import whom
+from engage.runtime.receiving.receive import Receive
+from engage.runtime.receiving.whom import whom
 from engage.simulation.ground import Ground
 from engage.simulation.world import World
 from engage.store import advancing, dispatching, enrolling, members, reaching

@@ -14,10 +14,10 @@ from stage import Stage
 
 from engage.core.moving import What
 from engage.core.release import Release
-from engage.runtime import applying
-from engage.runtime.applying import Done
-from engage.runtime.plan import Terms
-from engage.runtime.planning import Planned
+from engage.runtime.edits import applying
+from engage.runtime.edits.applying import Done
+from engage.runtime.edits.plan import Terms
+from engage.runtime.edits.planning import Planned
 from engage.store.tables import enrolment, enrolment_move
 
 

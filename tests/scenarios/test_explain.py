@@ -17,9 +17,9 @@ from engage.cli.message_words import aftermath, ahead_words, message_words
 from engage.cli.screen import Screen
 from engage.core.holdout import is_held_out
 from engage.core.problem import Lang
-from engage.runtime.door import Door, Part
-from engage.runtime.explaining import Question, Story, explain
-from engage.runtime.foresight import Ahead
+from engage.runtime.insight.door import Door, Part
+from engage.runtime.insight.explaining import Question, Story, explain
+from engage.runtime.insight.foresight import Ahead
 from engage.store.readings import Reading
 
 EN = Screen(Lang.EN)

@@ -11,9 +11,9 @@ from small_journeys import SERVICE, journey
 from stage import Stage
 
 from engage.errors import DatabaseUnavailable
-from engage.runtime.judge import Judge
-from engage.runtime.last_gate import LastGate
-from engage.runtime.situation import Situation
+from engage.runtime.dispatching.judge import Judge
+from engage.runtime.dispatching.last_gate import LastGate
+from engage.runtime.dispatching.situation import Situation
 from engage.store import overview
 from engage.store.dispatching import Claimed
 

@@ -8,9 +8,9 @@ from stage_scene import files_with
 from stage_wiring import shipped
 
 from engage.content.project import read_project
-from engage.runtime import approving
-from engage.runtime.holding import digest_of
-from engage.runtime.plan import Unreadable
+from engage.runtime.edits import approving
+from engage.runtime.edits.plan import Unreadable
+from engage.runtime.enrolling.holding import digest_of
 from engage.store import holding
 
 WITH = shipped("catalog", ("segments:\n", "segments:\n  沪上: { city: 上海 }\n"))

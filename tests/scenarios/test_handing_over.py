@@ -18,8 +18,8 @@ from stage_wiring import unlucky
 from engage.core.delivery import LEASE
 from engage.core.outcome import SendOutcome
 from engage.errors import DatabaseUnavailable
-from engage.runtime import handover, recording
-from engage.runtime.handover import Called
+from engage.runtime.dispatching import handover, recording
+from engage.runtime.dispatching.handover import Called
 from engage.sandbox.faults import Fault
 from engage.sandbox.loopback import Answer, LoopbackServer, Request, json_answer
 

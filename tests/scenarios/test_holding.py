@@ -11,9 +11,10 @@ from small_journeys import SERVICE
 from stage import OpenStage, Stage
 from stage_wiring import shipped
 
-from engage.runtime import approving, enrol, holding
-from engage.runtime.approving import Approved, NotWaiting
-from engage.runtime.holding import LettingGo
+from engage.runtime.edits import approving
+from engage.runtime.edits.approving import Approved, NotWaiting
+from engage.runtime.enrolling import enrol, holding
+from engage.runtime.enrolling.holding import LettingGo
 from engage.runtime.quarantine import Quarantine
 from engage.store import history, moving, overview
 from engage.store import holding as store

@@ -17,8 +17,8 @@ from engage.bootstrap import build_context
 from engage.clock import VirtualClock
 from engage.config import Retention
 from engage.errors import DatabaseUnavailable
-from engage.runtime.applying import apply
 from engage.runtime.context import Context
+from engage.runtime.edits.applying import apply
 from engage.runtime.housekeeping import Housekeeping
 from engage.simulation.settings import USUAL
 from engage.store import housekeeping, inbound, months, state

@@ -12,7 +12,7 @@ from stage import OpenStage, Stage
 
 from engage.core.arrears import Arrears
 from engage.errors import DatabaseUnavailable
-from engage.runtime.dispatch import Dispatch
+from engage.runtime.dispatching.dispatch import Dispatch
 from engage.store import state, tallies
 
 ADVERT = {"advert": journey("store_visited", COUPON)}

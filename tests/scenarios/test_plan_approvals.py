@@ -10,9 +10,9 @@ from stage_scene import files_with
 from stage_wiring import read_files
 
 from engage.config import Policy
-from engage.runtime import approving
-from engage.runtime.applying import Done, Outcome, Unapproved, apply, apply_plan
-from engage.runtime.plan import Rules
+from engage.runtime.edits import approving
+from engage.runtime.edits.applying import Done, Outcome, Unapproved, apply, apply_plan
+from engage.runtime.edits.plan import Rules
 
 POLICY = Policy.model_validate({"approvals": {"topics": ["marketing"], "by": 2}})
 RULES = Rules.of(POLICY, guarded=True)

@@ -14,10 +14,10 @@ from stage_wiring import shipped
 
 from engage.core.moving import What
 from engage.core.release import Release
-from engage.runtime import applying
-from engage.runtime.applying import Done, NoSuchPlan, Outcome, Superseded, Unseen, WorldMoved
-from engage.runtime.plan import Change, Homeless, NeedsDraft, Rules, SmallerHoldout, Terms, Unreadable
-from engage.runtime.undoing import NeverApplied, NotTheLast, Undone, UndoneBefore
+from engage.runtime.edits import applying
+from engage.runtime.edits.applying import Done, NoSuchPlan, Outcome, Superseded, Unseen, WorldMoved
+from engage.runtime.edits.plan import Change, Homeless, NeedsDraft, Rules, SmallerHoldout, Terms, Unreadable
+from engage.runtime.edits.undoing import NeverApplied, NotTheLast, Undone, UndoneBefore
 from engage.store import advancing
 from engage.store.tables import answer, enrolment, enrolment_move, journey_version
 from engage.store.tables import plan as plan_table

@@ -22,8 +22,8 @@ from engage.core.fact import Arrival, Clicked, Fact, Receipt
 from engage.core.outcome import Accepted, Failure, SendOutcome
 from engage.core.turn import Purpose
 from engage.runtime.applied import load_applied
-from engage.runtime.applying import Done, apply
-from engage.runtime.receive import Receive
+from engage.runtime.edits.applying import Done, apply
+from engage.runtime.receiving.receive import Receive
 from engage.simulation.channels import Call
 from engage.simulation.ground import Ground
 from engage.simulation.world import World

@@ -14,9 +14,9 @@ from small_journeys import journey
 from stage import OpenStage, Stage
 
 from engage.core.journey.model import WinBy
-from engage.runtime.applying import Done, apply_plan
-from engage.runtime.plan import Rules, Terms
-from engage.runtime.undoing import Undone, undo
+from engage.runtime.edits.applying import Done, apply_plan
+from engage.runtime.edits.plan import Rules, Terms
+from engage.runtime.edits.undoing import Undone, undo
 from engage.store import splits
 from engage.store.tables import answer, arm, delivery, enrolment, event, split_decision, task, webhook_call
 

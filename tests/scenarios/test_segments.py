@@ -9,7 +9,7 @@ import pytest
 from stage import Stage
 from stage_wiring import shipped
 
-from engage.runtime import enrol
+from engage.runtime.enrolling import enrol
 from engage.store import events, ranks, segments
 from engage.store.events import NewEvent
 

@@ -26,7 +26,7 @@ from engage.core.behaviour.model import Behaviour, Rates
 from engage.core.behaviour.reading import read_behaviour
 from engage.core.problem import Lang
 from engage.runtime.applied import load_applied
-from engage.runtime.applying import apply
+from engage.runtime.edits.applying import apply
 from engage.simulation.forecast import Forecast, Scenario, bring_in, forecast, forecast_real, live
 from engage.simulation.ground import Ground
 from engage.simulation.measured import measured

@@ -13,7 +13,7 @@ from engage.cli.screen import Screen
 from engage.core.journey.model import Split
 from engage.core.problem import Lang
 from engage.core.split import way_of
-from engage.runtime.report import make_report
+from engage.runtime.insight.report import make_report
 from engage.store import splits
 from engage.store.reporting import Period
 from engage.store.splits import SplitState

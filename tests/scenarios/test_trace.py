@@ -12,7 +12,7 @@ from test_winback import EVERYBODY, falls_asleep
 from engage.cli.screen import Screen
 from engage.cli.trace_words import LINKS, link_words
 from engage.core.problem import Lang
-from engage.runtime.tracing import Chain, Link, Match, Tracer
+from engage.runtime.insight.tracing import Chain, Link, Match, Tracer
 
 ASK = "ask: nps\nquestion: 您会推荐我们吗？\nanswer_within: 2d\nchannels: [wechat]"
 

@@ -19,13 +19,14 @@ from stage_wiring import read_files
 from engage.bootstrap import build_context
 from engage.clock import VirtualClock
 from engage.content.project import Project
-from engage.runtime import applying, dispatch
-from engage.runtime.applying import Done, apply
 from engage.runtime.context import AppliedHolder, Context
-from engage.runtime.dispatch import Dispatch
+from engage.runtime.dispatching import dispatch
+from engage.runtime.dispatching.dispatch import Dispatch
+from engage.runtime.dispatching.handover import Intended, Patience
+from engage.runtime.edits import applying
+from engage.runtime.edits.applying import Done, apply
+from engage.runtime.edits.planning import Planned
 from engage.runtime.engine import Engine
-from engage.runtime.handover import Intended, Patience
-from engage.runtime.planning import Planned
 from engage.simulation.settings import USUAL
 from engage.store import dispatching, enrolling, journeys, members, reaching
 from engage.store.database import Database

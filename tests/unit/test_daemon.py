@@ -24,8 +24,8 @@ from engage.clock import SystemClock
 from engage.errors import EngageError
 from engage.runtime.bells import Bells
 from engage.runtime.daemon import AnotherDaemon, Daemon, only_daemon, running_daemon
+from engage.runtime.dispatching.handover import Patience
 from engage.runtime.engine import Engine
-from engage.runtime.handover import Patience
 from engage.runtime.observing import Unobserved
 from engage.runtime.own_name import own_name
 from engage.runtime.stride import FEWEST

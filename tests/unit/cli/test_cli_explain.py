@@ -25,9 +25,9 @@ from engage.core.moving import What
 from engage.core.outcome import Failure
 from engage.core.problem import Lang
 from engage.core.turn import EndKind
-from engage.runtime.door import Check, Part
-from engage.runtime.explaining import Line, Story
-from engage.runtime.judge import Later
+from engage.runtime.dispatching.judge import Later
+from engage.runtime.insight.door import Check, Part
+from engage.runtime.insight.explaining import Line, Story
 from engage.store.history import Happening, PastMessage, PastRun
 from engage.store.readings import Reading
 
@@ -139,7 +139,7 @@ def test_every_check_of_the_door_has_words_for_its_facts():
 
 
 def test_every_link_of_a_chain_has_words():
-    path = ROOT / "runtime" / "tracing.py"
+    path = ROOT / "runtime" / "insight" / "tracing.py"
     made = [n for n in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(n, ast.Call)]
     whats = {text for n in made if getattr(n.func, "id", "") == "Link" for text in texts(n.args[1])}
     assert whats == set(LINKS)

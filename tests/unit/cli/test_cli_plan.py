@@ -16,7 +16,7 @@ from engage.core.moving import What
 from engage.core.problem import Lang
 from engage.core.release import Release
 from engage.core.timing import For
-from engage.runtime.plan import (
+from engage.runtime.edits.plan import (
     Change,
     Homeless,
     JourneyPlan,

@@ -1,0 +1,1 @@
+"""ADVANCE: what every run that is due does next."""

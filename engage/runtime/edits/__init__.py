@@ -1,0 +1,1 @@
+"""What becomes of changed files: planned in numbers, approved, applied, taken back."""

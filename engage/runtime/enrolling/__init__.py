@@ -1,0 +1,1 @@
+"""ENROL: who enters which journey, and who waits at its door."""

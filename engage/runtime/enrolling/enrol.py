@@ -1,0 +1,301 @@
+"""ENROL: who enters which journey, and which runs must look again because something happened to their member.
+
+Starts are of two kinds: something happened (an event, entering a segment), or a moment came (a yearly date, a
+schedule). Both bring entrants to the same door: `admit`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from functools import partial
+from itertools import groupby
+from operator import attrgetter
+
+import structlog
+from sqlalchemy import Connection
+
+from engage.core.holdout import is_held_out
+from engage.core.journey.model import OnEvent, OnSegment
+from engage.errors import DatabaseUnavailable
+from engage.runtime.applied import Active, Applied
+from engage.runtime.context import Context
+from engage.runtime.enrolling import calendar_starts
+from engage.runtime.enrolling.calendar_starts import Calendars, Comer, Coming, note_came_in
+from engage.runtime.enrolling.crossings import cross_by_events, cross_by_time, hour_of, is_news
+from engage.runtime.enrolling.goals import note_goals
+from engage.runtime.enrolling.holding import Bulk, hold_back, stage_of
+from engage.runtime.quarantine import Quarantine
+from engage.store import enrolling, events, journeys, members, state
+from engage.store.enrolling import Entrant, Waits
+from engage.store.events import FreshEvent
+from engage.store.members import MemberRef
+
+BATCH = 500
+log = structlog.get_logger("engage.enrol")
+
+
+class Enrol:
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._work_calendar = context.policy.work_calendar()
+        self._policy = context.policy
+        self._foresees = not context.guarded
+        self._coming: Coming | None = None
+        # Asked at every tick, and the same until something starts: kept with what it was worked out from.
+        self._next_for: tuple[datetime, str, tuple[str | None, ...]] | None = None
+        self._next = datetime.max.replace(tzinfo=UTC)
+        self._fresh = Quarantine(context, "enrol", self._take, self._take_again, self._look_at, self._set_aside)
+
+    def tick(self) -> int:
+        """Returns how many events and starts were dealt with."""
+        now = self._context.clock.now()
+        with self._context.database.read() as connection:
+            timely = self.next_due(connection, now) <= now
+            fresh = events.any_fresh(connection)
+        started = self._start_by_time(now) if timely else 0
+        return started + (self._fresh.together_or_singly() if fresh else 0)
+
+    def _take(self, connection: Connection) -> Sequence[FreshEvent]:
+        """Nothing while another process is at it: who enters is a question of order."""
+        journeys.hold(connection)  # runs enter what is applied
+        return events.fresh_events(connection, BATCH) if self._has_turn(connection) else []
+
+    def _take_again(self, connection: Connection, event: FreshEvent) -> Sequence[FreshEvent]:
+        journeys.hold(connection)
+        return events.still_fresh(connection, event) if self._has_turn(connection) else []
+
+    def _has_turn(self, connection: Connection) -> bool:
+        return state.take_turn(connection, "enrol", self._context.clock.now())
+
+    def _look_at(self, connection: Connection, fresh: Sequence[FreshEvent]) -> None:
+        applied, now = self._context.applied.current(), self._context.clock.now()
+        _look_at_events(connection, applied, fresh, now, self._bulk_of_segment)
+
+    def _bulk(self, start: str, expected: int = 0, segment: str | None = None) -> Bulk:
+        return Bulk(self._policy, start, expected, segment, foreseen=self._foresees)
+
+    def _bulk_of_segment(self, segment: str) -> Bulk:
+        return self._bulk(f"segment {segment}", segment=segment)
+
+    def _set_aside(self, connection: Connection, event: FreshEvent, error: Exception) -> None:
+        """The event stays on record; what it would have started is in the log."""
+        if self._take_again(connection, event):
+            events.mark_seen(connection, [event])
+
+    def next_due(self, connection: Connection, now: datetime) -> datetime:
+        """The next start at a moment, or the next look at the passing of time; `now` if that was never done."""
+        applied = self._context.applied.current()  # before the rest: what is newer than it is asked for next time
+        seen = state.moment(connection, state.STARTS_SEEN)
+        if seen is None:
+            return now
+        known = (seen, applied.mark, tuple(members.timezones(connection)))
+        if known != self._next_for:
+            start = self._calendars(connection, applied, known[2], seen, now).next_start()
+            sweep = hour_of(seen) + self._context.sweep_every
+            self._next_for, self._next = known, min(sweep, start) if start is not None else sweep
+        return self._next
+
+    def _start_by_time(self, now: datetime) -> int:
+        """A batch of those whom the calendar brings; after the last of them, what the passing of time does."""
+        coming = self._coming = self._coming or self._who_comes(now)
+        take, take_again = partial(self._take_comers, coming), partial(self._take_comer_again, coming)
+        pass_over = partial(self._pass_over, coming)
+        comers = Quarantine(self._context, "enrol", take, take_again, self._let_in, pass_over)
+        try:
+            done = comers.together_or_singly() if coming.brought else 0
+        except DatabaseUnavailable:
+            raise
+        except Exception:
+            self._coming = None  # who comes next comes with them, and shows whether it is a fault of theirs
+            raise
+        return done if done >= calendar_starts.BATCH else done + self._pass_time(coming, now)
+
+    def _take_comers(self, coming: Coming, connection: Connection) -> Sequence[Comer]:
+        return coming.batch(connection) if self._may_let_in(coming, connection) else []
+
+    def _take_comer_again(self, coming: Coming, connection: Connection, comer: Comer) -> Sequence[Comer]:
+        still = self._may_let_in(coming, connection) and coming.still_comes(connection, comer)
+        return [comer] if still else []
+
+    def _may_let_in(self, coming: Coming, connection: Connection) -> bool:
+        journeys.hold(connection)
+        return self._has_turn(connection) and not coming.is_outdated(connection, self._context.applied.current())
+
+    def _pass_time(self, coming: Coming, now: datetime) -> int:
+        """What the calendar brings was at the door: the slots until then are looked at no more."""
+        with self._context.database.write() as connection:
+            journeys.hold(connection)
+            if not self._has_turn(connection):
+                return 0
+            applied, done = self._context.applied.current(), 1  # there is a look to be taken
+            if not coming.is_outdated(connection, applied):
+                if coming.batch(connection):
+                    return 0  # somebody else had the turn until now
+                state.put_moment(connection, state.STARTS_SEEN, coming.until)
+                state.put_starts_owed(connection, {}, now)
+                done = cross_by_time(connection, applied, now)
+        self._coming = None
+        return done
+
+    def _who_comes(self, now: datetime) -> Coming:
+        applied = self._context.applied.current()  # before the rest: an older one is outdated, and looked at again
+        with self._context.database.read() as connection:
+            seen = state.moment(connection, state.STARTS_SEEN)
+            calendars = self._calendars(connection, applied, members.timezones(connection), seen or now, now)
+            starting = [active for active in calendars.applied.journeys.values() if active.starts]
+            brought = [each for active in starting for each in calendars.brought(active)]
+            return Coming(calendars.applied.mark, seen, now, brought)
+
+    def _let_in(self, connection: Connection, comers: Sequence[Comer]) -> None:
+        applied, now = self._context.applied.current(), self._context.clock.now()
+        for brought, of_slot in groupby(comers, attrgetter("brought")):
+            some = [comer.entrant for comer in of_slot if comer.entrant is not None]
+            if some:
+                of_start = f"{some[0].due_at or now:%Y-%m-%d %H:%M} UTC"
+                bulk = self._bulk(of_start, len(brought.entrants))
+                admit(connection, applied, applied.journeys[brought.journey_id], some, now, bulk)
+            note_came_in(connection, brought, some, now)
+
+    def _pass_over(self, coming: Coming, connection: Connection, comer: Comer, error: Exception) -> None:
+        """They do not enter; those after them do, or have done."""
+        brought = comer.brought
+        log.error("start_passed_over", journey=brought.journey_id, slot=brought.slot, member_id=comer.id)
+        if self._take_comer_again(coming, connection, comer):
+            some = [comer.entrant] if comer.entrant is not None else []
+            note_came_in(connection, brought, some, self._context.clock.now())
+
+    def _calendars(
+        self,
+        connection: Connection,
+        applied: Applied,
+        zone_names: Sequence[str | None],
+        seen: datetime,
+        now: datetime,
+    ) -> Calendars:
+        owed = state.starts_owed(connection)
+        return Calendars(connection, applied, self._work_calendar, zone_names, seen, owed, now)
+
+
+# --- starts by what happened ------------------------------------------------------------------------------------
+
+
+def _look_at_events(
+    connection: Connection, applied: Applied, fresh: Sequence[FreshEvent], now: datetime, bulk_of: Callable[[str], Bulk]
+) -> None:
+    news = [event for event in fresh if is_news(event)]
+    _wake(connection, applied, news, now)  # first: ADVANCE comes to runs before doors, too
+    for active in applied.journeys.values():
+        if active.starts:
+            _start_by_events(connection, applied, active, news, now, bulk_of)
+    note_goals(connection, applied, news, now)
+    cross_by_events(connection, applied, fresh, news, now)
+    events.mark_seen(connection, fresh)
+
+
+def _start_by_events(
+    connection: Connection,
+    applied: Applied,
+    active: Active,
+    news: Sequence[FreshEvent],
+    now: datetime,
+    bulk_of: Callable[[str], Bulk],
+) -> None:
+    """What happened to one member brings that one; who comes into a segment may be one of very many."""
+    start = active.journey.start
+    bulk = None
+    match start:
+        case OnEvent(name, where):
+            named = [event for event in news if event.name == name]
+        case OnSegment(segment):
+            where = None
+            bulk = bulk_of(segment)
+            named = [e for e in news if e.name == "segment_entered" and e.payload.get("segment") == segment]
+        case _:
+            return
+    if named:
+        keys = [(event.member.bucket, event.id) for event in named]
+        matching = enrolling.events_where(connection, applied.catalog, keys, where, now)
+        entrants = [_entrant(active, event) for event in named if event.id in matching]
+        admit(connection, applied, active, [entrant for entrant in entrants if entrant is not None], now, bulk)
+
+
+def _entrant(active: Active, event: FreshEvent) -> Entrant | None:
+    per = active.journey.per
+    value = "" if per is None else event.payload.get(per)
+    if value is None:
+        log.warning("event_lacks_per_key", journey=active.journey.id, event_id=event.id, key=per)
+        return None
+    context = {"event": dict(event.payload), "var": {}}
+    return Entrant(event.member, f"event:{event.id}", context, event.number, str(value))
+
+
+def _wake(connection: Connection, applied: Applied, news: Sequence[FreshEvent], now: datetime) -> None:
+    minding = {
+        name: frozenset(journey_id for journey_id in applied.journeys if _minds(applied, journey_id, name))
+        for name in {event.name for event in news}
+    }
+    pairs = dict.fromkeys((event.member, minding[event.name]) for event in news if minding[event.name])
+    enrolling.wake(connection, pairs, now)
+
+
+def _minds(applied: Applied, journey_id: str, event: str) -> bool:
+    return any(active.minds(event) for _, active in applied.versions_of(journey_id))
+
+
+# --- the door ---------------------------------------------------------------------------------------------------
+
+
+def admit(
+    connection: Connection,
+    applied: Applied,
+    active: Active,
+    entrants: Sequence[Entrant],
+    now: datetime,
+    bulk: Bulk | None = None,
+) -> dict[MemberRef, str | None]:
+    """Let in whom audience, exclude and re-entry allow; each member once. Why not, by member; None for who entered.
+    `bulk`: of a start that may bring many at once, and be held back."""
+    if not entrants:
+        return {}
+    journey = active.journey
+    refs = sorted({entrant.member for entrant in entrants})
+    if active.draining:
+        return dict.fromkeys(refs, "the journey takes nobody new any more")
+    journeys.hold_door(connection, journey.id)
+    offered = enrolling.already_offered(connection, journey.id, entrants)
+    barred = enrolling.barred_by_reentry(connection, journey, refs, now)
+    let_in = enrolling.admitted(connection, applied.catalog, journey, refs, now)
+    result: dict[MemberRef, str | None] = {}
+    entering: dict[tuple[int, str], Entrant] = {}
+    for entrant in entrants:
+        key = (entrant.member.id, entrant.per_value)
+        if (entrant.member.id, entrant.occurrence) in offered or key in entering:
+            result.setdefault(entrant.member, "already in this journey")
+        elif key in barred:
+            result[entrant.member] = barred[key]
+        elif entrant.member.id not in let_in:
+            result[entrant.member] = "audience or exclude does not let them in"
+        else:
+            entering[key] = entrant
+            result[entrant.member] = None
+    group = [(e, is_held_out(e.member.id, journey.id, journey.holdout)) for e in entering.values()]
+    waits = _waits(connection, applied, active, bulk, group, len(entrants), now) if bulk is not None and group else None
+    enrolling.enter(connection, journey, active.version, active.program.first, group, now, waits)
+    return result
+
+
+def _waits(
+    connection: Connection,
+    applied: Applied,
+    active: Active,
+    bulk: Bulk,
+    group: Sequence[tuple[Entrant, bool]],
+    asked: int,
+    now: datetime,
+) -> dict[int, Waits] | None:
+    held = hold_back(connection, applied, active, bulk, len(group), asked, now)
+    if held is None:
+        return None
+    refs = [entrant.member for entrant, _ in group]
+    return {ref.id: Waits(held.id, stage_of(held, ref)) for ref in refs}

@@ -1,0 +1,1 @@
+"""RECEIVE: what comes in is read into facts about members, and recorded."""
