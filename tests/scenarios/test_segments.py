@@ -130,3 +130,23 @@ def test_news_that_waits_behind_history_is_no_silence(stage: Stage, monkeypatch:
     with stage.daemon_down(), stage.database.write() as connection:
         events.record(connection, stage.applied.catalog, [past, news], now)
     assert len(stage.runs("王芳", "note")) == 1
+
+
+def test_what_happened_waits_for_no_fault_in_what_the_time_brings(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_: object) -> int:
+        raise ArithmeticError("our own mistake, at every hour's look")
+
+    stage.member("王芳", sms=True)
+    stage.apply(on_entering("VIP"))
+    with stage.daemon_down():
+        buys(stage, "王芳", 3000)
+        stage.passes("1h")
+        monkeypatch.setattr(enrol, "cross_by_time", fails)
+        stage.engine.receive.tick()
+        for _ in range(2):  # of the purchase, and of the segment it leads into
+            with pytest.raises(ArithmeticError):
+                stage.engine.enrol.tick()
+        assert len(stage.runs("王芳", "note")) == 1
+        monkeypatch.undo()

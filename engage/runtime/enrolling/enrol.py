@@ -53,7 +53,14 @@ class Enrol:
         with self._context.database.read() as connection:
             timely = self.next_due(connection, now) <= now
             fresh = events.any_fresh(connection)
-        started = self._start_by_time(now) if timely else 0
+        try:
+            started = self._start_by_time(now) if timely else 0
+        except DatabaseUnavailable:
+            raise
+        except Exception:
+            if fresh:  # what happened does not wait until a fault in what a moment brings is mended
+                self._fresh.together_or_singly()
+            raise
         return started + (self._fresh.together_or_singly() if fresh else 0)
 
     def _take(self, connection: Connection) -> Sequence[FreshEvent]:
