@@ -76,18 +76,28 @@ class Invocation:
         where there is none."""
         # These bring the whole engine along; `check` can do without.
         from engage.bootstrap import open_database
+        from engage.runtime.continuity import Witness
         from engage.store.migrating import require_current
 
         database = open_database(self.config, self.folder)
         try:
             if database.file is not None and not database.file.exists():
-                raise Refusal(
-                    self.screen.word(
-                        f"there is no database at {database.file} yet; `engage apply` makes it",
-                        f"数据库 {database.file} 还不存在；先运行 `engage apply`",
-                    )
-                )
+                lived = Witness.of(database, self.folder).path.exists()
+                raise Refusal(self.screen.word(*_no_database_at(database.file, lived=lived)))
             require_current(database)
             yield database
         finally:
             database.close()
+
+
+def _no_database_at(file: Path, *, lived: bool) -> tuple[str, str]:
+    """`lived`: a daemon has worked with one there."""
+    if lived:
+        return (
+            f"the database {file} is gone: put it back where it was",
+            f"数据库 {file} 不见了：请把它放回原处",
+        )
+    return (
+        f"there is no database at {file} yet; `engage apply` makes it",
+        f"数据库 {file} 还不存在；先运行 `engage apply`",
+    )

@@ -48,7 +48,7 @@ _WHOLE = {
     "no reply window is open": "没有可回复的窗口",
     "the moment to wait for is past": "要等的时间已过",
     "only service messages are sent again": "只有服务类消息会重发",
-    "the process ended before the outcome was recorded": "进程在记录结果前结束",
+    "no outcome was recorded in time: the process ended, or the clock jumped": "结果没及时记录：进程结束或时钟跳变",
     "the way it was worded for is no longer the best": "原先选定的发送方式不再合适",
     "an earlier attempt is ambiguous: it may have arrived": "之前一次结果不明，可能已送达",
     "another hop of the same message goes out now": "同一条消息正从另一个渠道发出",

@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 from datetime import datetime
-from zoneinfo import ZoneInfo
 
 from engage.bootstrap import clock_of
 from engage.cli.ending import Ending, Refusal
 from engage.cli.invocation import Invocation
 from engage.cli.reasons import reason_in
-from engage.cli.screen import Screen, local
-from engage.core.quiet import zone_of
-from engage.errors import EngageError
-from engage.runtime.context import AppliedHolder
+from engage.cli.screen import Screen
 from engage.runtime.continuity import Witness
 from engage.store import continuity, overview, state
 from engage.store.continuity import Stake
@@ -32,7 +28,7 @@ def go_on_restored(inv: Invocation, *, drop_due: bool, chosen: bool) -> None:
                 )
                 raise Refusal(words, Ending.NO)
             stake = continuity.at_stake(connection, now)
-        _show(inv.screen, why, stake, now, _zone(database))
+        _show(inv.screen, why, stake)
         if not chosen:
             raise Refusal(
                 inv.screen.word(
@@ -55,18 +51,11 @@ def _take(database: Database, inv: Invocation, now: datetime, *, drop_due: bool)
         witness.write(lived)
 
 
-def _zone(database: Database) -> ZoneInfo:
-    try:
-        return zone_of(None, AppliedHolder(database).current().catalog.timezone)
-    except EngageError:
-        return zone_of(None, "")
-
-
-def _show(screen: Screen, why: str | None, stake: Stake, now: datetime, zone: ZoneInfo) -> None:
+def _show(screen: Screen, why: str | None, stake: Stake) -> None:
     if why is not None:
         screen.say(f"Paused, because {why}.", f"已暂停：{reason_in(why, screen.lang)}。", "yellow")
     if stake.since is not None:
-        since = local(stake.since, zone)
+        since = f"{stake.since:%Y-%m-%d %H:%M} UTC"
         screen.say(
             f"It knows nothing of what happened after {since}: what was sent since, who answered or unsubscribed.",
             f"{since} 之后的事它都不知道：发过什么、谁回复过、谁退订过。",
@@ -76,6 +65,12 @@ def _show(screen: Screen, why: str | None, stake: Stake, now: datetime, zone: Zo
         "Some of it was probably done already.",
         f"现在已到期：{stake.messages:,} 条等待发送的消息，{stake.runs:,} 位会员该走下一步。其中一部分多半已经做过。",
     )
+    if stake.on_the_wire:
+        screen.say(
+            f"On the wire when it was copied: {stake.on_the_wire:,}. Nobody will know what became of them; they are "
+            "ambiguous.",
+            f"备份时正在发送的消息：{stake.on_the_wire:,} 条。结果已无从得知，它们会标为“结果不明”。",
+        )
     screen.say(
         "  --drop-due: members go on, but messages that were due by now are skipped, with that reason.",
         "  --drop-due：会员照常往下走，但到现在为止应发的消息一律跳过，并写明原因。",

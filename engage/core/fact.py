@@ -5,13 +5,26 @@ Closed union: the receive loop matches on it. A provider's parser never decides 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
 from engage.core.outcome import Failure
+
+UNTOLD = datetime(9999, 1, 1, tzinfo=UTC)  # a moment that cannot be read from what was told
+_NOTHING_BEFORE = datetime(2000, 1, 1, tzinfo=UTC)  # that providers tell of: what is, is a default of their software
+_CLOCKS_DIFFER = timedelta(days=1)  # a provider's and ours, zones mistaken for each other included
+
+
+def moment_told(read: Callable[[], datetime]) -> datetime:
+    """When a provider says that it was. No opt-out is lost because nobody can read its date."""
+    try:
+        moment = read().astimezone(UTC)
+    except (ValueError, TypeError, OverflowError):
+        return UNTOLD
+    return moment if moment >= _NOTHING_BEFORE else UNTOLD
 
 
 class Arrival(StrEnum):
@@ -130,3 +143,9 @@ class MemberGiven:
 
 
 Fact = Receipt | Typed | Followed | Unfollowed | Clicked | Answered | OptedOut | Happened | MemberGiven
+
+
+def read_at(fact: Fact, now: datetime) -> Fact:
+    """The fact as it is taken when it is read. Whoever tells of a moment far ahead is mistaken, and what follows from
+    it (a reply window, a member's last act) would hold until then: it happened now."""
+    return replace(fact, at=now) if fact.at > now + _CLOCKS_DIFFER else fact

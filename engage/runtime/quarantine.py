@@ -1,23 +1,29 @@
 """When a batch fails: find the one that breaks it, set that one aside, and let the others go on.
 
-A fault in one member's data must never hold up everybody else's. A database that does not answer is no such fault: that
-ends the tick, and the next bell tries again; transactions that were in each other's way try again at once.
+A fault in one member's data must never hold up everybody else's. One over all of several of a kind (of one journey,
+from one source) is none of theirs: they stay as they are and are left alone for a minute, so that other kinds go on.
+
+A database that does not answer is no such fault: that ends the tick, and the next bell tries again; transactions that
+were in each other's way try again at once.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from functools import partial
 from typing import Generic, Protocol, TypeVar
 
 import structlog
 from sqlalchemy import Connection
 
+from engage.clock import Clock
 from engage.errors import DatabaseConflict, DatabaseUnavailable
 from engage.runtime.context import Context
 from engage.store import overview, tallies
 
+REST = timedelta(minutes=1)  # of a kind, all of which have failed
 _TRIES = 4  # of a transaction that others were in the way of
 log = structlog.get_logger("engage.quarantine")
 
@@ -29,20 +35,86 @@ class Numbered(Protocol):
     def id(self) -> int: ...
 
 
+class NotOurTurn(Exception):
+    """Another process is at it, just now: what was asked for was not done, and is still to be done."""
+
+
 Item = TypeVar("Item", bound=Numbered)
 
 
-def is_nobodys_own(failed: int, of: int) -> bool:
-    """A fault over which all of several fail is none of theirs: they stay as they are, for whoever mends it."""
-    return failed == of > 1
+def all_of(*parts: Callable[[], int]) -> int:
+    """Each of them, also where one before it fails: what it raised is raised when all had their turn. Returns how much
+    they did together."""
+    done, failure = 0, None
+    for part in parts:
+        try:
+            done += part()
+        except DatabaseUnavailable:
+            raise
+        except Exception as error:
+            failure = error
+    if failure is not None:
+        raise failure
+    return done
 
 
-def tell_set_aside(loop: str, item: Numbered, error: Exception) -> None:
-    log.error("set_aside", loop=loop, kind=type(item).__name__, id=item.id, exc_info=error)
+class Resting:
+    """Kinds that this process leaves alone for a while."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._until: dict[str, float] = {}
+
+    def add(self, kind: str) -> None:
+        self._until[kind] = self._clock.uptime() + REST.total_seconds()
+
+    @property
+    def now(self) -> frozenset[str]:
+        return frozenset(kind for kind, until in self._until.items() if until > self._clock.uptime())
 
 
-def count_set_aside(connection: Connection, loop: str, now: datetime) -> None:
-    tallies.add(connection, {f"{overview.SET_ASIDE}{loop}": 1}, 0, now)
+@dataclass(frozen=True, slots=True)
+class Failed(Generic[Item]):
+    item: Item
+    error: Exception
+
+    def tell(self, loop: str) -> None:
+        log.error("set_aside", loop=loop, kind=type(self.item).__name__, id=self.item.id, exc_info=self.error)
+
+
+@dataclass
+class Sieve(Generic[Item]):
+    """Of a batch that is gone through singly: who fails for their own sake. It is known as soon as another of the same
+    kind has not."""
+
+    kind_of: Callable[[Item], Hashable]
+    _sound: set[Hashable] = field(default_factory=set)
+    _in_doubt: dict[Hashable, list[Failed[Item]]] = field(default_factory=dict)
+
+    def passed(self, item: Item) -> list[Failed[Item]]:
+        """Who has failed for their own sake, as is known by this one."""
+        kind = self.kind_of(item)
+        self._sound.add(kind)
+        return self._in_doubt.pop(kind, [])
+
+    def failed(self, item: Item, error: Exception) -> list[Failed[Item]]:
+        """Itself, if that is known already."""
+        kind, failure = self.kind_of(item), Failed(item, error)
+        if kind in self._sound:
+            return [failure]
+        self._in_doubt.setdefault(kind, []).append(failure)
+        return []
+
+    def alone(self) -> list[Failed[Item]]:
+        """At the end: who was the only one of their kind, and others went on, or there were none."""
+        return [of[0] for of in self._in_doubt.values() if not self._is_nobodys_own(of)]
+
+    def together(self) -> list[list[Failed[Item]]]:
+        """At the end, kind by kind: those of whom all of several have failed; all who have, if nothing went on."""
+        return [of for of in self._in_doubt.values() if self._is_nobodys_own(of)]
+
+    def _is_nobodys_own(self, of_kind: Sequence[Failed[Item]]) -> bool:
+        return len(of_kind) > 1 or (not self._sound and len(self._in_doubt) > 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,16 +122,18 @@ class Quarantine(Generic[Item]):
     """How a batch of items is worked on. What is taken is taken in the transaction that works on it, so that of several
     processes each takes something else.
 
-    `take`: a batch, locked; `take_again`: the same item, if it is still to be done; `set_aside` is told of what fails
-    alone, and which somebody else may have done meanwhile. If all of several fail, that is raised, and they stay as
-    they are."""
+    `take`: a batch, locked; `take_again`: the same item, if it is still to be done (NotOurTurn: it is, but not by us).
+    `set_aside` is told of what fails for its own sake, and which somebody else may have done meanwhile. `put_off` is
+    told of those of a kind all of whom fail; that is raised, too, when the others are done."""
 
     context: Context
     loop: str
+    kind_of: Callable[[Item], Hashable]
     take: Callable[[Connection], Sequence[Item]]
     take_again: Callable[[Connection, Item], Sequence[Item]]
     do: Callable[[Connection, Sequence[Item]], None]
     set_aside: Callable[[Connection, Item, Exception], None]
+    put_off: Callable[[Connection, Sequence[Item]], None]
 
     def together_or_singly(self) -> int:
         """All of a batch in one transaction; if that fails, each in its own. Returns how many were dealt with."""
@@ -82,36 +156,55 @@ class Quarantine(Generic[Item]):
         return len(items)
 
     def _singly(self, items: Sequence[Item]) -> None:
-        failed = [(item, error) for item in items if (error := self._failure_of(item)) is not None]
-        if is_nobodys_own(len(failed), len(items)):
-            raise failed[0][1]
-        for item, error in failed:
-            self._leave_out(item, error)
-
-    def _failure_of(self, item: Item) -> Exception | None:
+        sieve = Sieve(self.kind_of)
         try:
-            self._do(lambda connection: self.take_again(connection, item))
-        except DatabaseUnavailable:
+            for item in items:
+                self._leave_out(self._one(sieve, item))
+            self._leave_out(sieve.alone())
+        except NotOurTurn:
+            return  # from here on they are still to be done, by whoever comes first
+        failed_together = sieve.together()
+        if failed_together:
+            everybody = [each.item for of_kind in failed_together for each in of_kind]
+            self._write_down(lambda connection: self.put_off(connection, everybody))
+            raise failed_together[0][0].error
+
+    def _one(self, sieve: Sieve[Item], item: Item) -> list[Failed[Item]]:
+        try:
+            done = self._do(lambda connection: self.take_again(connection, item))
+        except (DatabaseUnavailable, NotOurTurn):
             raise
         except Exception as error:
-            return error
-        return None
+            return sieve.failed(item, error)
+        return sieve.passed(item) if done else []
 
-    def _leave_out(self, item: Item, error: Exception) -> None:
-        tell_set_aside(self.loop, item, error)
+    def _leave_out(self, failed: Sequence[Failed[Item]]) -> None:
+        for each in failed:
+            self._write_down(partial(self._set_aside_and_count, each))
+            each.tell(self.loop)
+
+    def _set_aside_and_count(self, failed: Failed[Item], connection: Connection) -> None:
+        self.set_aside(connection, failed.item, failed.error)
+        count_set_aside(connection, self.loop, self.context.clock.now())
+
+    def _write_down(self, write: Callable[[Connection], None]) -> None:
         with self.context.database.write() as connection:
-            self.set_aside(connection, item, error)
-            count_set_aside(connection, self.loop, self.context.clock.now())
+            write(connection)
 
-    def _do(self, take: Callable[[Connection], Sequence[Item]]) -> None:
+    def _do(self, take: Callable[[Connection], Sequence[Item]]) -> bool:
+        """Whether there was anything to do."""
         for tries_left in reversed(range(_TRIES)):
             try:
                 with self.context.database.write() as connection:
                     items = take(connection)
                     if items:
                         self.do(connection, items)
+                    return bool(items)
             except DatabaseConflict:
                 if tries_left == 0:
                     raise
-            else:
-                return
+        raise AssertionError("the last try returns or raises")
+
+
+def count_set_aside(connection: Connection, loop: str, now: datetime) -> None:
+    tallies.add(connection, {f"{overview.SET_ASIDE}{loop}": 1}, 0, now)

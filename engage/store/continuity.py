@@ -103,11 +103,13 @@ SELECT (SELECT system_identifier FROM pg_control_system())::text AS system,
 @dataclass(frozen=True, slots=True)
 class Stake:
     """What would go on at once: `since` is the last sign of life, `messages` wait and are due, or are ambiguous and to
-    be repeated; `runs` have come to a moment at which they move on."""
+    be repeated; `runs` have come to a moment at which they move on. `on_the_wire`: messages whose call was under way in
+    the copy."""
 
     since: datetime | None
     messages: int
     runs: int
+    on_the_wire: int
 
 
 def at_stake(connection: Connection, now: datetime) -> Stake:
@@ -116,8 +118,9 @@ def at_stake(connection: Connection, now: datetime) -> Stake:
     again = select(func.count()).where(IS_IN_HAND, D.status == Status.AMBIGUOUS, D.due_at.is_not(None))
     runs = select(func.count()).where(IS_LIVE, enrolment.c.due_at <= now)
     since = lived.at if lived is not None else copied_at(connection)
-    counts = [connection.scalar(query) or 0 for query in (messages, again, runs)]
-    return Stake(since, counts[0] + counts[1], counts[2])
+    calls = select(func.count()).where(IS_IN_HAND, D.status == Status.SENDING)
+    counts = [connection.scalar(query) or 0 for query in (messages, again, runs, calls)]
+    return Stake(since, counts[0] + counts[1], *counts[2:])
 
 
 def take_for_true(

@@ -392,7 +392,7 @@ _PUT_OFF = _THESE.where(_TOO_LATE, _TOO_SOON).values(due_at=_ASKED_FOR)
 _RELEASED = _THESE.where(D.status == Status.CLAIMED).values(status=Status.PENDING, due_at=_NOW)
 _STRANDED = _THESE.where(D.status == Status.SENDING).values(
     status=Status.AMBIGUOUS,
-    reason="the process ended before the outcome was recorded",
+    reason="no outcome was recorded in time: the process ended, or the clock jumped",
     due_at=case((D.repeat_until > _NOW, _NOW), else_=_ASKED_FOR),
     recorded_at=_NOW,
 )

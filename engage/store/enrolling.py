@@ -139,8 +139,10 @@ def _bars(reentry: Reentry, scope: Scope) -> Predicate:
     """A run that keeps its member from entering once more; `barred_by_reentry` says why."""
     if reentry.never:
         return _WAS_NOT_TURNED_AWAY
-    too_lately = enrolment.c.entered_at > scope.moments.instant(-(reentry.after or timedelta(0)))
-    return and_(_WAS_NOT_TURNED_AWAY, or_(enrolment.c.status != "ended", too_lately))
+    barring = enrolment.c.status != "ended"
+    if reentry.after:
+        barring = or_(barring, enrolment.c.entered_at > scope.moments.instant(-reentry.after))
+    return and_(_WAS_NOT_TURNED_AWAY, barring)
 
 
 # Who waits to be let in bars the door to themselves; who was not let in has been in no journey.
@@ -248,8 +250,9 @@ def _too_soon(journey: Journey, entered_at: datetime, now: datetime) -> str | No
         return None
     if journey.reentry.never:
         return "has been in this journey, and it takes nobody twice"
-    after = journey.reentry.after or timedelta(0)
-    return "was in this journey too recently" if entered_at > now - after else None
+    after = journey.reentry.after  # zero bars nobody, whatever the clock showed when they entered
+    too_soon = after and entered_at > now - after
+    return "was in this journey too recently" if too_soon else None
 
 
 def already_offered(connection: Connection, journey_id: str, entrants: Sequence[Entrant]) -> set[tuple[int, str]]:

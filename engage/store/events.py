@@ -69,10 +69,12 @@ class FreshEvent:
     payload: Mapping[str, Any]
 
 
-def fresh_events(connection: Connection, limit: int) -> list[FreshEvent]:
+def fresh_events(connection: Connection, limit: int, besides: Collection[str] = frozenset()) -> list[FreshEvent]:
     """The first by id, and more than `limit` only where one of them would be looked at before an earlier one of its
-    member: each member's come in the order of their numbers."""
-    found = [_fresh_event(row) for row in connection.execute(_FRESH, {"most": limit, "after": -1})]
+    member: each member's come in the order of their numbers. `besides`: names of events that are left where they
+    are."""
+    statement = _FRESH.where(event.c.name.not_in(besides)) if besides else _FRESH
+    found = [_fresh_event(row) for row in connection.execute(statement, {"most": limit, "after": -1})]
     if len(found) == limit:
         found += _told_before(connection, found)
     return _in_order(found)

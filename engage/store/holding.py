@@ -20,6 +20,7 @@ from engage.store.tables import Instant, approval, delivery, enrolment, event, h
 
 H, E, D = hold.c, enrolment.c, delivery.c
 HELD = "held"  # the status of a run that has not begun
+_IS_HELD = E.status == HELD
 HAS_BEGUN = and_(E.status != HELD, E.end_kind.is_distinct_from(EndKind.NEVER_BEGAN))
 
 
@@ -166,11 +167,11 @@ def still_waits(connection: Connection, waits: Waiting) -> bool:
 
 _WAITING = (
     select(E.id, E.bucket, E.member_id)
-    .where(E.hold_id == bindparam("of_hold"), E.status == HELD, E.hold_stage <= bindparam("stage"))
+    .where(E.hold_id == bindparam("of_hold"), _IS_HELD, E.hold_stage <= bindparam("stage"))
     .order_by(E.hold_stage)
     .limit(bindparam("most", type_=Integer()))
 )
-_STILL_WAITS = select(E.id).where(E.bucket == bindparam("bucket"), E.id == bindparam("run"), E.status == HELD)
+_STILL_WAITS = select(E.id).where(E.bucket == bindparam("bucket"), E.id == bindparam("run"), _IS_HELD)
 
 
 def one_of(connection: Connection, hold_id: int) -> MemberRef | None:
@@ -180,8 +181,8 @@ def one_of(connection: Connection, hold_id: int) -> MemberRef | None:
 
 
 def change_runs(connection: Connection, runs: Sequence[Waiting], values: Mapping[str, Any]) -> None:
-    """They begin, or are turned away."""
-    change_rows(connection, enrolment, [{"bucket": ref.bucket, "id": i, **values} for i, ref in runs])
+    """They begin, or are turned away, if they wait still."""
+    change_rows(connection, enrolment, [{"bucket": ref.bucket, "id": i, **values} for i, ref in runs], only=_IS_HELD)
 
 
 # --- what came of those who were let go -------------------------------------------------------------------------

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
@@ -47,10 +47,11 @@ class Record(NamedTuple):
     body: str
 
 
-def unread(connection: Connection, limit: int, *, bulk: bool) -> list[Record]:
+def unread(connection: Connection, limit: int, *, bulk: bool, besides: Collection[str] = frozenset()) -> list[Record]:
     """The oldest unread records of one class, in the order they arrived. `bulk`: what the shop told, by API or file;
-    else what members and providers did."""
-    return [Record(*row) for row in connection.execute(_UNREAD, {"bulk": bulk, "most": limit})]
+    else what members and providers did. `besides`: sources whose records are left where they are."""
+    statement = _UNREAD.where(inbound.c.source.not_in(besides)) if besides else _UNREAD
+    return [Record(*row) for row in connection.execute(statement, {"bulk": bulk, "most": limit})]
 
 
 # In an order that only the index of the unread has. PostgreSQL would else go by the primary key, through all that was

@@ -21,7 +21,7 @@ SEGMENTS_SWEPT = "segments_swept"  # up to when the passing of time has been app
 ARREARS = "arrears"  # what came due while nobody was at work
 ALL = "all"  # the pause scope that stops everything
 RESTORED = "restored"  # the one of a database that was brought back: members stand still, too
-_CLOCKS_DIFFER = timedelta(seconds=5)  # of daemons: at most, or `engage doctor` speaks of it
+CLOCKS_DIFFER = timedelta(seconds=5)  # of daemons: at most, or `engage doctor` speaks of it
 EVERYTHING = frozenset({ALL, RESTORED})  # either of them stops all sends
 
 
@@ -47,7 +47,7 @@ def still_ahead(value: str, put_at: datetime, now: datetime) -> datetime | None:
     """A moment that was put to be waited for; None if there is nothing to wait for any more. One that was put at a time
     yet to come does not count: the clock was set back, and no channel is to stand still for that hour."""
     until = datetime.fromisoformat(value)
-    return until if until > now and put_at <= now + _CLOCKS_DIFFER else None
+    return until if until > now and put_at <= now + CLOCKS_DIFFER else None
 
 
 def put_moment(connection: Connection, key: str, now: datetime) -> None:

@@ -44,7 +44,7 @@ from tests import quiet
 from tests.acceptance.ledger import Truth, jsonl, reconcile
 from tests.scenarios.stage_wiring import AES_KEY, API_KEY, WECHAT, Quiet, shipped_files
 
-ENDED = "the process ended before the outcome was recorded"
+ENDED = "no outcome was recorded in time: the process ended, or the clock jumped"
 _SLOTS = 400 + 8 + 8  # intents that one daemon may have on their way to a call, and calls on the wire
 _A_VISIT_EVERY = 0.04  # seconds
 _A_LOOK_EVERY = 1.0

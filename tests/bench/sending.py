@@ -240,7 +240,7 @@ def _send(parent: Connection, url: str, config: Config) -> None:
     parent.recv()
     while dispatch.tick() or _some_wait(database):
         pass
-    dispatch.close()
+    dispatch.close(lambda: False)
     parent.send("done")
     database.close()
 

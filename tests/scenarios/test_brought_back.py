@@ -271,3 +271,22 @@ def test_a_database_that_was_brought_back_sends_nothing_even_if_a_loop_ran(open_
     stage.happens("王芳", "coupon_used", code="C1")
     assert stage.phone("王芳") == []
     assert stage.delivery("王芳").reason == "paused"
+
+
+def test_what_had_come_in_before_the_copy_was_made_is_due_since_then(open_stage: OpenStage) -> None:
+    """It lay there unread; the database that was lost had read it, and sent what follows from it."""
+    stage = open_stage()
+    for name in ("王芳", "李雷"):
+        stage.member(name, sms=True)
+    stage.apply({"note": journey("coupon_used", SERVICE, topic="service")})
+    with stage.daemon_down():
+        stage.happens("王芳", "coupon_used", code="C1")
+        stage.engine.receive.tick()
+        stage.run_until(at="15:00")
+        with stage.database.write() as connection:
+            continuity.take_for_true(stage.database, connection, 0, stage.clock.now(), drop_due=True)
+        stage.clock.advance_to(stage.clock.now() + timedelta(seconds=1))
+        stage.happens("李雷", "coupon_used", code="C2")
+    stage.run_until(at="16:00")
+    assert (stage.got("王芳"), stage.delivery("王芳").status) == ([], "skipped")
+    assert len(stage.got("李雷")) == 1

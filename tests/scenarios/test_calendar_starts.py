@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
+from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from broken_door import fails_over, fails_over_everybody
+from small_journeys import SERVICE
+from small_journeys import journey as by_event
 from sqlalchemy import Connection
 from stage import OpenStage, Stage
 from structlog.testing import capture_logs
@@ -17,7 +20,7 @@ from engage.clock import VirtualClock
 from engage.runtime.engine import Engine
 from engage.runtime.enrolling import calendar_starts, enrol
 from engage.runtime.enrolling.enrol import Enrol
-from engage.store import members, overview
+from engage.store import enrolling, members, overview, state
 from engage.store.enrolling import Entrant
 
 SHANGHAI, PARIS, LOS_ANGELES, NEW_YORK = "Asia/Shanghai", "Europe/Paris", "America/Los_Angeles", "America/New_York"
@@ -75,6 +78,62 @@ def test_a_start_of_many_comes_in_by_batches_and_goes_on_where_it_was(
     taking_over = Enrol(stage.engine.context)
     assert [taking_over.tick() for _ in range(3)] == [4, 2, 0]
     assert len(asked) == 6
+    assert [len(stage.runs(name)) for name in names] == [1] * 10
+
+
+def test_the_next_days_start_of_many_begins_with_the_first_of_them(
+    open_stage: OpenStage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage, names = by_batches(open_stage, monkeypatch, DAILY)
+    stage.run_until(day=1, at="12:00")
+    assert [len(stage.runs(name)) for name in names] == [2] * 10
+
+
+def test_a_daemon_that_had_not_the_turn_does_not_end_the_start_of_another_one(
+    open_stage: OpenStage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage, names = by_batches(open_stage, monkeypatch, DAILY)
+    stage.run_until(day=0, at="09:59")
+    stage.clock.advance_to(stage.clock.now() + timedelta(minutes=1))
+    one, another = Enrol(stage.engine.context), Enrol(stage.engine.context)
+    assert one.tick() == 4
+    with monkeypatch.context() as patch:
+        turns = iter([False, True])  # the other one is in the midst of a batch, and then between two
+        patch.setattr(state, "take_turn", lambda *_: next(turns))
+        another.tick()
+    while one.tick():
+        pass
+    assert [len(stage.runs(name)) for name in names] == [1] * 10
+
+
+def test_who_comes_while_another_daemon_has_the_turn_is_not_passed_over(
+    open_stage: OpenStage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The batch is gone through singly, and for one of them the turn is not to be had."""
+    stage, names = by_batches(open_stage, monkeypatch, DAILY)
+    fails_over(stage, monkeypatch, "m1")
+    stage.run_until(day=0, at="09:59")
+    stage.clock.advance_to(stage.clock.now() + timedelta(minutes=1))
+    with monkeypatch.context() as patch:
+        turns = iter([True, True, True, True, False])  # the batch; m0; m1, who fails; what is noted of m1; m2
+        patch.setattr(state, "take_turn", lambda *_: next(turns, True))
+        stage.engine.enrol.tick()
+    stage.run_until(at="11:00")
+    assert [len(stage.runs(name)) for name in names] == [1, 0] + [1] * 8
+
+
+def test_an_unrelated_edit_in_the_midst_of_a_start_cuts_nobody_off(
+    open_stage: OpenStage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its slot is too old to be made up for by then; but it has begun in time."""
+    short = journey("start: { every: day, at: 10:00, catch_up: 1m }", "reentry: always")
+    stage, names = by_batches(open_stage, monkeypatch, short)
+    stage.run_until(day=0, at="09:59")
+    with stage.daemon_down():
+        stage.run_until(day=0, at="10:00")
+        assert stage.engine.enrol.tick() == 4
+        stage.run_until(day=0, at="10:02")
+        stage.apply({"timely": short, "visit": by_event("store_visited", SERVICE, topic="service")})
     assert [len(stage.runs(name)) for name in names] == [1] * 10
 
 
@@ -440,8 +499,68 @@ def test_a_fault_over_all_who_come_is_nobodys_own_and_they_come_when_it_is_mende
             fails_over_everybody(patch)
             with pytest.raises(TypeError):
                 stage.engine.enrol.tick()
-    stage.run_until(at="11:00")
-    assert [came(stage, name) for name in ("王芳", "李雷")] == [["day 0 10:01"]] * 2
+    stage.run_until(at="10:02")
+    assert [came(stage, name) for name in ("王芳", "李雷")] == [["day 0 10:02"]] * 2
+
+
+def test_a_fault_over_one_journeys_start_costs_no_other_ones_and_its_own_comes_when_it_is_mended(
+    open_stage: OpenStage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Hours pass meanwhile, segments are looked at, and another start comes; then one is owed."""
+    stage = open_stage("2026-11-23 08:00")
+    names = ("王芳", "李雷")
+    for name in names:
+        stage.member(name, sms=True)
+    later = journey("start: { every: day, at: 14:00 }", "reentry: always")
+    stage.apply({"timely": DAILY, "another": DAILY, "later": later})
+    stage.run_until(at="09:59")
+    with monkeypatch.context() as patch:
+        fails_over_journey(patch, "timely")
+        rung_until(stage, "15:30")
+    ran = [sorted(run.journey_id for run in stage.runs(name)) for name in names]
+    assert ran == [["another", "later"]] * 2
+    with stage.database.read() as connection:
+        assert (state.moment(connection, state.SEGMENTS_SWEPT) or stage.began) >= stage.moment(0, "15:00")
+    stage.run_until(at="15:32")
+    assert [stage.run(name, "timely").occurrence for name in names] == ["slot:2026-11-23"] * 2
+
+
+def rung_until(stage: Stage, at: str) -> None:
+    """As by bells: what a loop raises ends its tick, and it goes on at the next one."""
+    with stage.daemon_down():
+        while stage.clock.now() < stage.moment(0, at):
+            stage.clock.advance_to(stage.clock.now() + timedelta(seconds=20))
+            with suppress(TypeError):
+                while stage.engine.enrol.tick():
+                    pass
+
+
+def fails_over_journey(monkeypatch: pytest.MonkeyPatch, journey_id: str) -> None:
+    admitted = enrolling.admitted
+
+    def failing(connection: Connection, catalog: Any, journey: Any, *more: Any) -> Any:
+        if journey.id == journey_id:
+            raise TypeError("a fault over this journey's audience")
+        return admitted(connection, catalog, journey, *more)
+
+    monkeypatch.setattr(enrolling, "admitted", failing)
+
+
+def test_a_clock_that_was_a_month_ahead_for_a_moment_costs_no_start(open_stage: OpenStage) -> None:
+    stage = open_stage("2026-11-23 08:00")
+    stage.member("王芳", sms=True)
+    play(stage, DAILY)
+    stage.run_until(at="08:30")
+    with stage.daemon_down():
+        wrong = Engine(replace(stage.house.app.context, clock=VirtualClock(stage.moment(30, "08:00"))))
+        while wrong.enrol.tick():
+            pass
+        wrong.close()
+        with capture_logs() as logs:
+            stage.engine.enrol.tick()
+    stage.run_until(day=3, at="12:00")
+    assert came(stage, "王芳")[-4:] == [f"day {day} 10:00" for day in range(4)]
+    assert [log["seen"] for log in logs if log["event"] == "starts_seen_ahead"] == ["2026-12-23 00:00:00 UTC"]
 
 
 def test_a_slot_is_owed_also_if_the_edit_comes_in_the_midst_of_a_look(

@@ -11,6 +11,7 @@ from small_journeys import SERVICE, journey
 from stage import Stage
 
 from engage.errors import DatabaseUnavailable
+from engage.runtime.dispatching import dispatch
 from engage.runtime.dispatching.judge import Judge
 from engage.runtime.dispatching.last_gate import LastGate
 from engage.runtime.dispatching.situation import Situation
@@ -111,7 +112,7 @@ def test_it_is_tried_a_last_time_before_it_is_too_late_and_skipped_for_its_fault
 
 
 @pytest.mark.parametrize("fails", [Faulty.in_judging, Faulty.in_the_intent, Faulty.in_reading])
-def test_a_fault_over_all_of_them_is_nobodys_own_and_nobody_is_put_off(
+def test_a_fault_over_all_of_them_is_nobodys_own_and_they_go_out_a_minute_later(
     stage: Stage, monkeypatch: pytest.MonkeyPatch, fails: Any
 ) -> None:
     with queued(stage):
@@ -120,7 +121,40 @@ def test_a_fault_over_all_of_them_is_nobodys_own_and_nobody_is_put_off(
         with pytest.raises(TypeError):
             stage.engine.dispatch.tick()
         monkeypatch.undo()
-    assert [stage.got(name) for name in NAMES] == [[("day 0 10:00", "sms")]] * 3
+    with stage.database.read() as connection:
+        assert overview.set_aside(connection, stage.began) == {}
+    stage.passes("1m")
+    assert [stage.got(name) for name in NAMES] == [[("day 0 10:01", "sms")]] * 3
+
+
+def test_a_fault_over_one_journeys_messages_keeps_no_other_journeys_waiting(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """More of them than one batch: they would come first again and again."""
+    monkeypatch.setattr(dispatch, "BATCH", 2)
+    judge = Judge.judge
+
+    def fails(self_: Judge, claimed: Claimed) -> Any:
+        if claimed.journey_id == "broken":
+            raise OverflowError
+        return judge(self_, claimed)
+
+    notes = {"broken": "store_visited", "sound": "order_paid"}
+    stage.apply({name: journey(event, SERVICE, topic="service") for name, event in notes.items()})
+    monkeypatch.setattr(Judge, "judge", fails)
+    with stage.by_hand() as hand:
+        for name in NAMES:
+            stage.happens(name, "store_visited", store="湖滨店")
+        stage.happens("林晚", "order_paid", amount=1)
+        hand.queue()
+        with pytest.raises(OverflowError):
+            stage.engine.dispatch.tick()
+        stage.engine.dispatch.tick()
+        stage.engine.dispatch.settle()
+        assert [len(stage.phone(name)) for name in NAMES] == [0, 0, 1]
+        monkeypatch.undo()
+    stage.passes("1h")
+    assert [len(stage.phone(name)) for name in NAMES] == [1, 1, 2]
 
 
 def test_they_are_given_back_when_the_database_goes_meanwhile(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:

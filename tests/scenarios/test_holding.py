@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -15,10 +16,10 @@ from engage.runtime.edits import approving
 from engage.runtime.edits.approving import Approved, NotWaiting
 from engage.runtime.enrolling import enrol, holding
 from engage.runtime.enrolling.holding import LettingGo
-from engage.runtime.quarantine import Quarantine
-from engage.store import history, moving, overview
+from engage.runtime.quarantine import Failed, Quarantine
+from engage.store import continuity, history, moving, overview
 from engage.store import holding as store
-from engage.store.holding import Hold, HoldStatus
+from engage.store.holding import Hold, HoldStatus, Waiting
 
 EVERYBODY = 40
 CHANGED = "it was changed while it was being let go"
@@ -417,6 +418,31 @@ def test_one_over_whom_the_code_fails_ends_and_the_others_are_let_go(
         assert overview.set_aside(connection, run.ended_at) == {"letting_go": 1}
 
 
+def test_a_stage_that_was_due_in_the_time_a_restore_has_lost_is_dropped_like_anything_else(
+    open_stage: OpenStage,
+) -> None:
+    """Half of them had their message at half past eleven, from the database that was lost at ten to twelve."""
+    stage = crowd(open_stage, CANARY)
+    first = messages(stage)
+    with stage.daemon_down():
+        stage.run_until(day=0, at="11:50")
+        with stage.database.write() as connection:
+            continuity.take_for_true(stage.database, connection, 0, stage.clock.now(), drop_due=True)
+        stage.passes_seconds(1)  # to the next bell
+    stage.run_until(day=0, at="12:10")
+    assert (the_hold(stage).stage, messages(stage)) == (1, first)
+
+
+def test_a_run_that_has_gone_on_is_not_let_go_again(open_stage: OpenStage) -> None:
+    """As by two daemons, one of which comes later than it knows."""
+    stage = crowd(open_stage, GUARD)
+    approves(stage, "王芳")
+    run = stage.runs("m1")[0]
+    with stage.database.write() as connection:
+        store.change_runs(connection, [Waiting(run.id, stage.ref("m1"))], {"status": "live", "due_at": run.entered_at})
+    assert stage.runs("m1")[0].status == "ended"
+
+
 def test_what_was_held_and_let_go_is_in_the_trail(open_stage: OpenStage) -> None:
     stage = crowd(open_stage, GUARD)
     approves(stage, "王芳")
@@ -436,7 +462,8 @@ def test_a_fault_over_all_who_wait_is_nobodys_own_and_they_are_let_go_when_it_is
         with pytest.raises(TypeError):
             stage.engine.letting_go.tick()
         assert statuses(stage) == {"held": EVERYBODY}
-    stage.passes("2m")
+    for _ in range(2):  # a minute later; and the channel takes so many at once
+        stage.passes("1m")
     assert messages(stage) == EVERYBODY
 
 
@@ -446,10 +473,11 @@ def test_whom_another_daemon_has_let_go_meanwhile_is_not_set_aside(
     stage = crowd(open_stage, GUARD)
     leave_out = Quarantine._leave_out
 
-    def late(quarantine: Quarantine[Any], waits: Any, error: Exception) -> None:
-        monkeypatch.undo()
-        assert LettingGo(stage.engine.context).tick()
-        leave_out(quarantine, waits, error)
+    def late(quarantine: Quarantine[Any], failed: Sequence[Failed[Any]]) -> None:
+        if failed:
+            monkeypatch.undo()
+            assert LettingGo(stage.engine.context).tick()
+        leave_out(quarantine, failed)
 
     fails_over(stage, monkeypatch, "m3")
     monkeypatch.setattr(Quarantine, "_leave_out", late)

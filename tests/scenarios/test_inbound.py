@@ -10,8 +10,10 @@ from small_journeys import SERVICE, journey
 from stage import Stage
 from stage_wiring import shipped
 
+from engage.core.fact import Receipt
 from engage.errors import EngageError
 from engage.runtime.context import AppliedHolder
+from engage.runtime.receiving import receive
 from engage.store import inbound
 
 NOTE = {"note": journey("store_visited", SERVICE, topic="service")}
@@ -225,15 +227,67 @@ def test_a_record_nobody_can_read_is_kept_and_holds_up_nobody(stage: Stage) -> N
     stage.sms_pushes(
         reply(stage, "在吗", "71") | {"phone_number": "not a number"},
         reply(stage, "有人吗", "72"),
-        reply(stage, "喂", "73") | {"send_time": "yesterday"},
+        reply(stage, "喂", "73") | {"content": ["a list"]},
     )
     kept = {row.key: (row.status, row.error) for row in stage.inbox("aliyun_sms")}
     assert kept["up:71"] == ("unreadable", "a reply from something that is not a phone number")
-    assert kept["up:73"][0] == "unreadable"
     assert kept["up:72"] == ("done", None)
-    assert [task.words for task in stage.tasks()] == ["王芳：“有人吗”"]
+    assert "王芳：“有人吗”" in [task.words for task in stage.tasks()]
     visits(stage)
     assert len(stage.phone("王芳")) == 1  # and the daemon goes on
+
+
+def test_whatever_a_parser_stumbles_over_is_the_records_and_not_the_batchs(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As many as a batch has: who comes behind them is heard all the same."""
+
+    def stumbles(_: object) -> NoReturn:
+        raise OverflowError("date value out of range")
+
+    stage.member("王芳", sms=True)
+    stage.apply(NOTE)
+    visits(stage)
+    monkeypatch.setattr(receive, "BATCH", 3)
+    with monkeypatch.context() as patch:
+        patch.setattr("engage.channels.sms.inbound.own_id", stumbles)
+        stage.sms_pushes(*(receipt(stage, biz_id=f"{number}^0") for number in range(4)))
+    assert {row.error for row in stage.inbox("aliyun_sms")} == {"OverflowError: date value out of range"}
+    stage.sms_pushes(reply(stage, "有人吗"))
+    assert [task.words for task in stage.tasks()] == ["王芳：“有人吗”"]
+
+
+@pytest.mark.parametrize("told", ["0001-01-01 00:00:00", "9999-12-31 23:59:59", "1970-01-01 00:00:00", "yesterday", ""])
+def test_a_date_that_cannot_be_meant_costs_nobody_their_opt_out(stage: Stage, told: str) -> None:
+    stage.member("王芳", sms=True)
+    stage.apply(NOTE)
+    stage.sms_pushes(reply(stage, "R", at=told))
+    (event,) = stage.events("王芳", "unsubscribed")
+    assert event.at == stage.clock.now()
+
+
+def test_a_fault_of_ours_over_all_that_one_source_tells_keeps_no_other_one_waiting(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_: object) -> NoReturn:
+        raise TypeError("a bad release")
+
+    monkeypatch.setattr(receive, "BATCH", 2)
+    stage.member("王芳", sms=True, wechat=True)
+    stage.apply(NOTE)
+    visits(stage)
+    with stage.daemon_down():
+        stage.sms_pushes(*(receipt(stage, biz_id=f"{number}^0") for number in range(3)))
+        stage.types("王芳", "在吗")
+        with monkeypatch.context() as patch:
+            patch.setitem(receive._READERS, Receipt, fails)
+            with pytest.raises(TypeError):
+                stage.engine.receive.tick()
+            stage.engine.receive.tick()
+        assert {row.status for row in stage.inbox("aliyun_sms")} == {"new"}
+        assert [row.status for row in stage.inbox("wechat")][-1] == "done"
+    stage.passes("1m")
+    assert {row.status for row in stage.inbox("aliyun_sms")} == {"early"}  # of messages that nobody has sent
 
 
 def test_what_came_for_a_channel_that_the_config_lacked_is_read_when_it_is_there_again(

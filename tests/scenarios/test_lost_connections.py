@@ -9,13 +9,14 @@ from typing import Any
 
 import pytest
 from small_journeys import SERVICE, journey
-from sqlalchemy import Connection, event, text
+from sqlalchemy import Connection, event, select, text
 from stage import Stage
 from stage_databases import Databases
 from stage_wiring import Setup
 
 from engage.errors import DatabaseUnavailable
 from engage.store.database import Database
+from engage.store.tables import contact_point
 
 
 class Cut:
@@ -52,6 +53,7 @@ def stage(tmp_path: Path, databases: Databases) -> Iterator[Stage]:
     with databases.one() as url:
         stage = Stage(tmp_path, "2026-11-23 10:00", False, Setup(database=url))
         stage.member("王芳", sms=True)
+        stage.member("李雷", wechat=True)
         stage.apply({"note": journey("store_visited", SERVICE, "wait: 2d", topic="service")})
         yield stage
         stage.close()
@@ -94,3 +96,21 @@ def test_a_run_whose_move_is_lost_moves_once(stage: Stage, committed: bool) -> N
         assert cut.done == 1
     assert len(stage.deliveries("王芳")) == 1
     assert stage.run("王芳", "note").phase == "waiting"
+
+
+@pytest.mark.parametrize("committed", [False, True], ids=["before it arrived", "after it arrived"])
+def test_a_reply_window_is_used_by_what_was_called_alone(stage: Stage, committed: bool) -> None:
+    """An intent that is given back gives back what it had taken."""
+    stage.types("李雷", "在吗")
+    with stage.daemon_down():
+        stage.happens("李雷", "store_visited", store="静安店")
+        for loop in (stage.engine.receive, stage.engine.enrol, stage.engine.advance):
+            loop.tick()
+        cut = Cut(stage.database, "delivery", "payload_hash", committed=committed)
+        with pytest.raises(DatabaseUnavailable):
+            stage.engine.dispatch.tick()
+        assert cut.done == 1
+    with stage.database.read() as connection:
+        hers = contact_point.c.member_id == stage.ref("李雷").id
+        used = connection.scalar(select(contact_point.c.window_used).where(hers))
+    assert (used, len(stage.phone("李雷"))) == (1, 1)

@@ -23,7 +23,7 @@ from engage.channels.email.address import Envelopes
 from engage.channels.email.errors import report_failure
 from engage.channels.email.parsing import parse_headers, parse_mail
 from engage.config import Email
-from engage.core.fact import Arrival, Fact, OptedOut, Receipt
+from engage.core.fact import Arrival, Fact, OptedOut, Receipt, moment_told
 
 BODY_LIMIT = 1024 * 1024  # a report may return the whole mail
 
@@ -127,7 +127,11 @@ def _recipient(block: Message, name: str) -> str | None:
 
 
 def _moment(mail: Message, block: Message) -> datetime:
-    """When it was said. Raises ValueError if no date can be read."""
+    """When it was said; without a zone, it is UTC's."""
     text = _field(mail, "Date") or _field(block, "Arrival-Date") or _field(block, "Last-Attempt-Date")
-    moment = parsedate_to_datetime(text)
-    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+
+    def read() -> datetime:
+        moment = parsedate_to_datetime(text)
+        return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+    return moment_told(read)

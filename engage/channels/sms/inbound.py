@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
 from engage.channels.callback import bounded_key, digest, own_id, refusal, storable
@@ -17,7 +17,7 @@ from engage.channels.http_answer import json_object
 from engage.channels.sms.errors import receipt_failure
 from engage.channels.sms.phone import from_provider
 from engage.config import Sms
-from engage.core.fact import Arrival, Fact, Receipt, Typed
+from engage.core.fact import Arrival, Fact, Receipt, Typed, moment_told
 
 BODY_LIMIT = 512 * 1024
 _BEIJING = timezone(timedelta(hours=8))
@@ -103,4 +103,4 @@ def _reply(item: Mapping[str, Any]) -> Typed:
 
 
 def _moment(text: object) -> datetime:
-    return datetime.strptime(str(text), "%Y-%m-%d %H:%M:%S").replace(tzinfo=_BEIJING).astimezone(UTC)
+    return moment_told(lambda: datetime.strptime(str(text), "%Y-%m-%d %H:%M:%S").replace(tzinfo=_BEIJING))

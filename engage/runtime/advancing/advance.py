@@ -10,6 +10,7 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from operator import attrgetter
 from typing import Any, assert_never
 from zoneinfo import ZoneInfo
 
@@ -51,7 +52,7 @@ from engage.runtime.advancing.knowing import Knowing
 from engage.runtime.applied import Active, Applied
 from engage.runtime.context import Context
 from engage.runtime.enrolling import goals
-from engage.runtime.quarantine import Quarantine
+from engage.runtime.quarantine import REST, Quarantine
 from engage.runtime.stride import Stride
 from engage.store import advancing, journeys, overview, splits, tallies, trail
 from engage.store.advancing import RunRow
@@ -70,7 +71,16 @@ class Advance:
     def __init__(self, context: Context) -> None:
         self._context = context
         self._stride = Stride(BATCH, context)
-        self._due = Quarantine(context, "advance", self._take, self._take_again, self._move, self._set_aside)
+        self._due = Quarantine(
+            context,
+            "advance",
+            attrgetter("journey_id"),
+            self._take,
+            self._take_again,
+            self._move,
+            self._set_aside,
+            self._put_off,
+        )
 
     def tick(self) -> int:
         """Move one batch of due runs. Returns how many."""
@@ -99,10 +109,15 @@ class Advance:
 
     def _set_aside(self, connection: Connection, run: RunRow, error: Exception) -> None:
         """The member stays where they are, untouched; it is tried again later."""
-        if not self._take_again(connection, run):
-            return
-        later = self._context.clock.now() + _TRIED_AGAIN
-        advancing.save(connection, [{"bucket": run.member.bucket, "id": run.id, "due_at": later}])
+        self._try_again(connection, [run], _TRIED_AGAIN)
+
+    def _put_off(self, connection: Connection, runs: Sequence[RunRow]) -> None:
+        self._try_again(connection, runs, REST)
+
+    def _try_again(self, connection: Connection, runs: Sequence[RunRow], after: timedelta) -> None:
+        later = self._context.clock.now() + after
+        still = [each for run in runs for each in self._take_again(connection, run)]
+        advancing.save(connection, [{"bucket": run.member.bucket, "id": run.id, "due_at": later} for run in still])
 
 
 @dataclass

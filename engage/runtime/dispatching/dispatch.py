@@ -13,6 +13,7 @@ import json
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Sequence
 from datetime import datetime, timedelta
+from operator import attrgetter
 from typing import Any, assert_never
 
 import structlog
@@ -31,7 +32,7 @@ from engage.runtime.dispatching.last_gate import LastGate
 from engage.runtime.dispatching.pacing import Pacing
 from engage.runtime.dispatching.recording import Recorder
 from engage.runtime.dispatching.situation import PAUSED_FOR, Situation
-from engage.runtime.quarantine import count_set_aside, is_nobodys_own, tell_set_aside
+from engage.runtime.quarantine import REST, Failed, Sieve, count_set_aside
 from engage.runtime.stride import Stride
 from engage.store import dispatching, members, reaching, state
 from engage.store.dispatching import Claimed, Move
@@ -104,28 +105,36 @@ class Dispatch:
         else:
             yield together
             return
-        failed: list[tuple[Claimed, Exception]] = []
+        sieve = Sieve[Claimed](attrgetter("journey_id"))
         for each in claimed:
             try:
                 intended = self._draft_and_intend(applied, [each])
             except DatabaseUnavailable:
                 raise
             except Exception as error:
-                failed.append((each, error))
+                self._leave_out(sieve.failed(each, error))
             else:
+                self._leave_out(sieve.passed(each))
                 yield intended
-        if is_nobodys_own(len(failed), len(claimed)):
-            raise failed[0][1]  # they are still in hand, and given back
-        for each, why in failed:
-            self._leave_out(each, why)
+        self._leave_out(sieve.alone())
+        failed_together = sieve.together()
+        if failed_together:
+            self._put_off([failed for of_journey in failed_together for failed in of_journey], REST)
+            raise failed_together[0][0].error
 
-    def _leave_out(self, claimed: Claimed, error: Exception) -> None:
-        tell_set_aside("dispatch", claimed, error)
+    def _leave_out(self, failed: Sequence[Failed[Claimed]]) -> None:
+        for each in failed:
+            self._put_off([each], _TRIED_AGAIN, for_their_own_sake=True)
+            each.tell("dispatch")
+
+    def _put_off(self, failed: Sequence[Failed[Claimed]], by: timedelta, *, for_their_own_sake: bool = False) -> None:
         now = self._context.clock.now()
         with self._context.database.write() as connection:
-            dispatching.make(connection, [_later_on(claimed, error, now)])
-            count_set_aside(connection, "dispatch", now)
-        del self._in_hand[claimed.id]
+            dispatching.make(connection, [_later_on(each.item, each.error, now, by) for each in failed])
+            if for_their_own_sake:
+                count_set_aside(connection, "dispatch", now)
+        for each in failed:
+            del self._in_hand[each.item.id]
 
     def _draft_and_intend(self, applied: Applied, claimed: Sequence[Claimed]) -> Sequence[Intended]:
         drafted = Drafting(self._context, applied).draft(claimed)
@@ -225,10 +234,10 @@ def _intent_of(ready: Ready, now: datetime) -> dict[str, Any]:
     }
 
 
-def _later_on(claimed: Claimed, error: Exception, now: datetime) -> Move:
+def _later_on(claimed: Claimed, error: Exception, now: datetime, by: timedelta) -> Move:
     """Over this one our own code fails. It is tried again, by then perhaps with the fault mended, at the latest when it
     is about to be too late for it."""
-    why, again = f"a fault of Engage's own: {type(error).__name__}", now + _TRIED_AGAIN
+    why, again = f"a fault of Engage's own: {type(error).__name__}", now + by
     if claimed.repeat:
         return dispatching.as_found(claimed, again)
     if claimed.late_at is not None and claimed.late_at <= now:

@@ -14,7 +14,7 @@ slot. Should a daemon die in between, another one goes on from there.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -31,6 +31,7 @@ from engage.core.schedule import Slot
 from engage.core.timing import DaySet
 from engage.core.workdays import WorkCalendar
 from engage.runtime.applied import Active, Applied
+from engage.runtime.quarantine import REST
 from engage.store import enrolling, members, state
 from engage.store.enrolling import Entrant, Zone
 from engage.store.state import Owed
@@ -44,11 +45,15 @@ log = structlog.get_logger("engage.enrol")
 @dataclass(frozen=True, slots=True)
 class Brought:
     """Whom a slot brings to a journey's door, in the order of their ids; `job` and `slot`: its names in `job_slot`.
-    `assumed`: the year of which nobody has told yet which days are worked, if the slot depends on that."""
+    `look`: of when they were found at first, if some were at the door since. `in_zone`: the zone whose slot it is, and
+    the slot's key; None for those who have moved there. `assumed`: the year of which nobody has told yet which days are
+    worked, if the slot depends on that."""
 
     journey_id: str
     job: str
     slot: str
+    look: datetime
+    in_zone: tuple[str | None, str] | None
     entrants: Sequence[Entrant]
     assumed: int | None
 
@@ -83,15 +88,26 @@ class Coming:
         """Whether something else is applied since, or somebody else has let all of them in."""
         return applied.mark != self.mark or state.moment(connection, state.STARTS_SEEN) != self.seen
 
-    def batch(self, connection: Connection) -> list[Comer]:
-        """Slot by slot, the next who have not been at the door."""
+    def batch(self, connection: Connection, besides: Collection[str]) -> list[Comer]:
+        """Slot by slot, the next who have not been at the door; `besides`: of other journeys than these."""
         comers: list[Comer] = []
         for brought in self.brought:
             left = BATCH - len(comers)
-            if left > 0 and not state.slot_is_taken(connection, brought.job, brought.slot):
+            wanted = left > 0 and brought.journey_id not in besides
+            if wanted and not state.slot_is_taken(connection, brought.job, brought.slot):
                 some = brought.after(_came_to(connection, brought), left)
                 comers += [Comer(brought, entrant) for entrant in some] or [Comer(brought, None)]
         return comers
+
+    def owed(self, connection: Connection) -> Owed:
+        """Slots of which not all were at the door. (Those who have moved, and over whom the code failed together, are
+        not brought again.)"""
+        return {
+            (brought.journey_id, zone_name): key
+            for brought in self.brought
+            if brought.in_zone is not None and not state.slot_is_taken(connection, brought.job, brought.slot)
+            for zone_name, key in [brought.in_zone]
+        }
 
     def still_comes(self, connection: Connection, comer: Comer) -> bool:
         """Whether nobody has let them in meanwhile."""
@@ -106,10 +122,22 @@ def _came_to(connection: Connection, brought: Brought) -> int:
     return int(known["member"]) if known is not None and known["slot"] == [brought.job, brought.slot] else 0
 
 
+def _first_look(connection: Connection, job: str, now: datetime) -> datetime:
+    """When those were found of whom some were at the door: a start that has begun comes to its end, however long that
+    takes. `now`, if none has."""
+    known = state.get(connection, state.START_CAME_TO)
+    return min(now, datetime.fromisoformat(known["look"])) if known is not None and known["slot"][0] == job else now
+
+
+def _job(active: Active) -> str:
+    return f"start:{active.journey.id}"
+
+
 def note_came_in(connection: Connection, brought: Brought, some: Sequence[Entrant], now: datetime) -> None:
     """They were at the door. The slot is taken with the last of them."""
     if some and some[-1] is not brought.entrants[-1]:
-        came_to = {"slot": [brought.job, brought.slot], "member": some[-1].member.id}
+        slot, look = [brought.job, brought.slot], brought.look.isoformat()
+        came_to = {"slot": slot, "member": some[-1].member.id, "look": look}
         state.put(connection, state.START_CAME_TO, came_to, now)
         return
     state.take_slot(connection, brought.job, brought.slot, now)
@@ -157,47 +185,58 @@ class Calendars:
     owed: Owed
     now: datetime
 
-    def next_start(self) -> datetime | None:
-        """The first slot of any journey in any zone after what has been seen; now if any is owed."""
-        if self.owed:
-            return self.now
-        slots = (
+    def next_start(self, resting: Collection[str]) -> datetime | None:
+        """The first slot of any journey in any zone after what has been seen. What is owed comes now; by journeys that
+        rest, when they have rested."""
+        slots = [
             schedule.next_slot(start, self.seen, zone_of(zone_name, self.applied.catalog.timezone), self.work).at
             for zone_name in self.zone_names
             for active in self.applied.journeys.values()
             if isinstance(start := active.journey.start, OnDate | OnSchedule) and active.starts
-        )
-        return min(slots, default=None)
+        ]
+        owed = [self.now + REST if journey_id in resting else self.now for journey_id, _ in self.owed]
+        return min(slots + owed, default=None)
 
     def brought(self, active: Active) -> Iterator[Brought]:
         """Slot by slot, the members it brings; none for a journey that does not start by the calendar."""
         start = active.journey.start
         if not isinstance(start, OnDate | OnSchedule):
             return
-        oldest = max(active.since, self.now - start.catch_up)
+        look = _first_look(self.connection, _job(active), self.now)
+        oldest = max(active.since, look - start.catch_up)
         for name in self.zone_names:
             owed = self.owed.get((active.journey.id, name))
             slots = self._slots(start, oldest, self.now, name)
             for slot in (slot for slot in slots if slot.at > self.seen or slot.key == owed):
-                yield from self._of_slot(active, start, slot, f"{slot.key} {name or 'default'}", Zone(name))
+                in_zone = name, slot.key
+                yield from self._of_slot(
+                    active, start, slot, look, f"{slot.key} {name or 'default'}", Zone(name), in_zone
+                )
         moved_since = self.seen - _TOLD_LATE
         for name in members.zones_moved_to(self.connection, moved_since):
             for slot in self._slots(start, oldest, self.seen, name):
                 moved = f"{slot.key} moved to {name} by {self.seen:%Y-%m-%d %H:%M:%S.%f}"
-                yield from self._of_slot(active, start, slot, moved, Zone(name, moved_since))
+                yield from self._of_slot(active, start, slot, look, moved, Zone(name, moved_since), None)
 
     def _slots(self, start: OnDate | OnSchedule, after: datetime, until: datetime, name: str | None) -> list[Slot]:
         zone = zone_of(name, self.applied.catalog.timezone)
         return schedule.slots_between(start, after, until, zone, self.work)
 
     def _of_slot(
-        self, active: Active, start: OnDate | OnSchedule, slot: Slot, name: str, zone: Zone
+        self,
+        active: Active,
+        start: OnDate | OnSchedule,
+        slot: Slot,
+        look: datetime,
+        name: str,
+        zone: Zone,
+        in_zone: tuple[str | None, str] | None,
     ) -> Iterator[Brought]:
         """Nobody, if it was taken."""
-        job = f"start:{active.journey.id}"
+        job = _job(active)
         if not state.slot_is_taken(self.connection, job, name):
             entrants = self._entrants(active, start, slot, zone)
-            yield Brought(active.journey.id, job, name, entrants, self._assumed(start, slot))
+            yield Brought(active.journey.id, job, name, look, in_zone, entrants, self._assumed(start, slot))
 
     def _assumed(self, start: OnDate | OnSchedule, slot: Slot) -> int | None:
         by_workdays = isinstance(start, OnSchedule) and start.days in (DaySet.WORKDAY, DaySet.WEEKEND)

@@ -25,7 +25,7 @@ from engage.runtime.enrolling.calendar_starts import Calendars, Comer, Coming, n
 from engage.runtime.enrolling.crossings import cross_by_events, cross_by_time, hour_of, is_news
 from engage.runtime.enrolling.goals import note_goals
 from engage.runtime.enrolling.holding import Bulk, hold_back, stage_of
-from engage.runtime.quarantine import Quarantine
+from engage.runtime.quarantine import NotOurTurn, Quarantine, Resting, all_of
 from engage.store import enrolling, events, journeys, members, state
 from engage.store.enrolling import Entrant, Waits
 from engage.store.events import FreshEvent
@@ -43,9 +43,20 @@ class Enrol:
         self._foresees = not context.guarded
         self._coming: Coming | None = None
         # Asked at every tick, and the same until something starts: kept with what it was worked out from.
-        self._next_for: tuple[datetime, str, tuple[str | None, ...]] | None = None
+        self._next_for: tuple[datetime, str, tuple[str | None, ...], frozenset[str]] | None = None
         self._next = datetime.max.replace(tzinfo=UTC)
-        self._fresh = Quarantine(context, "enrol", self._take, self._take_again, self._look_at, self._set_aside)
+        self._resting_events = Resting(context.clock)  # by name
+        self._resting_starts = Resting(context.clock)  # by journey
+        self._fresh = Quarantine(
+            context,
+            "enrol",
+            attrgetter("name"),
+            self._take,
+            self._take_again,
+            self._look_at,
+            self._set_aside,
+            self._put_off,
+        )
 
     def tick(self) -> int:
         """Returns how many events and starts were dealt with."""
@@ -53,24 +64,21 @@ class Enrol:
         with self._context.database.read() as connection:
             timely = self.next_due(connection, now) <= now
             fresh = events.any_fresh(connection)
-        try:
-            started = self._start_by_time(now) if timely else 0
-        except DatabaseUnavailable:
-            raise
-        except Exception:
-            if fresh:  # what happened does not wait until a fault in what a moment brings is mended
-                self._fresh.together_or_singly()
-            raise
-        return started + (self._fresh.together_or_singly() if fresh else 0)
+        work = [partial(self._start_by_time, now)] if timely else []
+        return all_of(*work, *([self._fresh.together_or_singly] if fresh else []))
+
+    # --- what happened ------------------------------------------------------------------------------------------
 
     def _take(self, connection: Connection) -> Sequence[FreshEvent]:
         """Nothing while another process is at it: who enters is a question of order."""
         journeys.hold(connection)  # runs enter what is applied
-        return events.fresh_events(connection, BATCH) if self._has_turn(connection) else []
+        return events.fresh_events(connection, BATCH, self._resting_events.now) if self._has_turn(connection) else []
 
     def _take_again(self, connection: Connection, event: FreshEvent) -> Sequence[FreshEvent]:
         journeys.hold(connection)
-        return events.still_fresh(connection, event) if self._has_turn(connection) else []
+        if not self._has_turn(connection):
+            raise NotOurTurn
+        return events.still_fresh(connection, event)
 
     def _has_turn(self, connection: Connection) -> bool:
         return state.take_turn(connection, "enrol", self._context.clock.now())
@@ -90,15 +98,23 @@ class Enrol:
         if self._take_again(connection, event):
             events.mark_seen(connection, [event])
 
+    def _put_off(self, _: Connection, fresh: Sequence[FreshEvent]) -> None:
+        for event in fresh:
+            self._resting_events.add(event.name)
+
+    # --- moments that came --------------------------------------------------------------------------------------
+
     def next_due(self, connection: Connection, now: datetime) -> datetime:
-        """The next start at a moment, or the next look at the passing of time; `now` if that was never done."""
+        """The next start at a moment, or the next look at the passing of time; `now` if that was never done, or by a
+        clock that was ahead."""
         applied = self._context.applied.current()  # before the rest: what is newer than it is asked for next time
         seen = state.moment(connection, state.STARTS_SEEN)
-        if seen is None:
+        if seen is None or seen > now + state.CLOCKS_DIFFER:
             return now
-        known = (seen, applied.mark, tuple(members.timezones(connection)))
+        resting = self._resting_starts.now
+        known = (seen, applied.mark, tuple(members.timezones(connection)), resting)
         if known != self._next_for:
-            start = self._calendars(connection, applied, known[2], seen, now).next_start()
+            start = self._calendars(connection, applied, known[2], seen, now).next_start(resting)
             sweep = hour_of(seen) + self._context.sweep_every
             self._next_for, self._next = known, min(sweep, start) if start is not None else sweep
         return self._next
@@ -106,9 +122,16 @@ class Enrol:
     def _start_by_time(self, now: datetime) -> int:
         """A batch of those whom the calendar brings; after the last of them, what the passing of time does."""
         coming = self._coming = self._coming or self._who_comes(now)
-        take, take_again = partial(self._take_comers, coming), partial(self._take_comer_again, coming)
-        pass_over = partial(self._pass_over, coming)
-        comers = Quarantine(self._context, "enrol", take, take_again, self._let_in, pass_over)
+        comers = Quarantine(
+            self._context,
+            "enrol",
+            attrgetter("brought.journey_id"),
+            partial(self._take_comers, coming),
+            partial(self._take_comer_again, coming),
+            self._let_in,
+            partial(self._pass_over, coming),
+            self._put_off_starts,
+        )
         try:
             done = comers.together_or_singly() if coming.brought else 0
         except DatabaseUnavailable:
@@ -119,28 +142,32 @@ class Enrol:
         return done if done >= calendar_starts.BATCH else done + self._pass_time(coming, now)
 
     def _take_comers(self, coming: Coming, connection: Connection) -> Sequence[Comer]:
-        return coming.batch(connection) if self._may_let_in(coming, connection) else []
+        may = self._has_turn_with(coming, connection)
+        return coming.batch(connection, self._resting_starts.now) if may else []
 
     def _take_comer_again(self, coming: Coming, connection: Connection, comer: Comer) -> Sequence[Comer]:
-        still = self._may_let_in(coming, connection) and coming.still_comes(connection, comer)
-        return [comer] if still else []
+        if not self._has_turn_with(coming, connection):
+            raise NotOurTurn
+        return [comer] if coming.still_comes(connection, comer) else []
 
-    def _may_let_in(self, coming: Coming, connection: Connection) -> bool:
+    def _has_turn_with(self, coming: Coming, connection: Connection) -> bool:
+        """Also no, if they are found anew."""
         journeys.hold(connection)
         return self._has_turn(connection) and not coming.is_outdated(connection, self._context.applied.current())
 
     def _pass_time(self, coming: Coming, now: datetime) -> int:
-        """What the calendar brings was at the door: the slots until then are looked at no more."""
+        """What the calendar brings was at the door: the slots until then are looked at no more, but for those of
+        journeys that rest, which are owed."""
         with self._context.database.write() as connection:
             journeys.hold(connection)
             if not self._has_turn(connection):
                 return 0
             applied, done = self._context.applied.current(), 1  # there is a look to be taken
             if not coming.is_outdated(connection, applied):
-                if coming.batch(connection):
+                if coming.batch(connection, self._resting_starts.now):
                     return 0  # somebody else had the turn until now
                 state.put_moment(connection, state.STARTS_SEEN, coming.until)
-                state.put_starts_owed(connection, {}, now)
+                state.put_starts_owed(connection, coming.owed(connection), now)
                 done = cross_by_time(connection, applied, now)
         self._coming = None
         return done
@@ -149,7 +176,10 @@ class Enrol:
         applied = self._context.applied.current()  # before the rest: an older one is outdated, and looked at again
         with self._context.database.read() as connection:
             seen = state.moment(connection, state.STARTS_SEEN)
-            calendars = self._calendars(connection, applied, members.timezones(connection), seen or now, now)
+            if seen is not None and seen > now + state.CLOCKS_DIFFER:
+                log.warning("starts_seen_ahead", seen=f"{seen:%Y-%m-%d %H:%M:%S} UTC")
+            since = min(seen or now, now)
+            calendars = self._calendars(connection, applied, members.timezones(connection), since, now)
             starting = [active for active in calendars.applied.journeys.values() if active.starts]
             brought = [each for active in starting for each in calendars.brought(active)]
             return Coming(calendars.applied.mark, seen, now, brought)
@@ -171,6 +201,10 @@ class Enrol:
         if self._take_comer_again(coming, connection, comer):
             some = [comer.entrant] if comer.entrant is not None else []
             note_came_in(connection, brought, some, self._context.clock.now())
+
+    def _put_off_starts(self, _: Connection, comers: Sequence[Comer]) -> None:
+        for comer in comers:
+            self._resting_starts.add(comer.brought.journey_id)
 
     def _calendars(
         self,
@@ -223,18 +257,19 @@ def _start_by_events(
     if named:
         keys = [(event.member.bucket, event.id) for event in named]
         matching = enrolling.events_where(connection, applied.catalog, keys, where, now)
-        entrants = [_entrant(active, event) for event in named if event.id in matching]
+        entrants = [_entrant(active, event, now) for event in named if event.id in matching]
         admit(connection, applied, active, [entrant for entrant in entrants if entrant is not None], now, bulk)
 
 
-def _entrant(active: Active, event: FreshEvent) -> Entrant | None:
+def _entrant(active: Active, event: FreshEvent, now: datetime) -> Entrant | None:
+    """Due since it was told of it, however late that is looked at."""
     per = active.journey.per
     value = "" if per is None else event.payload.get(per)
     if value is None:
         log.warning("event_lacks_per_key", journey=active.journey.id, event_id=event.id, key=per)
         return None
-    context = {"event": dict(event.payload), "var": {}}
-    return Entrant(event.member, f"event:{event.id}", context, event.number, str(value))
+    context, due_at = {"event": dict(event.payload), "var": {}}, min(event.recorded_at, now)
+    return Entrant(event.member, f"event:{event.id}", context, event.number, str(value), due_at)
 
 
 def _wake(connection: Connection, applied: Applied, news: Sequence[FreshEvent], now: datetime) -> None:

@@ -24,11 +24,10 @@ from engage.core.journey.check import every_step
 from engage.core.journey.model import Ask, Journey, OnSchedule, OnSegment, Send
 from engage.core.lot import lot
 from engage.core.turn import EndKind
-from engage.errors import DatabaseUnavailable
 from engage.runtime.applied import Active, Applied
 from engage.runtime.context import Context
 from engage.runtime.enrolling.crossings import came_into
-from engage.runtime.quarantine import Quarantine
+from engage.runtime.quarantine import REST, Quarantine, all_of
 from engage.store import enrolling, holding, journeys, tallies, trail
 from engage.store.holding import Came, Hold, HoldStatus, Waiting
 from engage.store.members import MemberRef
@@ -200,17 +199,7 @@ class LettingGo:
         now = self._context.clock.now()
         with self._context.database.read() as connection:
             due = holding.at_work(connection, now)
-        done, failed = 0, None
-        for hold_id in due:
-            try:
-                done += _Due(self._context, hold_id, now).work_on()
-            except DatabaseUnavailable:
-                raise
-            except Exception as error:  # the others go on
-                failed = error
-        if failed is not None:
-            raise failed
-        return done
+        return all_of(*(_Due(self._context, hold_id, now).work_on for hold_id in due))
 
     def next_due(self, connection: Connection, now: datetime) -> datetime | None:
         return holding.next_due(connection, now)
@@ -226,7 +215,16 @@ class _Due:
 
     def work_on(self) -> int:
         """A batch of those who may go on; if there is none, what is next for the hold. 0: nothing is left to do now."""
-        runs = Quarantine(self.context, "letting_go", self._take, self._take_again, self._go_on, self._set_aside)
+        runs = Quarantine(
+            self.context,
+            "letting_go",
+            lambda _: self.hold_id,
+            self._take,
+            self._take_again,
+            self._go_on,
+            self._set_aside,
+            self._put_off,
+        )
         return runs.together_or_singly() or self._look_on()
 
     def _take(self, connection: Connection) -> Sequence[Waiting]:
@@ -247,6 +245,10 @@ class _Due:
         work = self._hold(connection)
         if work is not None and holding.still_waits(connection, waits):
             work.set_aside(waits)
+
+    def _put_off(self, connection: Connection, _: Sequence[Waiting]) -> None:
+        if (work := self._hold(connection)) is not None:
+            work.put_off()
 
     def _look_on(self) -> int:
         with self.context.database.write() as connection:
@@ -299,6 +301,9 @@ class _Work:
     def set_aside(self, waits: Waiting) -> None:
         self._turn_away([waits], _FAILED)
 
+    def put_off(self) -> None:
+        self._change(next_at=self.now + REST)
+
     def look_on(self) -> None:
         """What is next, where nobody goes on."""
         active, anybody = self._active, holding.waiting(self.connection, self.held, 1)
@@ -335,7 +340,8 @@ class _Work:
         return None
 
     def _let_go(self, active: Active, runs: Sequence[Waiting]) -> None:
-        """Whom audience and exclude do not let in any more does not enter; nor who has left the segment since."""
+        """Whom audience and exclude do not let in any more does not enter; nor who has left the segment since. They are
+        due since their stage was to be let go."""
         refs = [ref for _, ref in runs]
         journey = _for_those_still_in(self.applied.catalog, active.journey)
         let_in = enrolling.admitted(self.connection, self.applied.catalog, journey, refs, self.now)
@@ -346,7 +352,7 @@ class _Work:
             "step_id": active.program.first,
             "step_started_at": self.now,
             "version": active.version,
-            "due_at": self.now,
+            "due_at": self.held.next_at,
         }
         holding.change_runs(self.connection, entering, begun)
         left_out = [each for each in runs if each.member.id not in let_in]
@@ -374,7 +380,7 @@ class _Work:
             return
         stage = self.held.stage + 1
         log.info("stage_let_go", hold=self.held.name, journey=self.held.journey_id, percent=self.held.stages[stage])
-        self._change(stage=stage, let_go_at=None, next_at=self.now)
+        self._change(stage=stage, let_go_at=None)  # due since this look was
 
     def _amiss(self, came: Came) -> str | None:
         canary = self.policy.canary

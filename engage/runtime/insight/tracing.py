@@ -18,6 +18,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Connection
 
 from engage.core.delivery import Status
+from engage.core.fact import read_at
 from engage.core.quiet import zone_of
 from engage.core.redaction import redacted
 from engage.runtime.context import Context
@@ -202,9 +203,12 @@ class Tracer:
             return links, None
         try:
             facts = facts_of(self.context.sources, row["source"], row["body"])
-        except (ValueError, KeyError) as error:
+        except ValueError as error:
             return [*links, Link(row["processed_at"], "unreadable", {"error": str(error)})], None
-        told = [{"fact": type(fact).__name__} | asdict(fact) for fact in facts]
+        told = [
+            {"fact": type(fact).__name__} | asdict(read_at(fact, row["processed_at"] or row["received_at"]))
+            for fact in facts
+        ]
         links += [Link(row["processed_at"], "fact", one) for one in told]
         refs = sorted({ref for one in told for ref in self._concerned(one)})
         for ref in refs:

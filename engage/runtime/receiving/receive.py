@@ -7,9 +7,8 @@ providers did is read first, in a transaction of its own: an opt-out never waits
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
-from datetime import datetime, timedelta
 from functools import partial
+from operator import attrgetter
 from typing import Any
 
 import structlog
@@ -27,11 +26,12 @@ from engage.core.fact import (
     Receipt,
     Typed,
     Unfollowed,
+    read_at,
 )
 from engage.core.fact_json import fact_from_json
 from engage.runtime.batches import of_each_kind
 from engage.runtime.context import Context
-from engage.runtime.quarantine import Quarantine
+from engage.runtime.quarantine import NotOurTurn, Quarantine, Resting, all_of
 from engage.runtime.receiving import answers, arrivals, conversation, membership, shop
 from engage.runtime.receiving.reading import Reading
 from engage.runtime.receiving.whom import whom
@@ -41,7 +41,6 @@ from engage.store.inbound import Record
 
 BATCH = 500
 BULK_BATCH = 500  # what the shop told, by API or file
-_CLOCKS_DIFFER = timedelta(days=1)  # a provider's and ours, zones mistaken for each other included
 log = structlog.get_logger("engage.receive")
 
 Entry = tuple[Record, Fact]
@@ -53,26 +52,38 @@ class Receive:
     def __init__(self, context: Context) -> None:
         self._context = context
         self._strides = {False: Stride(BATCH, context), True: Stride(BULK_BATCH, context)}
+        self._resting = Resting(context.clock)  # sources
 
     def tick(self) -> int:
         """Read one batch of each class. Returns how many records."""
         with self._context.database.read() as connection:
             classes = [bulk for bulk in (False, True) if inbound.unread_since(connection, bulk=bulk)]
-        return sum(self._of_class(bulk=bulk).together_or_singly() for bulk in classes)
+        return all_of(*(self._of_class(bulk=bulk).together_or_singly for bulk in classes))
 
     def _of_class(self, *, bulk: bool) -> Quarantine[Record]:
-        take, read = partial(self._take, bulk=bulk), partial(self._read, self._strides[bulk])
-        return Quarantine(self._context, "receive", take, self._take_again, read, self._set_aside)
+        return Quarantine(
+            self._context,
+            "receive",
+            attrgetter("source"),
+            partial(self._take, bulk=bulk),
+            self._take_again,
+            partial(self._read, self._strides[bulk]),
+            self._set_aside,
+            self._put_off,
+        )
 
     def _take(self, connection: Connection, *, bulk: bool) -> Sequence[Record]:
         """Nothing while another process reads: what a person did is read in its order. Where this version cannot read
         what is applied, that ends the tick, and no record is to blame."""
         self._context.applied.current()
-        most = self._strides[bulk].length
-        return inbound.unread(connection, most, bulk=bulk) if self._has_turn(connection) else []
+        if not self._has_turn(connection):
+            return []
+        return inbound.unread(connection, self._strides[bulk].length, bulk=bulk, besides=self._resting.now)
 
     def _take_again(self, connection: Connection, record: Record) -> Sequence[Record]:
-        return inbound.still_unread(connection, record) if self._has_turn(connection) else []
+        if not self._has_turn(connection):
+            raise NotOurTurn
+        return inbound.still_unread(connection, record)
 
     def _has_turn(self, connection: Connection) -> bool:
         return state.take_turn(connection, "receive", self._context.clock.now())
@@ -85,7 +96,7 @@ class Receive:
         now = self._context.clock.now()
         reading = Reading(connection, self._context.applied.current(), self._context.channels, now)
         parsed = [(record, self._parse(connection, record)) for record in records]
-        told = [(record, _not_ahead(fact, now)) for record, facts in parsed for fact in facts or ()]
+        told = [(record, read_at(fact, now)) for record, facts in parsed for fact in facts or ()]
         for read, entries in _for_each_reader(connection, told):
             read(reading, entries)
         done = [record.id for record, facts in parsed if facts is not None]
@@ -96,30 +107,34 @@ class Receive:
         if self._take_again(connection, record):
             inbound.mark_unreadable(connection, record.id, str(error), self._context.clock.now())
 
+    def _put_off(self, _: Connection, records: Sequence[Record]) -> None:
+        for record in records:
+            self._resting.add(record.source)
+
     def _parse(self, connection: Connection, record: Record) -> tuple[Fact, ...] | None:
         try:
             return facts_of(self._context.sources, record.source, record.body)
-        except (ValueError, KeyError) as error:
+        except ValueError as error:
             log.warning("inbound_unreadable", inbound_id=record.id, source=record.source, error=str(error)[:200])
             inbound.mark_unreadable(connection, record.id, str(error), self._context.clock.now())
             return None
 
 
 def facts_of(sources: Mapping[str, CallbackSource], source: str, body: str) -> tuple[Fact, ...]:
-    """What a stored record says. Raises ValueError or KeyError for one that cannot be read."""
+    """What a stored record says. Raises ValueError for one that cannot be read: whatever it is over which a parser
+    stumbles, it is in the record."""
     if source in OWN_SOURCES:
         return (fact_from_json(body),)
     if source not in sources:
         raise ValueError(
             f"no channel in config.yaml takes in what {source} tells: set it up again, then run `engage reread`"
         )
-    return sources[source].facts(body)
-
-
-def _not_ahead(fact: Fact, now: datetime) -> Fact:
-    """Whoever tells of a moment far ahead is mistaken, and what follows from it (a reply window, a member's last act)
-    would hold until then: it happened when it is read."""
-    return replace(fact, at=now) if fact.at > now + _CLOCKS_DIFFER else fact
+    try:
+        return sources[source].facts(body)
+    except ValueError:
+        raise
+    except Exception as error:
+        raise ValueError(f"{type(error).__name__}: {error}") from error
 
 
 # --- who reads what ---------------------------------------------------------------------------------------------

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from engage.channels.contract import CallbackRequest, CallbackSource, Received, Refused
 from engage.channels.email.address import Envelopes
 from engage.channels.registry import build_sources
-from engage.core.fact import Arrival, Fact, OptedOut, Receipt, Typed
+from engage.core.fact import UNTOLD, Arrival, Fact, OptedOut, Receipt, Typed
 from engage.core.outcome import Failure
 from engage.core.signing import Signer
 
@@ -169,9 +169,7 @@ def test_a_malformed_push_is_refused(body: bytes) -> None:
     assert ALIYUN.open(post(ALIYUN, body), NOW) == Refused(400, "not a JSON array of reports or replies")
 
 
-@pytest.mark.parametrize(
-    "body", ["", "[]", "{", json.dumps(REPORT | {"report_time": "soon"}), json.dumps(REPLY | {"phone_number": "x"})]
-)
+@pytest.mark.parametrize("body", ["", "[]", "{", json.dumps(REPLY | {"phone_number": "x"})])
 def test_an_unreadable_item_is_a_value_error(body: str) -> None:
     with pytest.raises(ValueError, match=r"."):
         ALIYUN.facts(body)
@@ -428,10 +426,15 @@ def test_an_empty_post_is_refused() -> None:
     assert MAIL.open(post(MAIL, b" \r\n"), NOW) == Refused(400, "an empty body")
 
 
-def test_a_report_without_a_date_is_a_value_error() -> None:
+@pytest.mark.parametrize("when", ["soon", "", "0001-01-01 00:00:00", "1970-01-01 08:00:00", "9999-12-31 23:59:59"])
+def test_a_report_whose_date_cannot_be_meant_is_read_without_it(when: str) -> None:
+    (receipt,) = ALIYUN.facts(json.dumps(REPORT | {"report_time": when, "send_time": when}))
+    assert receipt.at >= UNTOLD
+
+
+def test_a_mail_without_a_date_is_read_without_it() -> None:
     undated = bounce().replace("Date: Mon, 23 Nov 2026 10:00:07 +0800\r\n", "").replace("10:00:00 +0800", "soon")
-    with pytest.raises(ValueError, match=r"."):
-        MAIL.facts(undated)
+    assert [fact.at for fact in MAIL.facts(undated)] == [UNTOLD]
 
 
 @given(st.binary(min_size=1, max_size=400))

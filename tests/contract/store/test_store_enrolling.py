@@ -50,6 +50,7 @@ def test_one_live_run_each_whatever_the_rule_says(bench: Bench, reentry: Reentry
     [
         (Reentry(never=True), 1000, NEVER),
         (Reentry.always(), 0, None),
+        (Reentry.always(), -1, None),  # the clock was ahead then
         (Reentry(after=90 * DAY), 89, SOON),
         (Reentry(after=90 * DAY), 90, None),
     ],
@@ -191,16 +192,19 @@ def test_everyone_is_asked_zone_by_zone(bench: Bench) -> None:
 @pytest.mark.parametrize("reentry", [Reentry(never=True), Reentry(after=90 * DAY), Reentry.always()])
 def test_everyone_is_without_those_whom_the_door_would_turn_away(bench: Bench, reentry: Reentry) -> None:
     journey = a_journey(reentry=reentry)
-    new, live, recent, long_ago, elsewhere = (bench.member() for _ in range(5))
+    new, live, recent, long_ago, elsewhere, by_a_wrong_clock = (bench.member() for _ in range(6))
     bench.enters(elsewhere, a_journey(id="another"))
     bench.now = NOW - 91 * DAY
     end(bench, bench.enters(long_ago, journey))
     bench.now = NOW - DAY
     end(bench, bench.enters(recent, journey))
     bench.enters(live, journey)
+    bench.now = NOW + DAY
+    end(bench, bench.enters(by_a_wrong_clock, journey))
     bench.now = NOW
     brought = enrolling.everyone(bench.connection, CATALOG, journey, HERE, NOW)
-    assert brought == [ref for ref in (new, live, recent, long_ago, elsewhere) if barred(bench, journey, ref) is None]
+    everybody = (new, live, recent, long_ago, elsewhere, by_a_wrong_clock)
+    assert brought == [ref for ref in everybody if barred(bench, journey, ref) is None]
     assert {new, elsewhere} <= set(brought)
     assert live not in brought
 
