@@ -76,7 +76,7 @@ def fresh_events(connection: Connection, limit: int, besides: Collection[str] = 
     statement = _FRESH.where(event.c.name.not_in(besides)) if besides else _FRESH
     found = [_fresh_event(row) for row in connection.execute(statement, {"most": limit, "after": -1})]
     if len(found) == limit:
-        found += _told_before(connection, found)
+        found += [each for each in _told_before(connection, found) if each.name not in besides]
     return _in_order(found)
 
 

@@ -179,6 +179,21 @@ def test_one_over_whom_the_code_fails_is_passed_over_and_the_others_come_in(
         assert Enrol(stage.engine.context).next_due(connection, stage.clock.now()) > stage.clock.now()
 
 
+def test_what_has_begun_comes_to_its_end_after_days_and_what_came_meanwhile_is_made_up_for_as_ever(
+    open_stage: OpenStage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage, names = by_batches(open_stage, monkeypatch, DAILY)
+    with stage.daemon_down():
+        stage.run_until(day=0, at="10:00")
+        assert stage.engine.enrol.tick() == 4
+        stage.run_until(day=4, at="12:00")
+    starts = [sorted(entered(stage, name)) for name in names]
+    assert starts == [["slot:2026-11-23", "slot:2026-11-27"]] * 10
+    with stage.daemon_down():
+        stage.run_until(day=9, at="12:00")
+    assert [len(entered(stage, name)) for name in names] == [3] * 10  # the one that had begun is no licence
+
+
 # --- schedules --------------------------------------------------------------------------------------------------
 
 

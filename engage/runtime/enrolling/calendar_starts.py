@@ -17,7 +17,7 @@ from bisect import bisect_right
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 import structlog
 from sqlalchemy import Connection
@@ -45,14 +45,12 @@ log = structlog.get_logger("engage.enrol")
 @dataclass(frozen=True, slots=True)
 class Brought:
     """Whom a slot brings to a journey's door, in the order of their ids; `job` and `slot`: its names in `job_slot`.
-    `look`: of when they were found at first, if some were at the door since. `in_zone`: the zone whose slot it is, and
-    the slot's key; None for those who have moved there. `assumed`: the year of which nobody has told yet which days are
-    worked, if the slot depends on that."""
+    `in_zone`: the zone whose slot it is, and the slot's key; None for those who have moved there. `assumed`: the year
+    of which nobody has told yet which days are worked, if the slot depends on that."""
 
     journey_id: str
     job: str
     slot: str
-    look: datetime
     in_zone: tuple[str | None, str] | None
     entrants: Sequence[Entrant]
     assumed: int | None
@@ -122,11 +120,18 @@ def _came_to(connection: Connection, brought: Brought) -> int:
     return int(known["member"]) if known is not None and known["slot"] == [brought.job, brought.slot] else 0
 
 
-def _first_look(connection: Connection, job: str, now: datetime) -> datetime:
-    """When those were found of whom some were at the door: a start that has begun comes to its end, however long that
-    takes. `now`, if none has."""
+class _Begun(NamedTuple):
+    """A slot of which some were at the door, since then, and others were not."""
+
+    slot: str
+    since: datetime
+
+
+def _begun(connection: Connection, job: str) -> _Begun | None:
     known = state.get(connection, state.START_CAME_TO)
-    return min(now, datetime.fromisoformat(known["look"])) if known is not None and known["slot"][0] == job else now
+    if known is None or known["slot"][0] != job or state.slot_is_taken(connection, *known["slot"]):
+        return None
+    return _Begun(known["slot"][1], datetime.fromisoformat(known["since"]))
 
 
 def _job(active: Active) -> str:
@@ -136,8 +141,10 @@ def _job(active: Active) -> str:
 def note_came_in(connection: Connection, brought: Brought, some: Sequence[Entrant], now: datetime) -> None:
     """They were at the door. The slot is taken with the last of them."""
     if some and some[-1] is not brought.entrants[-1]:
-        slot, look = [brought.job, brought.slot], brought.look.isoformat()
-        came_to = {"slot": slot, "member": some[-1].member.id, "look": look}
+        begun = _begun(connection, brought.job)
+        since = begun.since if begun is not None and begun.slot == brought.slot else now
+        slot, last = [brought.job, brought.slot], some[-1].member.id
+        came_to = {"slot": slot, "member": last, "since": since.isoformat()}
         state.put(connection, state.START_CAME_TO, came_to, now)
         return
     state.take_slot(connection, brought.job, brought.slot, now)
@@ -202,21 +209,21 @@ class Calendars:
         start = active.journey.start
         if not isinstance(start, OnDate | OnSchedule):
             return
-        look = _first_look(self.connection, _job(active), self.now)
-        oldest = max(active.since, look - start.catch_up)
+        oldest = max(active.since, self.now - start.catch_up)
+        begun = _begun(self.connection, _job(active)) or _Begun("", self.now)
+        earliest = max(active.since, min(begun.since, self.now) - start.catch_up)
         for name in self.zone_names:
             owed = self.owed.get((active.journey.id, name))
-            slots = self._slots(start, oldest, self.now, name)
-            for slot in (slot for slot in slots if slot.at > self.seen or slot.key == owed):
-                in_zone = name, slot.key
-                yield from self._of_slot(
-                    active, start, slot, look, f"{slot.key} {name or 'default'}", Zone(name), in_zone
-                )
+            for slot in self._slots(start, earliest, self.now, name):
+                named = f"{slot.key} {name or 'default'}"
+                comes = slot.at > oldest and (slot.at > self.seen or slot.key == owed)
+                if comes or named == begun.slot:  # what has begun comes to its end, however long that takes
+                    yield from self._of_slot(active, start, slot, named, Zone(name), (name, slot.key))
         moved_since = self.seen - _TOLD_LATE
         for name in members.zones_moved_to(self.connection, moved_since):
             for slot in self._slots(start, oldest, self.seen, name):
                 moved = f"{slot.key} moved to {name} by {self.seen:%Y-%m-%d %H:%M:%S.%f}"
-                yield from self._of_slot(active, start, slot, look, moved, Zone(name, moved_since), None)
+                yield from self._of_slot(active, start, slot, moved, Zone(name, moved_since), None)
 
     def _slots(self, start: OnDate | OnSchedule, after: datetime, until: datetime, name: str | None) -> list[Slot]:
         zone = zone_of(name, self.applied.catalog.timezone)
@@ -227,7 +234,6 @@ class Calendars:
         active: Active,
         start: OnDate | OnSchedule,
         slot: Slot,
-        look: datetime,
         name: str,
         zone: Zone,
         in_zone: tuple[str | None, str] | None,
@@ -236,7 +242,7 @@ class Calendars:
         job = _job(active)
         if not state.slot_is_taken(self.connection, job, name):
             entrants = self._entrants(active, start, slot, zone)
-            yield Brought(active.journey.id, job, name, look, in_zone, entrants, self._assumed(start, slot))
+            yield Brought(active.journey.id, job, name, in_zone, entrants, self._assumed(start, slot))
 
     def _assumed(self, start: OnDate | OnSchedule, slot: Slot) -> int | None:
         by_workdays = isinstance(start, OnSchedule) and start.days in (DaySet.WORKDAY, DaySet.WEEKEND)
