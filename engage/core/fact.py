@@ -22,7 +22,7 @@ def moment_told(read: Callable[[], datetime]) -> datetime:
     """When a provider says that it was. No opt-out is lost because nobody can read its date."""
     try:
         moment = read().astimezone(UTC)
-    except (ValueError, TypeError, OverflowError):
+    except (ValueError, TypeError, OverflowError, OSError):
         return UNTOLD
     return moment if moment >= _NOTHING_BEFORE else UNTOLD
 

@@ -34,7 +34,7 @@ class Measures:
             "engage_batch_seconds", "Batches of each loop, and how long they took.", ["loop"], buckets=_BATCH_SECONDS
         )
         self._done = counter("engage_batch_items", "What the batches dealt with.", ["loop"])
-        self._failed = counter("engage_batch_failures", "Batches that came to nothing.", ["loop"])
+        self._failed = counter("engage_batch_failures", "Batches over which our own code failed.", ["loop"])
         self._database = counter(
             "engage_database_errors", "Batches and callbacks that failed because of the database.", ["where"]
         )
@@ -63,9 +63,8 @@ class Measures:
         self._done.labels(loop).inc(done)
 
     def batch_failed(self, loop: str, error: Exception) -> None:
-        self._failed.labels(loop).inc()
-        if isinstance(error, DatabaseUnavailable):
-            self._database.labels(loop).inc()
+        of = self._database if isinstance(error, DatabaseUnavailable) else self._failed
+        of.labels(loop).inc()
 
     def called(self, channel: str, outcome: SendOutcome, seconds: float) -> None:
         self._calls.labels(channel).observe(seconds)

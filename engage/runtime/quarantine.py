@@ -9,11 +9,10 @@ were in each other's way try again at once.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from functools import partial
-from typing import Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 import structlog
 from sqlalchemy import Connection
@@ -33,10 +32,6 @@ class Numbered(Protocol):
 
     @property
     def id(self) -> int: ...
-
-
-class NotOurTurn(Exception):
-    """Another process is at it, just now: what was asked for was not done, and is still to be done."""
 
 
 Item = TypeVar("Item", bound=Numbered)
@@ -59,17 +54,18 @@ def all_of(*parts: Callable[[], int]) -> int:
 
 
 class Resting:
-    """Kinds that this process leaves alone for a while."""
+    """Kinds that this process leaves alone for a while; nothing of them is written, so that all stays due since it
+    was."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._until: dict[str, float] = {}
+        self._until: dict[Any, float] = {}
 
-    def add(self, kind: str) -> None:
-        self._until[kind] = self._clock.uptime() + REST.total_seconds()
+    def add(self, kinds: Iterable[Any]) -> None:
+        self._until |= dict.fromkeys(kinds, self._clock.uptime() + REST.total_seconds())
 
     @property
-    def now(self) -> frozenset[str]:
+    def now(self) -> frozenset[Any]:
         return frozenset(kind for kind, until in self._until.items() if until > self._clock.uptime())
 
 
@@ -122,9 +118,9 @@ class Quarantine(Generic[Item]):
     """How a batch of items is worked on. What is taken is taken in the transaction that works on it, so that of several
     processes each takes something else.
 
-    `take`: a batch, locked; `take_again`: the same item, if it is still to be done (NotOurTurn: it is, but not by us).
-    `set_aside` is told of what fails for its own sake, and which somebody else may have done meanwhile. `put_off` is
-    told of those of a kind all of whom fail; that is raised, too, when the others are done."""
+    `take`: a batch, locked, of nothing that rests; `take_again`: the same item, if it is still to be done. `set_aside`
+    is told of what fails for its own sake, and which somebody else may have done meanwhile; `rest`, of those of a kind
+    all of whom fail. That is raised, too, when the others are done."""
 
     context: Context
     loop: str
@@ -133,7 +129,7 @@ class Quarantine(Generic[Item]):
     take_again: Callable[[Connection, Item], Sequence[Item]]
     do: Callable[[Connection, Sequence[Item]], None]
     set_aside: Callable[[Connection, Item, Exception], None]
-    put_off: Callable[[Connection, Sequence[Item]], None]
+    rest: Callable[[Sequence[Item]], None]
 
     def together_or_singly(self) -> int:
         """All of a batch in one transaction; if that fails, each in its own. Returns how many were dealt with."""
@@ -157,22 +153,18 @@ class Quarantine(Generic[Item]):
 
     def _singly(self, items: Sequence[Item]) -> None:
         sieve = Sieve(self.kind_of)
-        try:
-            for item in items:
-                self._leave_out(self._one(sieve, item))
-            self._leave_out(sieve.alone())
-        except NotOurTurn:
-            return  # from here on they are still to be done, by whoever comes first
+        for item in items:
+            self._leave_out(self._one(sieve, item))
+        self._leave_out(sieve.alone())
         failed_together = sieve.together()
         if failed_together:
-            everybody = [each.item for of_kind in failed_together for each in of_kind]
-            self._write_down(lambda connection: self.put_off(connection, everybody))
+            self.rest([each.item for of_kind in failed_together for each in of_kind])
             raise failed_together[0][0].error
 
     def _one(self, sieve: Sieve[Item], item: Item) -> list[Failed[Item]]:
         try:
             done = self._do(lambda connection: self.take_again(connection, item))
-        except (DatabaseUnavailable, NotOurTurn):
+        except DatabaseUnavailable:
             raise
         except Exception as error:
             return sieve.failed(item, error)
@@ -180,16 +172,10 @@ class Quarantine(Generic[Item]):
 
     def _leave_out(self, failed: Sequence[Failed[Item]]) -> None:
         for each in failed:
-            self._write_down(partial(self._set_aside_and_count, each))
+            with self.context.database.write() as connection:
+                self.set_aside(connection, each.item, each.error)
+                count_set_aside(connection, self.loop, self.context.clock.now())
             each.tell(self.loop)
-
-    def _set_aside_and_count(self, failed: Failed[Item], connection: Connection) -> None:
-        self.set_aside(connection, failed.item, failed.error)
-        count_set_aside(connection, self.loop, self.context.clock.now())
-
-    def _write_down(self, write: Callable[[Connection], None]) -> None:
-        with self.context.database.write() as connection:
-            write(connection)
 
     def _do(self, take: Callable[[Connection], Sequence[Item]]) -> bool:
         """Whether there was anything to do."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from functools import cache
 from typing import Any, NamedTuple
@@ -56,10 +56,11 @@ class RunRow(NamedTuple):
     walked: Walked = NEVER_COUNTED
 
 
-def due(connection: Connection, now: datetime, limit: int) -> list[RunRow]:
+def due(connection: Connection, now: datetime, limit: int, besides: Collection[str] = ()) -> list[RunRow]:
     """Live runs whose time has come, oldest first; locked until the transaction ends. Those that another process is
-    moving are not waited for."""
-    rows = _DUE.take(connection, now, limit)
+    moving are not waited for. `besides`: journeys whose runs are left where they are."""
+    only = enrolment.c.journey_id.not_in(sorted(besides)) if besides else None
+    rows = _DUE.take(connection, now, limit, only)
     members = connection.execute(_OF_MEMBERS, given_keys({(row.bucket, row.member_id) for row in rows})).all()
     beside = {(bucket, member_id): of_member for bucket, member_id, *of_member in members}
     return [_run_beside(row, *beside[row.bucket, row.member_id]) for row in rows]

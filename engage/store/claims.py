@@ -31,17 +31,22 @@ class Claim:
         self._in_bucket = taken.where(table.c.bucket == bindparam("of_bucket"))
         self._buckets = query.order_by(None).with_only_columns(table.c.bucket).distinct()
 
-    def take(self, connection: Connection, now: datetime, most: int, **given: Any) -> list[Any]:
-        """At most so many rows, locked until the transaction ends."""
+    def take(self, connection: Connection, now: datetime, most: int, only: Any = None, **given: Any) -> list[Any]:
+        """At most so many rows, locked until the transaction ends. `only`: a condition for once."""
         told = given | {"now": now, "most": most}
         if not is_spread(connection.dialect):
-            return list(connection.execute(self._anywhere, told))
+            return list(connection.execute(_where(self._anywhere, only), told))
         rows: list[Any] = []
+        in_bucket = _where(self._in_bucket, only)
         for bucket in _in_turn(connection.scalars(self._buckets, given | {"now": now}).all(), now):
             if len(rows) >= most:
                 break
-            rows += connection.execute(self._in_bucket, told | {"of_bucket": bucket, "most": most - len(rows)})
+            rows += connection.execute(in_bucket, told | {"of_bucket": bucket, "most": most - len(rows)})
         return rows
+
+
+def _where(query: Select[Any], only: Any) -> Select[Any]:
+    return query if only is None else query.where(only)
 
 
 def _in_turn(buckets: Iterable[int], now: datetime) -> list[int]:

@@ -130,18 +130,23 @@ class Claimed(NamedTuple):
         return self.repeats_left - 1 if self.unsheltered else self.repeats_left
 
 
-def claim(connection: Connection, now: datetime, limit: int, full: Collection[str] = ()) -> list[Claimed]:
+def claim(
+    connection: Connection, now: datetime, limit: int, full: Collection[str] = (), besides: Collection[str | None] = ()
+) -> list[Claimed]:
     """Take what is due: fence + 1, lease. Whoever held it before can no longer write."""
-    claimed = due(connection, now, limit, full)
+    claimed = due(connection, now, limit, full, besides)
     _hold(connection, [c for c in claimed if not c.repeat], now, status=Status.CLAIMED)
     _hold(connection, [c for c in claimed if c.repeat], now, status=Status.AMBIGUOUS)
     return claimed
 
 
-def due(connection: Connection, now: datetime, limit: int, full: Collection[str] = ()) -> list[Claimed]:
+def due(
+    connection: Connection, now: datetime, limit: int, full: Collection[str] = (), besides: Collection[str | None] = ()
+) -> list[Claimed]:
     """What `claim` would take, the most important first, as it would be held. Nothing is written. What was put back
-    for a channel that is still `full` stays where it is: a slow provider must not starve the others."""
-    return [held(row, now) for row in lanes.take_due(connection, now, limit, full)]
+    for a channel that is still `full` stays where it is: a slow provider must not starve the others. So does what is of
+    the journeys `besides`; None: of none."""
+    return [held(row, now) for row in lanes.take_due(connection, now, limit, full, besides)]
 
 
 def foreseen(message: NewMessage, now: datetime) -> Claimed:

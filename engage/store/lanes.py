@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, Integer, String, bindparam, func, or_, select, text, union_all
+from sqlalchemy import Connection, Integer, String, and_, bindparam, func, or_, select, text, union_all
 
 from engage.core.delivery import Status
 from engage.store.claims import Claim
@@ -35,22 +35,30 @@ class Lane:
     due_at: datetime
 
 
-def take_due(connection: Connection, now: datetime, most: int, full: Collection[str] = ()) -> list[Any]:
+def take_due(
+    connection: Connection, now: datetime, most: int, full: Collection[str] = (), besides: Collection[str | None] = ()
+) -> list[Any]:
     """Rows of the outbox that may be taken up, locked until the transaction ends. First what has been called before and
     is to be repeated; then lane by lane, the most important first, and what waits for a channel that has room before
-    what has none yet."""
-    rows = _REPEATABLE.take(connection, now, most, full=sorted(full))
+    what has none yet. `besides`: journeys whose messages are left where they are; None: those that have none."""
+    only = _of_no_journey_in(besides) if besides else None
+    rows = _REPEATABLE.take(connection, now, most, only, full=sorted(full))
     for lane in lanes(connection):
         if len(rows) >= most:
             break
         if lane.due_at > now:
             continue
         if lane.channel is None:
-            rows += _UNCHOSEN.take(connection, now, most - len(rows), of_priority=lane.priority)
+            rows += _UNCHOSEN.take(connection, now, most - len(rows), only, of_priority=lane.priority)
         elif lane.channel not in full:
             wanted = {"of_priority": lane.priority, "of_channel": lane.channel}
-            rows += _CHOSEN.take(connection, now, most - len(rows), **wanted)
+            rows += _CHOSEN.take(connection, now, most - len(rows), only, **wanted)
     return rows
+
+
+def _of_no_journey_in(besides: Collection[str | None]) -> Any:
+    named = D.journey_id.not_in(sorted(each for each in besides if each is not None))
+    return and_(D.journey_id.is_not(None), named) if None in besides else or_(D.journey_id.is_(None), named)
 
 
 def lanes(connection: Connection, after: datetime = _EVER) -> list[Lane]:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Set
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, bindparam, delete, select
 
@@ -15,8 +15,8 @@ from engage.store.tables import job_slot, pause, state
 
 VIRTUAL_NOW = "virtual_now"  # where the clock of a demo stands
 STARTS_SEEN = "starts_seen"  # up to when starts at a moment have been looked for
-STARTS_OWED = "starts_owed"  # slots that edits have put to a moment before that
-START_CAME_TO = "start_came_to"  # a start that comes in by batches: its slot, and the last member who was at the door
+STARTS_OWED = "starts_owed"  # slots before that which are still to come: put there by an edit, or their journey rests
+STARTS_BEGUN = "starts_begun"  # those that come in by batches: slots, and how far each has come
 SEGMENTS_SWEPT = "segments_swept"  # up to when the passing of time has been applied to segments
 ARREARS = "arrears"  # what came due while nobody was at work
 ALL = "all"  # the pause scope that stops everything
@@ -70,16 +70,23 @@ def fall_into_arrears(connection: Connection, until: datetime, now: datetime, *,
     put_arrears(connection, before.up_to(until, dropped=dropped), now)
 
 
-Owed = Mapping[tuple[str, str | None], str]
-"""The keys of slots, by journey and time zone."""
+class OwedStart(NamedTuple):
+    """`slot`: its key."""
+
+    journey_id: str
+    zone_name: str | None
+    slot: str
+
+
+Owed = Set[OwedStart]
 
 
 def starts_owed(connection: Connection) -> Owed:
-    return {(journey_id, zone_name): slot for journey_id, zone_name, slot in get(connection, STARTS_OWED) or ()}
+    return {OwedStart(*each) for each in get(connection, STARTS_OWED) or ()}
 
 
 def put_starts_owed(connection: Connection, owed: Owed, now: datetime) -> None:
-    put(connection, STARTS_OWED, [[*whose, slot] for whose, slot in owed.items()], now)
+    put(connection, STARTS_OWED, sorted(map(list, owed), key=str), now)
 
 
 def let_time_count(connection: Connection, now: datetime) -> None:
@@ -103,13 +110,13 @@ def slot_is_taken(connection: Connection, job: str, slot: str) -> bool:
     return connection.scalar(_IS_TAKEN, {"of_job": job, "of_slot": slot}) is not None
 
 
-def take_turn(connection: Connection, work: str, now: datetime) -> bool:
+def take_turn(connection: Connection, work: str, now: datetime, *, waits: bool = False) -> bool:
     """For work that one process does at a time. True for whoever is first to ask, until its transaction ends; whoever
-    asks meanwhile is told no, and does not wait. On SQLite whoever writes is alone as it is."""
+    asks meanwhile is told no, or `waits`. On SQLite whoever writes is alone as it is."""
     if connection.dialect.name == "sqlite":
         return True
     wanted = {"wanted": f"turn:{work}"}
-    if connection.scalar(_TURN, wanted) is not None:
+    if connection.scalar(_TURN_IN_TIME if waits else _TURN, wanted) is not None:
         return True
     if get(connection, wanted["wanted"]) is not None:
         return False
@@ -118,6 +125,7 @@ def take_turn(connection: Connection, work: str, now: datetime) -> bool:
 
 
 _TURN = select(state.c.key).where(state.c.key == bindparam("wanted")).with_for_update(skip_locked=True)
+_TURN_IN_TIME = select(state.c.key).where(state.c.key == bindparam("wanted")).with_for_update()
 _FIRST_TURN = upsert(state).on_conflict_do_nothing().returning(state.c.key)
 _TAKEN = upsert(job_slot).on_conflict_do_nothing().returning(job_slot.c.slot)
 _IS_TAKEN = select(job_slot.c.slot).where(

@@ -42,6 +42,7 @@ from engage.store import migrating
 from engage.store.database import Database
 from tests import quiet
 from tests.acceptance.ledger import Truth, jsonl, reconcile
+from tests.ports import free_ports
 from tests.scenarios.stage_wiring import AES_KEY, API_KEY, WECHAT, Quiet, shipped_files
 
 ENDED = "no outcome was recorded in time: the process ended, or the clock jumped"
@@ -151,7 +152,7 @@ class _Shop:
     def __init__(self, folder: Path, database_url: str, ordeal: Ordeal) -> None:
         self.folder = folder
         self.people = [_person(number) for number in range(ordeal.members)]
-        ports = _free_ports(2 * ordeal.daemons)
+        ports = free_ports(2 * ordeal.daemons)
         self.ports, self._ops_ports = ports[: ordeal.daemons], ports[ordeal.daemons :]
         files = {
             p: t for p, t in shipped_files().items() if not p.startswith("journeys/") or p.endswith("catalog.yaml")
@@ -255,12 +256,6 @@ def _person(number: int) -> Person:
     )
 
 
-def _free_ports(count: int) -> list[int]:
-    with ExitStack() as stack:
-        listening = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)]
-        return [each.getsockname()[1] for each in listening]
-
-
 # --- the daemons ------------------------------------------------------------------------------------------------
 
 
@@ -304,7 +299,7 @@ class Daemon:
     def kill(self) -> None:
         assert self._process is not None
         self._process.send_signal(signal.SIGKILL)
-        assert self._process.wait() == -signal.SIGKILL
+        assert self._process.wait() == -signal.SIGKILL, self._said.read_text(encoding="utf-8")[-3000:]
         until = time.monotonic() + _UP_WITHIN
         while _listens(self._port("web")):
             assert time.monotonic() < until, "its web process has outlived it"

@@ -5,14 +5,15 @@ import json
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
 import pytest
+
+from tests.ports import free_ports
 
 _PORTS = {"8080": "web", "8091": "wechat", "8092": "sms", "8093": "smtp"}
 
@@ -38,19 +39,13 @@ def _ended(folder: Path, *args: str) -> tuple[int, str]:
     return process.returncode, out + err
 
 
-def _free_ports(count: int) -> list[int]:
-    with ExitStack() as stack:
-        listening = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)]
-        return [each.getsockname()[1] for each in listening]
-
-
 class Shop:
     """A project of its own ports, with the sandbox and the daemon running."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         assert _ended(folder.parent, "init", folder.name)[0] == 0
-        self.ports = dict(zip([*_PORTS.values(), "phone"], _free_ports(5), strict=True))
+        self.ports = dict(zip([*_PORTS.values(), "phone"], free_ports(5), strict=True))
         self.change(*((usual, str(self.ports[name])) for usual, name in _PORTS.items()))
         self.change(("port: 8081", "port: 0"))
         self.change(("test_recipients: []", "test_recipients: [me@example.com, 138 0013 8000]"))
@@ -136,7 +131,7 @@ def test_the_sandbox_stands_in_for_this_machine_only(tmp_path):
 
 def test_a_taken_port_is_named_with_the_key_to_change(shop):
     for number, key in (("sms", "channels.sms.base_url"), ("smtp", "channels.email.port"), ("phone", "--phone-port")):
-        others = dict(zip(shop.ports, _free_ports(len(shop.ports)), strict=True)) | {number: shop.ports[number]}
+        others = dict(zip(shop.ports, free_ports(len(shop.ports)), strict=True)) | {number: shop.ports[number]}
         folder = shop.folder.with_name(f"taken_{number}")
         assert _ended(folder.parent, "init", folder.name)[0] == 0
         config = folder / "config.yaml"

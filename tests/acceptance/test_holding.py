@@ -15,7 +15,8 @@ from engage.store import holding
 from engage.store.database import Database
 from engage.store.holding import Came, Hold, HoldStatus
 from tests.acceptance.ledger import Truth
-from tests.acceptance.site import PATIENCE, Daemon, Site, free_ports, new_site
+from tests.acceptance.site import PATIENCE, Daemon, Site, new_site
+from tests.ports import free_ports
 
 MANY = 100
 _LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)

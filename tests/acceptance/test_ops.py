@@ -17,7 +17,8 @@ import pytest
 import yaml
 
 from engage.exchange.exporting import Exported
-from tests.acceptance.site import PATIENCE, Daemon, Site, free_ports, new_site
+from tests.acceptance.site import PATIENCE, Daemon, Site, new_site
+from tests.ports import free_ports
 
 PHONE, NAME, MAILBOX = "13912345678", "金丝雀小姐", "canary.bird@example.org"
 OPENID = "oCANARY_1234567890abcdefghij"

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import re
 import shutil
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -32,6 +31,7 @@ from engage.sandbox.model import Act, Follow, Handover, Person, Phone, Planned, 
 from engage.sandbox.world import World
 from engage.serving import App, build
 from engage.store import export, migrating, state
+from tests.ports import free_ports
 
 ROOT = Path(__file__).parents[2]
 READMES = ("README.md", "README.zh-CN.md")
@@ -206,9 +206,7 @@ def begin_at(folder: Path, moment: datetime) -> None:
 
 def use_free_port(folder: Path) -> Config:
     """Links carry the address of the engine's web server, so it is fixed before anything starts."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    (port,) = free_ports(1)
     path = folder / "config.yaml"
     raw: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
     raw["web"] |= {"port": port, "public_url": f"http://127.0.0.1:{port}"}

@@ -46,7 +46,7 @@ def every_run_ends(life: Life) -> Iterator[str]:
 def nobody_is_lost(life: Life) -> Iterator[str]:
     """Whoever was brought, by an event, by their points, or by the calendar, has a run, one."""
     runs = Counter((run.journey_id, ref_of(run)) for run in life.tables["enrolment"])
-    set_aside = life.reached.get("enrol: quarantine.Quarantine._write_down#1: after commit", 0)
+    set_aside = life.reached.get("enrol: quarantine.Quarantine._leave_out#1: after commit", 0)
     for told, _ in life.log.read():
         if not isinstance(told.fact, Happened) or told.fact.event not in _STARTS:
             continue

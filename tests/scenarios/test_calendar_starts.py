@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
@@ -99,25 +102,41 @@ def test_a_daemon_that_had_not_the_turn_does_not_end_the_start_of_another_one(
     assert one.tick() == 4
     with monkeypatch.context() as patch:
         turns = iter([False, True])  # the other one is in the midst of a batch, and then between two
-        patch.setattr(state, "take_turn", lambda *_: next(turns))
+        patch.setattr(state, "take_turn", lambda *_, **__: next(turns))
         another.tick()
     while one.tick():
         pass
     assert [len(stage.runs(name)) for name in names] == [1] * 10
 
 
-def test_who_comes_while_another_daemon_has_the_turn_is_not_passed_over(
+def test_who_comes_while_another_daemon_has_the_turn_is_waited_for(
     open_stage: OpenStage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The batch is gone through singly, and for one of them the turn is not to be had."""
+    """The batch is gone through singly, and between two of them another daemon begins something of its own."""
     stage, names = by_batches(open_stage, monkeypatch, DAILY)
+    if stage.database.file is not None:
+        pytest.skip("on SQLite whoever writes is alone")
     fails_over(stage, monkeypatch, "m1")
     stage.run_until(day=0, at="09:59")
     stage.clock.advance_to(stage.clock.now() + timedelta(minutes=1))
-    with monkeypatch.context() as patch:
-        turns = iter([True, True, True, True, False])  # the batch; m0; m1, who fails; what is noted of m1; m2
-        patch.setattr(state, "take_turn", lambda *_: next(turns, True))
+    again, third, taken = Enrol._take_comer_again, stage.ref("m2").id, threading.Event()
+
+    def elsewhere() -> None:
+        with stage.database.write() as connection:
+            assert state.take_turn(connection, "enrol", stage.clock.now())
+            taken.set()
+            time.sleep(0.2)  # as long as a batch
+
+    def meanwhile(self: Enrol, coming: Any, connection: Connection, comer: Any) -> Any:
+        if comer.id == third and not taken.is_set():
+            other.submit(elsewhere)
+            assert taken.wait(10)
+        return again(self, coming, connection, comer)
+
+    with ThreadPoolExecutor(1) as other, monkeypatch.context() as patch:
+        patch.setattr(Enrol, "_take_comer_again", meanwhile)
         stage.engine.enrol.tick()
+    assert taken.is_set()
     stage.run_until(at="11:00")
     assert [len(stage.runs(name)) for name in names] == [1, 0] + [1] * 8
 
@@ -126,13 +145,13 @@ def test_an_unrelated_edit_in_the_midst_of_a_start_cuts_nobody_off(
     open_stage: OpenStage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its slot is too old to be made up for by then; but it has begun in time."""
-    short = journey("start: { every: day, at: 10:00, catch_up: 1m }", "reentry: always")
+    short = journey("start: { every: day, at: 10:00, catch_up: 5m }", "reentry: always")
     stage, names = by_batches(open_stage, monkeypatch, short)
     stage.run_until(day=0, at="09:59")
     with stage.daemon_down():
-        stage.run_until(day=0, at="10:00")
+        stage.run_until(day=0, at="10:04")
         assert stage.engine.enrol.tick() == 4
-        stage.run_until(day=0, at="10:02")
+        stage.run_until(day=0, at="10:06")
         stage.apply({"timely": short, "visit": by_event("store_visited", SERVICE, topic="service")})
     assert [len(stage.runs(name)) for name in names] == [1] * 10
 
@@ -179,19 +198,55 @@ def test_one_over_whom_the_code_fails_is_passed_over_and_the_others_come_in(
         assert Enrol(stage.engine.context).next_due(connection, stage.clock.now()) > stage.clock.now()
 
 
-def test_what_has_begun_comes_to_its_end_after_days_and_what_came_meanwhile_is_made_up_for_as_ever(
+def test_a_start_in_whose_midst_all_stops_for_days_is_made_up_for_as_if_it_had_come_then(
     open_stage: OpenStage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stage, names = by_batches(open_stage, monkeypatch, DAILY)
     with stage.daemon_down():
         stage.run_until(day=0, at="10:00")
-        assert stage.engine.enrol.tick() == 4
-        stage.run_until(day=4, at="12:00")
-    starts = [sorted(entered(stage, name)) for name in names]
-    assert starts == [["slot:2026-11-23", "slot:2026-11-27"]] * 10
+        assert Enrol(stage.engine.context).tick() == 4
+        stage.run_until(day=0, at="21:30")
+    assert [len(entered(stage, name)) for name in names] == [1] * 10
     with stage.daemon_down():
-        stage.run_until(day=9, at="12:00")
-    assert [len(entered(stage, name)) for name in names] == [3] * 10  # the one that had begun is no licence
+        stage.run_until(day=1, at="10:00")
+        assert Enrol(stage.engine.context).tick() == 4
+        stage.run_until(day=4, at="12:00")
+    assert [entered(stage, name)[1:] for name in names] == [["slot:2026-11-24"]] * 4 + [["slot:2026-11-27"]] * 6
+
+
+def test_two_starts_in_whose_midst_an_edit_comes_both_come_to_their_end(
+    open_stage: OpenStage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One journey's rests in its midst; another one comes in by batches meanwhile."""
+    stage, names = by_batches(open_stage, monkeypatch, DAILY)
+    another = DAILY.replace("10:00", "10:01")
+    with stage.daemon_down():
+        stage.apply({"timely": DAILY, "another": another})
+        stage.run_until(day=0, at="10:00")
+        assert stage.engine.enrol.tick() == 4
+        with monkeypatch.context() as patch:
+            fails_over_journey(patch, "timely")
+            rung_until(stage, "10:02")
+            assert [len(stage.runs(name, "another")) for name in names] == [1] * 10
+        with stage.database.read() as connection:
+            assert len(state.get(connection, state.STARTS_BEGUN)) == 1
+    stage.run_until(at="10:04")
+    assert [len(stage.runs(name, "timely")) for name in names] == [1] * 10
+
+
+def test_two_days_of_a_fault_owe_the_birthdays_of_both(open_stage: OpenStage, monkeypatch: pytest.MonkeyPatch) -> None:
+    stage = open_stage("2026-11-23 08:00")
+    for name, birthday in (("王芳", "11-23"), ("李雷", "11-23"), ("韩梅", "11-24"), ("林晚", "11-24")):
+        stage.member(name, sms=True, birthday=birthday)
+    play(stage, journey("start: { date: birthday, at: 10:00, catch_up: 3d }"))
+    stage.run_until(at="09:59")
+    with stage.daemon_down(), monkeypatch.context() as patch:
+        fails_over_journey(patch, "timely")
+        rung_until(stage, "10:05")
+        stage.run_until(day=1, at="09:59")
+        rung_until(stage, "10:05", day=1)
+    stage.run_until(day=1, at="10:07")
+    assert [len(stage.runs(name)) for name in ("王芳", "李雷", "韩梅", "林晚")] == [1] * 4
 
 
 # --- schedules --------------------------------------------------------------------------------------------------
@@ -529,7 +584,7 @@ def test_a_fault_over_one_journeys_start_costs_no_other_ones_and_its_own_comes_w
     later = journey("start: { every: day, at: 14:00 }", "reentry: always")
     stage.apply({"timely": DAILY, "another": DAILY, "later": later})
     stage.run_until(at="09:59")
-    with monkeypatch.context() as patch:
+    with stage.daemon_down(), monkeypatch.context() as patch:
         fails_over_journey(patch, "timely")
         rung_until(stage, "15:30")
     ran = [sorted(run.journey_id for run in stage.runs(name)) for name in names]
@@ -540,14 +595,13 @@ def test_a_fault_over_one_journeys_start_costs_no_other_ones_and_its_own_comes_w
     assert [stage.run(name, "timely").occurrence for name in names] == ["slot:2026-11-23"] * 2
 
 
-def rung_until(stage: Stage, at: str) -> None:
+def rung_until(stage: Stage, at: str, day: int = 0) -> None:
     """As by bells: what a loop raises ends its tick, and it goes on at the next one."""
-    with stage.daemon_down():
-        while stage.clock.now() < stage.moment(0, at):
-            stage.clock.advance_to(stage.clock.now() + timedelta(seconds=20))
-            with suppress(TypeError):
-                while stage.engine.enrol.tick():
-                    pass
+    while stage.clock.now() < stage.moment(day, at):
+        stage.clock.advance_to(stage.clock.now() + timedelta(seconds=20))
+        with suppress(TypeError):
+            while stage.engine.enrol.tick():
+                pass
 
 
 def fails_over_journey(monkeypatch: pytest.MonkeyPatch, journey_id: str) -> None:

@@ -1,4 +1,5 @@
-"""A fault of our own code over one message: it is set aside and tried again, and the others of its batch go out."""
+"""A fault of our own code over one message: it is set aside and tried again, and the others of its batch go out. Over
+a whole journey: that one is left alone for a minute, and the others go on."""
 
 from __future__ import annotations
 
@@ -8,14 +9,18 @@ from typing import Any
 
 import pytest
 from small_journeys import SERVICE, journey
+from sqlalchemy import Connection
 from stage import Stage
 
 from engage.errors import DatabaseUnavailable
+from engage.runtime.advancing import advance
+from engage.runtime.advancing.advance import Advance
 from engage.runtime.dispatching import dispatch
 from engage.runtime.dispatching.judge import Judge
 from engage.runtime.dispatching.last_gate import LastGate
 from engage.runtime.dispatching.situation import Situation
 from engage.store import overview
+from engage.store.advancing import RunRow
 from engage.store.dispatching import Claimed
 
 NAMES = ("王芳", "李雷", "林晚")
@@ -130,7 +135,7 @@ def test_a_fault_over_all_of_them_is_nobodys_own_and_they_go_out_a_minute_later(
 def test_a_fault_over_one_journeys_messages_keeps_no_other_journeys_waiting(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """More of them than one batch: they would come first again and again."""
+    """More of them than one batch: they would come first again and again. They stay due since they were."""
     monkeypatch.setattr(dispatch, "BATCH", 2)
     judge = Judge.judge
 
@@ -152,8 +157,41 @@ def test_a_fault_over_one_journeys_messages_keeps_no_other_journeys_waiting(
         stage.engine.dispatch.tick()
         stage.engine.dispatch.settle()
         assert [len(stage.phone(name)) for name in NAMES] == [0, 0, 1]
+        waiting = [row for name in NAMES for row in stage.deliveries(name) if row.status == "pending"]
+        assert [row.due_at for row in waiting] == [stage.began] * 3
         monkeypatch.undo()
-    stage.passes("1h")
+    stage.passes("1m")
+    assert [len(stage.phone(name)) for name in NAMES] == [1, 1, 2]
+
+
+def test_a_fault_over_one_journeys_runs_keeps_no_other_journeys_waiting(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(advance, "BATCH", 2)
+    move = Advance._move
+
+    def fails(self_: Advance, connection: Connection, runs: Sequence[RunRow]) -> None:
+        if any(run.journey_id == "broken" for run in runs):
+            raise OverflowError
+        move(self_, connection, runs)
+
+    notes = {"broken": "store_visited", "sound": "order_paid"}
+    stage.apply({name: journey(event, SERVICE, topic="service") for name, event in notes.items()})
+    with stage.daemon_down():
+        for name in NAMES:
+            stage.happens(name, "store_visited", store="湖滨店")
+        stage.happens("林晚", "order_paid", amount=1)
+        stage.engine.receive.tick()
+        stage.engine.enrol.tick()
+        with monkeypatch.context() as patch:
+            patch.setattr(Advance, "_move", fails)
+            loop = Advance(stage.engine.context)
+            with pytest.raises(OverflowError):
+                loop.tick()
+            assert loop.tick() == 1
+        assert [len(stage.deliveries(name)) for name in NAMES] == [0, 0, 1]
+        assert [stage.run(name, "broken").due_at for name in NAMES] == [stage.began] * 3
+    stage.passes("1m")
     assert [len(stage.phone(name)) for name in NAMES] == [1, 1, 2]
 
 

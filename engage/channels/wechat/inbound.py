@@ -12,7 +12,7 @@ from engage.channels.contract import CallbackRequest, RawRecord, Received, Refus
 from engage.channels.wechat.safe_mode import SafeMode
 from engage.channels.wechat.xml import read_fields
 from engage.config import WeChat
-from engage.core.fact import Act, Arrival, Fact, Followed, Receipt, Typed, Unfollowed
+from engage.core.fact import Act, Arrival, Fact, Followed, Receipt, Typed, Unfollowed, moment_told
 from engage.core.outcome import Failure
 
 # Answered within 5 s, else WeChat tries again, three times, and shows the follower an error.
@@ -79,7 +79,7 @@ def _dedupe_key(fields: dict[str, str]) -> str:
 
 
 def _facts(message: Any) -> tuple[Fact, ...]:
-    follower, at = str(message.source), datetime.fromtimestamp(int(message.time), UTC)
+    follower, at = str(message.source), moment_told(lambda: datetime.fromtimestamp(int(message.time), UTC))
     if message.type == "event":
         return _event_facts(message, follower, at)
     if message.type == "text":

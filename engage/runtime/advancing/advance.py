@@ -52,7 +52,7 @@ from engage.runtime.advancing.knowing import Knowing
 from engage.runtime.applied import Active, Applied
 from engage.runtime.context import Context
 from engage.runtime.enrolling import goals
-from engage.runtime.quarantine import REST, Quarantine
+from engage.runtime.quarantine import Quarantine, Resting
 from engage.runtime.stride import Stride
 from engage.store import advancing, journeys, overview, splits, tallies, trail
 from engage.store.advancing import RunRow
@@ -71,6 +71,7 @@ class Advance:
     def __init__(self, context: Context) -> None:
         self._context = context
         self._stride = Stride(BATCH, context)
+        self._resting = Resting(context.clock)  # journeys
         self._due = Quarantine(
             context,
             "advance",
@@ -79,7 +80,7 @@ class Advance:
             self._take_again,
             self._move,
             self._set_aside,
-            self._put_off,
+            lambda runs: self._resting.add(run.journey_id for run in runs),
         )
 
     def tick(self) -> int:
@@ -92,7 +93,7 @@ class Advance:
     def _take(self, connection: Connection) -> Sequence[RunRow]:
         journeys.hold(connection)  # the runs stand in what is applied
         self._context.applied.current()  # if it cannot be read, no run is to blame
-        return advancing.due(connection, self._context.clock.now(), self._stride.length)
+        return advancing.due(connection, self._context.clock.now(), self._stride.length, self._resting.now)
 
     def _take_again(self, connection: Connection, run: RunRow) -> Sequence[RunRow]:
         journeys.hold(connection)
@@ -109,15 +110,10 @@ class Advance:
 
     def _set_aside(self, connection: Connection, run: RunRow, error: Exception) -> None:
         """The member stays where they are, untouched; it is tried again later."""
-        self._try_again(connection, [run], _TRIED_AGAIN)
-
-    def _put_off(self, connection: Connection, runs: Sequence[RunRow]) -> None:
-        self._try_again(connection, runs, REST)
-
-    def _try_again(self, connection: Connection, runs: Sequence[RunRow], after: timedelta) -> None:
-        later = self._context.clock.now() + after
-        still = [each for run in runs for each in self._take_again(connection, run)]
-        advancing.save(connection, [{"bucket": run.member.bucket, "id": run.id, "due_at": later} for run in still])
+        if not self._take_again(connection, run):
+            return
+        later = self._context.clock.now() + _TRIED_AGAIN
+        advancing.save(connection, [{"bucket": run.member.bucket, "id": run.id, "due_at": later}])
 
 
 @dataclass

@@ -32,7 +32,7 @@ from engage.runtime.dispatching.last_gate import LastGate
 from engage.runtime.dispatching.pacing import Pacing
 from engage.runtime.dispatching.recording import Recorder
 from engage.runtime.dispatching.situation import PAUSED_FOR, Situation
-from engage.runtime.quarantine import REST, Failed, Sieve, count_set_aside
+from engage.runtime.quarantine import Failed, Resting, Sieve, count_set_aside
 from engage.runtime.stride import Stride
 from engage.store import dispatching, members, reaching, state
 from engage.store.dispatching import Claimed, Move
@@ -55,6 +55,7 @@ class Dispatch:
         self._calls = calls(context, Recorder(context).record)
         self._pacing = Pacing(context, self._calls)
         self._stride = Stride(_BATCH_ALONE if alone else BATCH, context)
+        self._resting = Resting(context.clock)  # journeys; None: what belongs to none
         self._in_hand: dict[int, tuple[Claimed, Draft | None]] = {}  # of the batch: not intended, or not surely
 
     def tick(self) -> int:
@@ -83,7 +84,7 @@ class Dispatch:
             return [], 0
         names = self._context.channels
         shut = {name for name in names if self._calls.room(name) <= 0 or f"channel:{name}" in paused}
-        claimed = dispatching.claim(connection, now, self._stride.length, shut)
+        claimed = dispatching.claim(connection, now, self._stride.length, shut, self._resting.now)
         arrears = state.arrears(connection) if claimed else None
         at_once: dict[int, Move] = {}
         for each in claimed:
@@ -119,21 +120,16 @@ class Dispatch:
         self._leave_out(sieve.alone())
         failed_together = sieve.together()
         if failed_together:
-            self._put_off([failed for of_journey in failed_together for failed in of_journey], REST)
-            raise failed_together[0][0].error
+            self._resting.add(failed.item.journey_id for of_journey in failed_together for failed in of_journey)
+            raise failed_together[0][0].error  # they are still in hand, and given back
 
     def _leave_out(self, failed: Sequence[Failed[Claimed]]) -> None:
         for each in failed:
-            self._put_off([each], _TRIED_AGAIN, for_their_own_sake=True)
-            each.tell("dispatch")
-
-    def _put_off(self, failed: Sequence[Failed[Claimed]], by: timedelta, *, for_their_own_sake: bool = False) -> None:
-        now = self._context.clock.now()
-        with self._context.database.write() as connection:
-            dispatching.make(connection, [_later_on(each.item, each.error, now, by) for each in failed])
-            if for_their_own_sake:
+            now = self._context.clock.now()
+            with self._context.database.write() as connection:
+                dispatching.make(connection, [_later_on(each.item, each.error, now)])
                 count_set_aside(connection, "dispatch", now)
-        for each in failed:
+            each.tell("dispatch")
             del self._in_hand[each.item.id]
 
     def _draft_and_intend(self, applied: Applied, claimed: Sequence[Claimed]) -> Sequence[Intended]:
@@ -234,10 +230,10 @@ def _intent_of(ready: Ready, now: datetime) -> dict[str, Any]:
     }
 
 
-def _later_on(claimed: Claimed, error: Exception, now: datetime, by: timedelta) -> Move:
+def _later_on(claimed: Claimed, error: Exception, now: datetime) -> Move:
     """Over this one our own code fails. It is tried again, by then perhaps with the fault mended, at the latest when it
     is about to be too late for it."""
-    why, again = f"a fault of Engage's own: {type(error).__name__}", now + by
+    why, again = f"a fault of Engage's own: {type(error).__name__}", now + _TRIED_AGAIN
     if claimed.repeat:
         return dispatching.as_found(claimed, again)
     if claimed.late_at is not None and claimed.late_at <= now:

@@ -14,7 +14,7 @@ slot. Should a daemon die in between, another one goes on from there.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
@@ -34,10 +34,11 @@ from engage.runtime.applied import Active, Applied
 from engage.runtime.quarantine import REST
 from engage.store import enrolling, members, state
 from engage.store.enrolling import Entrant, Zone
-from engage.store.state import Owed
+from engage.store.state import Owed, OwedStart
 
 # A move is told in a transaction of its own, which may end after we have looked.
 _TOLD_LATE = timedelta(minutes=5)
+_REMEMBERED = timedelta(days=30)  # of a start in whose midst its journey went
 BATCH = 1000
 log = structlog.get_logger("engage.enrol")
 
@@ -101,10 +102,9 @@ class Coming:
         """Slots of which not all were at the door. (Those who have moved, and over whom the code failed together, are
         not brought again.)"""
         return {
-            (brought.journey_id, zone_name): key
+            OwedStart(brought.journey_id, *brought.in_zone)
             for brought in self.brought
             if brought.in_zone is not None and not state.slot_is_taken(connection, brought.job, brought.slot)
-            for zone_name, key in [brought.in_zone]
         }
 
     def still_comes(self, connection: Connection, comer: Comer) -> bool:
@@ -114,24 +114,33 @@ class Coming:
         return is_next and not state.slot_is_taken(connection, brought.job, brought.slot)
 
 
-def _came_to(connection: Connection, brought: Brought) -> int:
-    """The id of the last of them who was at the door. One start comes in at a time."""
-    known = state.get(connection, state.START_CAME_TO)
-    return int(known["member"]) if known is not None and known["slot"] == [brought.job, brought.slot] else 0
-
-
 class _Begun(NamedTuple):
-    """A slot of which some were at the door, since then, and others were not."""
+    """A slot that comes in by batches. `member`: the id of the last who was at the door; `since`: when the first of
+    them were, `at`: when those were."""
 
+    job: str
     slot: str
+    member: int
     since: datetime
+    at: datetime
 
 
-def _begun(connection: Connection, job: str) -> _Begun | None:
-    known = state.get(connection, state.START_CAME_TO)
-    if known is None or known["slot"][0] != job or state.slot_is_taken(connection, *known["slot"]):
-        return None
-    return _Begun(known["slot"][1], datetime.fromisoformat(known["since"]))
+def _begun(connection: Connection) -> dict[tuple[str, str], _Begun]:
+    return {
+        (job, slot): _Begun(job, slot, member, datetime.fromisoformat(since), datetime.fromisoformat(at))
+        for job, slot, member, since, at in state.get(connection, state.STARTS_BEGUN) or ()
+    }
+
+
+def _put_begun(connection: Connection, begun: Iterable[_Begun], now: datetime) -> None:
+    lately = [each for each in begun if each.at > now - _REMEMBERED]
+    told = [[*each[:3], each.since.isoformat(), each.at.isoformat()] for each in lately]
+    state.put(connection, state.STARTS_BEGUN, told, now)
+
+
+def _came_to(connection: Connection, brought: Brought) -> int:
+    begun = _begun(connection).get((brought.job, brought.slot))
+    return begun.member if begun is not None else 0
 
 
 def _job(active: Active) -> str:
@@ -140,14 +149,15 @@ def _job(active: Active) -> str:
 
 def note_came_in(connection: Connection, brought: Brought, some: Sequence[Entrant], now: datetime) -> None:
     """They were at the door. The slot is taken with the last of them."""
+    begun, slot = _begun(connection), (brought.job, brought.slot)
+    before = begun.pop(slot, None)
     if some and some[-1] is not brought.entrants[-1]:
-        begun = _begun(connection, brought.job)
-        since = begun.since if begun is not None and begun.slot == brought.slot else now
-        slot, last = [brought.job, brought.slot], some[-1].member.id
-        came_to = {"slot": slot, "member": last, "since": since.isoformat()}
-        state.put(connection, state.START_CAME_TO, came_to, now)
+        since = before.since if before is not None else now
+        _put_begun(connection, [*begun.values(), _Begun(*slot, some[-1].member.id, since, now)], now)
         return
-    state.take_slot(connection, brought.job, brought.slot, now)
+    if before is not None:
+        _put_begun(connection, begun.values(), now)
+    state.take_slot(connection, *slot, now)
     year = brought.assumed
     if year is not None and state.take_slot(connection, "workdays assumed", str(year), now):
         log.warning("workdays_assumed", year=year)
@@ -169,13 +179,13 @@ def note_owed(
     ]
     if seen is None or not starts:
         return
-    owed = dict(state.starts_owed(connection))
+    owed = set(state.starts_owed(connection))
     for name in members.timezones(connection):
         zone = zone_of(name, catalog.timezone)
         for journey_id, before, after in starts:
             slot = schedule.overtaken(before, after, seen, zone, work)
             if slot is not None:
-                owed[journey_id, name] = slot.key
+                owed.add(OwedStart(journey_id, name, slot.key))
     state.put_starts_owed(connection, owed, now)
 
 
@@ -201,7 +211,7 @@ class Calendars:
             for active in self.applied.journeys.values()
             if isinstance(start := active.journey.start, OnDate | OnSchedule) and active.starts
         ]
-        owed = [self.now + REST if journey_id in resting else self.now for journey_id, _ in self.owed]
+        owed = [self.now + REST if start.journey_id in resting else self.now for start in self.owed]
         return min(slots + owed, default=None)
 
     def brought(self, active: Active) -> Iterator[Brought]:
@@ -210,14 +220,14 @@ class Calendars:
         if not isinstance(start, OnDate | OnSchedule):
             return
         oldest = max(active.since, self.now - start.catch_up)
-        begun = _begun(self.connection, _job(active)) or _Begun("", self.now)
-        earliest = max(active.since, min(begun.since, self.now) - start.catch_up)
+        begun = [each for each in _begun(self.connection).values() if each.job == _job(active) and each.at > oldest]
+        earliest = max(active.since, min([self.now, *(each.since for each in begun)]) - start.catch_up)
+        in_midst = {each.slot for each in begun}  # as if they had come when somebody last saw to them
         for name in self.zone_names:
-            owed = self.owed.get((active.journey.id, name))
             for slot in self._slots(start, earliest, self.now, name):
                 named = f"{slot.key} {name or 'default'}"
-                comes = slot.at > oldest and (slot.at > self.seen or slot.key == owed)
-                if comes or named == begun.slot:  # what has begun comes to its end, however long that takes
+                owed = OwedStart(active.journey.id, name, slot.key) in self.owed
+                if named in in_midst or (slot.at > oldest and (slot.at > self.seen or owed)):
                     yield from self._of_slot(active, start, slot, named, Zone(name), (name, slot.key))
         moved_since = self.seen - _TOLD_LATE
         for name in members.zones_moved_to(self.connection, moved_since):

@@ -25,7 +25,7 @@ from engage.runtime.enrolling.calendar_starts import Calendars, Comer, Coming, n
 from engage.runtime.enrolling.crossings import cross_by_events, cross_by_time, hour_of, is_news
 from engage.runtime.enrolling.goals import note_goals
 from engage.runtime.enrolling.holding import Bulk, hold_back, stage_of
-from engage.runtime.quarantine import NotOurTurn, Quarantine, Resting, all_of
+from engage.runtime.quarantine import Quarantine, Resting, all_of
 from engage.store import enrolling, events, journeys, members, state
 from engage.store.enrolling import Entrant, Waits
 from engage.store.events import FreshEvent
@@ -55,7 +55,7 @@ class Enrol:
             self._take_again,
             self._look_at,
             self._set_aside,
-            self._put_off,
+            lambda fresh: self._resting_events.add(event.name for event in fresh),
         )
 
     def tick(self) -> int:
@@ -76,12 +76,10 @@ class Enrol:
 
     def _take_again(self, connection: Connection, event: FreshEvent) -> Sequence[FreshEvent]:
         journeys.hold(connection)
-        if not self._has_turn(connection):
-            raise NotOurTurn
-        return events.still_fresh(connection, event)
+        return events.still_fresh(connection, event) if self._has_turn(connection, waits=True) else []
 
-    def _has_turn(self, connection: Connection) -> bool:
-        return state.take_turn(connection, "enrol", self._context.clock.now())
+    def _has_turn(self, connection: Connection, *, waits: bool = False) -> bool:
+        return state.take_turn(connection, "enrol", self._context.clock.now(), waits=waits)
 
     def _look_at(self, connection: Connection, fresh: Sequence[FreshEvent]) -> None:
         applied, now = self._context.applied.current(), self._context.clock.now()
@@ -97,10 +95,6 @@ class Enrol:
         """The event stays on record; what it would have started is in the log."""
         if self._take_again(connection, event):
             events.mark_seen(connection, [event])
-
-    def _put_off(self, _: Connection, fresh: Sequence[FreshEvent]) -> None:
-        for event in fresh:
-            self._resting_events.add(event.name)
 
     # --- moments that came --------------------------------------------------------------------------------------
 
@@ -130,7 +124,7 @@ class Enrol:
             partial(self._take_comer_again, coming),
             self._let_in,
             partial(self._pass_over, coming),
-            self._put_off_starts,
+            lambda comers: self._resting_starts.add(comer.brought.journey_id for comer in comers),
         )
         try:
             done = comers.together_or_singly() if coming.brought else 0
@@ -146,14 +140,15 @@ class Enrol:
         return coming.batch(connection, self._resting_starts.now) if may else []
 
     def _take_comer_again(self, coming: Coming, connection: Connection, comer: Comer) -> Sequence[Comer]:
-        if not self._has_turn_with(coming, connection):
-            raise NotOurTurn
-        return [comer] if coming.still_comes(connection, comer) else []
+        still = self._has_turn_with(coming, connection, waits=True) and coming.still_comes(connection, comer)
+        return [comer] if still else []
 
-    def _has_turn_with(self, coming: Coming, connection: Connection) -> bool:
-        """Also no, if they are found anew."""
+    def _has_turn_with(self, coming: Coming, connection: Connection, *, waits: bool = False) -> bool:
+        """Also no, if they are to be found anew."""
         journeys.hold(connection)
-        return self._has_turn(connection) and not coming.is_outdated(connection, self._context.applied.current())
+        return self._has_turn(connection, waits=waits) and not coming.is_outdated(
+            connection, self._context.applied.current()
+        )
 
     def _pass_time(self, coming: Coming, now: datetime) -> int:
         """What the calendar brings was at the door: the slots until then are looked at no more, but for those of
@@ -201,10 +196,6 @@ class Enrol:
         if self._take_comer_again(coming, connection, comer):
             some = [comer.entrant] if comer.entrant is not None else []
             note_came_in(connection, brought, some, self._context.clock.now())
-
-    def _put_off_starts(self, _: Connection, comers: Sequence[Comer]) -> None:
-        for comer in comers:
-            self._resting_starts.add(comer.brought.journey_id)
 
     def _calendars(
         self,

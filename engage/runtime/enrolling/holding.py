@@ -27,7 +27,7 @@ from engage.core.turn import EndKind
 from engage.runtime.applied import Active, Applied
 from engage.runtime.context import Context
 from engage.runtime.enrolling.crossings import came_into
-from engage.runtime.quarantine import REST, Quarantine, all_of
+from engage.runtime.quarantine import Quarantine, Resting, all_of
 from engage.store import enrolling, holding, journeys, tallies, trail
 from engage.store.holding import Came, Hold, HoldStatus, Waiting
 from engage.store.members import MemberRef
@@ -194,12 +194,13 @@ class LettingGo:
 
     def __init__(self, context: Context) -> None:
         self._context = context
+        self._resting = Resting(context.clock)  # holds
 
     def tick(self) -> int:
-        now = self._context.clock.now()
+        now, resting = self._context.clock.now(), self._resting.now
         with self._context.database.read() as connection:
-            due = holding.at_work(connection, now)
-        return all_of(*(_Due(self._context, hold_id, now).work_on for hold_id in due))
+            due = [hold_id for hold_id in holding.at_work(connection, now) if hold_id not in resting]
+        return all_of(*(_Due(self._context, self._resting, hold_id, now).work_on for hold_id in due))
 
     def next_due(self, connection: Connection, now: datetime) -> datetime | None:
         return holding.next_due(connection, now)
@@ -210,6 +211,7 @@ class _Due:
     """A hold about which there is something to do."""
 
     context: Context
+    resting: Resting
     hold_id: int
     now: datetime
 
@@ -223,7 +225,7 @@ class _Due:
             self._take_again,
             self._go_on,
             self._set_aside,
-            self._put_off,
+            lambda _: self.resting.add([self.hold_id]),
         )
         return runs.together_or_singly() or self._look_on()
 
@@ -245,10 +247,6 @@ class _Due:
         work = self._hold(connection)
         if work is not None and holding.still_waits(connection, waits):
             work.set_aside(waits)
-
-    def _put_off(self, connection: Connection, _: Sequence[Waiting]) -> None:
-        if (work := self._hold(connection)) is not None:
-            work.put_off()
 
     def _look_on(self) -> int:
         with self.context.database.write() as connection:
@@ -300,9 +298,6 @@ class _Work:
 
     def set_aside(self, waits: Waiting) -> None:
         self._turn_away([waits], _FAILED)
-
-    def put_off(self) -> None:
-        self._change(next_at=self.now + REST)
 
     def look_on(self) -> None:
         """What is next, where nobody goes on."""

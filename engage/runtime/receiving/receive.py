@@ -31,7 +31,7 @@ from engage.core.fact import (
 from engage.core.fact_json import fact_from_json
 from engage.runtime.batches import of_each_kind
 from engage.runtime.context import Context
-from engage.runtime.quarantine import NotOurTurn, Quarantine, Resting, all_of
+from engage.runtime.quarantine import Quarantine, Resting, all_of
 from engage.runtime.receiving import answers, arrivals, conversation, membership, shop
 from engage.runtime.receiving.reading import Reading
 from engage.runtime.receiving.whom import whom
@@ -52,7 +52,7 @@ class Receive:
     def __init__(self, context: Context) -> None:
         self._context = context
         self._strides = {False: Stride(BATCH, context), True: Stride(BULK_BATCH, context)}
-        self._resting = Resting(context.clock)  # sources
+        self._resting = Resting(context.clock)  # sources, each up to a record
 
     def tick(self) -> int:
         """Read one batch of each class. Returns how many records."""
@@ -69,7 +69,7 @@ class Receive:
             self._take_again,
             partial(self._read, self._strides[bulk]),
             self._set_aside,
-            self._put_off,
+            self._rest,
         )
 
     def _take(self, connection: Connection, *, bulk: bool) -> Sequence[Record]:
@@ -78,15 +78,16 @@ class Receive:
         self._context.applied.current()
         if not self._has_turn(connection):
             return []
-        return inbound.unread(connection, self._strides[bulk].length, bulk=bulk, besides=self._resting.now)
+        besides: dict[str, int] = {}
+        for source, last in self._resting.now:
+            besides[source] = max(last, besides.get(source, last))
+        return inbound.unread(connection, self._strides[bulk].length, bulk=bulk, besides=besides)
 
     def _take_again(self, connection: Connection, record: Record) -> Sequence[Record]:
-        if not self._has_turn(connection):
-            raise NotOurTurn
-        return inbound.still_unread(connection, record)
+        return inbound.still_unread(connection, record) if self._has_turn(connection, waits=True) else []
 
-    def _has_turn(self, connection: Connection) -> bool:
-        return state.take_turn(connection, "receive", self._context.clock.now())
+    def _has_turn(self, connection: Connection, *, waits: bool = False) -> bool:
+        return state.take_turn(connection, "receive", self._context.clock.now(), waits=waits)
 
     def _read(self, stride: Stride, connection: Connection, records: Sequence[Record]) -> None:
         with stride.over(len(records)):
@@ -107,9 +108,9 @@ class Receive:
         if self._take_again(connection, record):
             inbound.mark_unreadable(connection, record.id, str(error), self._context.clock.now())
 
-    def _put_off(self, _: Connection, records: Sequence[Record]) -> None:
-        for record in records:
-            self._resting.add(record.source)
+    def _rest(self, records: Sequence[Record]) -> None:
+        """What the source told later is read meanwhile: an opt-out may be among it."""
+        self._resting.add((record.source, record.id) for record in records)
 
     def _parse(self, connection: Connection, record: Record) -> tuple[Fact, ...] | None:
         try:
@@ -121,8 +122,7 @@ class Receive:
 
 
 def facts_of(sources: Mapping[str, CallbackSource], source: str, body: str) -> tuple[Fact, ...]:
-    """What a stored record says. Raises ValueError for one that cannot be read: whatever it is over which a parser
-    stumbles, it is in the record."""
+    """What a stored record says. Raises ValueError for one that cannot be read."""
     if source in OWN_SOURCES:
         return (fact_from_json(body),)
     if source not in sources:
@@ -131,10 +131,8 @@ def facts_of(sources: Mapping[str, CallbackSource], source: str, body: str) -> t
         )
     try:
         return sources[source].facts(body)
-    except ValueError:
-        raise
-    except Exception as error:
-        raise ValueError(f"{type(error).__name__}: {error}") from error
+    except KeyError as error:
+        raise ValueError(f"it lacks {error}") from error
 
 
 # --- who reads what ---------------------------------------------------------------------------------------------

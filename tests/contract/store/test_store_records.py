@@ -221,11 +221,12 @@ def test_time_counts_from_when_it_was_first_let(bench: Bench) -> None:
     state.put_moment(bench.connection, state.STARTS_SEEN, NOW + HOUR)
     state.let_time_count(bench.connection, NOW + DAY)
     assert [state.moment(bench.connection, key) for key in moments] == [NOW + HOUR, NOW]
-    state.put_starts_owed(bench.connection, {("winback", None): "2026-11-23"}, NOW)
-    assert state.starts_owed(bench.connection) == {("winback", None): "2026-11-23"}
+    owed = {state.OwedStart("winback", zone, slot) for zone in (None, "Asia/Shanghai") for slot in ("11-23", "11-24")}
+    state.put_starts_owed(bench.connection, owed, NOW)
+    assert state.starts_owed(bench.connection) == owed
     state.forget_time(bench.connection)
     assert [state.moment(bench.connection, key) for key in moments] == [None, None]
-    assert state.starts_owed(bench.connection) == {}
+    assert state.starts_owed(bench.connection) == set()
 
 
 def test_what_is_paused_stays_paused_until_it_is_resumed(bench: Bench) -> None:
