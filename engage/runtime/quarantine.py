@@ -62,11 +62,14 @@ class Resting:
         self._until: dict[Any, float] = {}
 
     def add(self, kinds: Iterable[Any]) -> None:
-        self._until |= dict.fromkeys(kinds, self._clock.uptime() + REST.total_seconds())
+        uptime = self._clock.uptime()
+        still = {kind: until for kind, until in self._until.items() if until > uptime}
+        self._until = still | dict.fromkeys(kinds, uptime + REST.total_seconds())
 
     @property
     def now(self) -> frozenset[Any]:
-        return frozenset(kind for kind, until in self._until.items() if until > self._clock.uptime())
+        uptime = self._clock.uptime()
+        return frozenset(kind for kind, until in self._until.items() if until > uptime)
 
 
 @dataclass(frozen=True, slots=True)
