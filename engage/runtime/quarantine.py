@@ -89,6 +89,7 @@ class Sieve(Generic[Item]):
     kind_of: Callable[[Item], Hashable]
     _sound: set[Hashable] = field(default_factory=set)
     _in_doubt: dict[Hashable, list[Failed[Item]]] = field(default_factory=dict)
+    _some_are_gone: bool = False
 
     def passed(self, item: Item) -> list[Failed[Item]]:
         """Who has failed for their own sake, as is known by this one."""
@@ -104,6 +105,10 @@ class Sieve(Generic[Item]):
         self._in_doubt.setdefault(kind, []).append(failure)
         return []
 
+    def gone(self) -> None:
+        """One is no more to be done, or not as it was taken: whether it would have failed nobody knows."""
+        self._some_are_gone = True
+
     def alone(self) -> list[Failed[Item]]:
         """At the end: who was the only one of their kind, and others went on, or there were none."""
         return [of[0] for of in self._in_doubt.values() if not self._is_nobodys_own(of)]
@@ -113,7 +118,7 @@ class Sieve(Generic[Item]):
         return [of for of in self._in_doubt.values() if self._is_nobodys_own(of)]
 
     def _is_nobodys_own(self, of_kind: Sequence[Failed[Item]]) -> bool:
-        return len(of_kind) > 1 or (not self._sound and len(self._in_doubt) > 1)
+        return len(of_kind) > 1 or (not self._sound and (len(self._in_doubt) > 1 or self._some_are_gone))
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +176,10 @@ class Quarantine(Generic[Item]):
             raise
         except Exception as error:
             return sieve.failed(item, error)
-        return sieve.passed(item) if done else []
+        if done:
+            return sieve.passed(item)
+        sieve.gone()
+        return []
 
     def _leave_out(self, failed: Sequence[Failed[Item]]) -> None:
         for each in failed:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from sqlalchemy import Boolean, Connection, Integer, bindparam, delete, or_, select, text, update
+from sqlalchemy import Boolean, Connection, Integer, bindparam, delete, select, text, update
 
 from engage.store.keys import batches
 from engage.store.rows import add_rows
@@ -47,12 +47,10 @@ class Record(NamedTuple):
     body: str
 
 
-def unread(connection: Connection, limit: int, *, bulk: bool, besides: Mapping[str, int] | None = None) -> list[Record]:
+def unread(connection: Connection, limit: int, *, bulk: bool, besides: Collection[str] = ()) -> list[Record]:
     """The oldest unread records of one class, in the order they arrived. `bulk`: what the shop told, by API or file;
-    else what members and providers did. `besides`: sources whose records, up to this id, are left where they are."""
-    statement = _UNREAD
-    for source, last in (besides or {}).items():
-        statement = statement.where(or_(inbound.c.source != source, inbound.c.id > last))
+    else what members and providers did. `besides`: sources whose records are left where they are."""
+    statement = _UNREAD.where(inbound.c.source.not_in(sorted(besides))) if besides else _UNREAD
     return [Record(*row) for row in connection.execute(statement, {"bulk": bulk, "most": limit})]
 
 

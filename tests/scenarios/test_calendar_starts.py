@@ -145,13 +145,13 @@ def test_an_unrelated_edit_in_the_midst_of_a_start_cuts_nobody_off(
     open_stage: OpenStage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its slot is too old to be made up for by then; but it has begun in time."""
-    short = journey("start: { every: day, at: 10:00, catch_up: 5m }", "reentry: always")
+    short = journey("start: { every: day, at: 10:00, catch_up: 1m }", "reentry: always")
     stage, names = by_batches(open_stage, monkeypatch, short)
     stage.run_until(day=0, at="09:59")
     with stage.daemon_down():
-        stage.run_until(day=0, at="10:04")
+        stage.run_until(day=0, at="10:00")
         assert stage.engine.enrol.tick() == 4
-        stage.run_until(day=0, at="10:06")
+        stage.run_until(day=0, at="10:02")
         stage.apply({"timely": short, "visit": by_event("store_visited", SERVICE, topic="service")})
     assert [len(stage.runs(name)) for name in names] == [1] * 10
 

@@ -38,6 +38,7 @@ from engage.store.state import Owed, OwedStart
 
 # A move is told in a transaction of its own, which may end after we have looked.
 _TOLD_LATE = timedelta(minutes=5)
+_SOON = 10 * REST  # a fault or two in its midst cuts no start off
 _REMEMBERED = timedelta(days=30)  # of a start in whose midst its journey went
 BATCH = 1000
 log = structlog.get_logger("engage.enrol")
@@ -220,7 +221,8 @@ class Calendars:
         if not isinstance(start, OnDate | OnSchedule):
             return
         oldest = max(active.since, self.now - start.catch_up)
-        begun = [each for each in _begun(self.connection).values() if each.job == _job(active) and each.at > oldest]
+        lately = max(active.since, self.now - max(start.catch_up, _SOON))
+        begun = [each for each in _begun(self.connection).values() if each.job == _job(active) and each.at > lately]
         earliest = max(active.since, min([self.now, *(each.since for each in begun)]) - start.catch_up)
         in_midst = {each.slot for each in begun}  # as if they had come when somebody last saw to them
         for name in self.zone_names:

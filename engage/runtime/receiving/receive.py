@@ -52,7 +52,7 @@ class Receive:
     def __init__(self, context: Context) -> None:
         self._context = context
         self._strides = {False: Stride(BATCH, context), True: Stride(BULK_BATCH, context)}
-        self._resting = Resting(context.clock)  # sources, each up to a record
+        self._resting = Resting(context.clock)  # sources: what each tells is read in its order
 
     def tick(self) -> int:
         """Read one batch of each class. Returns how many records."""
@@ -69,7 +69,7 @@ class Receive:
             self._take_again,
             partial(self._read, self._strides[bulk]),
             self._set_aside,
-            self._rest,
+            lambda records: self._resting.add(record.source for record in records),
         )
 
     def _take(self, connection: Connection, *, bulk: bool) -> Sequence[Record]:
@@ -78,10 +78,7 @@ class Receive:
         self._context.applied.current()
         if not self._has_turn(connection):
             return []
-        besides: dict[str, int] = {}
-        for source, last in self._resting.now:
-            besides[source] = max(last, besides.get(source, last))
-        return inbound.unread(connection, self._strides[bulk].length, bulk=bulk, besides=besides)
+        return inbound.unread(connection, self._strides[bulk].length, bulk=bulk, besides=self._resting.now)
 
     def _take_again(self, connection: Connection, record: Record) -> Sequence[Record]:
         return inbound.still_unread(connection, record) if self._has_turn(connection, waits=True) else []
@@ -107,10 +104,6 @@ class Receive:
         """Kept as it came, for somebody to look at."""
         if self._take_again(connection, record):
             inbound.mark_unreadable(connection, record.id, str(error), self._context.clock.now())
-
-    def _rest(self, records: Sequence[Record]) -> None:
-        """What the source told later is read meanwhile: an opt-out may be among it."""
-        self._resting.add((record.source, record.id) for record in records)
 
     def _parse(self, connection: Connection, record: Record) -> tuple[Fact, ...] | None:
         try:
