@@ -18,7 +18,7 @@ from engage.channels.contract import CallbackRequest, RawRecord, Received, Refus
 from engage.channels.wechat.inbound import WeChatCallbacks
 from engage.channels.wechat.safe_mode import BODY_LIMIT, SafeMode, sign
 from engage.config import WeChat
-from engage.core.fact import Act, Arrival, Fact, Followed, Receipt, Typed, Unfollowed
+from engage.core.fact import UNTOLD, Act, Arrival, Fact, Followed, Receipt, Typed, Unfollowed
 from engage.core.outcome import Failure
 from engage.errors import ConfigError
 
@@ -370,11 +370,15 @@ def test_what_we_do_not_know_says_nothing(message: str) -> None:
         "<xml></xml>",
         "{}",
         xml(""),
-        text("x").replace(STAMP, "soon"),
-        text("x").replace(STAMP, "9" * 30),
         "<xml><FromUserName>a</FromUserName><CreateTime>1</CreateTime><MsgType><a>b</a></MsgType></xml>",
     ],
 )
 def test_an_unreadable_record_is_a_value_error(body: str) -> None:
     with pytest.raises(ValueError, match=r"."):
         SOURCE.facts(body)
+
+
+@pytest.mark.parametrize("when", ["soon", "1", "9" * 13, "9" * 30])
+def test_a_moment_that_cannot_be_meant_costs_nobody_their_words(when: str) -> None:
+    (fact,) = SOURCE.facts(text("x").replace(STAMP, when))
+    assert fact.at >= UNTOLD
