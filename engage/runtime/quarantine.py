@@ -127,8 +127,8 @@ class Quarantine(Generic[Item]):
     processes each takes something else.
 
     `take`: a batch, locked, of nothing that rests; `take_again`: the same item, if it is still to be done. `set_aside`
-    is told of what fails for its own sake, and which somebody else may have done meanwhile; `rest`, of those of a kind
-    all of whom fail. That is raised, too, when the others are done."""
+    is told of what fails for its own sake, and which somebody else may have done meanwhile. A kind all of which
+    fails is `resting` from then on; that is raised, too, when the others are done."""
 
     context: Context
     loop: str
@@ -137,7 +137,7 @@ class Quarantine(Generic[Item]):
     take_again: Callable[[Connection, Item], Sequence[Item]]
     do: Callable[[Connection, Sequence[Item]], None]
     set_aside: Callable[[Connection, Item, Exception], None]
-    rest: Callable[[Sequence[Item]], None]
+    resting: Resting
 
     def together_or_singly(self) -> int:
         """All of a batch in one transaction; if that fails, each in its own. Returns how many were dealt with."""
@@ -166,7 +166,7 @@ class Quarantine(Generic[Item]):
         self._leave_out(sieve.alone())
         failed_together = sieve.together()
         if failed_together:
-            self.rest([each.item for of_kind in failed_together for each in of_kind])
+            self.resting.add(self.kind_of(of_kind[0].item) for of_kind in failed_together)
             raise failed_together[0][0].error
 
     def _one(self, sieve: Sieve[Item], item: Item) -> list[Failed[Item]]:

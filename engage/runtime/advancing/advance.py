@@ -80,7 +80,7 @@ class Advance:
             self._take_again,
             self._move,
             self._set_aside,
-            lambda runs: self._resting.add(run.journey_id for run in runs),
+            self._resting,
         )
 
     def tick(self) -> int:

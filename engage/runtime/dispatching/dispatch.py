@@ -120,7 +120,7 @@ class Dispatch:
         self._leave_out(sieve.alone())
         failed_together = sieve.together()
         if failed_together:
-            self._resting.add(failed.item.journey_id for of_journey in failed_together for failed in of_journey)
+            self._resting.add(of_journey[0].item.journey_id for of_journey in failed_together)
             raise failed_together[0][0].error  # they are still in hand, and given back
 
     def _leave_out(self, failed: Sequence[Failed[Claimed]]) -> None:

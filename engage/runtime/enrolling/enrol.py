@@ -55,7 +55,7 @@ class Enrol:
             self._take_again,
             self._look_at,
             self._set_aside,
-            lambda fresh: self._resting_events.add(event.name for event in fresh),
+            self._resting_events,
         )
 
     def tick(self) -> int:
@@ -124,7 +124,7 @@ class Enrol:
             partial(self._take_comer_again, coming),
             self._let_in,
             partial(self._pass_over, coming),
-            lambda comers: self._resting_starts.add(comer.brought.journey_id for comer in comers),
+            self._resting_starts,
         )
         try:
             done = comers.together_or_singly() if coming.brought else 0

@@ -225,7 +225,7 @@ class _Due:
             self._take_again,
             self._go_on,
             self._set_aside,
-            lambda _: self.resting.add([self.hold_id]),
+            self.resting,
         )
         return runs.together_or_singly() or self._look_on()
 

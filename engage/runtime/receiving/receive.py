@@ -69,7 +69,7 @@ class Receive:
             self._take_again,
             partial(self._read, self._strides[bulk]),
             self._set_aside,
-            lambda records: self._resting.add(record.source for record in records),
+            self._resting,
         )
 
     def _take(self, connection: Connection, *, bulk: bool) -> Sequence[Record]:
