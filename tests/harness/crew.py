@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 
+import structlog
 from greenlet import getcurrent, greenlet
 
 from engage.errors import DatabaseUnavailable
@@ -20,6 +21,7 @@ from tests.harness.truth import Call, Saying
 
 RESTING = "resting"
 LOCKED_OUT = "waits for the write lock"
+log = structlog.get_logger("tests.harness")
 
 
 class Crashed(BaseException):
@@ -102,6 +104,9 @@ class Crew:
                     done = worker.engine.tick()
                 except (DatabaseUnavailable, Broken) as error:
                     self._log(worker.name, f"ends its batch: {error}")
+                    done = 1
+                except Exception:  # as a daemon does, which goes on at the next bell
+                    log.exception("loop_failed")
                     done = 1
                 if not done:
                     self._stand(worker, RESTING)
