@@ -35,13 +35,13 @@ class Claim:
         """At most so many rows, locked until the transaction ends. `only`: a condition for once."""
         told = given | {"now": now, "most": most}
         if not is_spread(connection.dialect):
-            return list(connection.execute(_where(self._anywhere, only), told))
+            return list(connection.execute(_where(self._anywhere, only), told).all())
         rows: list[Any] = []
         in_bucket = _where(self._in_bucket, only)
         for bucket in _in_turn(connection.scalars(self._buckets, given | {"now": now}).all(), now):
             if len(rows) >= most:
                 break
-            rows += connection.execute(in_bucket, told | {"of_bucket": bucket, "most": most - len(rows)})
+            rows += connection.execute(in_bucket, told | {"of_bucket": bucket, "most": most - len(rows)}).all()
         return rows
 
 

@@ -57,10 +57,20 @@ class Reading(NamedTuple):
 
 
 class Read(NamedTuple):
-    """A whole condition for one member, run or event."""
+    """A whole condition for one member, run or event. Its lines are spelt only for those who ask."""
 
     holds: bool
-    lines: tuple[Reading, ...]
+    asked: _Asked
+    values: Sequence[Any]  # whether each line holds, then what the lines look at
+
+    @property
+    def lines(self) -> tuple[Reading, ...]:
+        lines, about = self.asked.lines, self.asked.about
+        truths, on_file = self.values[: len(lines)], self.values[len(lines) :]
+        return tuple(
+            Reading(line.depth, line.text, bool(truth), is_about, _as_data(line.condition, value))
+            for line, truth, is_about, value in zip(lines, truths, about, on_file, strict=True)
+        )
 
     def as_data(self) -> list[dict[str, Any]]:
         """As it is kept with a decision."""
@@ -135,17 +145,9 @@ def _asked(query: Select[Any], condition: Condition, scope: Scope) -> _Asked:
 
 
 def _read(connection: Connection, asked: _Asked, now: datetime, given: Mapping[str, str]) -> dict[int, Read]:
-    found = {}
-    for key, holds, *values in asked.query.execute(connection, now, **given).all():
-        if asked.in_a_line:
-            values = [holds, *values]
-        truths, on_file = values[: len(asked.lines)], values[len(asked.lines) :]
-        readings = [
-            Reading(line.depth, line.text, bool(truth), about, _as_data(line.condition, value))
-            for line, truth, about, value in zip(asked.lines, truths, asked.about, on_file, strict=True)
-        ]
-        found[key] = Read(bool(holds), tuple(readings))
-    return found
+    after_key = 1 if asked.in_a_line else 2  # a condition of one line is not asked twice
+    rows = asked.query.execute(connection, now, **given).all()
+    return {row[0]: Read(bool(row[1]), asked, row[after_key:]) for row in rows}
 
 
 # --- what is on file --------------------------------------------------------------------------------------------

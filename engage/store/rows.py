@@ -12,7 +12,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from functools import lru_cache, partial
+from functools import lru_cache
 from operator import itemgetter
 from typing import Any
 
@@ -118,6 +118,8 @@ def _values(table: Any, names: tuple[str, ...], varying: tuple[str, ...]) -> dic
 
 # --- what they are told -----------------------------------------------------------------------------------------
 
+_as_json = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode  # `json.dumps` makes one for each value
+
 
 @dataclass(frozen=True, slots=True)
 class _Told:
@@ -137,7 +139,7 @@ def _tell(connection: Connection, table: Any, rows: Sequence[Row]) -> _Told:
     if varying:
         written = [_written(table.c[name].type, connection.dialect, columns[name]) for name in varying]
         each = list(zip(*written, strict=True))
-        given["given_rows"] = json.dumps(each, ensure_ascii=False, allow_nan=False)
+        given["given_rows"] = _as_json(each)
     return _Told(names, varying, given)
 
 
@@ -167,6 +169,6 @@ def _writer(kept_as: TypeEngine[Any], dialect: Dialect) -> Callable[[Any], str] 
         case Date():
             return date.isoformat
         case JSON():
-            return partial(json.dumps, ensure_ascii=False, allow_nan=False)
+            return _as_json
         case _:
             return None

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from datetime import timedelta
 from multiprocessing import get_context
+from multiprocessing.synchronize import Barrier
 from statistics import median
 
 from engage.runtime.advancing.advance import BATCH, Advance
@@ -93,6 +94,7 @@ def _stand(database: Database, count: int) -> Context:
         members.set_values(connection, context.applied.current().catalog, level, ground.BEGAN)
     ground.enter(context, refs)
     ground.vacuum(database)
+    ground.written_out(database)
     return context
 
 
@@ -101,55 +103,65 @@ def _stand_again(context: Context, count: int) -> None:
     ground.forget_runs(context.database)
     ground.enter(context, ground.all_members(context.database, count))
     ground.vacuum(context.database)
+    ground.written_out(context.database)
 
 
 # --- how long it takes ------------------------------------------------------------------------------------------
 
 
 def _alone_and_together(context: Context, count: int) -> tuple[float, float]:
-    """In turn, the median of three rounds: a checkpoint of the server falls into one or the other."""
+    """In turn, the median of five rounds: the machine is never quite as fast as just before."""
     rounds = []
-    for _ in range(3):
+    for _ in range(5):
         _stand_again(context, count)
         one = _alone(context, count)
         _stand_again(context, count)
-        rounds.append((one, _together(context.database, 2, count)))
+        rounds.append((one, _together(context.database, 2)))
     ones, twos = zip(*rounds, strict=True)
     return median(ones), median(twos)
 
 
 def _alone(context: Context, count: int) -> float:
-    return count / _seconds_to_advance(context)
+    moved, seconds = _advance(Advance(context))
+    assert moved == count, moved
+    return moved / seconds
 
 
-def _seconds_to_advance(context: Context) -> float:
-    loop = Advance(context)
+def _advance(loop: Advance) -> tuple[int, float]:
+    """How many were moved, in how many seconds."""
     gc.collect()
     gc.freeze()
-    began = time.perf_counter()
-    while loop.tick():
-        pass
-    return time.perf_counter() - began
+    moved, began = 0, time.perf_counter()
+    while some := loop.tick():
+        moved += some
+    return moved, time.perf_counter() - began
 
 
-def _together(database: Database, processes: int, count: int) -> float:
+def _together(database: Database, processes: int) -> float:
     url = database.url.render_as_string(hide_password=False)
-    with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
-        list(pool.map(_warm_up, range(processes)))
-        began = time.perf_counter()
-        list(pool.map(_advance, [url] * processes))
-        return count / (time.perf_counter() - began)
+    apart = get_context("spawn")
+    with ProcessPoolExecutor(processes, apart, _set_out, (apart.Barrier(processes),)) as pool:
+        moved, seconds = zip(*pool.map(_advance_beside, [url] * processes), strict=True)
+    return sum(moved) / max(seconds)
 
 
-def _warm_up(_: int) -> None:
-    """The process is there, and has imported this module."""
-    time.sleep(0.2)
+_all_are_warm: Barrier
 
 
-def _advance(url: str) -> None:
+def _set_out(all_are_warm: Barrier) -> None:
+    global _all_are_warm
+    _all_are_warm = all_are_warm
+
+
+def _advance_beside(url: str) -> tuple[int, float]:
+    """Warm, as the process is that is alone: its first batch is not counted."""
     database = Database(url)
-    _seconds_to_advance(ground.running_context(database))
+    loop = Advance(ground.running_context(database))
+    loop.tick()
+    _all_are_warm.wait()
+    moved, seconds = _advance(loop)
     database.close()
+    return moved, seconds
 
 
 def _floor(database: Database, count: int) -> float:

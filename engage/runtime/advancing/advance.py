@@ -71,6 +71,7 @@ class Advance:
     def __init__(self, context: Context) -> None:
         self._context = context
         self._stride = Stride(BATCH, context)
+        self._more_are_due = False  # the last batch was a full one: nobody needs to look
         self._resting = Resting(context.clock)  # journeys
         self._due = Quarantine(
             context,
@@ -85,10 +86,14 @@ class Advance:
 
     def tick(self) -> int:
         """Move one batch of due runs. Returns how many."""
-        with self._context.database.read() as connection:
-            if not advancing.anything_due(connection, self._context.clock.now()):
-                return 0
-        return self._due.together_or_singly()
+        if not self._more_are_due:
+            with self._context.database.read() as connection:
+                if not advancing.anything_due(connection, self._context.clock.now()):
+                    return 0
+        self._more_are_due = False  # also if this batch fails
+        moved = self._due.together_or_singly()
+        self._more_are_due = moved >= self._stride.length
+        return moved
 
     def _take(self, connection: Connection) -> Sequence[RunRow]:
         journeys.hold(connection)  # the runs stand in what is applied

@@ -3,9 +3,10 @@ fact, whatever the size of the group. Decides nothing, and writes nothing."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import date, datetime
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection
@@ -35,15 +36,7 @@ from engage.store import advancing, readings, splits, webhook_calls
 from engage.store.advancing import RunRow
 from engage.store.readings import Read
 
-
-@dataclass(slots=True)
-class _Asked:
-    """How the conditions of a step turned out for one run. `read`, line by line and by the condition's name, is for the
-    trail: what turned the run away, or led it into its arm. What held by the way is not told."""
-
-    only_if: bool = True
-    arms: list[bool] = field(default_factory=list)
-    read: dict[str, Any] = field(default_factory=dict)
+_NOTHING = Known()
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,29 +63,34 @@ class Knowing:
         """What `core.advance` asks about this step, for the whole group."""
         if not group:
             return {}
-        asked = self._conditions(step, group)
-        seen = self._seen(step, group)
-        answers = advancing.answers(self.connection, group) if isinstance(step, Ask | Switch) else {}
-        dates = self._dates(step, group)
-        responses = self._responses(step, group)
-        taken = self._taken(step, group)
-        calls = webhook_calls.calls_of(self.connection, group, step.id) if isinstance(step, Webhook) else {}
-        return {
-            run.id: Known(
-                only_if=asked[run.id].only_if,
-                arms=tuple(asked[run.id].arms),
-                read=asked[run.id].read,
-                seen=seen.get(run.id),
-                answer=_on_this_visit(run, answers.get(run.id, {}).get(step.id)),
-                answers=answers.get(run.id, {}),
-                field_value=dates.get(run.id),
-                responses=responses.get(run.member.id, ()),
-                taken=taken.get(run.id),
-                call=calls.get(run.id),
-                jumps=run.jumps.get(step.id, 0) if isinstance(step, Goto) else 0,
-            )
-            for run in group
-        }
+        facts = defaultdict(dict, self._conditions(step, group))
+        for name, values in self._values(step, group):
+            for run_id, value in values.items():
+                facts[run_id][name] = value
+        return {run.id: Known(**facts[run.id]) if run.id in facts else _NOTHING for run in group}
+
+    def _values(self, step: Step, group: Sequence[RunRow]) -> Iterator[tuple[str, Mapping[int, Any]]]:
+        """A field of `Known`, and its value by run, of those of whom there is any."""
+        match step:
+            case Ask() | Switch():
+                answers = advancing.answers(self.connection, group)
+                yield "answers", answers
+                yield "answer", _on_this_visit(step, group, answers)
+            case Wait(until=UntilField(field)):
+                kind = self.applied.catalog.fields[field].type
+                yield "field_value", advancing.field_dates(self.connection, field, kind, group)
+            case WaitFor():
+                yield "seen", self._seen(step, group)
+            case Send(at_usual_hour=True):
+                since = self.now - LOOKED_BACK
+                by_member = advancing.responses_since(self.connection, [run.member for run in group], since)
+                yield "responses", {run.id: by_member.get(run.member.id, ()) for run in group}
+            case Split():
+                yield "taken", self._taken(step, group)
+            case Webhook():
+                yield "call", webhook_calls.calls_of(self.connection, group, step.id)
+            case Goto():
+                yield "jumps", {run.id: run.jumps.get(step.id, 0) for run in group}
 
     def conditions_of_exit(self, active: Active, ended: Sequence[RunRow]) -> Mapping[int, Mapping[str, Any]]:
         """How the `exit_if` that ended a run reads; nothing for runs that an event has ended."""
@@ -103,32 +101,43 @@ class Knowing:
                 read |= {run_id: {"exit_if": one.as_data()} for run_id, one in found.items() if one.holds}
         return read
 
-    def _conditions(self, step: Step, group: Sequence[RunRow]) -> Mapping[int, _Asked]:
-        """`only_if` of those who arrive; then the arms of a branch, each for those whom none before it has taken."""
-        asked = {run.id: _Asked() for run in group}
+    def _conditions(self, step: Step, group: Sequence[RunRow]) -> dict[int, dict[str, Any]]:
+        """How the conditions of a step turned out, by run; nothing of a run that no condition keeps from going on.
+        How they read is for the trail: what turned the run away, or led it into its arm."""
+        facts: dict[int, dict[str, Any]] = {}
         if step.only_if is not None and group[0].phase == Phase.ARRIVING:
             for run_id, read in self._read(step.only_if, group).items():
-                asked[run_id].only_if = read.holds
                 if not read.holds:
-                    asked[run_id].read["only_if"] = read.as_data()
-        left = [run for run in group if asked[run.id].only_if]
-        for arm in step.arms if isinstance(step, Branch) else ():
+                    facts[run_id] = {"only_if": False, "read": {"only_if": read.as_data()}}
+        if isinstance(step, Branch):
+            facts |= self._arms(step, [run for run in group if run.id not in facts])
+        return facts
+
+    def _arms(self, step: Branch, group: Sequence[RunRow]) -> dict[int, dict[str, Any]]:
+        """Each arm of those whom none before it has taken."""
+        arms: dict[int, list[bool]] = {run.id: [] for run in group}
+        read: dict[int, dict[str, Any]] = {run.id: {} for run in group}
+        left = group
+        for arm in step.arms:
             found = self._read(arm.condition, left) if arm.condition is not None else {}
-            for run_id, read in found.items():
-                asked[run_id].read[arm.name] = read.as_data()
+            for run_id, one in found.items():
+                read[run_id][arm.name] = one.as_data()
             for run in group:
-                asked[run.id].arms.append(found[run.id].holds if run.id in found else arm.condition is None)
-            left = [run for run in left if not asked[run.id].arms[-1]]
-        return asked
+                arms[run.id].append(found[run.id].holds if run.id in found else arm.condition is None)
+            left = [run for run in left if not arms[run.id][-1]]
+        return {run.id: {"arms": tuple(arms[run.id]), "read": read[run.id]} for run in group}
 
     def _read(self, condition: Condition, runs: Sequence[RunRow]) -> dict[int, Read]:
         if not runs:
             return {}
         return readings.of_the_runs(self.connection, self.applied.catalog, condition, runs, self.now)
 
-    def _taken(self, step: Step, group: Sequence[RunRow]) -> dict[int, Taken]:
-        if not isinstance(step, Split):
-            return {}
+    def _seen(self, step: WaitFor, group: Sequence[RunRow]) -> dict[int, Seen]:
+        return advancing.first_seen(
+            self.connection, self.applied.catalog, step.events, step.since, step.where, None, group, self.now
+        )
+
+    def _taken(self, step: Split, group: Sequence[RunRow]) -> dict[int, Taken]:
         kept = splits.ways_of(self.connection, group, step.id)
         winner = splits.winner(self.connection, group[0].journey_id, group[0].pinned_version, step.id)
         there = {way.name for way in step.ways}
@@ -139,25 +148,10 @@ class Knowing:
             for run in group
         }
 
-    def _seen(self, step: Step, group: Sequence[RunRow]) -> dict[int, Seen]:
-        if not isinstance(step, WaitFor):
-            return {}
-        return advancing.first_seen(
-            self.connection, self.applied.catalog, step.events, step.since, step.where, None, group, self.now
-        )
 
-    def _dates(self, step: Step, group: Sequence[RunRow]) -> dict[int, date | datetime]:
-        if not (isinstance(step, Wait) and isinstance(step.until, UntilField)):
-            return {}
-        kind = self.applied.catalog.fields[step.until.field].type
-        return advancing.field_dates(self.connection, step.until.field, kind, group)
-
-    def _responses(self, step: Step, group: Sequence[RunRow]) -> Mapping[int, tuple[datetime, ...]]:
-        if not (isinstance(step, Send) and step.at_usual_hour):
-            return {}
-        return advancing.responses_since(self.connection, [run.member for run in group], self.now - LOOKED_BACK)
-
-
-def _on_this_visit(run: RunRow, given: GivenAnswer | None) -> GivenAnswer | None:
+def _on_this_visit(
+    step: Ask | Switch, group: Sequence[RunRow], answers: Mapping[int, Mapping[str, GivenAnswer]]
+) -> dict[int, GivenAnswer]:
     """A question that is put again wants an answer of its own."""
-    return given if given is not None and given.visit == run.visit else None
+    given = {run.id: answers.get(run.id, {}).get(step.id) for run in group}
+    return {run.id: one for run in group if (one := given[run.id]) is not None and one.visit == run.visit}
