@@ -15,7 +15,7 @@ from engage.errors import ConfigError
 from engage.runtime.context import AppliedHolder, Context
 from engage.runtime.observing import Observer, Unobserved
 from engage.store import state
-from engage.store.database import Database, NoAddress, passwords_in, read_address
+from engage.store.databases.database import Database, NoAddress, passwords_in, read_address
 
 
 def open_database(config: Config, folder: Path, *, goes_first: bool = False) -> Database:

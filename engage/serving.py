@@ -13,7 +13,7 @@ from engage.runtime.context import AppliedSource, Context
 from engage.runtime.engine import Engine
 from engage.runtime.observing import Observer
 from engage.runtime.outage import Outage
-from engage.store.database import Database
+from engage.store.databases.database import Database
 from engage.web.app import make_app
 from engage.web.deps import WebDeps
 from engage.web.server import Server

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from alembic import context
 
-from engage.store.months import is_month
+from engage.store.databases.months import is_month
 from engage.store.tables import metadata
 
 connection = context.config.attributes["connection"]
 
 
 def include(name: str | None, kind: str, _parents: object) -> bool:
-    """Months of a table are made as they come, see `engage.store.months`."""
+    """Months of a table are made as they come, see `engage.store.databases.months`."""
     return kind != "table" or name is None or not is_month(name)
 
 

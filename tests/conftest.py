@@ -22,7 +22,7 @@ from sqlalchemy import Alias, BinaryExpression, Engine, Join, Select, TableClaus
 from sqlalchemy.sql.dml import Delete, Update
 from sqlalchemy.sql.visitors import iterate
 
-from engage.store.claims import Claim
+from engage.store.statements.claims import Claim
 from engage.store.tables import metadata
 from tests.postgresql import running_server
 

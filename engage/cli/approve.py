@@ -30,8 +30,8 @@ from engage.runtime.edits.planning import make_plan
 from engage.runtime.enrolling import holding
 from engage.runtime.insight import preview
 from engage.store import holding as store
-from engage.store import plans
-from engage.store.database import Database
+from engage.store.databases.database import Database
+from engage.store.edits import plans
 from engage.store.holding import Hold, HoldStatus
 
 _HOLD = re.compile(r"hold-(\d{1,15})")

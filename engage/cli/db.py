@@ -19,11 +19,11 @@ from engage.runtime.continuity import brought_back
 from engage.runtime.daemon import only_daemon
 from engage.runtime.housekeeping import Housekeeping
 from engage.runtime.presence import daemons_at_work
-from engage.store.backup import back_up
 from engage.store.daemons import HEARD_OF_WITHIN, kept_out
-from engage.store.database import Database
-from engage.store.distributing import distribute
-from engage.store.migrating import is_current, require_schema, revision_of, upgrade
+from engage.store.databases.backup import back_up
+from engage.store.databases.database import Database
+from engage.store.databases.distributing import distribute
+from engage.store.databases.migrating import is_current, require_schema, revision_of, upgrade
 
 group = typer.Typer(no_args_is_help=True, add_completion=False)
 
@@ -154,7 +154,7 @@ def migrate_database(
     source, target = open_database(inv.config, inv.folder), Database(_looked_up(inv, to))
     try:
         _require_file_and_server(inv.screen, source, target)
-        from engage.store.transfer import require_room, transfer  # needs the driver of PostgreSQL
+        from engage.store.databases.transfer import require_room, transfer  # needs the driver of PostgreSQL
 
         with only_daemon(source.file):  # none starts meanwhile
             require_schema(source)

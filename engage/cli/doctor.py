@@ -17,7 +17,7 @@ from engage.clock import Clock, SystemClock
 from engage.errors import EngageError
 from engage.ops.examination import Case, Finding, Weight, examine, needs_a_hand
 from engage.runtime.context import AppliedHolder
-from engage.store.database import Database
+from engage.store.databases.database import Database
 
 _MARKS = {Weight.WELL: ("✓", "green"), Weight.NOTE: ("·", "yellow"), Weight.HAND: ("✗", "red")}
 

@@ -13,7 +13,7 @@ from engage.cli.reasons import reason_in
 from engage.cli.screen import Screen
 from engage.core.problem import Said
 from engage.runtime.insight.door import Check, Door, Part
-from engage.store.readings import Reading
+from engage.store.statements.readings import Reading
 
 _PARTS: Mapping[Part, Said] = {
     Part.JOURNEY: Said("journey", "旅程"),

@@ -19,8 +19,8 @@ from engage.runtime.dispatching.judge import Overtaken
 from engage.runtime.insight.door import Door
 from engage.runtime.insight.explaining import Line, Question, RunStory, Story, WayIn
 from engage.runtime.insight.foresight import Ahead
-from engage.store.overview import Paused
-from engage.store.readings import reading_of
+from engage.store.insight.overview import Paused
+from engage.store.statements.readings import reading_of
 
 _INDENT = 15  # as wide as a time and the space around it
 _BELOW = " " * _INDENT

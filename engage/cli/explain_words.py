@@ -12,7 +12,7 @@ from engage.core.moving import What
 from engage.core.problem import Said
 from engage.runtime.insight.explaining import Line, Story
 from engage.runtime.insight.foresight import Ahead
-from engage.store.history import PastRun
+from engage.store.insight.history import PastRun
 
 WITHHELD = Said(" (withheld: holdout)", "（对照组：不执行）")
 

@@ -22,7 +22,7 @@ from engage.core.problem import Lang
 from engage.errors import ConfigError
 
 if TYPE_CHECKING:
-    from engage.store.database import Database
+    from engage.store.databases.database import Database
 
 
 @dataclass
@@ -77,7 +77,7 @@ class Invocation:
         # These bring the whole engine along; `check` can do without.
         from engage.bootstrap import open_database
         from engage.runtime.continuity import Witness
-        from engage.store.migrating import require_current
+        from engage.store.databases.migrating import require_current
 
         database = open_database(self.config, self.folder)
         try:

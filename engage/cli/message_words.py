@@ -18,7 +18,7 @@ from engage.runtime.dispatching.judge import Clear, Later, Overtaken, Skip, Verd
 from engage.runtime.insight.explaining import Line, Story
 from engage.runtime.insight.foresight import Ahead
 from engage.store import state
-from engage.store.history import Happening, PastMessage
+from engage.store.insight.history import Happening, PastMessage
 
 _MOST_WORDS = 48  # characters of the text that are quoted
 

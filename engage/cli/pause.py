@@ -13,8 +13,9 @@ from engage.cli.invocation import Invocation
 from engage.cli.restored import go_on_restored
 from engage.content.template import CHANNELS
 from engage.runtime.dispatching.situation import PAUSED_FOR
-from engage.store import journeys, overview, state
-from engage.store.database import Database
+from engage.store import journeys, state
+from engage.store.databases.database import Database
+from engage.store.insight import overview
 
 _Scopes = Annotated[
     list[str] | None,

@@ -15,8 +15,8 @@ from engage.cli.problems import count_errors, show_problems, show_summary
 from engage.content.project import Project, project_files, read_project
 from engage.core.release import Release
 from engage.runtime.edits.plan import Rules
-from engage.store.database import Database
-from engage.store.migrating import require_current, upgrade
+from engage.store.databases.database import Database
+from engage.store.databases.migrating import require_current, upgrade
 
 ReleaseOption = Annotated[
     Release, typer.Option("--release", help="When members go on whose wait is over by the new files.")

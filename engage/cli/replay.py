@@ -19,7 +19,7 @@ from engage.cli.screen import Screen, local, print_json
 from engage.cli.simulate_pages import show_foreseen
 from engage.core.timing import local_moment
 from engage.simulation.replaying import Replay, replay
-from engage.store.reporting import Period
+from engage.store.insight.reporting import Period
 
 _MOST = 40
 

@@ -19,8 +19,8 @@ from engage.core.quiet import zone_of
 from engage.core.timing import local_moment
 from engage.runtime.context import AppliedHolder
 from engage.runtime.insight.report import Report, make_report
-from engage.store import reporting
-from engage.store.reporting import Period
+from engage.store.insight import reporting
+from engage.store.insight.reporting import Period
 
 
 def report(

@@ -10,9 +10,11 @@ from engage.cli.invocation import Invocation
 from engage.cli.reasons import reason_in
 from engage.cli.screen import Screen
 from engage.runtime.continuity import Witness
-from engage.store import continuity, overview, state
-from engage.store.continuity import Stake
-from engage.store.database import Database
+from engage.store import state
+from engage.store.databases import continuity
+from engage.store.databases.continuity import Stake
+from engage.store.databases.database import Database
+from engage.store.insight import overview
 
 
 def go_on_restored(inv: Invocation, *, drop_due: bool, chosen: bool) -> None:

@@ -27,7 +27,7 @@ from engage.runtime.edits.applying import differs
 from engage.runtime.housekeeping import Housekeeping
 from engage.runtime.insight.dry_run import next_tick
 from engage.runtime.presence import Presence
-from engage.store.database import Database
+from engage.store.databases.database import Database
 
 # The loops have time; a provider whose callback waits has not. (A "nice" value; threads that run already keep theirs,
 # and so does the web process.)

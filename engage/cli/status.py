@@ -22,11 +22,13 @@ from engage.errors import EngageError
 from engage.runtime.context import AppliedHolder
 from engage.runtime.edits.applying import differs
 from engage.runtime.presence import daemons_at_work
-from engage.store import holding, journeys, overview, ranks, webhook_calls
-from engage.store.database import Database
+from engage.store import holding, journeys, webhook_calls
+from engage.store.databases.database import Database
 from engage.store.holding import Hold
-from engage.store.overview import Inbox, OpenTasks, Outbox, Paused, Standing
-from engage.store.ranks import Threshold
+from engage.store.insight import overview
+from engage.store.insight.overview import Inbox, OpenTasks, Outbox, Paused, Standing
+from engage.store.statements import ranks
+from engage.store.statements.ranks import Threshold
 from engage.store.webhook_calls import CallsOf
 
 

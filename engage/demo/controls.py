@@ -10,7 +10,8 @@ from engage.demo.drive import Drive
 from engage.runtime.context import Context
 from engage.sandbox.phone.controls import JourneyLine
 from engage.sandbox.world import World
-from engage.store import members, progress
+from engage.store import members
+from engage.store.insight import progress
 from engage.store.members import MemberRef
 
 

@@ -16,7 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from engage.core.measure import Nps, nps
-from engage.store.progress import JourneyTotals, Progress
+from engage.store.insight.progress import JourneyTotals, Progress
 
 _ZONE = ZoneInfo("Asia/Shanghai")
 _REFRESH = 0.15  # seconds of real time between two looks at the database

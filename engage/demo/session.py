@@ -27,8 +27,10 @@ from engage.sandbox.population import events_csv, make_people, members_csv
 from engage.sandbox.shop import script
 from engage.sandbox.world import World
 from engage.serving import App, build
-from engage.store import migrating, progress, state
-from engage.store.database import Database
+from engage.store import state
+from engage.store.databases import migrating
+from engage.store.databases.database import Database
+from engage.store.insight import progress
 from engage.web.server import Server, ServerError
 
 _READY = "demo_ready"  # the first members are in: from here on a killed demo goes on instead of starting again

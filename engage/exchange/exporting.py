@@ -20,8 +20,8 @@ from sqlalchemy import Connection, Select
 from engage.core.catalog import Catalog
 from engage.exchange.formula import neutralised
 from engage.exchange.member_rows import member_headings, member_rows
-from engage.store import export as queries
-from engage.store.database import Database
+from engage.store.databases.database import Database
+from engage.store.insight import export as queries
 
 _BOM = "\ufeff"
 

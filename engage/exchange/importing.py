@@ -29,7 +29,7 @@ from engage.exchange.refusal_file import RefusalFile
 from engage.exchange.report import EXAMPLES, ImportReport
 from engage.exchange.tabular import Row, Table, open_table
 from engage.store import imports, inbound
-from engage.store.database import Database
+from engage.store.databases.database import Database
 
 BATCH = 1000  # rows in one transaction: a few milliseconds of the write lock
 

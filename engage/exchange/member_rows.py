@@ -12,8 +12,8 @@ from engage.core.catalog import Catalog
 from engage.core.condition import ValueType
 from engage.core.intake import ADDRESSES
 from engage.exchange.consents import consents_text
-from engage.store import export
-from engage.store.export import MemberRow
+from engage.store.insight import export
+from engage.store.insight.export import MemberRow
 
 _HEAD = ("id", "member")
 _TAIL = ("tags", "timezone", "consent", "created_at", "updated_at")

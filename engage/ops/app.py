@@ -16,8 +16,8 @@ from starlette.routing import Route
 
 from engage.errors import DatabaseUnavailable, EngageError
 from engage.ops.asking import Asking
-from engage.store.database import Database
-from engage.store.migrating import require_current
+from engage.store.databases.database import Database
+from engage.store.databases.migrating import require_current
 
 _NO_ANSWER = "the database does not answer"
 log = structlog.get_logger("engage.ops")

@@ -25,12 +25,14 @@ from engage.core.looking_back import looks_beyond
 from engage.errors import DatabaseDamaged, DatabaseUnavailable, EngageError, OtherTables
 from engage.runtime.applied import Applied
 from engage.runtime.presence import daemons_at_work
-from engage.store import backlog, daemons, holding, months, overview, state, symptoms, webhook_calls
-from engage.store.backlog import Backlog
+from engage.store import daemons, holding, state, webhook_calls
 from engage.store.daemons import HEARD_OF_WITHIN
-from engage.store.database import Database
+from engage.store.databases import months
+from engage.store.databases.database import Database
+from engage.store.databases.migrating import require_current
 from engage.store.holding import HoldStatus
-from engage.store.migrating import require_current
+from engage.store.insight import backlog, overview, symptoms
+from engage.store.insight.backlog import Backlog
 
 STALLED_AFTER = timedelta(minutes=5)  # what is due is dealt with within seconds
 _PROBED_FOR_SECONDS = 8.0

@@ -22,11 +22,12 @@ from engage.channels.contract import Channel, HoldsToken
 from engage.clock import Clock
 from engage.errors import DatabaseUnavailable
 from engage.ops.asking import Asking
-from engage.store import backlog, daemons, holding, overview, rates, symptoms
-from engage.store.backlog import Backlog
+from engage.store import daemons, holding, rates
 from engage.store.daemons import HEARD_OF_WITHIN
-from engage.store.database import Database
+from engage.store.databases.database import Database
 from engage.store.holding import Hold
+from engage.store.insight import backlog, overview, symptoms
+from engage.store.insight.backlog import Backlog
 
 _KEEPS_FOR_SECONDS = 10.0
 _LATELY = timedelta(hours=1)

@@ -17,7 +17,7 @@ from engage.core.webhook_call import CallOutcome
 from engage.runtime.applied import Applied, load_applied
 from engage.runtime.observing import Observer, Unobserved
 from engage.store import journeys
-from engage.store.database import Database
+from engage.store.databases.database import Database
 
 
 class StaffRobot(Protocol):

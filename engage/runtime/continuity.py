@@ -20,9 +20,11 @@ from sqlalchemy import Connection
 
 from engage.clock import Clock
 from engage.runtime.own_name import own_name
-from engage.store import continuity, ids, state, tallies
-from engage.store.continuity import Life
-from engage.store.database import Database
+from engage.store import state, tallies
+from engage.store.databases import continuity
+from engage.store.databases.continuity import Life
+from engage.store.databases.database import Database
+from engage.store.statements import ids
 
 _EVERY = timedelta(seconds=10)
 _COUNTED_FOR = timedelta(days=7)  # what was stopped is told of for so long

@@ -23,7 +23,7 @@ from engage.runtime.bells import Bells, Tick
 from engage.runtime.engine import Engine
 from engage.runtime.observing import Observer, Unobserved
 from engage.runtime.own_name import own_name
-from engage.store.private import to_owner_alone
+from engage.store.databases.private import to_owner_alone
 
 _LOOKS_EVERY_SECONDS = 1.0  # at the clock, beside the signals, which wake it
 _PAUSES_FOR_WHO_ASKS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.0)  # seconds

@@ -18,7 +18,8 @@ from engage.config import Retention
 from engage.core.quiet import zone_of
 from engage.errors import DatabaseBusy
 from engage.runtime.context import Context
-from engage.store import housekeeping, ledger, months, state
+from engage.store import housekeeping, ledger, state
+from engage.store.databases import months
 from engage.store.tables import decision, delivery_ledger
 
 FROM = 2  # o'clock, by the business's own time; the ranks are worked out from three on

@@ -17,7 +17,7 @@ from engage.runtime.daemon import running_daemon
 from engage.runtime.own_name import own_name
 from engage.store import daemons
 from engage.store.daemons import HEARD_OF_WITHIN, DaemonSign
-from engage.store.database import Database
+from engage.store.databases.database import Database
 
 _EVERY_SECONDS = 10.0
 log = structlog.get_logger("engage.daemon")

@@ -1,7 +1,10 @@
-"""When a batch fails: find the one that breaks it, set that one aside, and let the others go on.
+"""When a batch fails: find the one that breaks it, leave that one out, and let the others go on.
 
 A fault in one member's data must never hold up everybody else's. One over all of several of a kind (of one journey,
 from one source) is none of theirs: they stay as they are and are left alone for a minute, so that other kinds go on.
+
+Who is set aside is told for good, or for an hour; so where that would lose somebody, the one who fails alone is left
+alone for a while first. Most batches are small, and the fault may be ours: somebody may be mending it.
 
 A database that does not answer is no such fault: that ends the tick, and the next bell tries again; transactions that
 were in each other's way try again at once.
@@ -20,9 +23,12 @@ from sqlalchemy import Connection
 from engage.clock import Clock
 from engage.errors import DatabaseConflict, DatabaseUnavailable
 from engage.runtime.context import Context
-from engage.store import overview, tallies
+from engage.store import tallies
+from engage.store.insight import overview
 
 REST = timedelta(minutes=1)  # of a kind, all of which have failed
+REST_ALONE = timedelta(minutes=10)  # of one that has failed for its own sake
+_MOST_ALONE = 1000  # beyond it their kind rests: a query is told of each
 _TRIES = 4  # of a transaction that others were in the way of
 log = structlog.get_logger("engage.quarantine")
 
@@ -47,6 +53,8 @@ def all_of(*parts: Callable[[], int]) -> int:
         except DatabaseUnavailable:
             raise
         except Exception as error:
+            if failure is not None:
+                log.error("part_failed", exc_info=failure)  # whoever catches the last one tells of that alone
             failure = error
     if failure is not None:
         raise failure
@@ -54,22 +62,43 @@ def all_of(*parts: Callable[[], int]) -> int:
 
 
 class Resting:
-    """Kinds that this process leaves alone for a while; nothing of them is written, so that all stays due since it
-    was."""
+    """Kinds, and single ones, that this process leaves alone for a while; nothing of them is written, so that all stays
+    due since it was."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._until: dict[Any, float] = {}
+        self._kinds: dict[Any, float] = {}
+        self._alone: dict[int, float] = {}
+        self._failed_since: dict[int, float] = {}  # of those alone
 
-    def add(self, kinds: Iterable[Any]) -> None:
+    def add(self, kinds: Iterable[Any], rest: timedelta = REST) -> None:
+        self._kinds = self._still(self._kinds) | dict.fromkeys(kinds, self._clock.uptime() + rest.total_seconds())
+
+    def add_alone(self, item_id: int, patience: timedelta) -> bool:
+        """No, if it has failed for as long as that."""
         uptime = self._clock.uptime()
-        still = {kind: until for kind, until in self._until.items() if until > uptime}
-        self._until = still | dict.fromkeys(kinds, uptime + REST.total_seconds())
+        ended = uptime - (patience + 2 * REST_ALONE).total_seconds()
+        self._failed_since = {each: since for each, since in self._failed_since.items() if since > ended}
+        since = self._failed_since.setdefault(item_id, uptime)
+        if uptime - since >= patience.total_seconds():
+            del self._failed_since[item_id]
+            return False
+        self._alone = self._still(self._alone) | {item_id: uptime + REST_ALONE.total_seconds()}
+        return True
 
     @property
     def now(self) -> frozenset[Any]:
+        """The kinds."""
+        return frozenset(self._still(self._kinds))
+
+    @property
+    def alone(self) -> frozenset[int]:
+        """The ids of the single ones."""
+        return frozenset(self._still(self._alone))
+
+    def _still(self, until: dict[Any, float]) -> dict[Any, float]:
         uptime = self._clock.uptime()
-        return frozenset(kind for kind, until in self._until.items() if until > uptime)
+        return {key: ends for key, ends in until.items() if ends > uptime}
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +106,8 @@ class Failed(Generic[Item]):
     item: Item
     error: Exception
 
-    def tell(self, loop: str) -> None:
-        log.error("set_aside", loop=loop, kind=type(self.item).__name__, id=self.item.id, exc_info=self.error)
+    def tell(self, loop: str, what: str) -> None:
+        log.error(what, loop=loop, kind=type(self.item).__name__, id=self.item.id, exc_info=self.error)
 
 
 @dataclass
@@ -127,8 +156,9 @@ class Quarantine(Generic[Item]):
     processes each takes something else.
 
     `take`: a batch, locked, of nothing that rests; `take_again`: the same item, if it is still to be done. `set_aside`
-    is told of what fails for its own sake, and which somebody else may have done meanwhile. A kind all of which
-    fails is `resting` from then on; that is raised, too, when the others are done."""
+    is told of what fails for its own sake and has done so for as long as `patience`; somebody else may have done it
+    meanwhile. Until then it is `resting`, and so is a kind all of which fails; that is raised, too, when the others are
+    done."""
 
     context: Context
     loop: str
@@ -138,6 +168,7 @@ class Quarantine(Generic[Item]):
     do: Callable[[Connection, Sequence[Item]], None]
     set_aside: Callable[[Connection, Item, Exception], None]
     resting: Resting
+    patience: timedelta = timedelta(0)
 
     def together_or_singly(self) -> int:
         """All of a batch in one transaction; if that fails, each in its own. Returns how many were dealt with."""
@@ -183,10 +214,18 @@ class Quarantine(Generic[Item]):
 
     def _leave_out(self, failed: Sequence[Failed[Item]]) -> None:
         for each in failed:
+            stays = self._is_left_alone(each.item)
             with self.context.database.write() as connection:
-                self.set_aside(connection, each.item, each.error)
+                if not stays:
+                    self.set_aside(connection, each.item, each.error)
                 count_set_aside(connection, self.loop, self.context.clock.now())
-            each.tell(self.loop)
+            each.tell(self.loop, "left_alone" if stays else "set_aside")
+
+    def _is_left_alone(self, item: Item) -> bool:
+        if len(self.resting.alone) >= _MOST_ALONE:
+            self.resting.add([self.kind_of(item)])
+            return True
+        return self.resting.add_alone(item.id, self.patience)
 
     def _do(self, take: Callable[[Connection], Sequence[Item]]) -> bool:
         """Whether there was anything to do."""

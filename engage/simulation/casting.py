@@ -24,8 +24,8 @@ from engage.runtime.receiving.reading import Reading
 from engage.simulation.implied import implied_events
 from engage.simulation.world import World
 from engage.store import inbound, members, segments
-from engage.store.ids import take_ids
 from engage.store.members import MemberRef
+from engage.store.statements.ids import take_ids
 
 _MOST_TRIED = 100_000  # ids; a way of 1 % takes a hundred on average
 _ADDRESSES = {"wechat": "oTest{:023d}", "sms": "+86138{:08d}", "email": "test{}@example.invalid"}

@@ -27,8 +27,9 @@ from engage.simulation.population import CHAT, Population
 from engage.simulation.responses import Response, responses
 from engage.simulation.tally import Tally
 from engage.simulation.world import World, up_to
-from engage.store import forecasting, inbound, tasks
-from engage.store.forecasting import Sent
+from engage.store import inbound, tasks
+from engage.store.insight import forecasting
+from engage.store.insight.forecasting import Sent
 from engage.store.tasks import TaskRow
 
 _HELLO = "在吗？想问一下"

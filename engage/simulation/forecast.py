@@ -21,11 +21,12 @@ from engage.simulation.ground import Ground
 from engage.simulation.population import CHAT, Population
 from engage.simulation.tally import Tally
 from engage.simulation.world import World
-from engage.store import events, forecasting, holding, inbound, members, segments
+from engage.store import events, holding, inbound, members, segments
 from engage.store.events import NewEvent
-from engage.store.forecasting import Unreached
 from engage.store.holding import Foreseen
-from engage.store.reporting import Period
+from engage.store.insight import forecasting
+from engage.store.insight.forecasting import Unreached
+from engage.store.insight.reporting import Period
 
 # Where few live everything happens to the second; where many do, moments are looked at together. Lawful hours begin and
 # end at full and half hours.

@@ -32,9 +32,10 @@ from engage.runtime.edits.plan import Rules
 from engage.simulation.channels import Fate, taken
 from engage.simulation.settings import USUAL
 from engage.simulation.world import SWEEP_EVERY, World
-from engage.store import forecasting, state
-from engage.store.backup import copy_unchanged
-from engage.store.database import Database
+from engage.store import state
+from engage.store.databases.backup import copy_unchanged
+from engage.store.databases.database import Database
+from engage.store.insight import forecasting
 
 # Long before any world begins: every journey has been in force since then.
 _APPLIED_AT = datetime(2000, 1, 1, tzinfo=UTC)
@@ -115,7 +116,9 @@ def _made_ready(database: Database, copied: bool) -> datetime:
     if not copied:
         database.create_all()
         return _APPLIED_AT
-    from engage.store.migrating import require_current  # brings Alembic along, which an empty database does without
+    from engage.store.databases.migrating import (
+        require_current,  # brings Alembic along, which an empty database does without
+    )
 
     require_current(database)
     with database.write() as connection:

@@ -16,8 +16,8 @@ from sqlalchemy import Connection
 
 from engage.core.behaviour.model import Answers, Behaviour, Draw, Habit, OneOf, Rates
 from engage.simulation.ground import Ground
-from engage.store import forecasting, reporting
-from engage.store.reporting import Messages, Period
+from engage.store.insight import forecasting, reporting
+from engage.store.insight.reporting import Messages, Period
 
 LOOKS_BACK = timedelta(days=180)
 _WEIGHT = 50

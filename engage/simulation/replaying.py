@@ -15,11 +15,12 @@ from engage.core.journey.model import Enroll
 from engage.runtime.applied import Applied
 from engage.simulation.ground import Ground
 from engage.simulation.world import World
-from engage.store import events, holding, reporting, rewinding
+from engage.store import events, holding
 from engage.store.events import NewEvent
 from engage.store.holding import Foreseen
-from engage.store.reporting import Enrolments, Goals, Messages, Period, Skipped
-from engage.store.rewinding import WouldBe
+from engage.store.insight import reporting, rewinding
+from engage.store.insight.reporting import Enrolments, Goals, Messages, Period, Skipped
+from engage.store.insight.rewinding import WouldBe
 
 _GRID = timedelta(minutes=1)
 _ALWAYS = datetime(2000, 1, 1, tzinfo=UTC)

@@ -14,7 +14,7 @@ from engage.core.journey.model import Ask, Survey
 from engage.runtime.applied import Applied
 from engage.runtime.dispatching.follow_up import step_of
 from engage.simulation import dice
-from engage.store.forecasting import Sent
+from engage.store.insight.forecasting import Sent
 
 _THANKS = "谢谢，收到了"
 _WORDS = "挺好的，就是包装可以再结实一点"

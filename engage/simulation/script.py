@@ -37,9 +37,10 @@ from engage.runtime.dispatching.follow_up import step_of
 from engage.runtime.enrolling.enrol import admit
 from engage.simulation.casting import Role
 from engage.simulation.world import World
-from engage.store import history, segments, tasks
+from engage.store import segments, tasks
 from engage.store.enrolling import Entrant
-from engage.store.history import PastMessage
+from engage.store.insight import history
+from engage.store.insight.history import PastMessage
 
 _ASKING = (Purpose.ASK, Purpose.REMIND)
 

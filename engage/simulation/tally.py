@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
-from engage.store.forecasting import Sent
+from engage.store.insight.forecasting import Sent
 
 
 @dataclass(frozen=True, slots=True)

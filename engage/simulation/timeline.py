@@ -19,8 +19,8 @@ from engage.core.testfile.model import DayTime, Verb
 from engage.core.turn import EndKind, Purpose
 from engage.runtime.applied import Applied
 from engage.simulation.casting import Role
-from engage.store import history
-from engage.store.history import Decided, PastMessage, PastRun, PastTask
+from engage.store.insight import history
+from engage.store.insight.history import Decided, PastMessage, PastRun, PastTask
 
 _AT_ONCE = timedelta(minutes=1)  # what goes out within it was not held back
 

@@ -33,7 +33,7 @@ from engage.runtime.engine import Engine
 from engage.simulation.channels import Call, Colleagues, Fate, InProcess, Receivers, taken
 from engage.simulation.settings import USUAL
 from engage.store import inbound
-from engage.store.database import Database
+from engage.store.databases.database import Database
 from engage.store.inbound import Arrived
 
 # How often the passing of time alone moves members between segments, besides the moments at which something is due.

@@ -16,15 +16,15 @@ from engage.core.journey.model import Since
 from engage.core.turn import GivenAnswer, Seen
 from engage.core.walked import NEVER_COUNTED, Walked
 from engage.store import answering
-from engage.store.claims import Claim
-from engage.store.conditions import VALUE_COLUMN, Scope, compile_condition
-from engage.store.dialects import beside_index
+from engage.store.databases.dialects import beside_index
 from engage.store.holding import HAS_BEGUN
 from engage.store.judging import TAKEN_UP
-from engage.store.keys import given_keys, in_given_keys
 from engage.store.members import MemberRef, given_refs
-from engage.store.moments import Prepared, once_for_catalog
-from engage.store.rows import change_rows
+from engage.store.statements.claims import Claim
+from engage.store.statements.conditions import VALUE_COLUMN, Scope, compile_condition
+from engage.store.statements.keys import given_keys, in_given_keys
+from engage.store.statements.moments import Prepared, once_for_catalog
+from engage.store.statements.rows import change_rows
 from engage.store.tables import IS_LIVE, Instant, answer, delivery, enrolment, event, member, member_value
 
 # A fact told this late is history, not news: it neither starts a run, nor ends a wait, nor reaches a goal.

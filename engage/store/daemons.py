@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import Connection, delete, select, text
 
 from engage.store import state
-from engage.store.database import Database
+from engage.store.databases.database import Database
 from engage.store.tables import state as states
 
 _KEY = "daemon:"

@@ -15,11 +15,11 @@ from sqlalchemy import Connection, and_, bindparam, case, func, or_, select, upd
 from engage.core.delivery import LEASE, REPEAT_PAUSE, Recorded, Status
 from engage.core.turn import Purpose
 from engage.store import lanes
-from engage.store.claims import Claim
-from engage.store.ids import take_ids
-from engage.store.keys import given_keys, in_given_keys
 from engage.store.members import MemberRef
-from engage.store.rows import add_rows, change_rows
+from engage.store.statements.claims import Claim
+from engage.store.statements.ids import take_ids
+from engage.store.statements.keys import given_keys, in_given_keys
+from engage.store.statements.rows import add_rows, change_rows
 from engage.store.tables import IS_IN_HAND, Instant, delivery, enrolment
 
 D = delivery.c
@@ -273,9 +273,11 @@ def give_back(connection: Connection, claimed: Sequence[Claimed], now: datetime)
 
 
 def still_intended(connection: Connection, claimed: Sequence[Claimed]) -> set[int]:
-    """The ids of those whose intent was committed and which nobody has settled yet."""
-    stands = {row.id: row for row in connection.execute(_STANDS, _given_these(claimed))} if claimed else {}
-    return {c.id for c in claimed if (stands[c.id].fence, stands[c.id].status) == (c.fence, Status.SENDING)}
+    """The ids of those whose intent was committed and which nobody has settled yet. (A database that was brought back
+    may know nothing of one.)"""
+    rows = connection.execute(_STANDS, _given_these(claimed)).all() if claimed else []
+    sending = {(row.id, row.fence) for row in rows if row.status == Status.SENDING}
+    return {c.id for c in claimed if (c.id, c.fence) in sending}
 
 
 def _as_before(claimed: Claimed, now: datetime) -> Move:
@@ -298,7 +300,7 @@ def record(connection: Connection, calls: Sequence[Settled]) -> dict[int, Status
     ran out). A receipt may be quicker than our own record: then it was sent, whatever the call said. And what a
     provider has surely accepted was sent, though our record comes after the lease."""
     held = {row.id: row for row in connection.execute(_STANDS, _given_these(call.claimed for call in calls))}
-    found = ((call, _as_it_stands(call, held[call.claimed.id])) for call in calls)
+    found = ((call, _as_it_stands(call, held.get(call.claimed.id))) for call in calls)
     stands = {call.claimed.id: (call, status) for call, status in found if status is not None}
     rows = [_who(call.claimed) | _outcome(call, status) for call, status in stands.values()]
     change_rows(connection, delivery, rows, by=_MINE, only=_is(Status.SENDING, Status.AMBIGUOUS, Status.SENT))
@@ -306,7 +308,7 @@ def record(connection: Connection, calls: Sequence[Settled]) -> dict[int, Status
 
 
 def _as_it_stands(call: Settled, row: Any) -> Status | None:
-    if row.fence != call.claimed.fence:
+    if row is None or row.fence != call.claimed.fence:
         return None
     if row.status == Status.SENDING:
         return call.recorded.status

@@ -15,13 +15,13 @@ from engage.core.condition import Condition
 from engage.core.journey.model import Journey, OnDate, Reentry
 from engage.core.turn import EndKind
 from engage.store import trail
-from engage.store.candidates import candidates
-from engage.store.conditions import Predicate, Scope, compile_condition
-from engage.store.ids import take_ids
-from engage.store.keys import given_keys, in_given_keys
 from engage.store.members import MemberRef, given_refs, last_events
-from engage.store.moments import Prepared, once_for_catalog
-from engage.store.rows import add_rows
+from engage.store.statements.candidates import candidates
+from engage.store.statements.conditions import Predicate, Scope, compile_condition
+from engage.store.statements.ids import take_ids
+from engage.store.statements.keys import given_keys, in_given_keys
+from engage.store.statements.moments import Prepared, once_for_catalog
+from engage.store.statements.rows import add_rows
 from engage.store.tables import Instant, anniversary, enrolment, event, member
 
 # Of one member, for one `per` value. No honest journey comes near; two that enrol into each other would for ever.

@@ -14,11 +14,11 @@ from sqlalchemy import BigInteger, Connection, Integer, Select, bindparam, delet
 from engage.core.catalog import Aggregate, Catalog, Computed
 from engage.core.coerce import added, number_in_json
 from engage.core.condition import ValueType
-from engage.store.conditions import VALUE_COLUMN, value_of_events
-from engage.store.ids import take_ids
-from engage.store.keys import given_keys, in_given_keys
 from engage.store.members import MemberRef, given_refs, hold, value_row
-from engage.store.rows import add_rows, put_rows
+from engage.store.statements.conditions import VALUE_COLUMN, value_of_events
+from engage.store.statements.ids import take_ids
+from engage.store.statements.keys import given_keys, in_given_keys
+from engage.store.statements.rows import add_rows, put_rows
 from engage.store.tables import event, member, member_value
 
 
@@ -69,14 +69,18 @@ class FreshEvent:
     payload: Mapping[str, Any]
 
 
-def fresh_events(connection: Connection, limit: int, besides: Collection[str] = frozenset()) -> list[FreshEvent]:
+def fresh_events(
+    connection: Connection, limit: int, besides: Collection[str] = (), but: Collection[int] = ()
+) -> list[FreshEvent]:
     """The first by id, and more than `limit` only where one of them would be looked at before an earlier one of its
-    member: each member's come in the order of their numbers. `besides`: names of events that are left where they
-    are."""
+    member: each member's come in the order of their numbers. `besides`: names of events that are left where they are;
+    `but`: the ids of single ones that are."""
     statement = _FRESH.where(event.c.name.not_in(besides)) if besides else _FRESH
+    statement = statement.where(event.c.id.not_in(but)) if but else statement
     found = [_fresh_event(row) for row in connection.execute(statement, {"most": limit, "after": -1})]
     if len(found) == limit:
-        found += [each for each in _told_before(connection, found) if each.name not in besides]
+        ahead = _told_before(connection, found)
+        found += [each for each in ahead if each.name not in besides and each.id not in but]
     return _in_order(found)
 
 

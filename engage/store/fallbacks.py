@@ -9,9 +9,9 @@ from sqlalchemy import Connection, and_, bindparam, func, insert, select, update
 
 from engage.core.delivery import Status
 from engage.core.turn import Purpose
-from engage.store.ids import take_ids
-from engage.store.keys import given_keys, in_given_keys
 from engage.store.members import MemberRef
+from engage.store.statements.ids import take_ids
+from engage.store.statements.keys import given_keys, in_given_keys
 from engage.store.tables import Instant, delivery
 
 D = delivery.c

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
@@ -12,10 +12,10 @@ from sqlalchemy import Connection, Integer, and_, bindparam, case, exists, func,
 
 from engage.core.delivery import Status
 from engage.core.turn import EndKind
-from engage.store.database import upsert
-from engage.store.ids import take_ids
+from engage.store.databases.database import upsert
 from engage.store.members import MemberRef
-from engage.store.rows import change_rows
+from engage.store.statements.ids import take_ids
+from engage.store.statements.rows import change_rows
 from engage.store.tables import Instant, approval, delivery, enrolment, event, hold, member
 
 H, E, D = hold.c, enrolment.c, delivery.c
@@ -154,10 +154,12 @@ class Waiting(NamedTuple):
     member: MemberRef
 
 
-def waiting(connection: Connection, held: Hold, limit: int) -> list[Waiting]:
-    """Runs that may begin, or (of a refused one) are to end, by id. Nobody else changes them while the hold is held."""
+def waiting(connection: Connection, held: Hold, limit: int, but: Collection[int] = ()) -> list[Waiting]:
+    """Runs that may begin, or (of a refused one) are to end, by id. Nobody else changes them while the hold is held.
+    `but`: the ids of single ones that are left where they are."""
     stage = len(held.stages) if held.status is HoldStatus.REFUSED else held.stage
-    rows = connection.execute(_WAITING, {"of_hold": held.id, "stage": stage, "most": limit})
+    statement = _WAITING.where(enrolment.c.id.not_in(but)) if but else _WAITING
+    rows = connection.execute(statement, {"of_hold": held.id, "stage": stage, "most": limit})
     return [Waiting(row.id, MemberRef(row.bucket, row.member_id)) for row in rows]
 
 

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, delete, exists, func, select, tuple_
 
-from engage.store.keys import drop_rows
+from engage.store.statements.keys import drop_rows
 from engage.store.tables import early_receipt, enrolment, event, inbound, job_slot, notice, plan, webhook_call
 
 BATCH = 1_000  # rows in one transaction

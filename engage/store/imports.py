@@ -6,7 +6,7 @@ from collections.abc import Collection
 
 from sqlalchemy import Connection, func, select
 
-from engage.store.dialects import listed
+from engage.store.databases.dialects import listed
 from engage.store.inbound import API, FILE
 from engage.store.tables import inbound
 

@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 from sqlalchemy import Boolean, Connection, Integer, bindparam, delete, select, text, update
 
-from engage.store.keys import batches
-from engage.store.rows import add_rows
+from engage.store.statements.keys import batches
+from engage.store.statements.rows import add_rows
 from engage.store.tables import IS_UNREAD, Instant, early_receipt, inbound
 
 # Our own sources; their bodies are facts as JSON (core.fact_json). Providers' sources are named in channels.registry.

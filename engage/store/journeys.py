@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, delete, func, insert, select, text, update
 
 from engage.store import state
-from engage.store.rows import put_rows
+from engage.store.statements.rows import put_rows
 from engage.store.tables import applied_file, journey, journey_version
 
 V = journey_version.c

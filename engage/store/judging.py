@@ -15,9 +15,9 @@ from sqlalchemy import Connection, bindparam, exists, func, select
 from engage.core.delivery import Status
 from engage.core.turn import Purpose
 from engage.store.dispatching import Claimed, held
-from engage.store.keys import given_keys, in_given_keys
 from engage.store.ledger import of_member
 from engage.store.members import MemberRef, given_refs
+from engage.store.statements.keys import given_keys, in_given_keys
 from engage.store.tables import Instant, answer, delivery, enrolment, event
 
 D = delivery.c

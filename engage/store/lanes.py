@@ -16,8 +16,8 @@ from typing import Any
 from sqlalchemy import Connection, Integer, String, and_, bindparam, func, or_, select, text, union_all
 
 from engage.core.delivery import Status
-from engage.store.claims import Claim
-from engage.store.dialects import is_spread
+from engage.store.databases.dialects import is_spread
+from engage.store.statements.claims import Claim
 from engage.store.tables import IS_IN_HAND, IS_PENDING, Instant, delivery
 
 D = delivery.c

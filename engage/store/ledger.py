@@ -9,9 +9,9 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Select, and_, bindparam, func, insert, null, select, union_all, update
 
-from engage.store.claims import Claim
-from engage.store.dialects import beside_index
-from engage.store.keys import given_keys, in_given_keys
+from engage.store.databases.dialects import beside_index
+from engage.store.statements.claims import Claim
+from engage.store.statements.keys import given_keys, in_given_keys
 from engage.store.tables import IS_TO_FILE, Instant, Row, delivery, delivery_ledger, enrolment
 
 D, L = delivery.c, delivery_ledger.c

@@ -14,13 +14,13 @@ from sqlalchemy import Connection, String, bindparam, case, delete, func, select
 
 from engage.core.catalog import Aggregate, Catalog, Computed
 from engage.core.condition import ValueType
-from engage.store.conditions import VALUE_COLUMN, aggregate_of
-from engage.store.database import upsert
-from engage.store.dialects import is_spread
-from engage.store.ids import is_an_id, take_ids
-from engage.store.keys import given_keys, in_given_keys
-from engage.store.moments import Moments, Prepared, once_for_catalog
-from engage.store.rows import add_rows, change_rows, put_rows
+from engage.store.databases.database import upsert
+from engage.store.databases.dialects import is_spread
+from engage.store.statements.conditions import VALUE_COLUMN, aggregate_of
+from engage.store.statements.ids import is_an_id, take_ids
+from engage.store.statements.keys import given_keys, in_given_keys
+from engage.store.statements.moments import Moments, Prepared, once_for_catalog
+from engage.store.statements.rows import add_rows, change_rows, put_rows
 from engage.store.tables import (
     Instant,
     anniversary,

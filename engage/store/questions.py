@@ -13,12 +13,12 @@ from sqlalchemy import Connection, and_, bindparam, func, or_, select
 
 from engage.core.reply import CORRECTION_WINDOW, Offer
 from engage.core.turn import Purpose
-from engage.store.dialects import beside_index
-from engage.store.ids import take_ids
-from engage.store.keys import given_keys, in_given_keys
+from engage.store.databases.dialects import beside_index
 from engage.store.members import MemberRef, given_refs
 from engage.store.receiving import COLUMNS, MAY_HAVE_ARRIVED, DeliveryRow, delivery_row
-from engage.store.rows import add_rows, change_rows
+from engage.store.statements.ids import take_ids
+from engage.store.statements.keys import given_keys, in_given_keys
+from engage.store.statements.rows import add_rows, change_rows
 from engage.store.tables import Instant, answer, delivery, enrolment
 
 A = answer.c

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection, bindparam, select
 
 from engage.store import state
-from engage.store.database import upsert
+from engage.store.databases.database import upsert
 from engage.store.tables import state as state_table
 
 _AHEAD = timedelta(seconds=1)  # beats are given away this far ahead: well within the life of an intent

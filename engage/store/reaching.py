@@ -10,10 +10,10 @@ from typing import Any
 
 from sqlalchemy import Connection, Integer, bindparam, case, select, update
 
-from engage.store.database import upsert
-from engage.store.keys import in_given_keys
+from engage.store.databases.database import upsert
 from engage.store.members import MemberRef, claim_identities, given_refs
-from engage.store.rows import put_rows
+from engage.store.statements.keys import in_given_keys
+from engage.store.statements.rows import put_rows
 from engage.store.tables import Instant, consent, contact_point, suppression
 
 PointRow = Mapping[str, Any]

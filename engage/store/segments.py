@@ -30,12 +30,12 @@ from engage.core.condition import (
 )
 from engage.core.dependence import meaning, shares_in, stirring_events
 from engage.store import state
-from engage.store.conditions import VALUE_COLUMN, Scope, compile_condition
-from engage.store.database import upsert
-from engage.store.keys import in_given_keys
+from engage.store.databases.database import upsert
 from engage.store.members import MemberRef, given_refs
-from engage.store.moments import Prepared, day_of, once_for_catalog
-from engage.store.ranks import Moved, on_another_side
+from engage.store.statements.conditions import VALUE_COLUMN, Scope, compile_condition
+from engage.store.statements.keys import in_given_keys
+from engage.store.statements.moments import Prepared, day_of, once_for_catalog
+from engage.store.statements.ranks import Moved, on_another_side
 from engage.store.tables import event, member, member_value, segment_member
 
 BATCH = 500  # members looked at in one statement

@@ -12,11 +12,11 @@ from sqlalchemy import Connection, and_, bindparam, case, distinct, exists, func
 from engage.core.journey.model import WinBy
 from engage.core.split import Tally
 from engage.store.advancing import RunRow, given_runs
-from engage.store.database import upsert
+from engage.store.databases.database import upsert
+from engage.store.insight.reporting import Period
 from engage.store.journeys import name_now, names_before
-from engage.store.keys import in_given_keys
-from engage.store.reporting import Period
-from engage.store.rows import put_rows
+from engage.store.statements.keys import in_given_keys
+from engage.store.statements.rows import put_rows
 from engage.store.tables import arm, enrolment, event, split_decision
 
 A, S, E = arm.c, split_decision.c, enrolment.c

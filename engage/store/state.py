@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, bindparam, delete, select
 
 from engage.core.arrears import Arrears
-from engage.store.database import upsert
-from engage.store.rows import put_rows
+from engage.store.databases.database import upsert
+from engage.store.statements.rows import put_rows
 from engage.store.tables import job_slot, pause, state
 
 VIRTUAL_NOW = "virtual_now"  # where the clock of a demo stands
@@ -71,11 +71,12 @@ def fall_into_arrears(connection: Connection, until: datetime, now: datetime, *,
 
 
 class OwedStart(NamedTuple):
-    """`slot`: its key."""
+    """`slot`: its key. `member_id`: of the only one to whom it is owed; None: to all."""
 
     journey_id: str
     zone_name: str | None
     slot: str
+    member_id: int | None = None
 
 
 Owed = Set[OwedStart]

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from sqlalchemy import BigInteger, Connection, bindparam, delete, func, select
 
-from engage.store.database import upsert
+from engage.store.databases.database import upsert
 from engage.store.tables import Instant, tally
 
 SLOTS = 64  # more than daemons that write at once

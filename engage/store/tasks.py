@@ -10,12 +10,12 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, func, select, update
 
 from engage.store import reaching
-from engage.store.claims import Claim
-from engage.store.dialects import beside_index
-from engage.store.ids import take_ids
-from engage.store.keys import given_keys, in_given_keys
+from engage.store.databases.dialects import beside_index
 from engage.store.members import MemberRef
-from engage.store.rows import add_rows, change_rows
+from engage.store.statements.claims import Claim
+from engage.store.statements.ids import take_ids
+from engage.store.statements.keys import given_keys, in_given_keys
+from engage.store.statements.rows import add_rows, change_rows
 from engage.store.tables import IS_UNTOLD, Instant, member, member_value, notice, task
 
 T = task.c

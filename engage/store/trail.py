@@ -8,8 +8,8 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from engage.store.ids import take_ids
-from engage.store.rows import add_rows
+from engage.store.statements.ids import take_ids
+from engage.store.statements.rows import add_rows
 from engage.store.tables import decision
 
 Line = tuple[int, int, str | None, str, Mapping[str, Any]]

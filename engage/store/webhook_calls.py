@@ -12,10 +12,10 @@ from sqlalchemy import Connection, and_, bindparam, func, or_, select, update
 from engage.core.turn import Call
 from engage.core.webhook_call import CALL_LEASE, CallStatus, Settled
 from engage.store.advancing import RunRow, given_runs
-from engage.store.claims import Claim
-from engage.store.ids import take_ids
-from engage.store.keys import given_keys, in_given_keys
-from engage.store.rows import add_rows
+from engage.store.statements.claims import Claim
+from engage.store.statements.ids import take_ids
+from engage.store.statements.keys import given_keys, in_given_keys
+from engage.store.statements.rows import add_rows
 from engage.store.tables import IS_LIVE, IS_OPEN_CALL, Instant, enrolment, webhook_call
 
 C, E = webhook_call.c, enrolment.c

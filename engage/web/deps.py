@@ -12,7 +12,7 @@ from engage.core.catalog import Catalog
 from engage.runtime.applied import Applied
 from engage.runtime.observing import Observer, Unobserved
 from engage.runtime.outage import Outage
-from engage.store.database import Database
+from engage.store.databases.database import Database
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from engage.clock import Clock
 from engage.errors import DatabaseUnavailable, EngageError
 from engage.runtime.outage import Outage
 from engage.store import inbound
-from engage.store.database import Database
+from engage.store.databases.database import Database
 from engage.store.inbound import Arrived
 
 LARGEST_COMMIT = 500  # requests

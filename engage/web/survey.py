@@ -26,8 +26,8 @@ from engage.runtime.applied import Active, Applied
 from engage.runtime.dispatching.wording import words_context
 from engage.store import advancing, members
 from engage.store.inbound import PAGE, Arrived
+from engage.store.insight.pages import Given, SurveyPage, survey_for
 from engage.store.members import Profile
-from engage.store.pages import Given, SurveyPage, survey_for
 from engage.web.body import read_form
 from engage.web.deps import WebDeps
 from engage.web.inbox import Inbox

@@ -14,7 +14,7 @@ from engage.core.fact import OptedOut
 from engage.core.fact_json import fact_to_json
 from engage.core.problem import Lang, Said
 from engage.store.inbound import PAGE, Arrived
-from engage.store.pages import SentOn, sent_on
+from engage.store.insight.pages import SentOn, sent_on
 from engage.web.body import read_form
 from engage.web.deps import WebDeps
 from engage.web.inbox import Inbox

@@ -38,8 +38,8 @@ from engage.runtime.edits.applying import Done, apply
 from engage.sandbox.model import Person, SandboxSettings
 from engage.sandbox.world import World
 from engage.serving import build
-from engage.store import migrating
-from engage.store.database import Database
+from engage.store.databases import migrating
+from engage.store.databases.database import Database
 from tests import quiet
 from tests.acceptance.ledger import Truth, jsonl, reconcile
 from tests.ports import free_ports

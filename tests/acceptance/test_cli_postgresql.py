@@ -10,9 +10,10 @@ from sqlalchemy import create_engine, inspect, text
 from engage.bootstrap import clock_of
 from engage.cli.app import main
 from engage.runtime.daemon import only_daemon
-from engage.store import daemons, months, state
+from engage.store import daemons, state
 from engage.store.daemons import HEARD_OF_WITHIN, DaemonSign
-from engage.store.database import Database
+from engage.store.databases import months
+from engage.store.databases.database import Database
 from engage.store.tables import metadata
 from tests.postgresql import one_more_database
 

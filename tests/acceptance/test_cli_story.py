@@ -23,7 +23,7 @@ import structlog
 
 from engage.cli.app import main
 from engage.store import state
-from engage.store.database import Database
+from engage.store.databases.database import Database
 
 # Whatever the hour, this is the same: no channel is set up, so the message is skipped and says why.
 _CARE = """\

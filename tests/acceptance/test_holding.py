@@ -12,7 +12,7 @@ import pytest
 from engage.cli.app import main
 from engage.cli.ending import Ending
 from engage.store import holding
-from engage.store.database import Database
+from engage.store.databases.database import Database
 from engage.store.holding import Came, Hold, HoldStatus
 from tests.acceptance.ledger import Truth
 from tests.acceptance.site import PATIENCE, Daemon, Site, new_site

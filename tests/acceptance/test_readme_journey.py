@@ -30,7 +30,9 @@ from engage.demo.drive import Drive
 from engage.sandbox.model import Act, Follow, Handover, Person, Phone, Planned, Reaction, SandboxSettings, Type
 from engage.sandbox.world import World
 from engage.serving import App, build
-from engage.store import export, migrating, state
+from engage.store import state
+from engage.store.databases import migrating
+from engage.store.insight import export
 from tests.ports import free_ports
 
 ROOT = Path(__file__).parents[2]

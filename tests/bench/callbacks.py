@@ -15,9 +15,9 @@ from engage.channels.sms.inbound import AliyunCallbacks
 from engage.core.delivery import Status
 from engage.sandbox.pushes import beijing, wechat_xml
 from engage.sandbox.wechat_crypto import seal, signature
-from engage.store.database import Database
+from engage.store.databases.database import Database
 from engage.store.members import MemberRef
-from engage.store.rows import add_rows
+from engage.store.statements.rows import add_rows
 from engage.store.tables import delivery, event, inbound
 from tests.bench import ground
 from tests.bench.callers import call, post

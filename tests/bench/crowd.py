@@ -13,7 +13,7 @@ from datetime import datetime
 from sqlalchemy import insert, text
 from sqlalchemy.schema import CreateIndex, DropIndex
 
-from engage.store.database import Database
+from engage.store.databases.database import Database
 from engage.store.tables import (
     BUCKETS,
     anniversary,

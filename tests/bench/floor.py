@@ -7,7 +7,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, text
 
-from engage.store.database import Database
+from engage.store.databases.database import Database
 
 _STEP = "send_sorry_personal"
 _DUE = """

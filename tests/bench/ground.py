@@ -17,8 +17,9 @@ from engage.content.project import Project, project_files, read_project
 from engage.runtime.context import Context
 from engage.runtime.edits.applying import Done, apply
 from engage.simulation.settings import USUAL
-from engage.store import enrolling, members, migrating
-from engage.store.database import Database
+from engage.store import enrolling, members
+from engage.store.databases import migrating
+from engage.store.databases.database import Database
 from engage.store.enrolling import Entrant
 from engage.store.members import MemberRef
 from engage.store.tables import decision, delivery, enrolment, member

@@ -20,7 +20,7 @@ from engage.runtime.enrolling.crossings import cross_by_time
 from engage.runtime.enrolling.enrol import Enrol
 from engage.runtime.receiving.receive import Receive
 from engage.store import advancing, inbound
-from engage.store.database import Database
+from engage.store.databases.database import Database
 from engage.store.inbound import Arrived
 from engage.store.members import MemberRef
 from engage.store.tables import bucket_of, delivery, enrolment

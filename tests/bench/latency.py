@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 
 from sqlalchemy import func, select
 
-from engage.store.database import Database
+from engage.store.databases.database import Database
 from engage.store.tables import delivery
 from tests.bench import ground
 from tests.bench.callbacks import JOURNEY

@@ -21,7 +21,7 @@ import psutil
 from engage.clock import SystemClock
 from engage.runtime.context import Context
 from engage.store import reaching
-from engage.store.database import Database
+from engage.store.databases.database import Database
 from engage.store.members import MemberRef
 from engage.store.reaching import Consents
 from tests import quiet

@@ -32,7 +32,7 @@ from engage.runtime.dispatching.wording import words_context
 from engage.runtime.engine import Engine
 from engage.simulation.settings import USUAL
 from engage.store import dispatching, members, reaching
-from engage.store.database import Database
+from engage.store.databases.database import Database
 from engage.store.members import Profile
 from engage.store.tables import delivery
 from tests import quiet

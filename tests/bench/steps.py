@@ -14,7 +14,7 @@ from statistics import median
 from engage.runtime.advancing.advance import BATCH, Advance
 from engage.runtime.context import Context
 from engage.store import members
-from engage.store.database import Database
+from engage.store.databases.database import Database
 from tests.bench import floor, ground, peers
 from tests.bench.figures import Beside, Figure, Goal, Scale
 from tests.bench.peers import orm

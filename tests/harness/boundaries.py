@@ -18,8 +18,8 @@ from types import FrameType
 from sqlalchemy import Connection
 
 import engage.runtime
-from engage.store.database import Database
-from engage.store.faults import telling_faults_apart
+from engage.store.databases.database import Database
+from engage.store.databases.faults import telling_faults_apart
 from tests.harness.crew import Crew
 
 BEGIN, COMMIT, COMMITTED = "before begin", "before commit", "after commit"

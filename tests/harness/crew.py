@@ -36,7 +36,7 @@ class Broken(Exception):
 class Worker:
     name: str
     engine: Engine
-    runs_on: greenlet = field(repr=False)
+    runs_on: greenlet = field(init=False, repr=False)
     at: str = RESTING
     asleep_until: datetime | None = None
     dying: bool = False
@@ -107,7 +107,7 @@ class Crew:
                     done = 1
                 except Exception:  # as a daemon does, which goes on at the next bell
                     log.exception("loop_failed")
-                    done = 1
+                    done = 0
                 if not done:
                     self._stand(worker, RESTING)
         except Crashed:
@@ -135,7 +135,7 @@ class Crew:
             self._ends(worker)
 
     def _start(self, name: str) -> Worker:
-        worker = Worker(name, self._hire(), greenlet(self._lives))
+        worker = Worker(name, self._hire())
         worker.runs_on = greenlet(lambda: self._lives(worker))
         return worker
 

@@ -19,7 +19,7 @@ from engage.runtime.edits.plan import Rules
 from engage.runtime.receiving.receive import Receive
 from engage.simulation.settings import USUAL
 from engage.store import inbound, state
-from engage.store.database import Database
+from engage.store.databases.database import Database
 from engage.store.inbound import Arrived
 from tests.harness import project
 from tests.harness.boundaries import WatchedDatabase

@@ -19,12 +19,11 @@ _ON_REPEAT = "return _unresolved(said, repeat_until, repeats_left, now)"
 
 _QUEUED_NOW = "dispatching.queue(self.connection, self._messages, self.now)"
 _KEPT_FOR_LATER = "self.later = [*vars(self).get('later', []), *self._messages]"
-_QUEUED_LATER = """done = self._due.together_or_singly()
+_QUEUED_LATER = """moved = self._due.together_or_singly()
     doing = vars(self).pop("doing", None)
     if doing is not None:
         from engage.store.dispatching import queue
-        self._due._do(lambda connection: queue(connection, vars(doing).get("later", []), doing.now))
-    return done"""
+        self._due._do(lambda connection: queue(connection, vars(doing).get("later", []), doing.now))"""
 
 
 _CALLED = "outcome = await channel.send(intended.ready.payload, CALL_TIMEOUT.total_seconds())"
@@ -352,7 +351,7 @@ MUTANTS: Sequence[Mutant] = (
             "Doing(connection, applied, now)",
             "vars(self).update(doing=Doing(connection, applied, now)) or self.doing",
         ),
-        says(f"{ADVANCE}.tick", "return self._due.together_or_singly()", _QUEUED_LATER),
+        says(f"{ADVANCE}.tick", "moved = self._due.together_or_singly()", _QUEUED_LATER),
     ),
     _mutant(
         "a message's key is not unique",

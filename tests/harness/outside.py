@@ -30,7 +30,7 @@ from engage.core.fact import (
 from engage.core.fact_json import fact_to_json
 from engage.core.outcome import Failure
 from engage.store import inbound, state
-from engage.store.database import Database
+from engage.store.databases.database import Database
 from engage.store.inbound import Arrived
 from engage.store.tables import enrolment
 from engage.store.tables import inbound as inbound_table

@@ -20,7 +20,7 @@ from sqlalchemy.exc import OperationalError
 from engage.errors import DatabaseUnavailable
 from engage.runtime.context import Context
 from engage.runtime.engine import Engine
-from engage.store.database import BUSY_TIMEOUT_MS
+from engage.store.databases.database import BUSY_TIMEOUT_MS
 from engage.store.tables import decision, delivery, enrolment, event, hold, identity, task, webhook_call
 from tests.harness import project, weather
 from tests.harness.boundaries import ANSWERED, BEGIN, CALL, COMMIT, COMMITTED, TAKEN, WORDING

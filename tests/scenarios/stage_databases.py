@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 from sqlalchemy import create_engine, make_url, text
 
-from engage.store.database import Database
+from engage.store.databases.database import Database
 from tests.postgresql import empty
 
 ON_FILE = "sqlite:///engage.db"

@@ -27,7 +27,7 @@ from engage.runtime.engine import Engine
 from engage.sandbox.loopback import LoopbackServer
 from engage.sandbox.world import World
 from engage.store import advancing, dispatching, members, tasks, webhook_calls
-from engage.store.database import Database
+from engage.store.databases.database import Database
 
 
 class Scene(Cast):

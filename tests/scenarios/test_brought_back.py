@@ -14,10 +14,12 @@ from stage import OpenStage
 
 from engage.clock import VirtualClock
 from engage.runtime.continuity import Continuity, Witness
-from engage.store import continuity, overview, state
-from engage.store.backup import back_up
-from engage.store.database import Database
-from engage.store.ids import take_ids
+from engage.store import state
+from engage.store.databases import continuity
+from engage.store.databases.backup import back_up
+from engage.store.databases.database import Database
+from engage.store.insight import overview
+from engage.store.statements.ids import take_ids
 
 NOW = datetime(2026, 11, 23, 2, 0, tzinfo=UTC)
 OUTAGE = timedelta(minutes=10)

@@ -12,9 +12,11 @@ from sqlalchemy import create_engine, text
 
 from engage.clock import VirtualClock
 from engage.runtime.continuity import Continuity, Witness
-from engage.store import migrating, overview, state
-from engage.store.continuity import Life
-from engage.store.database import Database
+from engage.store import state
+from engage.store.databases import migrating
+from engage.store.databases.continuity import Life
+from engage.store.databases.database import Database
+from engage.store.insight import overview
 from tests.postgresql import dump, one_more_database, recovered, restore, running_server
 
 NOW = datetime(2026, 11, 23, 2, 0, tzinfo=UTC)

@@ -23,8 +23,9 @@ from engage.clock import VirtualClock
 from engage.runtime.engine import Engine
 from engage.runtime.enrolling import calendar_starts, enrol
 from engage.runtime.enrolling.enrol import Enrol
-from engage.store import enrolling, members, overview, state
+from engage.store import enrolling, members, state
 from engage.store.enrolling import Entrant
+from engage.store.insight import overview
 
 SHANGHAI, PARIS, LOS_ANGELES, NEW_YORK = "Asia/Shanghai", "Europe/Paris", "America/Los_Angeles", "America/New_York"
 BIRTHDAY = "start: { date: birthday, at: 10:00 }"
@@ -182,20 +183,47 @@ def test_what_is_applied_meanwhile_is_what_the_rest_come_into(
     assert Counter(run.version for name in names for run in stage.runs(name)) == {1: 4, 2: 6}
 
 
-def test_one_over_whom_the_code_fails_is_passed_over_and_the_others_come_in(
+def test_one_over_whom_the_code_fails_is_put_off_and_the_others_come_in(
     open_stage: OpenStage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Else nobody behind them would ever come in, nor anybody of a later start."""
+    """Else nobody behind them would ever come in, nor anybody of a later start. They come when it is mended, and as if
+    they had come in time."""
     stage, names = by_batches(open_stage, monkeypatch, DAILY)
-    fails_over(stage, monkeypatch, "m6")
-    with capture_logs() as logs:
-        stage.run_until(day=0, at="11:00")
-    assert [len(stage.runs(name)) for name in names] == [1] * 6 + [0] + [1] * 3
-    (told,) = (line for line in logs if line["event"] == "start_passed_over")
-    assert (told["journey"], told["member_id"]) == ("timely", stage.ref("m6").id)
+    with capture_logs() as logs, monkeypatch.context() as patch:
+        fails_over(stage, patch, "m6")
+        rung_until(stage, "10:15")
+        assert [len(stage.runs(name)) for name in names] == [1] * 6 + [0] + [1] * 3
+        assert stage.engine.enrol.tick() == 0  # nobody looks at it all the time
+    put_off = [line["member_id"] for line in logs if line["event"] == "start_put_off"]
+    assert put_off == [stage.ref("m6").id] * 2  # when it came, and ten minutes later
     with stage.database.read() as connection:
-        assert overview.set_aside(connection, stage.clock.now() - timedelta(days=1)) == {"enrol": 1}
-        assert Enrol(stage.engine.context).next_due(connection, stage.clock.now()) > stage.clock.now()
+        assert overview.set_aside(connection, stage.clock.now() - timedelta(days=1)) == {"enrol": 2}
+    rung_until(stage, "10:30")
+    assert [len(stage.runs(name)) for name in names] == [1] * 10
+    assert entered(stage, "m6") == entered(stage, "m5")
+
+
+def test_but_not_for_longer_than_the_start_is_made_up_for(
+    open_stage: OpenStage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage, _ = by_batches(open_stage, monkeypatch, DAILY)
+    with capture_logs() as logs, monkeypatch.context() as patch:
+        fails_over(stage, patch, "m6")
+        rung_until(stage, "22:05")
+    (given_up,) = (line for line in logs if line["event"] == "start_passed_over")
+    assert (given_up["journey"], given_up["member_id"]) == ("timely", stage.ref("m6").id)
+    rung_until(stage, "22:30")
+    assert stage.runs("m6") == []
+
+
+def test_another_daemon_brings_them_too(open_stage: OpenStage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is written down who is owed a start: whoever is restarted with the mend knows of them."""
+    stage, names = by_batches(open_stage, monkeypatch, DAILY)
+    with monkeypatch.context() as patch:
+        fails_over(stage, patch, "m6")
+        rung_until(stage, "10:02")
+    assert Enrol(stage.engine.context).tick() == 1
+    assert [len(stage.runs(name)) for name in names] == [1] * 10
 
 
 def test_a_start_in_whose_midst_all_stops_for_days_is_made_up_for_as_if_it_had_come_then(

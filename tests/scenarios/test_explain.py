@@ -20,7 +20,7 @@ from engage.core.problem import Lang
 from engage.runtime.insight.door import Door, Part
 from engage.runtime.insight.explaining import Question, Story, explain
 from engage.runtime.insight.foresight import Ahead
-from engage.store.readings import Reading
+from engage.store.statements.readings import Reading
 
 EN = Screen(Lang.EN)
 

@@ -19,9 +19,9 @@ from engage.runtime.dispatching import dispatch
 from engage.runtime.dispatching.judge import Judge
 from engage.runtime.dispatching.last_gate import LastGate
 from engage.runtime.dispatching.situation import Situation
-from engage.store import overview
 from engage.store.advancing import RunRow
 from engage.store.dispatching import Claimed
+from engage.store.insight import overview
 
 NAMES = ("王芳", "李雷", "林晚")
 

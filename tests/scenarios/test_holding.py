@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytest
 from broken_door import fails_over, fails_over_everybody
 from small_journeys import SERVICE
+from sqlalchemy import Connection
 from stage import OpenStage, Stage
 from stage_wiring import shipped
 
@@ -17,9 +18,11 @@ from engage.runtime.edits.approving import Approved, NotWaiting
 from engage.runtime.enrolling import enrol, holding
 from engage.runtime.enrolling.holding import LettingGo
 from engage.runtime.quarantine import Failed, Quarantine
-from engage.store import continuity, history, moving, overview
 from engage.store import holding as store
+from engage.store.databases import continuity
+from engage.store.edits import moving
 from engage.store.holding import Hold, HoldStatus, Waiting
+from engage.store.insight import history, overview
 
 EVERYBODY = 40
 CHANGED = "it was changed while it was being let go"
@@ -405,17 +408,52 @@ def test_a_stage_of_which_nothing_is_known_yet_is_waited_for(open_stage: OpenSta
     assert the_hold(stage).stage > 0
 
 
-def test_one_over_whom_the_code_fails_ends_and_the_others_are_let_go(
+def test_one_over_whom_the_code_fails_is_waited_for_and_the_others_are_let_go(
     open_stage: OpenStage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stage = crowd(open_stage, GUARD)
+    with monkeypatch.context() as patch:
+        fails_over(stage, patch, "m3")
+        approves(stage, "王芳")
+        assert (the_hold(stage).status, messages(stage)) == (HoldStatus.GOING, EVERYBODY - 1)
+        assert stage.runs("m3")[0].status == "held"
+        with stage.database.read() as connection:
+            assert overview.set_aside(connection, stage.began) == {"letting_go": 1}
+    stage.passes("15m")
+    assert (the_hold(stage).status, messages(stage)) == (HoldStatus.RELEASED, EVERYBODY)
+
+
+def test_but_not_for_ever(open_stage: OpenStage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The next stage waits for them."""
+    stage = crowd(open_stage, GUARD)
     fails_over(stage, monkeypatch, "m3")
     approves(stage, "王芳")
+    stage.passes("70m")
     assert (the_hold(stage).status, messages(stage)) == (HoldStatus.RELEASED, EVERYBODY - 1)
     (run,) = stage.runs("m3")
     assert (run.status, run.end_reason) == ("ended", "letting them in has failed; the log says why")
-    with stage.database.read() as connection:
-        assert overview.set_aside(connection, run.ended_at) == {"letting_go": 1}
+
+
+def test_a_fault_over_all_who_are_let_go_ends_nobodys_run(
+    open_stage: OpenStage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One has left the audience meanwhile, and is turned away without a fault."""
+    stage = crowd(open_stage, GUARD)
+    stage.registers("m3", city="杭州")
+    change_runs = store.change_runs
+
+    def failing(connection: Connection, runs: Sequence[Waiting], values: Mapping[str, Any]) -> None:
+        if runs and values["status"] == "live":
+            raise TypeError("a bad release")
+        change_runs(connection, runs, values)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(store, "change_runs", failing)
+        approves(stage, "王芳")
+    assert statuses(stage) == {"ended": 1, "held": EVERYBODY - 1}
+    stage.passes("15m")
+    assert statuses(stage) == {"ended": EVERYBODY}
+    assert stage.runs("m5")[0].end_kind == "completed"
 
 
 def test_a_stage_that_was_due_in_the_time_a_restore_has_lost_is_dropped_like_anything_else(

@@ -21,8 +21,9 @@ from engage.runtime.context import Context
 from engage.runtime.edits.applying import apply
 from engage.runtime.housekeeping import Housekeeping
 from engage.simulation.settings import USUAL
-from engage.store import housekeeping, inbound, months, state
-from engage.store.database import Database
+from engage.store import housekeeping, inbound, state
+from engage.store.databases import months
+from engage.store.databases.database import Database
 from engage.store.inbound import Arrived
 from engage.store.tables import inbound as records
 from engage.store.tables import job_slot

@@ -7,8 +7,8 @@ from datetime import timedelta
 from small_journeys import SERVICE, journey
 from stage import OpenStage, Stage
 
-from engage.store import overview
 from engage.store.enrolling import MOST_ENTRIES_A_DAY
+from engage.store.insight import overview
 
 REMIND = f"{SERVICE}\nid: remind"
 WAIT = "wait_for: order_paid\nup_to: 2d\nthen: [ { exit: 已下单 } ]"

@@ -15,7 +15,7 @@ from stage_databases import Databases
 from stage_wiring import Setup
 
 from engage.errors import DatabaseUnavailable
-from engage.store.database import Database
+from engage.store.databases.database import Database
 from engage.store.tables import contact_point
 
 

@@ -28,7 +28,7 @@ from engage.simulation.channels import Call
 from engage.simulation.ground import Ground
 from engage.simulation.world import World
 from engage.store import dispatching, inbound, members, reaching
-from engage.store.database import Database
+from engage.store.databases.database import Database
 from engage.store.dispatching import NewMessage, Settled
 from tests.postgresql import one_more_database
 

@@ -11,7 +11,7 @@ from stage_wiring import unlucky
 
 from engage.sandbox.faults import Fault
 from engage.sandbox.model import ChannelName
-from engage.store import continuity
+from engage.store.databases import continuity
 
 LOST = Fault.HUNG_UP_BEFORE
 TAKEN = Fault.HUNG_UP_AFTER

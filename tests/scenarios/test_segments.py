@@ -10,8 +10,9 @@ from stage import Stage
 from stage_wiring import shipped
 
 from engage.runtime.enrolling import enrol
-from engage.store import events, ranks, segments
+from engage.store import events, segments
 from engage.store.events import NewEvent
+from engage.store.statements import ranks
 
 TOP = "  高消费: { spent_rank: ..50% }\n"
 ENDING = "  快到期: { contract_end: next 7d }\n"

@@ -34,10 +34,11 @@ from engage.simulation.population import Population
 from engage.simulation.replaying import replay
 from engage.simulation.settings import USUAL
 from engage.simulation.world import World
-from engage.store import reporting, state
-from engage.store.database import Database
-from engage.store.migrating import upgrade
-from engage.store.reporting import Period
+from engage.store import state
+from engage.store.databases.database import Database
+from engage.store.databases.migrating import upgrade
+from engage.store.insight import reporting
+from engage.store.insight.reporting import Period
 
 BEGINS = datetime(2026, 11, 22, 16, 0, tzinfo=UTC)  # midnight in Shanghai
 LATER = BEGINS + timedelta(days=12)

@@ -15,7 +15,7 @@ from engage.core.problem import Lang
 from engage.core.split import way_of
 from engage.runtime.insight.report import make_report
 from engage.store import splits
-from engage.store.reporting import Period
+from engage.store.insight.reporting import Period
 from engage.store.splits import SplitState
 from engage.store.tables import arm
 

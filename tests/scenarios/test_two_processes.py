@@ -29,7 +29,7 @@ from engage.runtime.edits.planning import Planned
 from engage.runtime.engine import Engine
 from engage.simulation.settings import USUAL
 from engage.store import dispatching, enrolling, journeys, members, reaching
-from engage.store.database import Database
+from engage.store.databases.database import Database
 from engage.store.enrolling import Entrant
 from engage.store.reaching import Consents
 from engage.store.tables import delivery, enrolment

@@ -21,8 +21,8 @@ from engage.cli.app import build as build_cli
 from engage.clock import SystemClock
 from engage.ops.gauges import Gauges
 from engage.ops.measures import Measures
-from engage.store import migrating
-from engage.store.database import Database
+from engage.store.databases import migrating
+from engage.store.databases.database import Database
 
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"

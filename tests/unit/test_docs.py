@@ -46,8 +46,8 @@ from engage.exchange.headers import EVENT_WORDS, FIELD_WORDS, MEMBER_WORDS, PAYL
 from engage.exchange.importing import import_events, import_members
 from engage.simulation.ground import Ground
 from engage.simulation.playing import play
-from engage.store import export
-from engage.store.database import Database
+from engage.store.databases.database import Database
+from engage.store.insight import export
 from engage.store.tables import metadata
 from engage.web import api_items
 

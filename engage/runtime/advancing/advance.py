@@ -54,8 +54,9 @@ from engage.runtime.context import Context
 from engage.runtime.enrolling import goals
 from engage.runtime.quarantine import Quarantine, Resting
 from engage.runtime.stride import Stride
-from engage.store import advancing, journeys, overview, splits, tallies, trail
+from engage.store import advancing, journeys, splits, tallies, trail
 from engage.store.advancing import RunRow
+from engage.store.insight import overview
 
 BATCH = 500
 # Steps one run may take in one tick. No journey without a loop reaches it; a run that does goes on at the next tick.

@@ -32,9 +32,10 @@ from engage.core.turn import GivenAnswer, Known, Phase, Run, Seen
 from engage.core.usual_hour import LOOKED_BACK
 from engage.core.workdays import WorkCalendar
 from engage.runtime.applied import Active, Applied
-from engage.store import advancing, readings, splits, webhook_calls
+from engage.store import advancing, splits, webhook_calls
 from engage.store.advancing import RunRow
-from engage.store.readings import Read
+from engage.store.statements import readings
+from engage.store.statements.readings import Read
 
 _NOTHING = Known()
 

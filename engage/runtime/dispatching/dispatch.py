@@ -129,7 +129,7 @@ class Dispatch:
             with self._context.database.write() as connection:
                 dispatching.make(connection, [_later_on(each.item, each.error, now)])
                 count_set_aside(connection, "dispatch", now)
-            each.tell("dispatch")
+            each.tell("dispatch", "set_aside")
             del self._in_hand[each.item.id]
 
     def _draft_and_intend(self, applied: Applied, claimed: Sequence[Claimed]) -> Sequence[Intended]:

@@ -32,7 +32,7 @@ from engage.runtime.own_name import own_name
 from engage.store import handed_over, state, tallies
 from engage.store.dispatching import Claimed
 from engage.store.handed_over import Address, HandedOver
-from engage.store.overview import STOPPED
+from engage.store.insight.overview import STOPPED
 
 _CALLS = "calls:"
 _SAME_WORDS_WITHIN = timedelta(days=1)

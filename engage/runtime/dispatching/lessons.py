@@ -14,8 +14,9 @@ from engage.core.outcome import Accepted, Failure, Rejected, SendOutcome, Unknow
 from engage.runtime.applied import Applied
 from engage.runtime.dispatching.addresses import mark_address
 from engage.runtime.dispatching.drafting import Ready
-from engage.store import events, overview, rates, reaching, state
+from engage.store import events, rates, reaching, state
 from engage.store.events import NewEvent
+from engage.store.insight import overview
 
 _RESTS_FOR = timedelta(minutes=10)  # after a configuration failure: nothing will be accepted until somebody acts
 _WINDOW_FULL = 999

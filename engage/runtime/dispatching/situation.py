@@ -16,8 +16,9 @@ from engage.runtime.advancing.advance import ends
 from engage.runtime.applied import Active, Applied
 from engage.runtime.context import Context
 from engage.runtime.receiving.membership import window_of
-from engage.store import advancing, judging, members, overview, reaching, state
+from engage.store import advancing, judging, members, reaching, state
 from engage.store.dispatching import Claimed
+from engage.store.insight import overview
 from engage.store.judging import Hop, Spent
 from engage.store.reaching import PointRow
 

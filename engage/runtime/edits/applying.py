@@ -24,11 +24,12 @@ from engage.runtime.edits.plan import Change, Plan, Rules, Terms
 from engage.runtime.edits.planning import Planned, Work, make_plan, path_of, running_files, with_entrants
 from engage.runtime.edits.settling import let_in_existing, settle
 from engage.runtime.enrolling.calendar_starts import note_owed
-from engage.store import advancing, holding, journeys, moving, plans, renaming
-from engage.store.database import Database
+from engage.store import advancing, holding, journeys
+from engage.store.databases.database import Database
+from engage.store.edits import moving, plans, renaming
+from engage.store.edits.moving_together import Together, move_everyone
+from engage.store.edits.plans import SavedPlan
 from engage.store.journeys import Version
-from engage.store.moving_together import Together, move_everyone
-from engage.store.plans import SavedPlan
 
 STOPPED = "stopped"  # why a run has ended that nobody let finish
 

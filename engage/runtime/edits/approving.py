@@ -18,9 +18,9 @@ from engage.runtime.edits.plan import Change, Plan
 from engage.runtime.edits.planning import Planned, in_force
 from engage.runtime.enrolling import holding
 from engage.store import holding as store
-from engage.store import plans
+from engage.store.edits import plans
+from engage.store.edits.plans import SavedPlan
 from engage.store.holding import Hold, HoldStatus
-from engage.store.plans import SavedPlan
 
 PLAN = "plan"  # what an approval of a plan is about; which one, its digest says
 

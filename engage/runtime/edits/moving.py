@@ -27,10 +27,10 @@ from engage.core.release import Release, release_moments
 from engage.core.timing import UntilField, spell_wait
 from engage.core.turn import EndKind, Phase
 from engage.runtime.edits.plan import NextMessages, Rules
-from engage.store import moving as store
 from engage.store import trail
-from engage.store.moving import Move, RunKey, StandingRun
-from engage.store.moving_together import Together, rename_places
+from engage.store.edits import moving as store
+from engage.store.edits.moving import Move, RunKey, StandingRun
+from engage.store.edits.moving_together import Together, rename_places
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,9 +14,9 @@ from engage.core.moving import AT_ONCE, What
 from engage.core.problem import Problem
 from engage.core.release import Pace, Release
 from engage.core.workdays import MAINLAND, WorkCalendar
-from engage.store.moving import Crowd
-from engage.store.overview import Paused
-from engage.store.plans import Files
+from engage.store.edits.moving import Crowd
+from engage.store.edits.plans import Files
+from engage.store.insight.overview import Paused
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,8 +43,9 @@ from engage.runtime.edits.plan import (
 )
 from engage.runtime.edits.settling import would_enter
 from engage.store import journeys as store
-from engage.store import moving, overview, plans
-from engage.store.moving import RunKey
+from engage.store.edits import moving, plans
+from engage.store.edits.moving import RunKey
+from engage.store.insight import overview
 
 Names = Mapping[str, Mapping[str, str]]
 """By journey, which old step is which new one, where that is known and not to be found out."""

@@ -16,9 +16,10 @@ from engage.core.journey.model import Journey, OnSegment
 from engage.runtime.applied import Applied
 from engage.runtime.enrolling.enrol import BATCH, admit
 from engage.runtime.enrolling.holding import Bulk
-from engage.store import enrolling, events, ranks, segments, state
+from engage.store import enrolling, events, segments, state
 from engage.store.enrolling import Entrant
 from engage.store.members import MemberRef
+from engage.store.statements import ranks
 
 _COMPUTED = "computed_fields"
 

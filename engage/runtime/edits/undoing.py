@@ -21,10 +21,11 @@ from engage.core.turn import Phase
 from engage.runtime.edits.applying import carry_out, project_with, saved
 from engage.runtime.edits.plan import Plan, Rules, Terms
 from engage.runtime.edits.planning import Names, make_plan
-from engage.store import journeys, moving, plans, trail
-from engage.store.database import Database
-from engage.store.moving import Move, PastMove
-from engage.store.plans import SavedPlan
+from engage.store import journeys, trail
+from engage.store.databases.database import Database
+from engage.store.edits import moving, plans
+from engage.store.edits.moving import Move, PastMove
+from engage.store.edits.plans import SavedPlan
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,8 +14,8 @@ slot. Should a daemon die in between, another one goes on from there.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Hashable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
@@ -30,9 +30,11 @@ from engage.core.quiet import zone_of
 from engage.core.schedule import Slot
 from engage.core.timing import DaySet
 from engage.core.workdays import WorkCalendar
+from engage.errors import DatabaseUnavailable
 from engage.runtime.applied import Active, Applied
 from engage.runtime.quarantine import REST
 from engage.store import enrolling, members, state
+from engage.store.databases.database import part_of
 from engage.store.enrolling import Entrant, Zone
 from engage.store.state import Owed, OwedStart
 
@@ -46,16 +48,36 @@ log = structlog.get_logger("engage.enrol")
 
 @dataclass(frozen=True, slots=True)
 class Brought:
-    """Whom a slot brings to a journey's door, in the order of their ids; `job` and `slot`: its names in `job_slot`.
-    `in_zone`: the zone whose slot it is, and the slot's key; None for those who have moved there. `assumed`: the year
-    of which nobody has told yet which days are worked, if the slot depends on that."""
+    """Whom a slot brings to a journey's door, in the order of their ids; None: who they are could not be found out.
+    `job` and `slot`: its names in `job_slot`. `start`: what is owed as long as they were not at the door. `to_all`: it
+    brings everybody in the zone; else some, who moved there or are owed it alone. `assumed`: the year of which nobody
+    has told yet which days are worked, if the slot depends on that."""
 
-    journey_id: str
     job: str
     slot: str
-    in_zone: tuple[str | None, str] | None
-    entrants: Sequence[Entrant]
+    start: OwedStart
+    to_all: bool
+    found: Sequence[Entrant] | None
     assumed: int | None
+
+    @property
+    def journey_id(self) -> str:
+        return self.start.journey_id
+
+    @property
+    def kind(self) -> str | OwedStart:
+        """What fails together with it: all of the journey, or nothing else."""
+        return self.start if self.start.member_id is not None else self.journey_id
+
+    @property
+    def entrants(self) -> Sequence[Entrant]:
+        return self.found or ()
+
+    @property
+    def owed(self) -> Owed:
+        if self.to_all:
+            return {self.start}
+        return {self.start._replace(member_id=entrant.member.id) for entrant in self.entrants}
 
     def after(self, member_id: int, most: int) -> Sequence[Entrant]:
         first = bisect_right(self.entrants, member_id, key=lambda entrant: entrant.member.id)
@@ -70,6 +92,10 @@ class Comer:
     entrant: Entrant | None
 
     @property
+    def kind(self) -> Hashable:
+        return self.brought.kind
+
+    @property
     def id(self) -> int:
         """The member's."""
         return self.entrant.member.id if self.entrant is not None else 0
@@ -77,36 +103,42 @@ class Comer:
 
 @dataclass(frozen=True, slots=True)
 class Coming:
-    """Whom the slots between two moments bring, as found at one look; `mark`: of what was applied then."""
+    """Whom the slots between two moments bring, as found at one look. `mark`: of what was applied then; `alone`: what
+    was owed to single ones then; `faults`: over which some could not be found."""
 
     mark: str
     seen: datetime | None
     until: datetime
     brought: Sequence[Brought]
+    alone: Owed
+    faults: Sequence[Exception]
 
     def is_outdated(self, connection: Connection, applied: Applied) -> bool:
         """Whether something else is applied since, or somebody else has let all of them in."""
         return applied.mark != self.mark or state.moment(connection, state.STARTS_SEEN) != self.seen
 
-    def batch(self, connection: Connection, besides: Collection[str]) -> list[Comer]:
-        """Slot by slot, the next who have not been at the door; `besides`: of other journeys than these."""
+    def batch(self, connection: Connection, besides: Collection[Hashable]) -> list[Comer]:
+        """Slot by slot, the next who have not been at the door; `besides`: of other kinds than these."""
         comers: list[Comer] = []
         for brought in self.brought:
             left = BATCH - len(comers)
-            wanted = left > 0 and brought.journey_id not in besides
+            wanted = left > 0 and brought.found is not None and brought.kind not in besides
             if wanted and not state.slot_is_taken(connection, brought.job, brought.slot):
                 some = brought.after(_came_to(connection, brought), left)
                 comers += [Comer(brought, entrant) for entrant in some] or [Comer(brought, None)]
         return comers
 
     def owed(self, connection: Connection) -> Owed:
-        """Slots of which not all were at the door. (Those who have moved, and over whom the code failed together, are
-        not brought again.)"""
-        return {
-            OwedStart(brought.journey_id, *brought.in_zone)
-            for brought in self.brought
-            if brought.in_zone is not None and not state.slot_is_taken(connection, brought.job, brought.slot)
-        }
+        """What was not at the door; and what has come to be owed to single ones since this look."""
+        left: set[OwedStart] = set()
+        for brought in self.brought:
+            if not state.slot_is_taken(connection, brought.job, brought.slot):
+                left |= brought.owed
+        return left | (_alone(state.starts_owed(connection)) - self.alone)
+
+    def given_up(self) -> Owed:
+        """What was owed to single ones, and comes too late now: of it nobody was brought."""
+        return self.alone - {brought.start for brought in self.brought}
 
     def still_comes(self, connection: Connection, comer: Comer) -> bool:
         """Whether nobody has let them in meanwhile."""
@@ -142,6 +174,17 @@ def _put_begun(connection: Connection, begun: Iterable[_Begun], now: datetime) -
 def _came_to(connection: Connection, brought: Brought) -> int:
     begun = _begun(connection).get((brought.job, brought.slot))
     return begun.member if begun is not None else 0
+
+
+def _alone(owed: Owed) -> Owed:
+    return {start for start in owed if start.member_id is not None}
+
+
+def owe_alone(connection: Connection, comer: Comer, now: datetime) -> OwedStart:
+    """They are brought again later; whoever has let them in meanwhile asks nobody twice."""
+    start = comer.brought.start._replace(member_id=comer.id)
+    state.put_starts_owed(connection, {*state.starts_owed(connection), start}, now)
+    return start
 
 
 def _job(active: Active) -> str:
@@ -191,6 +234,17 @@ def note_owed(
 
 
 @dataclass(frozen=True, slots=True)
+class _OfSlot:
+    """A slot of a journey; `name`: in `job_slot`; `owed`: what is owed until it was at the door."""
+
+    active: Active
+    start: OnDate | OnSchedule
+    slot: Slot
+    name: str
+    owed: OwedStart
+
+
+@dataclass(frozen=True, slots=True)
 class Calendars:
     """The zones members live in, the calendar they work by, how far the slots have been looked at, and which are owed
     since before."""
@@ -203,19 +257,42 @@ class Calendars:
     owed: Owed
     now: datetime
 
-    def next_start(self, resting: Collection[str]) -> datetime | None:
-        """The first slot of any journey in any zone after what has been seen. What is owed comes now; by journeys that
-        rest, when they have rested."""
-        slots = [
-            schedule.next_slot(start, self.seen, zone_of(zone_name, self.applied.catalog.timezone), self.work).at
-            for zone_name in self.zone_names
-            for active in self.applied.journeys.values()
-            if isinstance(start := active.journey.start, OnDate | OnSchedule) and active.starts
-        ]
-        owed = [self.now + REST if start.journey_id in resting else self.now for start in self.owed]
-        return min(slots + owed, default=None)
+    def next_start(self, resting: Collection[Hashable]) -> datetime | None:
+        """The first slot of any journey in any zone after what has been seen. What is owed comes now; if it rests, when
+        it has rested."""
+        slots = [slot for active in self.applied.journeys.values() if active.starts for slot in self._next_slots(active)]
+        rests = (start.journey_id in resting or start in resting for start in self.owed)
+        return min([*slots, *(self.now + REST if it_rests else self.now for it_rests in rests)], default=None)
 
-    def brought(self, active: Active) -> Iterator[Brought]:
+    def _next_slots(self, active: Active) -> list[datetime]:
+        """In each zone. Of a journey whose dates fail there are none: it is looked at whenever there is a look."""
+        start = active.journey.start
+        if not isinstance(start, OnDate | OnSchedule):
+            return []
+        zones = [zone_of(name, self.applied.catalog.timezone) for name in self.zone_names]
+        try:
+            return [schedule.next_slot(start, self.seen, zone, self.work).at for zone in zones]
+        except Exception:
+            log.exception("next_start_not_known", journey=active.journey.id)
+            return []
+
+    def coming(self, mark: str, seen: datetime | None) -> Coming:
+        """Journey by journey. One whose dates fail keeps no other one waiting."""
+        brought: list[Brought] = []
+        faults: list[Exception] = []
+        for active in self.applied.journeys.values():
+            if active.starts:
+                try:
+                    with part_of(self.connection):
+                        brought += self._brought(active, faults)
+                except DatabaseUnavailable:
+                    raise
+                except Exception as error:
+                    log.exception("starts_not_found", journey=active.journey.id)
+                    faults.append(error)
+        return Coming(mark, seen, self.now, brought, _alone(self.owed), faults)
+
+    def _brought(self, active: Active, faults: list[Exception]) -> Iterator[Brought]:
         """Slot by slot, the members it brings; none for a journey that does not start by the calendar."""
         start = active.journey.start
         if not isinstance(start, OnDate | OnSchedule):
@@ -227,34 +304,58 @@ class Calendars:
         in_midst = {each.slot for each in begun}  # as if they had come when somebody last saw to them
         for name in self.zone_names:
             for slot in self._slots(start, earliest, self.now, name):
+                owed = OwedStart(active.journey.id, name, slot.key)
                 named = f"{slot.key} {name or 'default'}"
-                owed = OwedStart(active.journey.id, name, slot.key) in self.owed
-                if named in in_midst or (slot.at > oldest and (slot.at > self.seen or owed)):
-                    yield from self._of_slot(active, start, slot, named, Zone(name), (name, slot.key))
+                of_slot = _OfSlot(active, start, slot, named, owed)
+                if named in in_midst or (slot.at > oldest and (slot.at > self.seen or owed in self.owed)):
+                    yield from self._of_slot(of_slot, Zone(name), faults)
+                if slot.at > oldest:
+                    yield from self._alone_of_slot(of_slot, Zone(name), faults)
         moved_since = self.seen - _TOLD_LATE
         for name in members.zones_moved_to(self.connection, moved_since):
             for slot in self._slots(start, oldest, self.seen, name):
+                owed = OwedStart(active.journey.id, name, slot.key)
                 moved = f"{slot.key} moved to {name} by {self.seen:%Y-%m-%d %H:%M:%S.%f}"
-                yield from self._of_slot(active, start, slot, moved, Zone(name, moved_since), None)
+                of_slot = _OfSlot(active, start, slot, moved, owed)
+                yield from self._of_slot(of_slot, Zone(name, moved_since), faults)
 
     def _slots(self, start: OnDate | OnSchedule, after: datetime, until: datetime, name: str | None) -> list[Slot]:
         zone = zone_of(name, self.applied.catalog.timezone)
         return schedule.slots_between(start, after, until, zone, self.work)
 
-    def _of_slot(
-        self,
-        active: Active,
-        start: OnDate | OnSchedule,
-        slot: Slot,
-        name: str,
-        zone: Zone,
-        in_zone: tuple[str | None, str] | None,
-    ) -> Iterator[Brought]:
+    def _of_slot(self, of_slot: _OfSlot, zone: Zone, faults: list[Exception]) -> Iterator[Brought]:
         """Nobody, if it was taken."""
-        job = _job(active)
-        if not state.slot_is_taken(self.connection, job, name):
-            entrants = self._entrants(active, start, slot, zone)
-            yield Brought(active.journey.id, job, name, in_zone, entrants, self._assumed(start, slot))
+        if not state.slot_is_taken(self.connection, _job(of_slot.active), of_slot.name):
+            found = self._found(of_slot, zone, faults)
+            yield self._brought_by(of_slot, zone.moved_since is None, found)
+
+    def _alone_of_slot(self, of_slot: _OfSlot, zone: Zone, faults: list[Exception]) -> Iterator[Brought]:
+        """Each to whom it is owed alone. (Who has left the zone since comes with those who have moved.)"""
+        alone = sorted(start for start in _alone(self.owed) if start[:3] == of_slot.owed[:3])
+        left = [(f"{of_slot.name} for {start.member_id}", start) for start in alone]
+        job = _job(of_slot.active)
+        left = [each for each in left if not state.slot_is_taken(self.connection, job, each[0])]
+        if not left:
+            return
+        found = self._found(of_slot, zone, faults)
+        for name, start in left:
+            mine = None if found is None else [entrant for entrant in found if entrant.member.id == start.member_id]
+            yield self._brought_by(replace(of_slot, name=name, owed=start), False, mine)
+
+    def _brought_by(self, of_slot: _OfSlot, to_all: bool, found: Sequence[Entrant] | None) -> Brought:
+        assumed = self._assumed(of_slot.start, of_slot.slot)
+        return Brought(_job(of_slot.active), of_slot.name, of_slot.owed, to_all, found, assumed)
+
+    def _found(self, of_slot: _OfSlot, zone: Zone, faults: list[Exception]) -> Sequence[Entrant] | None:
+        try:
+            with part_of(self.connection):
+                return self._entrants(of_slot.active, of_slot.start, of_slot.slot, zone)
+        except DatabaseUnavailable:
+            raise
+        except Exception as error:
+            log.exception("start_not_found", journey=of_slot.active.journey.id, slot=of_slot.name)
+            faults.append(error)
+            return None
 
     def _assumed(self, start: OnDate | OnSchedule, slot: Slot) -> int | None:
         by_workdays = isinstance(start, OnSchedule) and start.days in (DaySet.WORKDAY, DaySet.WEEKEND)

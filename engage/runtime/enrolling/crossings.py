@@ -14,10 +14,11 @@ from sqlalchemy import Connection
 from engage.core.dependence import shares_in
 from engage.core.quiet import zone_of
 from engage.runtime.applied import Applied
-from engage.store import events, members, ranks, segments, state, tallies
+from engage.store import events, members, segments, state, tallies
 from engage.store.advancing import NEWS_FOR
 from engage.store.events import FreshEvent, NewEvent
 from engage.store.segments import Crossing
+from engage.store.statements import ranks
 
 RANKED_FROM = 3  # o'clock, by the business's own time: the day before is complete, and few people write
 

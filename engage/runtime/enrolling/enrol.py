@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from functools import partial
 from itertools import groupby
 from operator import attrgetter
+from typing import Any
 
 import structlog
 from sqlalchemy import Connection
@@ -25,13 +26,15 @@ from engage.runtime.enrolling.calendar_starts import Calendars, Comer, Coming, n
 from engage.runtime.enrolling.crossings import cross_by_events, cross_by_time, hour_of, is_news
 from engage.runtime.enrolling.goals import note_goals
 from engage.runtime.enrolling.holding import Bulk, hold_back, stage_of
-from engage.runtime.quarantine import Quarantine, Resting, all_of
+from engage.runtime.quarantine import REST_ALONE, Quarantine, Resting, all_of
 from engage.store import enrolling, events, journeys, members, state
+from engage.store.advancing import NEWS_FOR
 from engage.store.enrolling import Entrant, Waits
 from engage.store.events import FreshEvent
 from engage.store.members import MemberRef
 
 BATCH = 500
+_CROSSINGS = "by the passing of time"  # no journey's id has a blank
 log = structlog.get_logger("engage.enrol")
 
 
@@ -42,11 +45,12 @@ class Enrol:
         self._policy = context.policy
         self._foresees = not context.guarded
         self._coming: Coming | None = None
+        self._crossings_are_due = False  # what the passing of time does, behind those whom the calendar brought
         # Asked at every tick, and the same until something starts: kept with what it was worked out from.
-        self._next_for: tuple[datetime, str, tuple[str | None, ...], frozenset[str]] | None = None
+        self._next_for: tuple[datetime, str, tuple[str | None, ...], frozenset[Any]] | None = None
         self._next = datetime.max.replace(tzinfo=UTC)
         self._resting_events = Resting(context.clock)  # by name
-        self._resting_starts = Resting(context.clock)  # by journey
+        self._resting_starts = Resting(context.clock)  # by journey, and single ones
         self._fresh = Quarantine(
             context,
             "enrol",
@@ -56,6 +60,7 @@ class Enrol:
             self._look_at,
             self._set_aside,
             self._resting_events,
+            patience=NEWS_FOR,
         )
 
     def tick(self) -> int:
@@ -63,8 +68,10 @@ class Enrol:
         now = self._context.clock.now()
         with self._context.database.read() as connection:
             timely = self.next_due(connection, now) <= now
+            passing = self._crossings_are_due or self._next_crossing(connection) <= now
             fresh = events.any_fresh(connection)
-        work = [partial(self._start_by_time, now)] if timely else []
+        parts = {self._start_by_time: timely, self._cross: timely or passing}
+        work = [partial(part, now) for part, is_due in parts.items() if is_due]
         return all_of(*work, *([self._fresh.together_or_singly] if fresh else []))
 
     # --- what happened ------------------------------------------------------------------------------------------
@@ -72,7 +79,9 @@ class Enrol:
     def _take(self, connection: Connection) -> Sequence[FreshEvent]:
         """Nothing while another process is at it: who enters is a question of order."""
         journeys.hold(connection)  # runs enter what is applied
-        return events.fresh_events(connection, BATCH, self._resting_events.now) if self._has_turn(connection) else []
+        if not self._has_turn(connection):
+            return []
+        return events.fresh_events(connection, BATCH, self._resting_events.now, self._resting_events.alone)
 
     def _take_again(self, connection: Connection, event: FreshEvent) -> Sequence[FreshEvent]:
         journeys.hold(connection)
@@ -114,26 +123,31 @@ class Enrol:
         return self._next
 
     def _start_by_time(self, now: datetime) -> int:
-        """A batch of those whom the calendar brings; after the last of them, what the passing of time does."""
+        """A batch of those whom the calendar brings; after the last of them, what the passing of time does is due."""
         coming = self._coming = self._coming or self._who_comes(now)
         comers = Quarantine(
             self._context,
             "enrol",
-            attrgetter("brought.journey_id"),
+            attrgetter("kind"),
             partial(self._take_comers, coming),
             partial(self._take_comer_again, coming),
             self._let_in,
-            partial(self._pass_over, coming),
+            partial(self._put_off, coming),
             self._resting_starts,
         )
         try:
             done = comers.together_or_singly() if coming.brought else 0
+            if done >= calendar_starts.BATCH:
+                return done
+            done += self._look_no_more(coming, now)
         except DatabaseUnavailable:
             raise
         except Exception:
             self._coming = None  # who comes next comes with them, and shows whether it is a fault of theirs
             raise
-        return done if done >= calendar_starts.BATCH else done + self._pass_time(coming, now)
+        if self._coming is None and coming.faults:
+            raise coming.faults[0]
+        return done
 
     def _take_comers(self, coming: Coming, connection: Connection) -> Sequence[Comer]:
         may = self._has_turn_with(coming, connection)
@@ -150,22 +164,47 @@ class Enrol:
             connection, self._context.applied.current()
         )
 
-    def _pass_time(self, coming: Coming, now: datetime) -> int:
-        """What the calendar brings was at the door: the slots until then are looked at no more, but for those of
-        journeys that rest, which are owed."""
+    def _look_no_more(self, coming: Coming, now: datetime) -> int:
+        """What the calendar brings was at the door: the slots until then are looked at no more, but for what is owed:
+        those of journeys that rest, and of whom nobody knows who comes, and those over whom alone the code failed."""
         with self._context.database.write() as connection:
             journeys.hold(connection)
             if not self._has_turn(connection):
                 return 0
-            applied, done = self._context.applied.current(), 1  # there is a look to be taken
-            if not coming.is_outdated(connection, applied):
+            outdated = coming.is_outdated(connection, self._context.applied.current())
+            if not outdated:
                 if coming.batch(connection, self._resting_starts.now):
                     return 0  # somebody else had the turn until now
                 state.put_moment(connection, state.STARTS_SEEN, coming.until)
                 state.put_starts_owed(connection, coming.owed(connection), now)
-                done = cross_by_time(connection, applied, now)
+                for start in coming.given_up():
+                    log.error("start_passed_over", journey=start.journey_id, slot=start.slot, member_id=start.member_id)
+                self._crossings_are_due = True
         self._coming = None
-        return done
+        return int(outdated)  # there is a look to be taken
+
+    def _next_crossing(self, connection: Connection) -> datetime:
+        """By the passing of time."""
+        swept = state.moment(connection, state.SEGMENTS_SWEPT)
+        return datetime.min.replace(tzinfo=UTC) if swept is None else hour_of(swept) + self._context.sweep_every
+
+    def _cross(self, now: datetime) -> int:
+        """Behind those whom the calendar brings at this moment."""
+        if self._coming is not None or _CROSSINGS in self._resting_starts.now:
+            return 0
+        try:
+            with self._context.database.write() as connection:
+                journeys.hold(connection)
+                if not self._has_turn(connection):
+                    return 0
+                crossed = cross_by_time(connection, self._context.applied.current(), now)
+        except DatabaseUnavailable:
+            raise
+        except Exception:
+            self._resting_starts.add([_CROSSINGS])
+            raise
+        self._crossings_are_due = False
+        return crossed
 
     def _who_comes(self, now: datetime) -> Coming:
         applied = self._context.applied.current()  # before the rest: an older one is outdated, and looked at again
@@ -175,9 +214,9 @@ class Enrol:
                 log.warning("starts_seen_ahead", seen=f"{seen:%Y-%m-%d %H:%M:%S} UTC")
             since = min(seen or now, now)
             calendars = self._calendars(connection, applied, members.timezones(connection), since, now)
-            starting = [active for active in calendars.applied.journeys.values() if active.starts]
-            brought = [each for active in starting for each in calendars.brought(active)]
-            return Coming(calendars.applied.mark, seen, now, brought)
+            coming = calendars.coming(calendars.applied.mark, seen)
+        self._resting_starts.add(brought.kind for brought in coming.brought if brought.found is None)
+        return coming
 
     def _let_in(self, connection: Connection, comers: Sequence[Comer]) -> None:
         applied, now = self._context.applied.current(), self._context.clock.now()
@@ -189,13 +228,15 @@ class Enrol:
                 admit(connection, applied, applied.journeys[brought.journey_id], some, now, bulk)
             note_came_in(connection, brought, some, now)
 
-    def _pass_over(self, coming: Coming, connection: Connection, comer: Comer, error: Exception) -> None:
-        """They do not enter; those after them do, or have done."""
-        brought = comer.brought
-        log.error("start_passed_over", journey=brought.journey_id, slot=brought.slot, member_id=comer.id)
-        if self._take_comer_again(coming, connection, comer):
-            some = [comer.entrant] if comer.entrant is not None else []
-            note_came_in(connection, brought, some, self._context.clock.now())
+    def _put_off(self, coming: Coming, connection: Connection, comer: Comer, error: Exception) -> None:
+        """They are brought again later, alone; those after them come now, or have come."""
+        brought, now = comer.brought, self._context.clock.now()
+        log.error("start_put_off", journey=brought.journey_id, slot=brought.slot, member_id=comer.id)
+        may_come = self._take_comer_again(coming, connection, comer)
+        owed = calendar_starts.owe_alone(connection, comer, now)
+        self._resting_starts.add([owed], REST_ALONE)
+        if may_come and owed != brought.start:
+            note_came_in(connection, brought, [comer.entrant] if comer.entrant is not None else [], now)
 
     def _calendars(
         self,

@@ -39,6 +39,7 @@ _ENOUGH_TO_SAY = 100  # who have asked, before their share is one of all who wil
 _A_FEW_MORE = 1.1  # may join a start that was approved
 _NEVER_FEWER = 3  # failures and refusals stop nothing: a single unlucky member is no sign
 _REFUSED = "the start was not approved"
+_PATIENCE = timedelta(hours=1)  # with one over whom the code fails: the next stage waits for them
 _FAILED = "letting them in has failed; the log says why"
 log = structlog.get_logger("engage.holding")
 
@@ -226,12 +227,15 @@ class _Due:
             self._go_on,
             self._set_aside,
             self.resting,
+            _PATIENCE,
         )
         return runs.together_or_singly() or self._look_on()
 
     def _take(self, connection: Connection) -> Sequence[Waiting]:
         work = self._hold(connection)
-        return holding.waiting(connection, work.held, BATCH) if work is not None and work.they_may_go_on else []
+        if work is None or not work.they_may_go_on:
+            return []
+        return holding.waiting(connection, work.held, BATCH, self.resting.alone)
 
     def _take_again(self, connection: Connection, waits: Waiting) -> Sequence[Waiting]:
         work = self._hold(connection)
@@ -251,10 +255,7 @@ class _Due:
     def _look_on(self) -> int:
         with self.context.database.write() as connection:
             work = self._hold(connection)
-            if work is None:
-                return 0
-            work.look_on()
-            return 1
+            return 1 if work is not None and work.look_on() else 0
 
     def _hold(self, connection: Connection) -> _Work | None:
         """Nobody else works on it until the transaction ends. None: there is nothing to do about it any more."""
@@ -299,20 +300,24 @@ class _Work:
     def set_aside(self, waits: Waiting) -> None:
         self._turn_away([waits], _FAILED)
 
-    def look_on(self) -> None:
-        """What is next, where nobody goes on."""
+    def look_on(self) -> bool:
+        """What is next, where nobody goes on. No, if there is nothing: somebody is left alone, and waited for."""
         active, anybody = self._active, holding.waiting(self.connection, self.held, 1)
         if self.held.status is HoldStatus.REFUSED:
-            if not anybody:
-                self._change(settled_at=self.now)
+            if anybody:
+                return False
+            self._change(settled_at=self.now)
         elif active is None:
             refuse(self.connection, self.held, "the journey takes nobody new any more", self.now)
         elif not anybody and self.held.is_whole:
             self._change(status=HoldStatus.RELEASED, settled_at=self.now)
         elif why := self._why_no_longer(active):
             self._stop(why, self.held.stage - (self.held.let_go_at is None))  # that one is not through yet
-        elif not anybody:
+        elif anybody:
+            return False
+        else:
             self._look_at_stage()
+        return True
 
     def _look_at_stage(self) -> None:
         """All of it are let go."""

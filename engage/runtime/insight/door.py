@@ -22,11 +22,13 @@ from engage.core.journey.model import CalendarChoice, Manual, OnDate, OnEvent, O
 from engage.core.timing import local_moment
 from engage.core.workdays import WorkCalendar
 from engage.runtime.applied import Active, Applied
-from engage.store import enrolling, history, readings
+from engage.store import enrolling
 from engage.store.advancing import NEWS_FOR
-from engage.store.history import Happening
+from engage.store.insight import history
+from engage.store.insight.history import Happening
 from engage.store.members import MemberRef
-from engage.store.readings import Reading
+from engage.store.statements import readings
+from engage.store.statements.readings import Reading
 
 _LOOKED_AT = 20  # events of the start, the newest first
 _AHEAD = 20  # years in which a yearly date is looked for: a leap lunar month may be as far away

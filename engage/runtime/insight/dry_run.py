@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from engage.runtime.context import Context
 from engage.runtime.dispatching.judge import Clear, Judge, Verdict
 from engage.runtime.dispatching.situation import Situation
-from engage.store import dispatching, overview, tasks
+from engage.store import dispatching, tasks
 from engage.store.dispatching import Claimed
-from engage.store.overview import Inbox, Standing
+from engage.store.insight import overview
+from engage.store.insight.overview import Inbox, Standing
 
 MOST = 100  # messages that are judged: what one tick takes
 

@@ -25,10 +25,11 @@ from engage.runtime.dispatching.follow_up import policy_of, step_of
 from engage.runtime.dispatching.judge import cap_of
 from engage.runtime.insight.door import Door, Visitor
 from engage.runtime.insight.foresight import Ahead, Foresight
-from engage.store import history, members, overview, reaching
-from engage.store.history import ConsentOnFile, Decided, Happening, PastMessage, PastRun, PastTask
+from engage.store import members, reaching
+from engage.store.insight import history, overview
+from engage.store.insight.history import ConsentOnFile, Decided, Happening, PastMessage, PastRun, PastTask
+from engage.store.insight.overview import Paused
 from engage.store.members import MemberRef
-from engage.store.overview import Paused
 
 MOST_RUNS = 10  # shown without being asked for all
 MOST_DOORS = 20  # likewise, of journeys the member has never been in

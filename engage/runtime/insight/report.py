@@ -9,9 +9,10 @@ from zoneinfo import ZoneInfo
 from engage.core.measure import Csat, Nps
 from engage.core.quiet import zone_of
 from engage.runtime.applied import Applied
-from engage.store import reporting, splits
-from engage.store.database import Database
-from engage.store.reporting import Enrolments, Goals, Messages, Period, Skipped, Tasks
+from engage.store import splits
+from engage.store.databases.database import Database
+from engage.store.insight import reporting
+from engage.store.insight.reporting import Enrolments, Goals, Messages, Period, Skipped, Tasks
 from engage.store.splits import SplitState, WayTaken
 
 

@@ -24,9 +24,10 @@ from engage.core.redaction import redacted
 from engage.runtime.context import Context
 from engage.runtime.insight.finding import members_meant
 from engage.runtime.receiving.receive import OWN_SOURCES, facts_of
-from engage.store import members, state, tracing
-from engage.store.ids import is_an_id
+from engage.store import members, state
+from engage.store.insight import tracing
 from engage.store.members import MemberRef
+from engage.store.statements.ids import is_an_id
 from engage.store.tables import Row
 
 _MOST_LISTED = 20  # of a member's deliveries and events

@@ -21,7 +21,7 @@ from pathlib import Path
 from sqlalchemy import text
 
 from engage.runtime.context import Context
-from engage.store.database import Database
+from engage.store.databases.database import Database
 from tests.bench import ground
 
 _HERE = Path(__file__).parent

@@ -8,7 +8,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import DeclarativeBase, Session
 
 from engage.store import tables
-from engage.store.database import Database
+from engage.store.databases.database import Database
 
 _STEP = "send_sorry_personal"
 

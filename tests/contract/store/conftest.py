@@ -10,7 +10,7 @@ from sqlalchemy import Connection, text
 from store_bench import Bench, open_database
 
 from engage.core.delivery import MOVES, Status
-from engage.store.database import Database
+from engage.store.databases.database import Database
 from tests.postgresql import empty
 
 _WATCH_SQLITE = """

@@ -16,7 +16,7 @@ from engage.core.journey.model import Journey, Manual, OnEvent, Send
 from engage.core.problem import Span
 from engage.core.turn import Purpose
 from engage.store import dispatching, enrolling, events, members
-from engage.store.database import Database
+from engage.store.databases.database import Database
 from engage.store.dispatching import Claimed, NewMessage
 from engage.store.enrolling import Entrant
 from engage.store.events import NewEvent

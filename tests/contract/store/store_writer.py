@@ -9,7 +9,7 @@ from sqlalchemy import text
 from store_bench import NOW
 
 from engage.store import members
-from engage.store.database import Database
+from engage.store.databases.database import Database
 
 
 def main(url: str) -> None:

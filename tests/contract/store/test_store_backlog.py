@@ -11,12 +11,13 @@ from store_bench import DAY, HOUR, MINUTE, NOW, Bench, a_journey
 from store_plans import explained
 
 from engage.core.delivery import LEASE, Recorded, Status
-from engage.store import advancing, backlog, daemons, dispatching, inbound, state, symptoms, webhook_calls
-from engage.store.backlog import DueRuns
+from engage.store import advancing, daemons, dispatching, inbound, state, webhook_calls
 from engage.store.daemons import DaemonSign
-from engage.store.database import Database
+from engage.store.databases.database import Database
 from engage.store.dispatching import Settled
 from engage.store.inbound import Arrived
+from engage.store.insight import backlog, symptoms
+from engage.store.insight.backlog import DueRuns
 from engage.store.webhook_calls import NewCall
 
 

@@ -6,8 +6,8 @@ import pytest
 from sqlalchemy import Executable, UniqueConstraint, delete, exists, select, union, update
 from store_bench import NOW, Bench
 
-from engage.store.claims import Claim
-from engage.store.distributing import owned_tables
+from engage.store.databases.distributing import owned_tables
+from engage.store.statements.claims import Claim
 from engage.store.tables import delivery, enrolment, event, inbound, member, suppression, tag
 
 HERE = (member.c.bucket == 1) & (member.c.id == 1)

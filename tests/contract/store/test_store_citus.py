@@ -13,9 +13,9 @@ from store_bench import MINUTE, NOW, Bench
 from engage.core.delivery import Recorded, Status
 from engage.errors import EngageError
 from engage.store import advancing, dispatching, events, tasks, webhook_calls
-from engage.store.database import Database
+from engage.store.databases.database import Database
+from engage.store.databases.distributing import NoCitus, distribute, owned_tables
 from engage.store.dispatching import Settled
-from engage.store.distributing import NoCitus, distribute, owned_tables
 from engage.store.tables import metadata
 
 URL = os.environ.get("ENGAGE_CITUS_URL")

@@ -11,8 +11,9 @@ from store_bench import DAY, MINUTE, NOW, Bench
 from store_plans import explained
 
 from engage.core.delivery import LEASE
-from engage.store import advancing, dialects, dispatching, lanes, tasks, webhook_calls
-from engage.store.database import Database
+from engage.store import advancing, dispatching, lanes, tasks, webhook_calls
+from engage.store.databases import dialects
+from engage.store.databases.database import Database
 from engage.store.lanes import Lane
 from engage.store.members import MemberRef
 from engage.store.tasks import NewTask

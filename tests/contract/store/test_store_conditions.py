@@ -49,12 +49,13 @@ from engage.core.condition import (
     WithinNext,
 )
 from engage.core.timing import local_moment
-from engage.store import advancing, enrolling, events, members, ranks
-from engage.store.conditions import Scope, compile_condition
-from engage.store.database import Database
+from engage.store import advancing, enrolling, events, members
+from engage.store.databases.database import Database
 from engage.store.enrolling import Zone
 from engage.store.events import NewEvent
 from engage.store.members import MemberRef
+from engage.store.statements import ranks
+from engage.store.statements.conditions import Scope, compile_condition
 from engage.store.tables import answer, member
 
 STEP = 12 * HOUR

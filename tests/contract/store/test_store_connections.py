@@ -18,15 +18,15 @@ from store_plans import explained, learn_the_sizes
 
 from engage.errors import DatabaseUnavailable, EngageError
 from engage.store import members, state
-from engage.store.backup import back_up
-from engage.store.database import Database
+from engage.store.databases.backup import back_up
+from engage.store.databases.database import Database
 
 _IS_KILLED = """
 import os, signal, sys
 from datetime import UTC, datetime
 from pathlib import Path
-from engage.store import backup
-from engage.store.database import Database
+from engage.store.databases import backup
+from engage.store.databases.database import Database
 backup._mark = lambda *_: os.kill(os.getpid(), signal.SIGKILL)  # all of it is copied, and not yet marked as a copy
 backup.back_up(Database(f"sqlite:///{sys.argv[1]}"), Path(sys.argv[2]), datetime.now(UTC))
 """

@@ -14,7 +14,7 @@ from sqlalchemy import update
 from store_bench import CATALOG, DAY, HOUR, NOW, Bench
 
 from engage.store import events, members
-from engage.store.database import Database
+from engage.store.databases.database import Database
 from engage.store.events import NewEvent
 from engage.store.members import MemberRef
 from engage.store.tables import event

@@ -17,7 +17,7 @@ from store_bench import NOW, open_database
 from engage.errors import DatabaseBusy, DatabaseConflict, DatabaseDamaged, DatabaseUnavailable, DiskFull, OtherTables
 from engage.runtime.daemon import only_daemon
 from engage.store import state
-from engage.store.database import Database, NoAddress
+from engage.store.databases.database import Database, NoAddress
 from tests.postgresql import empty
 
 

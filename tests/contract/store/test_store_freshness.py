@@ -35,29 +35,27 @@ from engage.core.condition import (
 from engage.core.journey.model import OnDate, Reentry, Since
 from engage.store import (
     advancing,
-    continuity,
     dispatching,
     enrolling,
     events,
-    history,
     imports,
     inbound,
     judging,
     members,
-    moving,
-    ranks,
     receiving,
-    renaming,
     segments,
     tasks,
-    tracing,
     webhook_calls,
 )
+from engage.store.databases import continuity
+from engage.store.edits import moving, renaming
 from engage.store.enrolling import Entrant, Zone
 from engage.store.events import NewEvent
 from engage.store.inbound import Arrived
-from engage.store.keys import given_keys, in_given_keys
+from engage.store.insight import history, tracing
 from engage.store.members import MemberRef
+from engage.store.statements import ranks
+from engage.store.statements.keys import given_keys, in_given_keys
 from engage.store.tables import answer, delivery, enrolment, event, task
 from engage.store.tasks import NewTask
 from engage.store.webhook_calls import NewCall

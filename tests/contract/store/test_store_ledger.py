@@ -10,10 +10,12 @@ from sqlalchemy import inspect, select, text, update
 from store_bench import DAY, HOUR, NOW, Bench
 
 from engage.core.delivery import Recorded, Status
-from engage.store import dispatching, export, history, housekeeping, inbound, ledger, months, state, tracing
-from engage.store.database import Database
+from engage.store import dispatching, housekeeping, inbound, ledger, state
+from engage.store.databases import months
+from engage.store.databases.database import Database
 from engage.store.dispatching import Settled
 from engage.store.inbound import Arrived
+from engage.store.insight import export, history, tracing
 from engage.store.members import MemberRef
 from engage.store.tables import decision, enrolment, notice, plan, webhook_call
 from tests.postgresql import one_more_database

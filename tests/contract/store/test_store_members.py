@@ -14,7 +14,7 @@ from store_bench import CATALOG, DAY, HOUR, MINUTE, NOW, Bench
 
 from engage.core.condition import ValueType
 from engage.store import members, reaching
-from engage.store.database import Database
+from engage.store.databases.database import Database
 from engage.store.members import MemberRef
 from engage.store.tables import bucket_of
 

@@ -11,9 +11,9 @@ from alembic.runtime.migration import MigrationContext
 from sqlalchemy import inspect, text
 from store_bench import Bench, open_database
 
-from engage.store.database import Database
-from engage.store.migrating import SchemaTooOld, is_current, require_current, upgrade
-from engage.store.months import is_month
+from engage.store.databases.database import Database
+from engage.store.databases.migrating import SchemaTooOld, is_current, require_current, upgrade
+from engage.store.databases.months import is_month
 from engage.store.tables import metadata
 from tests.postgresql import one_more_database
 

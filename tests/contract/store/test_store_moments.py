@@ -12,8 +12,8 @@ from sqlalchemy import Date, select
 from store_bench import CATALOG
 
 from engage.core.catalog import Catalog
-from engage.store import moments
-from engage.store.moments import Moments, Prepared, once_for_catalog
+from engage.store.statements import moments
+from engage.store.statements.moments import Moments, Prepared, once_for_catalog
 from engage.store.tables import event
 
 NOW = datetime(2026, 11, 22, 17, 30, tzinfo=UTC)  # the 23rd in Shanghai

@@ -7,13 +7,14 @@ from typing import Any
 from store_bench import DAY, NOW, Bench, a_journey
 
 from engage.core.condition import ValueType
-from engage.store import events, holding, moving, plans, renaming, tasks
+from engage.store import events, holding, tasks
 from engage.store.advancing import save
+from engage.store.edits import moving, plans, renaming
+from engage.store.edits.moving import Crowd, Move, PastMove
+from engage.store.edits.moving_together import Together, move_everyone, rename_places
+from engage.store.edits.plans import SavedPlan
 from engage.store.events import NewEvent
 from engage.store.holding import Hold, HoldStatus
-from engage.store.moving import Crowd, Move, PastMove
-from engage.store.moving_together import Together, move_everyone, rename_places
-from engage.store.plans import SavedPlan
 from engage.store.tasks import NewTask
 
 JOURNEY = "winback"

@@ -9,9 +9,9 @@ import psycopg
 import pytest
 from sqlalchemy import make_url, text
 
-from engage.store import migrating
-from engage.store.database import Database
-from engage.store.migrating import UpgradeHindered, require_current, upgrade
+from engage.store.databases import migrating
+from engage.store.databases.database import Database
+from engage.store.databases.migrating import UpgradeHindered, require_current, upgrade
 from tests.postgresql import behind_a_pooler, one_more_database
 
 LIMITS = text("SELECT current_setting('lock_timeout'), current_setting('timezone')")

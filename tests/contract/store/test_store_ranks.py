@@ -14,11 +14,12 @@ from store_bench import CATALOG, DAY, NOW, Bench, a_catalog
 from store_oracle import Person, Reader
 
 from engage.core.condition import Compare, InShare, Known, Not, RankValue, Unknown
-from engage.store import members, ranks, segments
-from engage.store.conditions import Scope, compile_condition
-from engage.store.database import Database
+from engage.store import members, segments
+from engage.store.databases.database import Database
 from engage.store.members import MemberRef
 from engage.store.segments import Crossing
+from engage.store.statements import ranks
+from engage.store.statements.conditions import Scope, compile_condition
 from engage.store.tables import member
 
 TOP_FIFTH, LOWER_HALF = InShare(None, 20), InShare(50, None)

@@ -31,9 +31,10 @@ from engage.core.condition import (
     Unknown,
     ValueType,
 )
-from engage.store import advancing, readings
+from engage.store import advancing
 from engage.store.members import MemberRef
-from engage.store.readings import Read, Reading, reading_of
+from engage.store.statements import readings
+from engage.store.statements.readings import Read, Reading, reading_of
 
 
 def field(name: str, test: Test) -> Compare:

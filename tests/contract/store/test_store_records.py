@@ -10,11 +10,12 @@ from sqlalchemy import delete, insert, select
 from store_bench import DAY, HOUR, MINUTE, NOW, Bench, a_journey
 from store_plans import as_among_millions, explained
 
-from engage.store import inbound, journeys, moving, reaching, state, tasks
-from engage.store.database import Database
-from engage.store.ids import leap, take_ids
+from engage.store import inbound, journeys, reaching, state, tasks
+from engage.store.databases.database import Database
+from engage.store.edits import moving
 from engage.store.inbound import Arrived
 from engage.store.journeys import Version
+from engage.store.statements.ids import leap, take_ids
 from engage.store.tables import id_block
 from engage.store.tasks import NewTask
 

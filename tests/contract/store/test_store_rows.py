@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from sqlalchemy import delete, insert, select
 from store_bench import NOW, Bench
 
-from engage.store.database import Database
-from engage.store.rows import add_rows, change_rows, put_rows
+from engage.store.databases.database import Database
+from engage.store.statements.rows import add_rows, change_rows, put_rows
 from engage.store.tables import decision, enrolment, member_value
 
 _BEIJING = timezone(timedelta(hours=8))

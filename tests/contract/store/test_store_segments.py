@@ -34,7 +34,7 @@ from engage.core.condition import (
     WithinNext,
 )
 from engage.store import events, members, segments
-from engage.store.database import Database
+from engage.store.databases.database import Database
 from engage.store.events import NewEvent
 from engage.store.members import MemberRef
 from engage.store.segments import Crossing

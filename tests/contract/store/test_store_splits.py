@@ -9,8 +9,8 @@ from engage.core.journey.model import WinBy
 from engage.core.split import Tally
 from engage.store import advancing, splits
 from engage.store.advancing import RunRow
+from engage.store.insight.reporting import Period
 from engage.store.members import MemberRef
-from engage.store.reporting import Period
 from engage.store.splits import WayTaken
 
 J, S = "winback", "文案"

@@ -7,9 +7,10 @@ from store_bench import NOW, Bench, a_journey
 from store_plans import explained
 
 from engage.core.delivery import Recorded, Status
-from engage.store import dispatching, history, inbound, tracing
+from engage.store import dispatching, inbound
 from engage.store.dispatching import Settled
 from engage.store.inbound import Arrived
+from engage.store.insight import history, tracing
 from engage.store.members import MemberRef
 
 

@@ -26,11 +26,11 @@ from sqlalchemy import (
 from store_bench import DAY, NOW, Bench
 
 from engage.store import inbound, state
-from engage.store.database import Database
+from engage.store.databases.database import Database
+from engage.store.databases.migrating import MOVED, DatabaseMoved, require_current, upgrade
+from engage.store.databases.transfer import NotEmpty, NotTaken, transfer
 from engage.store.inbound import Arrived
-from engage.store.migrating import MOVED, DatabaseMoved, require_current, upgrade
 from engage.store.tables import Instant, decision, delivery_ledger, member, metadata
-from engage.store.transfer import NotEmpty, NotTaken, transfer
 from tests.postgresql import one_more_database
 
 WORDS = ("", "林晚 🍵", "a\tb\nc\\N\\", "NULL", "'; --")

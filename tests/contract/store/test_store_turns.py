@@ -14,7 +14,7 @@ from sqlalchemy import event
 
 from engage.errors import DatabaseUnavailable
 from engage.store import state
-from engage.store.database import Database
+from engage.store.databases.database import Database
 
 PATIENCE = 10.0  # seconds; only a test that fails waits so long
 NOW = datetime(2026, 11, 23, 2, tzinfo=UTC)

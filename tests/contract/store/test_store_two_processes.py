@@ -20,7 +20,6 @@ from engage.core.turn import Seen
 from engage.errors import DatabaseUnavailable
 from engage.store import (
     advancing,
-    continuity,
     daemons,
     dispatching,
     enrolling,
@@ -32,9 +31,10 @@ from engage.store import (
     segments,
     state,
 )
-from engage.store.continuity import Life
 from engage.store.daemons import DaemonSign
-from engage.store.database import Database
+from engage.store.databases import continuity
+from engage.store.databases.continuity import Life
+from engage.store.databases.database import Database
 from engage.store.dispatching import Settled
 from engage.store.events import NewEvent
 from engage.store.inbound import Arrived

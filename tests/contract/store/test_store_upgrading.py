@@ -16,9 +16,9 @@ import pytest
 from sqlalchemy import inspect, text
 from store_bench import Bench
 
-from engage.store import migrating
-from engage.store.database import Database
-from engage.store.migrating import SCRIPTS, OtherSchema, UpgradeHindered, is_current, require_current, upgrade
+from engage.store.databases import migrating
+from engage.store.databases.database import Database
+from engage.store.databases.migrating import SCRIPTS, OtherSchema, UpgradeHindered, is_current, require_current, upgrade
 from tests.postgresql import one_more_database
 
 (FIRST,) = (SCRIPTS / "versions").glob("*.py")
@@ -28,7 +28,7 @@ SCRIPT = """
 import sqlalchemy as sa
 from alembic import op
 
-from engage.store.expanding import add_index
+from engage.store.databases.expanding import add_index
 
 revision, down_revision = "{revision}", "{after}"
 

@@ -20,7 +20,7 @@ from engage.channels.email import inbound as mail_pushes
 from engage.channels.sms import inbound as sms_pushes
 from engage.channels.wechat import safe_mode
 from engage.runtime.outage import Outage
-from engage.store.database import Database
+from engage.store.databases.database import Database
 from engage.store.inbound import Arrived
 from engage.web import inbox
 from engage.web.callbacks import BODY_LIMIT, BODY_LIMITS

@@ -28,7 +28,7 @@ from engage.core.problem import Span
 from engage.runtime.applied import Active, Applied
 from engage.runtime.outage import Outage
 from engage.store import members
-from engage.store.database import Database
+from engage.store.databases.database import Database
 from engage.store.tables import Instant, answer, delivery, enrolment, inbound, metadata
 from engage.web.app import make_app
 from engage.web.deps import WebDeps

@@ -6,9 +6,9 @@ from decimal import Decimal
 import pytest
 from sqlalchemy import JSON, Boolean, Integer, String, insert
 
-from engage.store import overview, progress, reporting
-from engage.store.database import Database
-from engage.store.reporting import Goals, Period, Skipped, Tasks
+from engage.store.databases.database import Database
+from engage.store.insight import overview, progress, reporting
+from engage.store.insight.reporting import Goals, Period, Skipped, Tasks
 from engage.store.tables import Instant, answer, delivery, enrolment, event, inbound, pause, state, task
 
 NOW = datetime(2026, 11, 23, 2, 0, tzinfo=UTC)

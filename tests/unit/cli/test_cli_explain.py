@@ -28,8 +28,8 @@ from engage.core.turn import EndKind
 from engage.runtime.dispatching.judge import Later
 from engage.runtime.insight.door import Check, Part
 from engage.runtime.insight.explaining import Line, Story
-from engage.store.history import Happening, PastMessage, PastRun
-from engage.store.readings import Reading
+from engage.store.insight.history import Happening, PastMessage, PastRun
+from engage.store.statements.readings import Reading
 
 ROOT = Path(__file__).parents[3] / "engage"
 SHANGHAI = ZoneInfo("Asia/Shanghai")

@@ -27,8 +27,8 @@ from engage.runtime.edits.plan import (
     StepPlan,
     Terms,
 )
-from engage.store.moving import Crowd
-from engage.store.overview import Paused
+from engage.store.edits.moving import Crowd
+from engage.store.insight.overview import Paused
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 NOW = datetime(2026, 12, 20, tzinfo=SHANGHAI).astimezone(UTC)

@@ -6,7 +6,7 @@ import pytest
 
 from engage.cli.app import main
 from engage.store import inbound
-from engage.store.database import Database
+from engage.store.databases.database import Database
 from engage.store.inbound import Arrived
 
 NOW = datetime(2026, 11, 23, 2, 0, tzinfo=UTC)

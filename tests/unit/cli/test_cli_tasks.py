@@ -7,7 +7,7 @@ import pytest
 
 from engage.cli.app import main
 from engage.store import members, reaching, tasks
-from engage.store.database import Database
+from engage.store.databases.database import Database
 from engage.store.tasks import NewTask
 
 NOW = datetime(2026, 11, 23, 2, 0, tzinfo=UTC)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from engage.store.database import Database
+from engage.store.databases.database import Database
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from engage.core.condition import ValueType
 from engage.core.fact import Fact, Happened, MemberGiven
 from engage.core.fact_json import fact_from_json
 from engage.exchange.tabular import Row, Table, open_table
-from engage.store.database import Database
+from engage.store.databases.database import Database
 from engage.store.tables import inbound
 
 NOW = datetime(2026, 11, 23, 2, 0, tzinfo=UTC)

@@ -20,7 +20,7 @@ from engage.exchange.importing import import_members
 from engage.exchange.member_rows import anniversary_text
 from engage.store import members as store
 from engage.store import reaching
-from engage.store.database import Database
+from engage.store.databases.database import Database
 from engage.store.members import MemberRef
 from engage.store.tables import answer, delivery, enrolment, event, task
 

@@ -16,7 +16,7 @@ from engage.core.report_key import member_key
 from engage.exchange.importing import import_events, import_members
 from engage.exchange.report import as_data, describe
 from engage.store import inbound
-from engage.store.database import Database
+from engage.store.databases.database import Database
 
 THREE = "会员号,姓名,手机,等级,同意\nM1,王芳,13800138000,1,是\nM2,李雷,13900139000,2,\nM3,韩梅梅,,3,否\n"
 

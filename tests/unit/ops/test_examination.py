@@ -33,9 +33,10 @@ from engage.ops.examination import Case, Finding, Weight, examine, needs_a_hand
 from engage.runtime.applied import Applied
 from engage.runtime.context import AppliedHolder
 from engage.runtime.daemon import only_daemon
-from engage.store import daemons, dispatching, holding, inbound, migrating, months, state, tallies
+from engage.store import daemons, dispatching, holding, inbound, state, tallies
 from engage.store.daemons import DaemonSign
-from engage.store.database import Database
+from engage.store.databases import migrating, months
+from engage.store.databases.database import Database
 from engage.store.dispatching import NewMessage
 from engage.store.holding import Hold, HoldStatus
 from engage.store.inbound import Arrived

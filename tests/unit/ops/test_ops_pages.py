@@ -23,8 +23,9 @@ from engage.errors import DatabaseUnavailable, EngageError
 from engage.ops.app import OpsDeps, make_ops_app
 from engage.ops.gauges import Gauges
 from engage.ops.measures import Measures
-from engage.store import holding, migrating, rates, tallies
-from engage.store.database import Database
+from engage.store import holding, rates, tallies
+from engage.store.databases import migrating
+from engage.store.databases.database import Database
 from engage.store.holding import Hold, HoldStatus
 
 NOW = datetime(2026, 11, 23, 4, 0, tzinfo=UTC)

@@ -14,8 +14,8 @@ from typing import Any
 from sqlalchemy import Connection, String, case, cast, exists, func, select, union_all, update
 
 from engage.store.advancing import save
-from engage.store.keys import batches, given_keys, in_given_keys
-from engage.store.rows import change_rows
+from engage.store.statements.keys import batches, given_keys, in_given_keys
+from engage.store.statements.rows import change_rows
 from engage.store.tables import (
     IS_ENDED,
     IS_LIVE,

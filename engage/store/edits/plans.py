@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, select, update
 
-from engage.store.database import upsert
+from engage.store.databases.database import upsert
 from engage.store.tables import plan
 
 P = plan.c

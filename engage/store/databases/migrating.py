@@ -26,9 +26,9 @@ import engage
 from engage.clock import SystemClock
 from engage.errors import DatabaseUnavailable, EngageError
 from engage.store import state
-from engage.store.database import Database, shown_address
-from engage.store.faults import telling_faults_apart
-from engage.store.months import make_months
+from engage.store.databases.database import Database, shown_address
+from engage.store.databases.faults import telling_faults_apart
+from engage.store.databases.months import make_months
 
 SCRIPTS = Path(engage.__file__).parent.parent / "migrations"
 log = structlog.get_logger("engage.store")

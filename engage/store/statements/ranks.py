@@ -16,9 +16,9 @@ from typing import Any
 from sqlalchemy import Connection, Select, delete, func, select, tuple_
 
 from engage.core.catalog import Catalog
-from engage.store.conditions import in_window, value_of_events
-from engage.store.moments import Moments
-from engage.store.rows import put_rows
+from engage.store.statements.conditions import in_window, value_of_events
+from engage.store.statements.moments import Moments
+from engage.store.statements.rows import put_rows
 from engage.store.tables import event, member_value, rank_threshold
 
 Share = tuple[str, int]

@@ -19,9 +19,9 @@ from sqlalchemy import Boolean, Column, Connection, Double, Table, func, inspect
 
 from engage.errors import EngageError
 from engage.store import state
-from engage.store.database import Database, shown_address
-from engage.store.migrating import MOVED, require_here
-from engage.store.months import BY_MONTH, make_months
+from engage.store.databases.database import Database, shown_address
+from engage.store.databases.migrating import MOVED, require_here
+from engage.store.databases.months import BY_MONTH, make_months
 from engage.store.tables import Instant, SearchedJson, metadata
 from engage.store.tables import state as state_table
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Integer, Select, bindparam
 
-from engage.store.dialects import is_spread
+from engage.store.databases.dialects import is_spread
 from engage.store.tables import BUCKETS
 
 

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 
 from sqlalchemy import Column, Connection, Table, select, text
 
-from engage.store.keys import drop_rows
+from engage.store.statements.keys import drop_rows
 from engage.store.tables import decision, delivery_ledger
 
 # The column that says to which month a row belongs.

@@ -19,8 +19,8 @@ from typing import Any
 from sqlalchemy import JSON, Connection, Date, Dialect, bindparam, select, true, update
 from sqlalchemy.types import TypeEngine
 
-from engage.store.database import upsert
-from engage.store.dialects import each_row, value_in
+from engage.store.databases.database import upsert
+from engage.store.databases.dialects import each_row, value_in
 from engage.store.tables import Instant, moment_in_text
 
 Row = Mapping[str, Any]

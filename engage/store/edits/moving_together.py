@@ -11,8 +11,8 @@ from typing import Any
 
 from sqlalchemy import JSON, Connection, Table, case, func, insert, literal, select, tuple_, update
 
-from engage.store.ids import take_ids
-from engage.store.moving import as_json, everyone, following
+from engage.store.edits.moving import as_json, everyone, following
+from engage.store.statements.ids import take_ids
 from engage.store.tables import Instant, decision, enrolment, enrolment_move
 
 E = enrolment.c

@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Select, Table, or_, select
 
-from engage.store.dialects import beside_index
+from engage.store.databases.dialects import beside_index
 from engage.store.ledger import of_member, read_whole
 from engage.store.members import MemberRef
 from engage.store.tables import Row, answer, decision, delivery, enrolment, event, inbound, notice, task

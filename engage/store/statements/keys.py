@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 from sqlalchemy import ColumnElement, Connection, String, bindparam, delete, select, tuple_
 
-from engage.store.dialects import in_bucket_with, pairs_in_text
+from engage.store.databases.dialects import in_bucket_with, pairs_in_text
 from engage.store.tables import BUCKETS
 
 Key = tuple[int, int] | tuple[int, str]

@@ -14,7 +14,7 @@ from sqlalchemy import Connection, Text, cast, delete, distinct, func, select
 from engage.core.catalog import MEMBER_EVENTS, RESPONSE_EVENTS
 from engage.core.delivery import Status
 from engage.core.turn import Purpose
-from engage.store.reporting import Period
+from engage.store.insight.reporting import Period
 from engage.store.tables import contact_point, decision, delivery, event, member, pause
 
 D, E = delivery.c, event.c

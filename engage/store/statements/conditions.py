@@ -61,8 +61,8 @@ from engage.core.condition import (
     WithinNext,
 )
 from engage.store import answering
-from engage.store.dialects import contains, day_in, flag_in, number_in, text_in
-from engage.store.moments import Moments, Prepared
+from engage.store.databases.dialects import contains, day_in, flag_in, number_in, text_in
+from engage.store.statements.moments import Moments, Prepared
 from engage.store.tables import anniversary, answer, event, member, member_value, rank_threshold, tag
 
 Predicate = ColumnElement[bool]

@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, func, select, text
 
 from engage.errors import EngageError
-from engage.store.database import Database
+from engage.store.databases.database import Database
 from engage.store.tables import metadata, rank_threshold
 
 # Buckets lie in so many parts, and no more servers than that can share them.

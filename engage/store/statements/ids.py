@@ -20,7 +20,7 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 
 from engage.store.tables import id_block, metadata
 
-_BLOCK = 10_000
+_BLOCK = 1000
 _TOO_LONG = len(str(2**63))
 # Nothing gives out as many, and until the year 2286 these have fifteen digits: all that a spreadsheet can tell apart.
 _LEAPS_A_SECOND = 100_000

@@ -31,7 +31,7 @@ from engage.core.condition import (
     WithinLast,
     WithinNext,
 )
-from engage.store.conditions import VALUE_COLUMN, Scope, comparison, in_share
+from engage.store.statements.conditions import VALUE_COLUMN, Scope, comparison, in_share
 from engage.store.tables import event, member_value, tag
 
 

@@ -15,9 +15,10 @@ from sqlalchemy import Connection, delete, func, select, text
 from sqlalchemy.exc import DBAPIError
 
 from engage.core.delivery import Status
-from engage.store import dispatching, ids, state
-from engage.store.database import Database
+from engage.store import dispatching, state
+from engage.store.databases.database import Database
 from engage.store.lanes import UNSENT
+from engage.store.statements import ids
 from engage.store.tables import IS_IN_HAND, IS_LIVE, delivery, enrolment
 from engage.store.tables import state as states
 

@@ -12,13 +12,13 @@ from sqlalchemy import Connection, and_, func, select, update
 
 from engage.core.condition import ValueType
 from engage.store.advancing import save
-from engage.store.conditions import VALUE_COLUMN
 from engage.store.holding import HAS_BEGUN
-from engage.store.ids import take_ids
-from engage.store.keys import batches, given_keys, in_given_keys
 from engage.store.lanes import UNSENT
 from engage.store.members import MemberRef
-from engage.store.rows import add_rows
+from engage.store.statements.conditions import VALUE_COLUMN
+from engage.store.statements.ids import take_ids
+from engage.store.statements.keys import batches, given_keys, in_given_keys
+from engage.store.statements.rows import add_rows
 from engage.store.tables import IS_ENDED, IS_LIVE, delivery, enrolment, enrolment_move, member, member_value
 
 E, M = enrolment.c, enrolment_move.c

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import IO
 
 from engage.errors import DatabaseUnavailable
-from engage.store.private import to_owner_alone
+from engage.store.databases.private import to_owner_alone
 
 # How long a writer waits for another one before SQLite says “database is locked”. Transactions here last milliseconds.
 BUSY_TIMEOUT_MS = 15_000

@@ -17,7 +17,7 @@ from sqlalchemy.engine import ExceptionContext
 
 from engage.core.problem import Said
 from engage.errors import EngageError
-from engage.store import dialects
+from engage.store.databases import dialects
 
 _CONNECTIONS_MORE = 40  # than are kept open: each loop has one or two at a time, and callbacks have theirs
 # Times are bound and read in UTC. A process that hangs inside a transaction must not hold its locks for ever. Nearly

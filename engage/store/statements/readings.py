@@ -29,11 +29,11 @@ from engage.core.condition import (
 )
 from engage.store import answering
 from engage.store.advancing import RunRow, given_runs, of_given_runs, run_context
-from engage.store.conditions import VALUE_COLUMN, Scope, aggregate_of, compile_condition, times_of
 from engage.store.enrolling import GIVEN_EVENTS, payload
-from engage.store.keys import given_keys, in_given_keys
 from engage.store.members import MemberRef, given_refs
-from engage.store.moments import Prepared, once_for_catalog
+from engage.store.statements.conditions import VALUE_COLUMN, Scope, aggregate_of, compile_condition, times_of
+from engage.store.statements.keys import given_keys, in_given_keys
+from engage.store.statements.moments import Prepared, once_for_catalog
 from engage.store.tables import anniversary, answer, enrolment, member, member_value, tag
 
 _BETWEEN_TAGS = "\x1f"  # no tag has it

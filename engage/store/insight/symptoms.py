@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection, func, select
 
 from engage.core.delivery import Status
-from engage.store.database import Database
+from engage.store.databases.database import Database
 from engage.store.tables import IS_IN_HAND, delivery, inbound
 
 _NEWEST = 20_000  # records that came in

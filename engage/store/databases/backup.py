@@ -13,9 +13,9 @@ from sqlalchemy import URL
 
 from engage.errors import EngageError
 from engage.store import state
-from engage.store.continuity import COPIED_AT
-from engage.store.database import Database
-from engage.store.faults import telling_faults_apart
+from engage.store.databases.continuity import COPIED_AT
+from engage.store.databases.database import Database
+from engage.store.databases.faults import telling_faults_apart
 
 
 def copy_unchanged(source: Path, target: Path) -> None:

@@ -23,14 +23,14 @@ from sqlalchemy.exc import ArgumentError
 
 from engage.core.redaction import is_secret
 from engage.errors import DatabaseUnavailable, EngageError
-from engage.store import ids
-from engage.store.faults import telling_faults_apart
-from engage.store.ids import IdBlocks
-from engage.store.months import make_catch_all
-from engage.store.postgresql import amiss_in_options, postgresql_engine
-from engage.store.private import to_owner_alone
+from engage.store.databases.faults import telling_faults_apart
+from engage.store.databases.months import make_catch_all
+from engage.store.databases.postgresql import amiss_in_options, postgresql_engine
+from engage.store.databases.private import to_owner_alone
+from engage.store.databases.write_turns import BUSY_TIMEOUT_MS, CALLERS_TIMEOUT_MS, WriteTurns
+from engage.store.statements import ids
+from engage.store.statements.ids import IdBlocks
 from engage.store.tables import metadata
-from engage.store.write_turns import BUSY_TIMEOUT_MS, CALLERS_TIMEOUT_MS, WriteTurns
 
 __all__ = ["BUSY_TIMEOUT_MS", "Database", "NoAddress", "passwords_in", "read_address", "shown_address", "upsert"]
 
@@ -107,6 +107,13 @@ class Database:
             self._turns.close()
         if self._id_blocks is not None:
             self._id_blocks.close()
+
+
+@contextmanager
+def part_of(connection: Connection) -> Iterator[None]:
+    """Of a transaction that goes on, whatever becomes of this."""
+    with telling_faults_apart(), connection.begin_nested():
+        yield
 
 
 def read_address(url: str | URL) -> URL:

@@ -13,9 +13,9 @@ from typing import Any
 from sqlalchemy import Connection, RowMapping, Select, Table, select
 
 from engage.core.catalog import RESPONSE_EVENTS, Catalog
-from engage.store.keys import in_given_keys
 from engage.store.ledger import whole, with_ledger
 from engage.store.members import MemberRef, given_refs, profiles
+from engage.store.statements.keys import in_given_keys
 from engage.store.tables import (
     anniversary,
     answer,
