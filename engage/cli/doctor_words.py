@@ -168,10 +168,10 @@ _WORDS: dict[str, Callable[[Facts], Said]] = {
         "上限是 `policy.limits.steps_per_day`。",
     ),
     "set_aside": lambda f: Said(
-        f"Passed over in 24 h by the loop {f['loop']}, since it failed over each of them alone: {f['count']:,}. The "
-        "others went on. `set_aside` in the log has the ids and the reasons.",
-        f"24 小时内循环 {f['loop']} 跳过了 {f['count']:,} 项：单独处理也出错；其余照常进行。"
-        "日志里的 `set_aside` 有编号和原因。",
+        f"Left out in 24 h by the loop {f['loop']}, since it failed over each of them alone: {f['count']:,} times. The "
+        "others went on. `set_aside` and `left_alone` in the log have the ids and the reasons.",
+        f"24 小时内循环 {f['loop']} 搁置了 {f['count']:,} 次：单独处理也出错；其余照常进行。"
+        "日志里的 `set_aside` 和 `left_alone` 有编号和原因。",
     ),
     "held": lambda f: Said(
         f"A start of {f['journey']} waits for an approval ({counted(f['members'], 'member')}): "

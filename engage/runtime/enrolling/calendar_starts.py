@@ -14,7 +14,7 @@ slot. Should a daemon die in between, another one goes on from there.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Collection, Hashable, Iterable, Iterator, Sequence
+from collections.abc import Collection, Hashable, Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
@@ -75,7 +75,7 @@ class Brought:
 
     @property
     def owed(self) -> Owed:
-        if self.to_all:
+        if self.to_all or self.start.member_id is not None:
             return {self.start}
         return {self.start._replace(member_id=entrant.member.id) for entrant in self.entrants}
 
@@ -104,13 +104,15 @@ class Comer:
 @dataclass(frozen=True, slots=True)
 class Coming:
     """Whom the slots between two moments bring, as found at one look. `mark`: of what was applied then; `alone`: what
-    was owed to single ones then; `faults`: over which some could not be found."""
+    was owed to single ones then, and of it what is `left_alone` for now; `faults`: over which some could not be
+    found."""
 
     mark: str
     seen: datetime | None
     until: datetime
     brought: Sequence[Brought]
     alone: Owed
+    left_alone: Owed
     faults: Sequence[Exception]
 
     def is_outdated(self, connection: Connection, applied: Applied) -> bool:
@@ -130,7 +132,7 @@ class Coming:
 
     def owed(self, connection: Connection) -> Owed:
         """What was not at the door; and what has come to be owed to single ones since this look."""
-        left: set[OwedStart] = set()
+        left = set(self.left_alone)
         for brought in self.brought:
             if not state.slot_is_taken(connection, brought.job, brought.slot):
                 left |= brought.owed
@@ -138,7 +140,7 @@ class Coming:
 
     def given_up(self) -> Owed:
         """What was owed to single ones, and comes too late now: of it nobody was brought."""
-        return self.alone - {brought.start for brought in self.brought}
+        return self.alone - self.left_alone - {brought.start for brought in self.brought}
 
     def still_comes(self, connection: Connection, comer: Comer) -> bool:
         """Whether nobody has let them in meanwhile."""
@@ -246,8 +248,8 @@ class _OfSlot:
 
 @dataclass(frozen=True, slots=True)
 class Calendars:
-    """The zones members live in, the calendar they work by, how far the slots have been looked at, and which are owed
-    since before."""
+    """The zones members live in, the calendar they work by, how far the slots have been looked at, which are owed since
+    before, and what is `resting`: journeys, and what is owed to single ones."""
 
     connection: Connection
     applied: Applied
@@ -255,13 +257,16 @@ class Calendars:
     zone_names: Sequence[str | None]
     seen: datetime
     owed: Owed
+    resting: Set[Hashable]
     now: datetime
 
-    def next_start(self, resting: Collection[Hashable]) -> datetime | None:
+    def next_start(self) -> datetime | None:
         """The first slot of any journey in any zone after what has been seen. What is owed comes now; if it rests, when
         it has rested."""
-        slots = [slot for active in self.applied.journeys.values() if active.starts for slot in self._next_slots(active)]
-        rests = (start.journey_id in resting or start in resting for start in self.owed)
+        slots = [
+            slot for active in self.applied.journeys.values() if active.starts for slot in self._next_slots(active)
+        ]
+        rests = (start.journey_id in self.resting or start in self.resting for start in self.owed)
         return min([*slots, *(self.now + REST if it_rests else self.now for it_rests in rests)], default=None)
 
     def _next_slots(self, active: Active) -> list[datetime]:
@@ -290,7 +295,9 @@ class Calendars:
                 except Exception as error:
                     log.exception("starts_not_found", journey=active.journey.id)
                     faults.append(error)
-        return Coming(mark, seen, self.now, brought, _alone(self.owed), faults)
+        alone = _alone(self.owed)
+        left_alone = {start for start in alone if start in self.resting}
+        return Coming(mark, seen, self.now, brought, alone, left_alone, faults)
 
     def _brought(self, active: Active, faults: list[Exception]) -> Iterator[Brought]:
         """Slot by slot, the members it brings; none for a journey that does not start by the calendar."""
@@ -330,8 +337,8 @@ class Calendars:
             yield self._brought_by(of_slot, zone.moved_since is None, found)
 
     def _alone_of_slot(self, of_slot: _OfSlot, zone: Zone, faults: list[Exception]) -> Iterator[Brought]:
-        """Each to whom it is owed alone. (Who has left the zone since comes with those who have moved.)"""
-        alone = sorted(start for start in _alone(self.owed) if start[:3] == of_slot.owed[:3])
+        """Each to whom it is owed alone, and now. (Who has left the zone since comes with those who have moved.)"""
+        alone = sorted(start for start in _alone(self.owed) - self.resting if start[:3] == of_slot.owed[:3])
         left = [(f"{of_slot.name} for {start.member_id}", start) for start in alone]
         job = _job(of_slot.active)
         left = [each for each in left if not state.slot_is_taken(self.connection, job, each[0])]

@@ -117,7 +117,7 @@ class Enrol:
         resting = self._resting_starts.now
         known = (seen, applied.mark, tuple(members.timezones(connection)), resting)
         if known != self._next_for:
-            start = self._calendars(connection, applied, known[2], seen, now).next_start(resting)
+            start = self._calendars(connection, applied, known[2], seen, now).next_start()
             sweep = hour_of(seen) + self._context.sweep_every
             self._next_for, self._next = known, min(sweep, start) if start is not None else sweep
         return self._next
@@ -247,7 +247,8 @@ class Enrol:
         now: datetime,
     ) -> Calendars:
         owed = state.starts_owed(connection)
-        return Calendars(connection, applied, self._work_calendar, zone_names, seen, owed, now)
+        resting = self._resting_starts.now
+        return Calendars(connection, applied, self._work_calendar, zone_names, seen, owed, resting, now)
 
 
 # --- starts by what happened ------------------------------------------------------------------------------------
