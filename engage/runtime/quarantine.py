@@ -86,6 +86,9 @@ class Resting:
         self._alone = self._still(self._alone) | {item_id: uptime + REST_ALONE.total_seconds()}
         return True
 
+    def has_failed_alone(self, item_id: int) -> bool:
+        return item_id in self._failed_since
+
     @property
     def now(self) -> frozenset[Any]:
         """The kinds."""
@@ -113,9 +116,10 @@ class Failed(Generic[Item]):
 @dataclass
 class Sieve(Generic[Item]):
     """Of a batch that is gone through singly: who fails for their own sake. It is known as soon as another of the same
-    kind has not."""
+    kind has not; and of those who did before (`fails_alone`)."""
 
     kind_of: Callable[[Item], Hashable]
+    fails_alone: Callable[[Item], bool] = lambda _: False
     _sound: set[Hashable] = field(default_factory=set)
     _in_doubt: dict[Hashable, list[Failed[Item]]] = field(default_factory=dict)
     _some_are_gone: bool = False
@@ -129,7 +133,7 @@ class Sieve(Generic[Item]):
     def failed(self, item: Item, error: Exception) -> list[Failed[Item]]:
         """Itself, if that is known already."""
         kind, failure = self.kind_of(item), Failed(item, error)
-        if kind in self._sound:
+        if kind in self._sound or self.fails_alone(item):
             return [failure]
         self._in_doubt.setdefault(kind, []).append(failure)
         return []
@@ -169,6 +173,7 @@ class Quarantine(Generic[Item]):
     set_aside: Callable[[Connection, Item, Exception], None]
     resting: Resting
     patience: timedelta = timedelta(0)
+    fails_alone: Callable[[Item], bool] = lambda _: False
 
     def together_or_singly(self) -> int:
         """All of a batch in one transaction; if that fails, each in its own. Returns how many were dealt with."""
@@ -191,7 +196,7 @@ class Quarantine(Generic[Item]):
         return len(items)
 
     def _singly(self, items: Sequence[Item]) -> None:
-        sieve = Sieve(self.kind_of)
+        sieve = Sieve(self.kind_of, lambda item: self.resting.has_failed_alone(item.id) or self.fails_alone(item))
         for item in items:
             self._leave_out(self._one(sieve, item))
         self._leave_out(sieve.alone())

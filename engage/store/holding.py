@@ -91,6 +91,13 @@ def same_start(connection: Connection, journey_id: str, start: str) -> Hold | No
     return _hold(row) if row is not None else None
 
 
+def latest(connection: Connection, journey_id: str, start: str) -> Hold | None:
+    """The last one of a start, settled or not."""
+    query = select(hold).where(H.journey_id == journey_id, H.start == start)
+    row = connection.execute(query.order_by(H.id.desc()).limit(1)).one_or_none()
+    return _hold(row) if row is not None else None
+
+
 def unsettled(connection: Connection) -> list[Hold]:
     rows = connection.execute(select(hold).where(H.settled_at.is_(None)).order_by(H.id))
     return [_hold(row) for row in rows]

@@ -71,12 +71,14 @@ def fall_into_arrears(connection: Connection, until: datetime, now: datetime, *,
 
 
 class OwedStart(NamedTuple):
-    """`slot`: its key. `member_id`: of the only one to whom it is owed; None: to all."""
+    """`slot`: its key. `member_id`: of the only one to whom it is owed, and since when, as ISO 8601 has it; None: it is
+    owed to all."""
 
     journey_id: str
     zone_name: str | None
     slot: str
     member_id: int | None = None
+    since: str | None = None
 
 
 Owed = Set[OwedStart]

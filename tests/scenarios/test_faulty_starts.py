@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from datetime import timedelta
 from typing import Any
@@ -13,14 +13,15 @@ from small_journeys import SERVICE
 from small_journeys import journey as by_event
 from stage import OpenStage, Stage
 from structlog.testing import capture_logs
-from test_calendar_starts import BIRTHDAY, DAILY, journey
+from test_calendar_starts import BIRTHDAY, DAILY, PARIS, SHANGHAI, journey, moves
 
 from engage.core import schedule
-from engage.core.schedule import Slot
+from engage.core.journey.model import OnSchedule
 from engage.errors import DatabaseUnavailable
 from engage.runtime.dispatching.dispatch import Dispatch
-from engage.runtime.enrolling import calendar_starts, enrol
-from engage.store import enrolling, events, members
+from engage.runtime.enrolling import calendar_starts, enrol, holding
+from engage.store import enrolling, events, members, state
+from engage.store import holding as store
 from engage.store.insight import overview
 from engage.store.tables import delivery
 
@@ -44,16 +45,19 @@ def stage(open_stage: OpenStage) -> Stage:
 
 
 def rung(stage: Stage, minutes: int) -> None:
-    """Three bells a minute; what a loop raises ends its tick."""
+    """Three bells a minute; our fault ends the loop's tick. None of them goes on for ever."""
     for _ in range(3 * minutes):
         stage.clock.advance_to(stage.clock.now() + timedelta(seconds=20))
         with suppress(OurFault):
-            while stage.engine.enrol.tick():
-                pass
+            assert [stage.engine.enrol.tick() for _ in range(10)][-1] == 0
 
 
 def entered(stage: Stage, journey_id: str) -> list[int]:
     return [len(stage.runs(name, journey_id)) for name in NAMES]
+
+
+def _fails(*_: object) -> None:
+    raise OurFault
 
 
 def nobody_can_enter(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -68,8 +72,8 @@ def nobody_can_enter(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def visits(stage: Stage, **where: str) -> None:
-    for name, store in where.items():
-        stage.happens(name, "store_visited", store=store)
+    for name, visited in where.items():
+        stage.happens(name, "store_visited", store=visited)
     stage.engine.receive.tick()
 
 
@@ -114,21 +118,22 @@ def test_celebrants_are_brought_again(stage: Stage, monkeypatch: pytest.MonkeyPa
 def test_an_event_over_which_the_code_fails_is_left_alone_and_the_others_go_on(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As long as it is news; it is tried every ten minutes."""
+    """As long as it is news; it is tried every ten minutes. Two of them are not taken for a fault over all of their
+    kind because they come back by themselves."""
     stage.apply({"visit": VISIT})
     with stage.daemon_down():
-        fails_over(stage, monkeypatch, "王芳")
+        fails_over(stage, monkeypatch, "王芳", "李雷")
         with capture_logs() as logs:
             visits(stage, **dict.fromkeys(NAMES, "湖滨店"))
             rung(stage, 25)
-        assert entered(stage, "visit") == [0, 1, 1]
-        assert [line["event"] for line in logs if line["event"] in ("left_alone", "set_aside")] == ["left_alone"] * 3
+        assert entered(stage, "visit") == [0, 0, 1]
+        assert [line["event"] for line in logs if line["event"] in ("left_alone", "set_aside")] == ["left_alone"] * 6
         rung(stage, 24 * 60)
         with stage.database.read() as connection:
             assert not events.any_fresh(connection)
     monkeypatch.undo()
     stage.passes("1h")
-    assert entered(stage, "visit") == [0, 1, 1]
+    assert entered(stage, "visit") == [0, 0, 1]
 
 
 # --- over what brings them --------------------------------------------------------------------------------------
@@ -154,47 +159,162 @@ def test_the_passing_of_time_that_fails_keeps_no_start_waiting(stage: Stage, mon
         assert stage.engine.enrol.next_due(connection, stage.clock.now()) > stage.clock.now()
 
 
-def test_dates_that_cannot_be_worked_out_keep_nothing_else_waiting(
+def test_dates_that_cannot_be_worked_out_keep_nothing_else_waiting_and_come_when_they_can(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stage.apply({"daily": DAILY, "eleven": DAILY.replace("10:00", "11:00"), "visit": VISIT})
-    next_slot, slots_between = schedule.next_slot, schedule.slots_between
+    stage.run_until(at="09:30")
+    with stage.daemon_down(), monkeypatch.context() as patch:
+        patch.setattr(schedule, "next_slot", _fails_at_eleven(schedule.next_slot))
+        patch.setattr(schedule, "slots_between", _fails_at_eleven(schedule.slots_between))
+        visits(stage, 王芳="湖滨店")
+        rung(stage, 120)
+        assert (entered(stage, "daily"), entered(stage, "visit")) == ([1, 1, 1], [1, 0, 0])
+        patch.undo()
+        rung(stage, 2)
+    assert entered(stage, "eleven") == [1, 1, 1]
 
-    def next_failing(start: Any, *more: Any) -> Slot:
-        if start.times[0].hour == 11:
-            raise OverflowError("date value out of range")
-        return next_slot(start, *more)
 
-    def between_failing(start: Any, *more: Any) -> list[Slot]:
+def _fails_at_eleven(asked: Callable[..., Any]) -> Callable[..., Any]:
+    def failing(start: OnSchedule, *more: Any) -> Any:
         if start.times[0].hour == 11:
             raise OurFault
-        return slots_between(start, *more)
+        return asked(start, *more)
 
-    stage.run_until(at="09:30")
-    with stage.daemon_down():
-        monkeypatch.setattr(schedule, "next_slot", next_failing)
-        monkeypatch.setattr(schedule, "slots_between", between_failing)
-        visits(stage, 王芳="湖滨店")
-        rung(stage, 45)
-        assert (entered(stage, "daily"), entered(stage, "visit")) == ([1, 1, 1], [1, 0, 0])
+    return failing
 
 
-def test_a_start_whose_members_cannot_be_found_keeps_no_other_one_waiting_and_comes_when_it_is_mended(
+def test_a_start_whose_members_cannot_be_found_keeps_no_other_one_waiting_and_comes_when_they_can(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stage.apply({"daily": DAILY, "yearly": journey(BIRTHDAY)})
     stage.run_until(at="09:59")
-
-    def failing(*_: object) -> None:
-        raise OurFault
-
     with stage.daemon_down(), monkeypatch.context() as patch:
-        patch.setattr(calendar_starts, "_celebrants", failing)
+        patch.setattr(calendar_starts, "_celebrants", _fails)
         rung(stage, 3)
         assert (entered(stage, "daily"), entered(stage, "yearly")) == ([1, 1, 1], [0, 0, 0])
         patch.undo()
         rung(stage, 2)
     assert (entered(stage, "daily"), entered(stage, "yearly")) == ([1, 1, 1], [1, 1, 1])
+
+
+def test_who_has_moved_meanwhile_is_found_then_too(open_stage: OpenStage, monkeypatch: pytest.MonkeyPatch) -> None:
+    stage = open_stage("2026-11-22 20:00")
+    stage.member("Anne", email=True, zone=PARIS, birthday="11-23")
+    stage.apply({"yearly": journey(BIRTHDAY)})
+    stage.run_until(day=1, at="14:59")
+    with stage.daemon_down(), monkeypatch.context() as patch:
+        moves(stage, "Anne", SHANGHAI)
+        stage.engine.receive.tick()
+        patch.setattr(calendar_starts, "_celebrants", _fails)
+        rung(stage, 62)
+        patch.undo()
+        rung(stage, 2)
+    assert len(stage.runs("Anne")) == 1
+
+
+# --- over one whom the calendar brings, who is brought again --------------------------------------------------------
+
+
+@pytest.fixture
+def put_off(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
+    """It is 10:02. 王芳 and 李雷 are owed their birthday's journey; their fault is mended."""
+    stage.apply({"yearly": journey(BIRTHDAY)})
+    stage.run_until(at="09:59")
+    with stage.daemon_down():
+        with monkeypatch.context() as patch:
+            fails_over(stage, patch, "王芳", "李雷")
+            rung(stage, 3)
+        assert entered(stage, "yearly") == [0, 0, 1]
+        yield stage
+
+
+def owed(stage: Stage) -> set[int | None]:
+    with stage.database.read() as connection:
+        return {start.member_id for start in state.starts_owed(connection)}
+
+
+def test_they_come_though_nobody_could_be_found_for_a_while(put_off: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(calendar_starts, "_celebrants", _fails)
+        rung(put_off, 15)
+        assert owed(put_off) == {put_off.ref(name).id for name in NAMES[:2]}
+    rung(put_off, 15)
+    assert (entered(put_off, "yearly"), owed(put_off)) == ([1, 1, 1], set())
+
+
+def test_they_come_though_an_edit_puts_the_start_off(put_off: Stage) -> None:
+    put_off.apply({"yearly": journey(BIRTHDAY.replace("10:00", "10:30"))})
+    rung(put_off, 15)
+    with put_off.database.read() as connection:
+        assert put_off.engine.enrol.next_due(connection, put_off.clock.now()) > put_off.clock.now()
+    rung(put_off, 30)
+    assert entered(put_off, "yearly") == [1, 1, 1]
+
+
+def test_they_are_tried_every_ten_minutes_and_nobody_else_is_looked_for_meanwhile(
+    put_off: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    celebrants, looks = calendar_starts._celebrants, []
+
+    def looking(*asked: Any) -> Any:
+        looks.append(put_off.clock.now())
+        return celebrants(*asked)
+
+    monkeypatch.setattr(calendar_starts, "_celebrants", looking)
+    fails_over(put_off, monkeypatch, "王芳", "李雷")
+    with capture_logs() as logs:
+        rung(put_off, 60)
+    assert sum(line["event"] == "start_put_off" for line in logs) == 2 * 6
+    assert len(looks) <= 7
+    assert not [line for line in logs if line["event"] == "batch_failed" and line["items"] > 2]
+
+
+def test_whom_a_daemon_lets_in_that_dies_before_it_says_so_is_not_told_to_be_lost(
+    put_off: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch, suppress(OurFault):
+        patch.setattr(enrol.Enrol, "_look_no_more", _fails)
+        enrol.Enrol(put_off.engine.context).tick()
+    assert entered(put_off, "yearly") == [1, 1, 1]
+    with capture_logs() as logs:
+        rung(put_off, 13 * 60)
+    assert owed(put_off) == set()
+    assert not [line for line in logs if line["event"] == "start_passed_over"]
+
+
+@pytest.mark.parametrize("refused", [True, False])
+def test_of_a_start_that_was_held_back_they_fare_as_the_others(
+    open_stage: OpenStage, monkeypatch: pytest.MonkeyPatch, refused: bool
+) -> None:
+    stage = open_stage("2026-11-23 08:00", policy={"audience_guard": {"count": 1}})
+    for name in NAMES:
+        stage.member(name, sms=True, birthday="11-23")
+    stage.apply({"yearly": journey(BIRTHDAY)})
+    stage.run_until(at="09:59")
+    with stage.daemon_down():
+        with monkeypatch.context() as patch:
+            fails_over(stage, patch, "王芳")
+            rung(stage, 3)
+            (held,) = _holds(stage)
+            with stage.database.write() as connection:
+                if refused:
+                    holding.refuse(connection, held, "no", stage.clock.now())
+                else:
+                    holding.go_on(connection, held, stage.clock.now())
+            while stage.engine.letting_go.tick():
+                pass
+            assert [run.status for run in stage.runs("李雷")] == ["ended" if refused else "live"]
+            rung(stage, 90)
+        rung(stage, 11)
+        assert [run.status for run in stage.runs("王芳")] == ([] if refused else ["live"])
+        assert len(_holds(stage)) == 1
+
+
+def _holds(stage: Stage) -> list[store.Hold]:
+    with stage.database.read() as connection:
+        found = (store.get(connection, hold_id) for hold_id in range(1, 5))
+        return [each for each in found if each is not None]
 
 
 # --- over a database that was brought back ----------------------------------------------------------------------

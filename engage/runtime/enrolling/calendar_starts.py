@@ -17,6 +17,7 @@ from bisect import bisect_right
 from collections.abc import Collection, Hashable, Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 import structlog
@@ -41,6 +42,7 @@ from engage.store.state import Owed, OwedStart
 # A move is told in a transaction of its own, which may end after we have looked.
 _TOLD_LATE = timedelta(minutes=5)
 _SOON = 10 * REST  # a fault or two in its midst cuts no start off
+_MOST_ALONE = 1000  # to whom starts are owed alone: they are written down together
 _REMEMBERED = timedelta(days=30)  # of a start in whose midst its journey went
 BATCH = 1000
 log = structlog.get_logger("engage.enrol")
@@ -48,16 +50,17 @@ log = structlog.get_logger("engage.enrol")
 
 @dataclass(frozen=True, slots=True)
 class Brought:
-    """Whom a slot brings to a journey's door, in the order of their ids; None: who they are could not be found out.
-    `job` and `slot`: its names in `job_slot`. `start`: what is owed as long as they were not at the door. `to_all`: it
-    brings everybody in the zone; else some, who moved there or are owed it alone. `assumed`: the year of which nobody
-    has told yet which days are worked, if the slot depends on that."""
+    """Whom a slot brings to a journey's door, in the order of their ids; `job` and `slot`: its names in `job_slot`.
+    `start`: what is owed as long as they were not at the door; `to_all`: they are all of the zone, not only those who
+    have moved there. `due_at`: the slot's moment. `assumed`: the year of which nobody has told yet which days are
+    worked, if the slot depends on that."""
 
     job: str
     slot: str
     start: OwedStart
     to_all: bool
-    found: Sequence[Entrant] | None
+    due_at: datetime
+    entrants: Sequence[Entrant]
     assumed: int | None
 
     @property
@@ -65,19 +68,17 @@ class Brought:
         return self.start.journey_id
 
     @property
-    def kind(self) -> str | OwedStart:
-        """What fails together with it: all of the journey, or nothing else."""
-        return self.start if self.start.member_id is not None else self.journey_id
-
-    @property
-    def entrants(self) -> Sequence[Entrant]:
-        return self.found or ()
+    def to_one(self) -> bool:
+        """Over whom the code has failed before."""
+        return self.start.member_id is not None
 
     @property
     def owed(self) -> Owed:
-        if self.to_all or self.start.member_id is not None:
-            return {self.start}
-        return {self.start._replace(member_id=entrant.member.id) for entrant in self.entrants}
+        return {self.start} if self.to_all or self.to_one else {self.to(entrant.member.id) for entrant in self.entrants}
+
+    def to(self, member_id: int) -> OwedStart:
+        """The same, to one alone."""
+        return self.start._replace(member_id=member_id, since=self.due_at.isoformat())
 
     def after(self, member_id: int, most: int) -> Sequence[Entrant]:
         first = bisect_right(self.entrants, member_id, key=lambda entrant: entrant.member.id)
@@ -92,10 +93,6 @@ class Comer:
     entrant: Entrant | None
 
     @property
-    def kind(self) -> Hashable:
-        return self.brought.kind
-
-    @property
     def id(self) -> int:
         """The member's."""
         return self.entrant.member.id if self.entrant is not None else 0
@@ -104,15 +101,16 @@ class Comer:
 @dataclass(frozen=True, slots=True)
 class Coming:
     """Whom the slots between two moments bring, as found at one look. `mark`: of what was applied then; `alone`: what
-    was owed to single ones then, and of it what is `left_alone` for now; `faults`: over which some could not be
-    found."""
+    was owed to single ones then, of which `later` comes at another look, and `too_late` not at all; `faults`: over
+    which not all could be found."""
 
     mark: str
     seen: datetime | None
     until: datetime
     brought: Sequence[Brought]
     alone: Owed
-    left_alone: Owed
+    later: Owed
+    too_late: Owed
     faults: Sequence[Exception]
 
     def is_outdated(self, connection: Connection, applied: Applied) -> bool:
@@ -124,23 +122,21 @@ class Coming:
         comers: list[Comer] = []
         for brought in self.brought:
             left = BATCH - len(comers)
-            wanted = left > 0 and brought.found is not None and brought.kind not in besides
+            wanted = left > 0 and brought.journey_id not in besides and brought.start not in besides
             if wanted and not state.slot_is_taken(connection, brought.job, brought.slot):
                 some = brought.after(_came_to(connection, brought), left)
                 comers += [Comer(brought, entrant) for entrant in some] or [Comer(brought, None)]
         return comers
 
     def owed(self, connection: Connection) -> Owed:
-        """What was not at the door; and what has come to be owed to single ones since this look."""
-        left = set(self.left_alone)
+        """What was not at the door; and what has come to be owed to single ones since this look. All that was owed, if
+        not all could be found."""
+        before = state.starts_owed(connection)
+        left = set(self.later)
         for brought in self.brought:
             if not state.slot_is_taken(connection, brought.job, brought.slot):
                 left |= brought.owed
-        return left | (_alone(state.starts_owed(connection)) - self.alone)
-
-    def given_up(self) -> Owed:
-        """What was owed to single ones, and comes too late now: of it nobody was brought."""
-        return self.alone - self.left_alone - {brought.start for brought in self.brought}
+        return left | ((before - self.too_late) if self.faults else (_alone(before) - self.alone))
 
     def still_comes(self, connection: Connection, comer: Comer) -> bool:
         """Whether nobody has let them in meanwhile."""
@@ -182,15 +178,24 @@ def _alone(owed: Owed) -> Owed:
     return {start for start in owed if start.member_id is not None}
 
 
-def owe_alone(connection: Connection, comer: Comer, now: datetime) -> OwedStart:
-    """They are brought again later; whoever has let them in meanwhile asks nobody twice."""
-    start = comer.brought.start._replace(member_id=comer.id)
-    state.put_starts_owed(connection, {*state.starts_owed(connection), start}, now)
+def owe_alone(connection: Connection, comer: Comer, now: datetime) -> OwedStart | None:
+    """They are brought again later; whoever has let them in meanwhile asks nobody twice. None: of too many."""
+    owed, brought = state.starts_owed(connection), comer.brought
+    start = brought.start if brought.to_one else brought.to(comer.id)
+    if start not in owed:
+        if len(_alone(owed)) >= _MOST_ALONE:
+            return None
+        state.put_starts_owed(connection, {*owed, start}, now)
     return start
 
 
-def _job(active: Active) -> str:
-    return f"start:{active.journey.id}"
+def _of_one(start: OwedStart) -> str:
+    """Its name in `job_slot`."""
+    return f"{start.slot} {start.zone_name or 'default'} for {start.member_id}"
+
+
+def _job(journey_id: str) -> str:
+    return f"start:{journey_id}"
 
 
 def note_came_in(connection: Connection, brought: Brought, some: Sequence[Entrant], now: datetime) -> None:
@@ -270,7 +275,7 @@ class Calendars:
         return min([*slots, *(self.now + REST if it_rests else self.now for it_rests in rests)], default=None)
 
     def _next_slots(self, active: Active) -> list[datetime]:
-        """In each zone. Of a journey whose dates fail there are none: it is looked at whenever there is a look."""
+        """In each zone. If its dates fail, now: the look at them tells."""
         start = active.journey.start
         if not isinstance(start, OnDate | OnSchedule):
             return []
@@ -279,34 +284,46 @@ class Calendars:
             return [schedule.next_slot(start, self.seen, zone, self.work).at for zone in zones]
         except Exception:
             log.exception("next_start_not_known", journey=active.journey.id)
-            return []
+            return [self.now]
 
     def coming(self, mark: str, seen: datetime | None) -> Coming:
-        """Journey by journey. One whose dates fail keeps no other one waiting."""
+        """Journey by journey: one over which this fails keeps no other one waiting. Those to whom it is owed alone come
+        last."""
         brought: list[Brought] = []
         faults: list[Exception] = []
         for active in self.applied.journeys.values():
-            if active.starts:
+            if active.starts and isinstance(active.journey.start, OnDate | OnSchedule):
                 try:
                     with part_of(self.connection):
-                        brought += self._brought(active, faults)
+                        brought += self._brought(active, active.journey.start)
                 except DatabaseUnavailable:
                     raise
                 except Exception as error:
                     log.exception("starts_not_found", journey=active.journey.id)
                     faults.append(error)
+        brought.sort(key=attrgetter("to_one"))
         alone = _alone(self.owed)
-        left_alone = {start for start in alone if start in self.resting}
-        return Coming(mark, seen, self.now, brought, alone, left_alone, faults)
+        too_late = {start for start in alone if self._is_too_late(start) and not self._was_at_the_door(start)}
+        later = {start for start in alone - too_late if not self._was_at_the_door(start)}
+        return Coming(mark, seen, self.now, brought, alone, later - {each.start for each in brought}, too_late, faults)
 
-    def _brought(self, active: Active, faults: list[Exception]) -> Iterator[Brought]:
-        """Slot by slot, the members it brings; none for a journey that does not start by the calendar."""
-        start = active.journey.start
-        if not isinstance(start, OnDate | OnSchedule):
-            return
+    def _was_at_the_door(self, alone: OwedStart) -> bool:
+        return state.slot_is_taken(self.connection, _job(alone.journey_id), _of_one(alone))
+
+    def _is_too_late(self, start: OwedStart) -> bool:
+        """Not before its time has passed: an edit may put it to a later one."""
+        active = self.applied.journeys.get(start.journey_id)
+        if active is None or not active.starts or not isinstance(active.journey.start, OnDate | OnSchedule):
+            return True
+        since = datetime.fromisoformat(start.since) if start.since is not None else self.now
+        return since <= self.now - active.journey.start.catch_up
+
+    def _brought(self, active: Active, start: OnDate | OnSchedule) -> Iterator[Brought]:
+        """Slot by slot, the members it brings."""
         oldest = max(active.since, self.now - start.catch_up)
         lately = max(active.since, self.now - max(start.catch_up, _SOON))
-        begun = [each for each in _begun(self.connection).values() if each.job == _job(active) and each.at > lately]
+        job = _job(active.journey.id)
+        begun = [each for each in _begun(self.connection).values() if each.job == job and each.at > lately]
         earliest = max(active.since, min([self.now, *(each.since for each in begun)]) - start.catch_up)
         in_midst = {each.slot for each in begun}  # as if they had come when somebody last saw to them
         for name in self.zone_names:
@@ -315,64 +332,49 @@ class Calendars:
                 named = f"{slot.key} {name or 'default'}"
                 of_slot = _OfSlot(active, start, slot, named, owed)
                 if named in in_midst or (slot.at > oldest and (slot.at > self.seen or owed in self.owed)):
-                    yield from self._of_slot(of_slot, Zone(name), faults)
+                    yield from self._of_slot(of_slot, Zone(name))
                 if slot.at > oldest:
-                    yield from self._alone_of_slot(of_slot, Zone(name), faults)
+                    yield from self._of_single_ones(of_slot, Zone(name))
         moved_since = self.seen - _TOLD_LATE
         for name in members.zones_moved_to(self.connection, moved_since):
             for slot in self._slots(start, oldest, self.seen, name):
                 owed = OwedStart(active.journey.id, name, slot.key)
-                moved = f"{slot.key} moved to {name} by {self.seen:%Y-%m-%d %H:%M:%S.%f}"
-                of_slot = _OfSlot(active, start, slot, moved, owed)
-                yield from self._of_slot(of_slot, Zone(name, moved_since), faults)
+                moved = f"{slot.key} moved to {name} by {self.now:%Y-%m-%d %H:%M:%S.%f}"
+                yield from self._of_slot(_OfSlot(active, start, slot, moved, owed), Zone(name, moved_since))
 
     def _slots(self, start: OnDate | OnSchedule, after: datetime, until: datetime, name: str | None) -> list[Slot]:
         zone = zone_of(name, self.applied.catalog.timezone)
         return schedule.slots_between(start, after, until, zone, self.work)
 
-    def _of_slot(self, of_slot: _OfSlot, zone: Zone, faults: list[Exception]) -> Iterator[Brought]:
+    def _of_slot(self, of_slot: _OfSlot, zone: Zone) -> Iterator[Brought]:
         """Nobody, if it was taken."""
-        if not state.slot_is_taken(self.connection, _job(of_slot.active), of_slot.name):
-            found = self._found(of_slot, zone, faults)
-            yield self._brought_by(of_slot, zone.moved_since is None, found)
+        if not state.slot_is_taken(self.connection, _job(of_slot.active.journey.id), of_slot.name):
+            yield self._brought_by(of_slot, zone.moved_since is None, self._entrants(of_slot, zone))
 
-    def _alone_of_slot(self, of_slot: _OfSlot, zone: Zone, faults: list[Exception]) -> Iterator[Brought]:
+    def _of_single_ones(self, of_slot: _OfSlot, zone: Zone) -> Iterator[Brought]:
         """Each to whom it is owed alone, and now. (Who has left the zone since comes with those who have moved.)"""
-        alone = sorted(start for start in _alone(self.owed) - self.resting if start[:3] == of_slot.owed[:3])
-        left = [(f"{of_slot.name} for {start.member_id}", start) for start in alone]
-        job = _job(of_slot.active)
-        left = [each for each in left if not state.slot_is_taken(self.connection, job, each[0])]
-        if not left:
-            return
-        found = self._found(of_slot, zone, faults)
-        for name, start in left:
-            mine = None if found is None else [entrant for entrant in found if entrant.member.id == start.member_id]
-            yield self._brought_by(replace(of_slot, name=name, owed=start), False, mine)
+        alone = (start for start in _alone(self.owed) - self.resting if start[:3] == of_slot.owed[:3])
+        left = [each for each in sorted(alone) if not (self._is_too_late(each) or self._was_at_the_door(each))]
+        if left:
+            by_id = {entrant.member.id: [entrant] for entrant in self._entrants(of_slot, zone)}
+            for start in left:
+                mine = by_id.get(start.member_id or 0, [])
+                yield self._brought_by(replace(of_slot, name=_of_one(start), owed=start), False, mine)
 
-    def _brought_by(self, of_slot: _OfSlot, to_all: bool, found: Sequence[Entrant] | None) -> Brought:
-        assumed = self._assumed(of_slot.start, of_slot.slot)
-        return Brought(_job(of_slot.active), of_slot.name, of_slot.owed, to_all, found, assumed)
-
-    def _found(self, of_slot: _OfSlot, zone: Zone, faults: list[Exception]) -> Sequence[Entrant] | None:
-        try:
-            with part_of(self.connection):
-                return self._entrants(of_slot.active, of_slot.start, of_slot.slot, zone)
-        except DatabaseUnavailable:
-            raise
-        except Exception as error:
-            log.exception("start_not_found", journey=of_slot.active.journey.id, slot=of_slot.name)
-            faults.append(error)
-            return None
+    def _brought_by(self, of_slot: _OfSlot, to_all: bool, entrants: Sequence[Entrant]) -> Brought:
+        assumed, job = self._assumed(of_slot.start, of_slot.slot), _job(of_slot.active.journey.id)
+        return Brought(job, of_slot.name, of_slot.owed, to_all, of_slot.slot.at, entrants, assumed)
 
     def _assumed(self, start: OnDate | OnSchedule, slot: Slot) -> int | None:
         by_workdays = isinstance(start, OnSchedule) and start.days in (DaySet.WORKDAY, DaySet.WEEKEND)
         is_assumed = by_workdays and self.work.is_provisional(slot.local_date)
         return slot.local_date.year if is_assumed else None
 
-    def _entrants(self, active: Active, start: OnDate | OnSchedule, slot: Slot, zone: Zone) -> list[Entrant]:
+    def _entrants(self, of_slot: _OfSlot, zone: Zone) -> list[Entrant]:
+        start, slot = of_slot.start, of_slot.slot
         if isinstance(start, OnDate):
             return _celebrants(self.connection, start, slot, zone)
-        everyone = enrolling.everyone(self.connection, self.applied.catalog, active.journey, zone, self.now)
+        everyone = enrolling.everyone(self.connection, self.applied.catalog, of_slot.active.journey, zone, self.now)
         context: dict[str, Any] = {"event": {}, "var": {}}
         return [Entrant(ref, f"slot:{slot.key}", context, due_at=slot.at) for ref in everyone]
 

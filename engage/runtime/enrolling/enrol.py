@@ -22,19 +22,20 @@ from engage.errors import DatabaseUnavailable
 from engage.runtime.applied import Active, Applied
 from engage.runtime.context import Context
 from engage.runtime.enrolling import calendar_starts
-from engage.runtime.enrolling.calendar_starts import Calendars, Comer, Coming, note_came_in
+from engage.runtime.enrolling.calendar_starts import Brought, Calendars, Comer, Coming, note_came_in
 from engage.runtime.enrolling.crossings import cross_by_events, cross_by_time, hour_of, is_news
 from engage.runtime.enrolling.goals import note_goals
 from engage.runtime.enrolling.holding import Bulk, hold_back, stage_of
-from engage.runtime.quarantine import REST_ALONE, Quarantine, Resting, all_of
-from engage.store import enrolling, events, journeys, members, state
+from engage.runtime.quarantine import REST, REST_ALONE, Quarantine, Resting, all_of
+from engage.store import enrolling, events, holding, journeys, members, state
 from engage.store.advancing import NEWS_FOR
 from engage.store.enrolling import Entrant, Waits
 from engage.store.events import FreshEvent
+from engage.store.holding import HoldStatus
 from engage.store.members import MemberRef
 
 BATCH = 500
-_CROSSINGS = "by the passing of time"  # no journey's id has a blank
+_LOOKS, _CROSSINGS = "looks for starts", "crossings by time"  # may rest as journeys do, whose ids have no blanks
 log = structlog.get_logger("engage.enrol")
 
 
@@ -50,7 +51,7 @@ class Enrol:
         self._next_for: tuple[datetime, str, tuple[str | None, ...], frozenset[Any]] | None = None
         self._next = datetime.max.replace(tzinfo=UTC)
         self._resting_events = Resting(context.clock)  # by name
-        self._resting_starts = Resting(context.clock)  # by journey, and single ones
+        self._resting_starts = Resting(context.clock)  # journeys, what is owed to single ones, looks
         self._fresh = Quarantine(
             context,
             "enrol",
@@ -115,6 +116,8 @@ class Enrol:
         if seen is None or seen > now + state.CLOCKS_DIFFER:
             return now
         resting = self._resting_starts.now
+        if _LOOKS in resting:
+            return now + REST
         known = (seen, applied.mark, tuple(members.timezones(connection)), resting)
         if known != self._next_for:
             start = self._calendars(connection, applied, known[2], seen, now).next_start()
@@ -128,12 +131,13 @@ class Enrol:
         comers = Quarantine(
             self._context,
             "enrol",
-            attrgetter("kind"),
+            attrgetter("brought.journey_id"),
             partial(self._take_comers, coming),
             partial(self._take_comer_again, coming),
             self._let_in,
             partial(self._put_off, coming),
             self._resting_starts,
+            fails_alone=attrgetter("brought.to_one"),
         )
         try:
             done = comers.together_or_singly() if coming.brought else 0
@@ -146,6 +150,7 @@ class Enrol:
             self._coming = None  # who comes next comes with them, and shows whether it is a fault of theirs
             raise
         if self._coming is None and coming.faults:
+            self._resting_starts.add([_LOOKS])
             raise coming.faults[0]
         return done
 
@@ -165,8 +170,9 @@ class Enrol:
         )
 
     def _look_no_more(self, coming: Coming, now: datetime) -> int:
-        """What the calendar brings was at the door: the slots until then are looked at no more, but for what is owed:
-        those of journeys that rest, and of whom nobody knows who comes, and those over whom alone the code failed."""
+        """What the calendar brings was at the door: the slots until then are looked at no more, but for what is owed,
+        by journeys that rest, and to those over whom alone the code failed. Unless not all could be found: then all of
+        them are looked at again; what is done is done once."""
         with self._context.database.write() as connection:
             journeys.hold(connection)
             if not self._has_turn(connection):
@@ -175,11 +181,13 @@ class Enrol:
             if not outdated:
                 if coming.batch(connection, self._resting_starts.now):
                     return 0  # somebody else had the turn until now
-                state.put_moment(connection, state.STARTS_SEEN, coming.until)
+                if not coming.faults:
+                    state.put_moment(connection, state.STARTS_SEEN, coming.until)
                 state.put_starts_owed(connection, coming.owed(connection), now)
-                for start in coming.given_up():
+                for start in coming.too_late:
                     log.error("start_passed_over", journey=start.journey_id, slot=start.slot, member_id=start.member_id)
                 self._crossings_are_due = True
+        self._resting_starts.add(coming.later - self._resting_starts.now)
         self._coming = None
         return int(outdated)  # there is a look to be taken
 
@@ -214,19 +222,27 @@ class Enrol:
                 log.warning("starts_seen_ahead", seen=f"{seen:%Y-%m-%d %H:%M:%S} UTC")
             since = min(seen or now, now)
             calendars = self._calendars(connection, applied, members.timezones(connection), since, now)
-            coming = calendars.coming(calendars.applied.mark, seen)
-        self._resting_starts.add(brought.kind for brought in coming.brought if brought.found is None)
-        return coming
+            return calendars.coming(calendars.applied.mark, seen)
 
     def _let_in(self, connection: Connection, comers: Sequence[Comer]) -> None:
         applied, now = self._context.applied.current(), self._context.clock.now()
         for brought, of_slot in groupby(comers, attrgetter("brought")):
             some = [comer.entrant for comer in of_slot if comer.entrant is not None]
             if some:
-                of_start = f"{some[0].due_at or now:%Y-%m-%d %H:%M} UTC"
-                bulk = self._bulk(of_start, len(brought.entrants))
-                admit(connection, applied, applied.journeys[brought.journey_id], some, now, bulk)
+                self._let_in_of(connection, applied, brought, some, now)
             note_came_in(connection, brought, some, now)
+
+    def _let_in_of(
+        self, connection: Connection, applied: Applied, brought: Brought, some: Sequence[Entrant], now: datetime
+    ) -> None:
+        """Who comes alone, later, fares as the others have: they were held back together, and let go or refused."""
+        start = f"{brought.due_at:%Y-%m-%d %H:%M} UTC"
+        held = holding.latest(connection, brought.journey_id, start) if brought.to_one else None
+        if held is not None and held.status is HoldStatus.REFUSED:
+            return
+        were_let_go = held is not None and held.status is HoldStatus.RELEASED
+        bulk = None if were_let_go else self._bulk(start, len(brought.entrants))
+        admit(connection, applied, applied.journeys[brought.journey_id], some, now, bulk)
 
     def _put_off(self, coming: Coming, connection: Connection, comer: Comer, error: Exception) -> None:
         """They are brought again later, alone; those after them come now, or have come."""
@@ -234,8 +250,11 @@ class Enrol:
         log.error("start_put_off", journey=brought.journey_id, slot=brought.slot, member_id=comer.id)
         may_come = self._take_comer_again(coming, connection, comer)
         owed = calendar_starts.owe_alone(connection, comer, now)
-        self._resting_starts.add([owed], REST_ALONE)
-        if may_come and owed != brought.start:
+        if owed is None:
+            log.error("start_passed_over", journey=brought.journey_id, slot=brought.slot, member_id=comer.id)
+        else:
+            self._resting_starts.add([owed], REST_ALONE)
+        if may_come and not brought.to_one:
             note_came_in(connection, brought, [comer.entrant] if comer.entrant is not None else [], now)
 
     def _calendars(

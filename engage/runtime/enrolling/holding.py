@@ -39,7 +39,7 @@ _ENOUGH_TO_SAY = 100  # who have asked, before their share is one of all who wil
 _A_FEW_MORE = 1.1  # may join a start that was approved
 _NEVER_FEWER = 3  # failures and refusals stop nothing: a single unlucky member is no sign
 _REFUSED = "the start was not approved"
-_PATIENCE = timedelta(hours=1)  # with one over whom the code fails: the next stage waits for them
+_PATIENCE = timedelta(hours=3)  # with one over whom the code fails: the next stage waits for them
 _FAILED = "letting them in has failed; the log says why"
 log = structlog.get_logger("engage.holding")
 
