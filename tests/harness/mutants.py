@@ -132,7 +132,7 @@ MUTANTS: Sequence[Mutant] = (
     ),
     _mutant(
         "the fence is not checked when the outcome is recorded",
-        says(f"{STORE}:_as_it_stands", "if row.fence != call.claimed.fence:", "if False:"),
+        says(f"{STORE}:_as_it_stands", " or row.fence != call.claimed.fence", ""),
         says(f"{STORE}:_who", ', "fence": claimed.fence', ""),
         is_now(f"{STORE}:_MINE", '("bucket", "id")'),
         weather=FROST,
