@@ -162,7 +162,7 @@ class Quarantine(Generic[Item]):
     `take`: a batch, locked, of nothing that rests; `take_again`: the same item, if it is still to be done. `set_aside`
     is told of what fails for its own sake and has done so for as long as `patience`; somebody else may have done it
     meanwhile. Until then it is `resting`, and so is a kind all of which fails; that is raised, too, when the others are
-    done."""
+    done. `fails_alone`: of whom it is known from elsewhere that they fail for their own sake."""
 
     context: Context
     loop: str
