@@ -197,6 +197,7 @@ class Daemon:
     def _end_in_time(self) -> None:
         """In good order, if that can be had within the time allowed and nobody asks again. If not, the process leaves
         as it stands: calls that were not recorded are ambiguous once their lease has run out, as after a crash."""
+        log.info("daemon_stopping")  # heard: what follows may take as long as a batch
         ending = threading.Thread(target=self._end, name="ending", daemon=True)
         ending.start()
         until = time.monotonic() + STOPS_WITHIN_SECONDS

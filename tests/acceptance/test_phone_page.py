@@ -12,7 +12,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, FrameLocator, Page, expect, sync_playwright
+from playwright.sync_api import Browser, FrameLocator, Page, Route, expect, sync_playwright
 from wechatpy import parse_message
 from wechatpy.crypto import WeChatCrypto
 
@@ -333,6 +333,19 @@ def test_the_keyboard_is_enough(demo: Demo, on_a_phone: Page) -> None:
     page.keyboard.press("Escape")
     expect(page.get_by_role("button", name="旅程")).to_be_focused()
     expect(page.get_by_role("button", name="收起")).to_be_hidden()
+
+
+def test_the_keyboard_is_heard_before_the_phone_has_loaded(demo: Demo, on_a_phone: Page) -> None:
+    page, held = on_a_phone, list[Route]()
+    page.route(f"**/api/phones/{_LIN.key}", lambda route: held.append(route))
+    page.goto(f"{demo.url}/p/{_LIN.key}")
+    page.get_by_role("tab", name="微信").focus()
+    page.keyboard.press("ArrowRight")
+    expect(page.get_by_role("tab", name="短信")).to_be_focused()
+    assert held
+    page.unroute_all()  # what is held goes on
+    expect(page.get_by_role("heading", name="山野茶事")).to_be_visible()
+    expect(page.get_by_label("回复短信")).to_be_visible()
 
 
 def test_the_list_finds_people_and_says_who_has_new_messages(demo: Demo, on_a_phone: Page) -> None:

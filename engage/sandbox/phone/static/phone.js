@@ -62,7 +62,8 @@ function openTab(channel) {
 function moveTab(event) {
   const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
   if (!step) return;
-  const next = CHANNELS[(CHANNELS.indexOf(open) + step + CHANNELS.length) % CHANNELS.length];
+  const focused = CHANNELS.findIndex((name) => $(`#tab-${name}`) === event.target); // nothing is open yet until the phone has loaded
+  const next = CHANNELS[(focused + step + CHANNELS.length) % CHANNELS.length];
   openTab(next);
   $(`#tab-${next}`).focus();
 }
