@@ -268,17 +268,17 @@ class Calendars:
     def next_start(self) -> datetime | None:
         """The first slot of any journey in any zone after what has been seen. What is owed comes now; if it rests, when
         it has rested."""
-        slots = [
-            slot for active in self.applied.journeys.values() if active.starts for slot in self._next_slots(active)
-        ]
+        slots = [slot for active, start in self._starting() for slot in self._next_slots(active, start)]
         rests = (start.journey_id in self.resting or start in self.resting for start in self.owed)
         return min([*slots, *(self.now + REST if it_rests else self.now for it_rests in rests)], default=None)
 
-    def _next_slots(self, active: Active) -> list[datetime]:
+    def _starting(self) -> list[tuple[Active, OnDate | OnSchedule]]:
+        """Journeys that start by the calendar."""
+        starting = (active for active in self.applied.journeys.values() if active.starts)
+        return [(a, a.journey.start) for a in starting if isinstance(a.journey.start, OnDate | OnSchedule)]
+
+    def _next_slots(self, active: Active, start: OnDate | OnSchedule) -> list[datetime]:
         """In each zone. If its dates fail, now: the look at them tells."""
-        start = active.journey.start
-        if not isinstance(start, OnDate | OnSchedule):
-            return []
         zones = [zone_of(name, self.applied.catalog.timezone) for name in self.zone_names]
         try:
             return [schedule.next_slot(start, self.seen, zone, self.work).at for zone in zones]
@@ -289,36 +289,37 @@ class Calendars:
     def coming(self, mark: str, seen: datetime | None) -> Coming:
         """Journey by journey: one over which this fails keeps no other one waiting. Those to whom it is owed alone come
         last."""
+        alone = _alone(self.owed)
+        left = {
+            each for each in alone if not state.slot_is_taken(self.connection, _job(each.journey_id), _of_one(each))
+        }
+        too_late = self._too_late(left)
         brought: list[Brought] = []
         faults: list[Exception] = []
-        for active in self.applied.journeys.values():
-            if active.starts and isinstance(active.journey.start, OnDate | OnSchedule):
-                try:
-                    with part_of(self.connection):
-                        brought += self._brought(active, active.journey.start)
-                except DatabaseUnavailable:
-                    raise
-                except Exception as error:
-                    log.exception("starts_not_found", journey=active.journey.id)
-                    faults.append(error)
+        for active, start in self._starting():
+            try:
+                with part_of(self.connection):
+                    brought += self._brought(active, start, left - too_late - self.resting)
+            except DatabaseUnavailable:
+                raise
+            except Exception as error:
+                log.exception("starts_not_found", journey=active.journey.id)
+                faults.append(error)
         brought.sort(key=attrgetter("to_one"))
-        alone = _alone(self.owed)
-        too_late = {start for start in alone if self._is_too_late(start) and not self._was_at_the_door(start)}
-        later = {start for start in alone - too_late if not self._was_at_the_door(start)}
-        return Coming(mark, seen, self.now, brought, alone, later - {each.start for each in brought}, too_late, faults)
+        later = left - too_late - {each.start for each in brought}
+        return Coming(mark, seen, self.now, brought, alone, later, too_late, faults)
 
-    def _was_at_the_door(self, alone: OwedStart) -> bool:
-        return state.slot_is_taken(self.connection, _job(alone.journey_id), _of_one(alone))
-
-    def _is_too_late(self, start: OwedStart) -> bool:
+    def _too_late(self, alone: Owed) -> Owed:
         """Not before its time has passed: an edit may put it to a later one."""
-        active = self.applied.journeys.get(start.journey_id)
-        if active is None or not active.starts or not isinstance(active.journey.start, OnDate | OnSchedule):
-            return True
-        since = datetime.fromisoformat(start.since) if start.since is not None else self.now
-        return since <= self.now - active.journey.start.catch_up
+        catch_up = {active.journey.id: start.catch_up for active, start in self._starting()}
+        return {
+            each
+            for each in alone
+            if each.journey_id not in catch_up
+            or (each.since and datetime.fromisoformat(each.since) <= self.now - catch_up[each.journey_id])
+        }
 
-    def _brought(self, active: Active, start: OnDate | OnSchedule) -> Iterator[Brought]:
+    def _brought(self, active: Active, start: OnDate | OnSchedule, alone: Owed) -> Iterator[Brought]:
         """Slot by slot, the members it brings."""
         oldest = max(active.since, self.now - start.catch_up)
         lately = max(active.since, self.now - max(start.catch_up, _SOON))
@@ -334,7 +335,7 @@ class Calendars:
                 if named in in_midst or (slot.at > oldest and (slot.at > self.seen or owed in self.owed)):
                     yield from self._of_slot(of_slot, Zone(name))
                 if slot.at > oldest:
-                    yield from self._of_single_ones(of_slot, Zone(name))
+                    yield from self._of_single_ones(of_slot, Zone(name), alone)
         moved_since = self.seen - _TOLD_LATE
         for name in members.zones_moved_to(self.connection, moved_since):
             for slot in self._slots(start, oldest, self.seen, name):
@@ -351,15 +352,14 @@ class Calendars:
         if not state.slot_is_taken(self.connection, _job(of_slot.active.journey.id), of_slot.name):
             yield self._brought_by(of_slot, zone.moved_since is None, self._entrants(of_slot, zone))
 
-    def _of_single_ones(self, of_slot: _OfSlot, zone: Zone) -> Iterator[Brought]:
-        """Each to whom it is owed alone, and now. (Who has left the zone since comes with those who have moved.)"""
-        alone = (start for start in _alone(self.owed) - self.resting if start[:3] == of_slot.owed[:3])
-        left = [each for each in sorted(alone) if not (self._is_too_late(each) or self._was_at_the_door(each))]
-        if left:
+    def _of_single_ones(self, of_slot: _OfSlot, zone: Zone, alone: Owed) -> Iterator[Brought]:
+        """Each to whom it is owed alone. (Who has left the zone since comes with those who have moved.)"""
+        mine = sorted(start for start in alone if start[:3] == of_slot.owed[:3])
+        if mine:
             by_id = {entrant.member.id: [entrant] for entrant in self._entrants(of_slot, zone)}
-            for start in left:
-                mine = by_id.get(start.member_id or 0, [])
-                yield self._brought_by(replace(of_slot, name=_of_one(start), owed=start), False, mine)
+            for start in mine:
+                found = by_id.get(start.member_id or 0, [])
+                yield self._brought_by(replace(of_slot, name=_of_one(start), owed=start), False, found)
 
     def _brought_by(self, of_slot: _OfSlot, to_all: bool, entrants: Sequence[Entrant]) -> Brought:
         assumed, job = self._assumed(of_slot.start, of_slot.slot), _job(of_slot.active.journey.id)
