@@ -65,21 +65,34 @@ def refresh(
     return crossings
 
 
-def refresh_by_time(connection: Connection, catalog: Catalog, since: datetime, now: datetime) -> list[Crossing]:
-    """Members for whom some date in a segment's condition crossed its threshold after `since`, up to `now`."""
+def crossing_by_time(connection: Connection, catalog: Catalog, since: datetime, now: datetime) -> list[Crossing]:
+    """Who crosses, of those for whom some date in a segment's condition crossed its threshold after `since`, up to
+    `now`. Nothing is written."""
     crossings = []
     for name, condition in catalog.segments.items():
-        crossings += _refresh_those(connection, catalog, name, _edges(catalog, condition, since, now), now)
+        crossings += _crossing_of(connection, catalog, name, _edges(catalog, condition, since, now), now)
     return crossings
 
 
-def refresh_by_rank(connection: Connection, catalog: Catalog, moved: Sequence[Moved], now: datetime) -> list[Crossing]:
-    """Members for whom a threshold that a segment's condition asks for has moved to their other side."""
+def crossing_by_rank(connection: Connection, catalog: Catalog, moved: Sequence[Moved], now: datetime) -> list[Crossing]:
+    """Who crosses, of those on whose other side a threshold is now that a segment's condition asks for. Nothing is
+    written."""
     crossings = []
     for name, condition in catalog.segments.items():
         shares = set(shares_in(condition))
         sides = [on_another_side(catalog, each, now) for each in moved if (each.field, each.percent) in shares]
-        crossings += _refresh_those(connection, catalog, name, sides, now)
+        crossings += _crossing_of(connection, catalog, name, sides, now)
+    return crossings
+
+
+def cross(connection: Connection, catalog: Catalog, found: Iterable[Crossing], now: datetime) -> list[Crossing]:
+    """Write down those who were found to cross and, looked at again, still do."""
+    refs: dict[str, set[MemberRef]] = {}
+    for crossing in found:
+        refs.setdefault(crossing.segment, set()).add(crossing.member)
+    crossings = []
+    for name, condition in catalog.segments.items():
+        crossings += _refresh_one(connection, catalog, name, condition, sorted(refs.get(name, ())), now)
     return crossings
 
 
@@ -131,27 +144,39 @@ def _everywhere(name: str) -> ColumnElement[bool]:
 # --- looking again ----------------------------------------------------------------------------------------------
 
 
-def _refresh_those(
+def _crossing_of(
     connection: Connection, catalog: Catalog, name: str, those: Sequence[Select[Any]], now: datetime
 ) -> list[Crossing]:
-    """Whoever one of the queries names as (bucket, member id)."""
+    """Of whoever one of the queries names as (bucket, member id)."""
     refs = sorted(MemberRef(*row) for row in connection.execute(union(*those))) if those else []
     crossings = []
     for first in range(0, len(refs), BATCH):
-        crossings += _refresh_one(connection, catalog, name, catalog.segments[name], refs[first : first + BATCH], now)
+        some = refs[first : first + BATCH]
+        enter, leave = _looked_at(connection, catalog, name, catalog.segments[name], some, now)
+        crossings += _crossings(name, enter, leave)
     return crossings
 
 
 def _refresh_one(
     connection: Connection, catalog: Catalog, name: str, condition: Condition, refs: Sequence[MemberRef], now: datetime
 ) -> list[Crossing]:
+    enter, leave = _looked_at(connection, catalog, name, condition, refs, now)
+    return _crossings(name, _put(connection, name, enter, now), _take_out(connection, name, leave))
+
+
+def _looked_at(
+    connection: Connection, catalog: Catalog, name: str, condition: Condition, refs: Sequence[MemberRef], now: datetime
+) -> tuple[list[MemberRef], list[MemberRef]]:
+    """Who is to enter, and who to leave."""
     if not refs:
-        return []
+        return [], []
     these = given_refs(refs)
     inside = {MemberRef(*row) for row in _belonging(catalog, condition).execute(connection, now, **these)}
     before = {MemberRef(*row) for row in connection.execute(_INSIDE, these | {"of_segment": name})}
-    entered = _put(connection, name, sorted(inside - before), now)
-    left = _take_out(connection, name, sorted(before - inside))
+    return sorted(inside - before), sorted(before - inside)
+
+
+def _crossings(name: str, entered: Iterable[MemberRef], left: Iterable[MemberRef]) -> list[Crossing]:
     return [Crossing(ref, name, True) for ref in entered] + [Crossing(ref, name, False) for ref in left]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Set
+from dataclasses import astuple
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
@@ -10,6 +11,7 @@ from sqlalchemy import Connection, bindparam, delete, select
 
 from engage.core.arrears import Arrears
 from engage.store.databases.database import upsert
+from engage.store.statements.ranks import Moved
 from engage.store.statements.rows import put_rows
 from engage.store.tables import job_slot, pause, state
 
@@ -18,6 +20,7 @@ STARTS_SEEN = "starts_seen"  # up to when starts at a moment have been looked fo
 STARTS_OWED = "starts_owed"  # slots before that which are still to come: put there by an edit, or their journey rests
 STARTS_BEGUN = "starts_begun"  # those that come in by batches: slots, and how far each has come
 SEGMENTS_SWEPT = "segments_swept"  # up to when the passing of time has been applied to segments
+RANKS_MOVED = "ranks_moved"  # thresholds, those between which are still to be looked at
 ARREARS = "arrears"  # what came due while nobody was at work
 ALL = "all"  # the pause scope that stops everything
 RESTORED = "restored"  # the one of a database that was brought back: members stand still, too
@@ -90,6 +93,14 @@ def starts_owed(connection: Connection) -> Owed:
 
 def put_starts_owed(connection: Connection, owed: Owed, now: datetime) -> None:
     put(connection, STARTS_OWED, sorted(map(list, owed), key=str), now)
+
+
+def ranks_moved(connection: Connection) -> list[Moved]:
+    return [Moved(*each) for each in get(connection, RANKS_MOVED) or ()]
+
+
+def put_ranks_moved(connection: Connection, moved: Iterable[Moved], now: datetime) -> None:
+    put(connection, RANKS_MOVED, list(map(astuple, moved)), now)
 
 
 def let_time_count(connection: Connection, now: datetime) -> None:

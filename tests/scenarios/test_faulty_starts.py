@@ -20,7 +20,7 @@ from engage.core.journey.model import OnSchedule
 from engage.errors import DatabaseUnavailable
 from engage.runtime.dispatching.dispatch import Dispatch
 from engage.runtime.enrolling import calendar_starts, enrol, holding
-from engage.store import enrolling, events, members, state
+from engage.store import enrolling, events, members, segments, state
 from engage.store import holding as store
 from engage.store.insight import overview
 from engage.store.tables import delivery
@@ -149,7 +149,7 @@ def test_the_passing_of_time_that_fails_keeps_no_start_waiting(stage: Stage, mon
 
     stage.run_until(at="09:30")
     with stage.daemon_down(), monkeypatch.context() as patch:
-        patch.setattr(enrol, "cross_by_time", failing)
+        patch.setattr(segments, "crossing_by_time", failing)
         rung(stage, 40)
         assert (entered(stage, "daily"), entered(stage, "yearly")) == ([1, 1, 1], [1, 1, 1])
         assert 5 < len(tried) <= 11  # since ten o'clock, once a minute

@@ -15,7 +15,7 @@ from stage_wiring import shipped
 
 from engage.runtime.edits import approving
 from engage.runtime.edits.approving import Approved, NotWaiting
-from engage.runtime.enrolling import enrol, holding
+from engage.runtime.enrolling import enrol, holding, passing_of_time
 from engage.runtime.enrolling.holding import LettingGo
 from engage.runtime.quarantine import Failed, Quarantine
 from engage.store import holding as store
@@ -268,6 +268,21 @@ def test_who_come_into_a_segment_together_are_counted_together(open_stage: OpenS
     come(stage, 10, EVERYBODY - 1)
     assert (statuses(stage), messages(stage)) == ({"ended": 10, "held": 30}, 10)
     assert the_hold(stage).why == f"{EVERYBODY} members at once, 15 allowed"
+
+
+@pytest.mark.usefixtures("few_at_a_time")
+def test_whom_the_time_brings_into_a_segment_are_counted_before_the_first_of_them_enters(
+    open_stage: OpenStage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(passing_of_time, "BATCH", 5)
+    stage = open_stage(policy={"caps": {}} | GUARD)
+    for number in range(EVERYBODY):
+        stage.member(f"m{number}", sms=True, contract_end="2026-12-05")
+    ending = shipped("catalog", ("segments:\n", "segments:\n  沪上: { contract_end: next 7d }\n"))
+    stage.apply({"campaign": into_the_segment()}, catalog=ending)
+    stage.run_until(day=6, at="00:30")
+    assert statuses(stage) == {"held": EVERYBODY}
+    assert the_hold(stage).why == f"{EVERYBODY} members at once, 10 allowed"
 
 
 @pytest.mark.usefixtures("few_at_a_time")

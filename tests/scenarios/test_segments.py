@@ -9,8 +9,9 @@ import pytest
 from stage import Stage
 from stage_wiring import shipped
 
-from engage.runtime.enrolling import enrol
-from engage.store import events, segments
+from engage.runtime.enrolling import enrol, passing_of_time
+from engage.runtime.enrolling.passing_of_time import PassingOfTime
+from engage.store import events, segments, state
 from engage.store.events import NewEvent
 from engage.store.statements import ranks
 
@@ -30,6 +31,10 @@ def on_entering(segment: str, reentry: str = "always") -> dict[str, str]:
 
 def buys(stage: Stage, name: str, amount: int) -> None:
     stage.happens(name, "order_paid", order_id=f"{name}{amount}", amount=amount)
+
+
+def fails(*_: object) -> list[segments.Crossing]:
+    raise ArithmeticError("our own mistake, at every hour's look")
 
 
 def inside(stage: Stage, segment: str) -> set[int]:
@@ -69,6 +74,49 @@ def test_a_date_crosses_at_the_business_midnight(stage: Stage) -> None:
     assert len(stage.events("王芳", "segment_left")) == 1
 
 
+def five_in_one_hour(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Whose contracts end on the same day; they cross by two at a time."""
+    monkeypatch.setattr(passing_of_time, "BATCH", 2)
+    names = [f"客{n}" for n in range(5)]
+    for name in names:
+        stage.member(name, sms=True, contract_end="2026-12-05")
+    stage.apply(on_entering("快到期"), catalog=words(ENDING))
+    stage.run_until(day=5, at="23:30")
+    return names
+
+
+def test_those_who_cross_in_the_same_hour_do_so_by_batches_and_another_daemon_goes_on_with_them(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = five_in_one_hour(stage, monkeypatch)
+    with stage.daemon_down():
+        stage.clock.advance_to(now := stage.moment(6, "00:00"))
+        one, another = (PassingOfTime(stage.engine.context) for _ in range(2))
+        assert one.work_on(now) == 2
+        assert len(inside(stage, "快到期")) == 2
+        with stage.database.read() as connection:
+            assert one.next_due(connection, now) <= now
+        assert [another.work_on(now) for _ in range(2)] == [2, 1]
+        with stage.database.read() as connection:
+            assert one.next_due(connection, now) == now + timedelta(hours=1)
+        assert [one.work_on(now) for _ in range(2)] == [1, 0]  # looks again, and finds nobody
+    stage.passes("1m")
+    assert [len(stage.runs(name, "note")) for name in names] == [1] * 5
+    assert [len(stage.events(name, "segment_entered")) for name in names] == [1] * 5
+
+
+def test_an_edit_in_their_midst_loses_none_of_them(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    names = five_in_one_hour(stage, monkeypatch)
+    with stage.daemon_down():
+        stage.clock.advance_to(now := stage.moment(6, "00:00"))
+        passing = PassingOfTime(stage.engine.context)
+        assert passing.work_on(now) == 2
+        stage.apply(on_entering("快到期"), catalog=words(ENDING, "  新写的: { contract_end: next 3d }\n"))
+        assert [passing.work_on(now) for _ in range(4)] == [1, 2, 1, 0]
+    stage.passes("1m")
+    assert [len(stage.runs(name, "note")) for name in names] == [1] * 5
+
+
 def test_a_segment_that_is_written_anew_starts_nobody(stage: Stage) -> None:
     stage.member("王芳", sms=True)
     stage.history("王芳", "order_paid", "3d", order_id="A1", amount=1000)
@@ -101,8 +149,8 @@ def test_ranks_are_worked_out_at_three_and_move_those_in_between(stage: Stage) -
     assert inside(stage, "高消费") == {stage.ref("王芳").id, stage.ref("韩梅").id}
 
 
-def test_the_night_brings_in_who_has_risen_without_doing_anything(stage: Stage) -> None:
-    """Of two members one is the better half; when four smaller ones have come along, half of six are three."""
+def rises_in_the_night(stage: Stage) -> None:
+    """李雷, when it is three o'clock."""
     stage.member("王芳", sms=True)
     stage.member("李雷", sms=True)
     for n in range(4):
@@ -115,9 +163,32 @@ def test_the_night_brings_in_who_has_risen_without_doing_anything(stage: Stage) 
     for n in range(4):
         buys(stage, f"客{n}", 10 + n)
     assert stage.runs("李雷", "note") == []
+
+
+def test_the_night_brings_in_who_has_risen_without_doing_anything(stage: Stage) -> None:
+    """Of two members one is the better half; when four smaller ones have come along, half of six are three."""
+    rises_in_the_night(stage)
     stage.run_until(day=2)
     assert inside(stage, "高消费") == {stage.ref(name).id for name in ("王芳", "李雷", "客3")}
     assert len(stage.runs("李雷", "note")) == 1
+
+
+def test_who_has_risen_is_owed_a_look_until_they_had_it(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A daemon that ends behind the ranks, and before the look, has worked them out for whoever comes next."""
+    rises_in_the_night(stage)
+    stage.run_until(day=2, at="02:59")
+    with stage.daemon_down(), monkeypatch.context() as patch:
+        stage.clock.advance_to(now := stage.moment(2, "03:00"))
+        patch.setattr(segments, "crossing_by_rank", fails)
+        with pytest.raises(ArithmeticError):
+            PassingOfTime(stage.engine.context).work_on(now)
+        with stage.database.read() as connection:
+            assert [threshold.value for threshold in ranks.thresholds(connection)] == [13]
+            assert state.ranks_moved(connection)
+    stage.passes("1m")
+    assert len(stage.runs("李雷", "note")) == 1
+    with stage.database.read() as connection:
+        assert not state.ranks_moved(connection)
 
 
 def test_news_that_waits_behind_history_is_no_silence(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -136,15 +207,12 @@ def test_news_that_waits_behind_history_is_no_silence(stage: Stage, monkeypatch:
 def test_what_happened_waits_for_no_fault_in_what_the_time_brings(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fails(*_: object) -> int:
-        raise ArithmeticError("our own mistake, at every hour's look")
-
     stage.member("王芳", sms=True)
     stage.apply(on_entering("VIP"))
     with stage.daemon_down():
         buys(stage, "王芳", 3000)
         stage.passes("1h")
-        monkeypatch.setattr(enrol, "cross_by_time", fails)
+        monkeypatch.setattr(segments, "crossing_by_time", fails)
         stage.engine.receive.tick()
         with pytest.raises(ArithmeticError):
             stage.engine.enrol.tick()  # of the purchase

@@ -1,4 +1,4 @@
-"""Entering and leaving segments: after what happened, by the hour, and when ranks were worked out anew in the night.
+"""Entering and leaving segments: after what happened; `passing_of_time` has the others.
 
 Every crossing is an event like any other: it may start journeys, end waits, be counted.
 """
@@ -6,21 +6,17 @@ Every crossing is an event like any other: it may start journeys, end waits, be 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from sqlalchemy import Connection
 
-from engage.core.dependence import shares_in
-from engage.core.quiet import zone_of
+from engage.core.catalog import Catalog
 from engage.runtime.applied import Applied
-from engage.store import events, members, segments, state, tallies
+from engage.store import events, members, segments, tallies
 from engage.store.advancing import NEWS_FOR
 from engage.store.events import FreshEvent, NewEvent
 from engage.store.segments import Crossing
-from engage.store.statements import ranks
-
-RANKED_FROM = 3  # o'clock, by the business's own time: the day before is complete, and few people write
 
 
 def came_into(segment: str) -> str:
@@ -43,53 +39,28 @@ def cross_by_events(
     told = {event.member for event in news}
     others = {crossing.member for crossing in crossings} - told
     told |= {event.member for event in events.fresh_of(connection, others) if is_news(event)}
-    _record(connection, applied, [crossing for crossing in crossings if crossing.member in told], now)
+    crossings = [crossing for crossing in crossings if crossing.member in told]
+    record_crossings(connection, applied.catalog, crossings, now)
+    note_entering(connection, crossings, now)
 
 
-def cross_by_time(connection: Connection, applied: Applied, now: datetime) -> int:
-    """At most once an hour. Returns how many crossed."""
-    swept = state.moment(connection, state.SEGMENTS_SWEPT) or now
-    if swept != now and hour_of(swept) == hour_of(now):
-        return 0
-    crossings = segments.refresh_by_time(connection, applied.catalog, swept, now)
-    crossings += _cross_by_rank(connection, applied, now)
-    _record(connection, applied, crossings, now)
-    state.put_moment(connection, state.SEGMENTS_SWEPT, now)
-    return len(crossings)
-
-
-def hour_of(moment: datetime) -> datetime:
-    return moment.replace(minute=0, second=0, microsecond=0)
-
-
-def _cross_by_rank(connection: Connection, applied: Applied, now: datetime) -> list[Crossing]:
-    local = now.astimezone(zone_of(None, applied.catalog.timezone))
-    if local.hour < RANKED_FROM or not state.take_slot(connection, "ranks", local.date().isoformat(), now):
-        return []
-    shares = shares_in((applied.catalog.segments, [active.journey for active in applied.journeys.values()]))
-    moved = ranks.recompute(connection, applied.catalog, shares, now)
-    return segments.refresh_by_rank(connection, applied.catalog, moved, now)
-
-
-def _key(crossing: Crossing, before: int) -> str:
-    """Time may bring a member in, and the ranks out, in one look."""
-    way = "in" if crossing.entered else "out"
-    return f"segment:{crossing.segment}:{crossing.member.id}:{before}:{way}"
-
-
-def _record(connection: Connection, applied: Applied, crossings: Sequence[Crossing], now: datetime) -> None:
+def record_crossings(connection: Connection, catalog: Catalog, crossings: Sequence[Crossing], now: datetime) -> None:
     before = members.last_events(connection, {crossing.member for crossing in crossings})
     new = [
         NewEvent(
             crossing.member,
             "segment_entered" if crossing.entered else "segment_left",
             now,
-            _key(crossing, before[crossing.member.id]),
+            f"segment:{crossing.segment}:{crossing.member.id}:{before[crossing.member.id]}",
             {"segment": crossing.segment},
         )
         for crossing in crossings
     ]
     if new:
-        events.record(connection, applied.catalog, new, now)
-        came = Counter(came_into(crossing.segment) for crossing in crossings if crossing.entered)
-        tallies.add(connection, came, 0, now)
+        events.record(connection, catalog, new, now)
+
+
+def note_entering(connection: Connection, crossings: Iterable[Crossing], now: datetime) -> None:
+    """How many do, for the guard of those whom a start brings."""
+    came = Counter(came_into(crossing.segment) for crossing in crossings if crossing.entered)
+    tallies.add(connection, came, 0, now)

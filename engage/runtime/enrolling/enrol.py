@@ -23,9 +23,10 @@ from engage.runtime.applied import Active, Applied
 from engage.runtime.context import Context
 from engage.runtime.enrolling import calendar_starts
 from engage.runtime.enrolling.calendar_starts import Brought, Calendars, Comer, Coming, note_came_in
-from engage.runtime.enrolling.crossings import cross_by_events, cross_by_time, hour_of, is_news
+from engage.runtime.enrolling.crossings import cross_by_events, is_news
 from engage.runtime.enrolling.goals import note_goals
 from engage.runtime.enrolling.holding import Bulk, hold_back, stage_of
+from engage.runtime.enrolling.passing_of_time import PassingOfTime, hour_of
 from engage.runtime.quarantine import REST, REST_ALONE, Quarantine, Resting, all_of
 from engage.store import enrolling, events, holding, journeys, members, state
 from engage.store.advancing import NEWS_FOR
@@ -35,7 +36,7 @@ from engage.store.holding import HoldStatus
 from engage.store.members import MemberRef
 
 BATCH = 500
-_LOOKS, _CROSSINGS = "looks for starts", "crossings by time"  # may rest as journeys do, whose ids have no blanks
+_LOOKS = "looks for starts"  # may rest as journeys do, whose ids have no blanks
 log = structlog.get_logger("engage.enrol")
 
 
@@ -46,7 +47,7 @@ class Enrol:
         self._policy = context.policy
         self._foresees = not context.guarded
         self._coming: Coming | None = None
-        self._crossings_are_due = False  # what the passing of time does, behind those whom the calendar brought
+        self._passing = PassingOfTime(context)
         # Asked at every tick, and the same until something starts: kept with what it was worked out from.
         self._next_for: tuple[datetime, str, tuple[str | None, ...], frozenset[Any]] | None = None
         self._next = datetime.max.replace(tzinfo=UTC)
@@ -68,10 +69,10 @@ class Enrol:
         """Returns how many events and starts were dealt with."""
         now = self._context.clock.now()
         with self._context.database.read() as connection:
-            timely = self.next_due(connection, now) <= now
-            passing = self._crossings_are_due or self._next_crossing(connection) <= now
+            timely = self._next_look(connection, now) <= now
+            passing = self._passing.next_due(connection, now) <= now
             fresh = events.any_fresh(connection)
-        parts = {self._start_by_time: timely, self._cross: timely or passing}
+        parts = {self._start_by_time: timely, self._cross_by_time: passing}
         work = [partial(part, now) for part, is_due in parts.items() if is_due]
         return all_of(*work, *([self._fresh.together_or_singly] if fresh else []))
 
@@ -109,8 +110,11 @@ class Enrol:
     # --- moments that came --------------------------------------------------------------------------------------
 
     def next_due(self, connection: Connection, now: datetime) -> datetime:
-        """The next start at a moment, or the next look at the passing of time; `now` if that was never done, or by a
-        clock that was ahead."""
+        """The next start at a moment, or what the passing of time does to segments."""
+        return min(self._next_look(connection, now), self._passing.next_due(connection, now))
+
+    def _next_look(self, connection: Connection, now: datetime) -> datetime:
+        """The next start at a moment, or the next hour; `now` if nobody ever looked, or by a clock that was ahead."""
         applied = self._context.applied.current()  # before the rest: what is newer than it is asked for next time
         seen = state.moment(connection, state.STARTS_SEEN)
         if seen is None or seen > now + state.CLOCKS_DIFFER:
@@ -121,12 +125,12 @@ class Enrol:
         known = (seen, applied.mark, tuple(members.timezones(connection)), resting)
         if known != self._next_for:
             start = self._calendars(connection, applied, known[2], seen, now).next_start()
-            sweep = hour_of(seen) + self._context.sweep_every
-            self._next_for, self._next = known, min(sweep, start) if start is not None else sweep
+            hour = hour_of(seen) + self._context.sweep_every
+            self._next_for, self._next = known, min(hour, start) if start is not None else hour
         return self._next
 
     def _start_by_time(self, now: datetime) -> int:
-        """A batch of those whom the calendar brings; after the last of them, what the passing of time does is due."""
+        """A batch of those whom the calendar brings."""
         coming = self._coming = self._coming or self._who_comes(now)
         comers = Quarantine(
             self._context,
@@ -186,33 +190,13 @@ class Enrol:
                 state.put_starts_owed(connection, coming.owed(connection), now)
                 for start in coming.too_late:
                     log.error("start_passed_over", journey=start.journey_id, slot=start.slot, member_id=start.member_id)
-                self._crossings_are_due = True
         self._resting_starts.add(coming.later - self._resting_starts.now)
         self._coming = None
         return int(outdated)  # there is a look to be taken
 
-    def _next_crossing(self, connection: Connection) -> datetime:
-        """By the passing of time."""
-        swept = state.moment(connection, state.SEGMENTS_SWEPT)
-        return datetime.min.replace(tzinfo=UTC) if swept is None else hour_of(swept) + self._context.sweep_every
-
-    def _cross(self, now: datetime) -> int:
+    def _cross_by_time(self, now: datetime) -> int:
         """Behind those whom the calendar brings at this moment."""
-        if self._coming is not None or _CROSSINGS in self._resting_starts.now:
-            return 0
-        try:
-            with self._context.database.write() as connection:
-                journeys.hold(connection)
-                if not self._has_turn(connection):
-                    return 0
-                crossed = cross_by_time(connection, self._context.applied.current(), now)
-        except DatabaseUnavailable:
-            raise
-        except Exception:
-            self._resting_starts.add([_CROSSINGS])
-            raise
-        self._crossings_are_due = False
-        return crossed
+        return 0 if self._coming is not None else self._passing.work_on(now)
 
     def _who_comes(self, now: datetime) -> Coming:
         applied = self._context.applied.current()  # before the rest: an older one is outdated, and looked at again

@@ -8,7 +8,7 @@ of those ranked have more.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
@@ -46,15 +46,22 @@ class Moved:
     after: float | None
 
 
-def recompute(connection: Connection, catalog: Catalog, shares: Iterable[Share], now: datetime) -> list[Moved]:
-    """Work out the thresholds of these shares anew, and forget all others. Says which have moved."""
-    wanted = set(shares)
+def work_out(connection: Connection, catalog: Catalog, shares: Iterable[Share], now: datetime) -> list[Threshold]:
+    """Of these shares. Nothing is written: it takes as long as reading all who are ranked."""
+    by_field: dict[str, list[int]] = {}
+    for field, percent in sorted(set(shares)):
+        by_field.setdefault(field, []).append(percent)
+    return [t for field, percents in by_field.items() for t in _of_field(connection, catalog, field, percents, now)]
+
+
+def replace(connection: Connection, found: Sequence[Threshold]) -> list[Moved]:
+    """These are the thresholds from now on, and no others. Says which have moved."""
     before = {(t.field, t.percent): t.value for t in thresholds(connection)}
-    gone = sorted(before.keys() - wanted)
+    gone = sorted(before.keys() - {(t.field, t.percent) for t in found})
     if gone:
         of_gone = tuple_(rank_threshold.c.field, rank_threshold.c.percent).in_(gone)
         connection.execute(delete(rank_threshold).where(of_gone))
-    found = _work_out(connection, catalog, wanted, now)
+    _put(connection, found)
     known = [t for t in found if (t.field, t.percent) in before]
     moved = [Moved(t.field, t.percent, before[t.field, t.percent], t.value) for t in known]
     return [each for each in moved if each.before != each.after]
@@ -63,7 +70,7 @@ def recompute(connection: Connection, catalog: Catalog, shares: Iterable[Share],
 def work_out_new(connection: Connection, catalog: Catalog, shares: Iterable[Share], now: datetime) -> None:
     """For what has just been applied: those that were never asked for do not wait for the night."""
     known = {(t.field, t.percent) for t in thresholds(connection)}
-    _work_out(connection, catalog, set(shares) - known, now)
+    _put(connection, work_out(connection, catalog, set(shares) - known, now))
 
 
 def thresholds(connection: Connection) -> list[Threshold]:
@@ -84,13 +91,8 @@ def on_another_side(catalog: Catalog, moved: Moved, now: datetime) -> Select[Any
     return columns.where(*between) if owner is member_value else columns.having(*between)
 
 
-def _work_out(connection: Connection, catalog: Catalog, shares: set[Share], now: datetime) -> list[Threshold]:
-    by_field: dict[str, list[int]] = {}
-    for field, percent in sorted(shares):
-        by_field.setdefault(field, []).append(percent)
-    found = [t for field, percents in by_field.items() for t in _of_field(connection, catalog, field, percents, now)]
+def _put(connection: Connection, found: Iterable[Threshold]) -> None:
     put_rows(connection, rank_threshold, [asdict(threshold) for threshold in found])
-    return found
 
 
 def _of_field(

@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 from sqlalchemy import Connection, insert, select
 from store_bench import CATALOG, DAY, HOUR, NOW, Bench, a_journey
 from store_oracle import Happening, Person, Reader
+from store_time import recompute
 
 from engage.core.catalog import Catalog
 from engage.core.condition import (
@@ -54,7 +55,6 @@ from engage.store.databases.database import Database
 from engage.store.enrolling import Zone
 from engage.store.events import NewEvent
 from engage.store.members import MemberRef
-from engage.store.statements import ranks
 from engage.store.statements.conditions import Scope, compile_condition
 from engage.store.tables import answer, member
 
@@ -228,7 +228,7 @@ def _put_answer(bench: Bench, ref: MemberRef, run_id: int, step_id: str, given_a
 
 
 def _work_out_ranks(connection: Connection) -> None:
-    ranks.recompute(connection, CATALOG, product(_RANKED, PERCENTS), NOW)
+    recompute(connection, CATALOG, product(_RANKED, PERCENTS), NOW)
 
 
 def matching(connection: Connection, condition: Condition, now: datetime = NOW, catalog: Catalog = CATALOG) -> set[int]:

@@ -11,6 +11,7 @@ import pytest
 from sqlalchemy import String, Table, select, text, update
 from store_bench import DAY, HOUR, NOW, Bench, a_catalog, a_journey, on_order
 from store_plans import Plans, as_among_millions, explained, learn_the_sizes
+from store_time import crossed_by_time, recompute
 
 from engage.core.condition import (
     All,
@@ -54,7 +55,6 @@ from engage.store.events import NewEvent
 from engage.store.inbound import Arrived
 from engage.store.insight import history, tracing
 from engage.store.members import MemberRef
-from engage.store.statements import ranks
 from engage.store.statements.keys import given_keys, in_given_keys
 from engage.store.tables import answer, delivery, enrolment, event, task
 from engage.store.tasks import NewTask
@@ -395,7 +395,7 @@ def test_members_are_looked_at_again_by_their_own_keys(shop: Bench) -> None:
         (ref, name) for ref in _some_members(shop) for name in ("order_paid", "store_visited", "member_updated")
     ]
     with explained(shop.connection) as plans:
-        ranks.recompute(shop.connection, CATALOG, SHARES, NOW)
+        recompute(shop.connection, CATALOG, SHARES, NOW)
         events.recount(shop.connection, CATALOG, "orders")
         members.similar(shop.connection, "林晚", 3)
     assert_walks_nowhere(plans)
@@ -406,7 +406,7 @@ def test_members_are_looked_at_again_by_their_own_keys(shop: Bench) -> None:
 
 def test_the_passing_of_time_finds_who_crosses_by_index(shop: Bench) -> None:
     with explained(shop.connection) as plans:
-        assert segments.refresh_by_time(shop.connection, CATALOG, NOW, NOW + HOUR)
+        assert crossed_by_time(shop.connection, CATALOG, NOW, NOW + HOUR)
     assert_walks_nowhere(plans)
 
 
@@ -460,15 +460,15 @@ def test_the_zones_of_members_are_looked_up_one_by_one(shop: Bench) -> None:
 def _looked_at(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """How many members each look is about."""
     counts: list[int] = []
-    look = segments._refresh_one
+    look = segments._looked_at
 
-    def counting(*args: object) -> list[segments.Crossing]:
+    def counting(*args: object) -> tuple[list[MemberRef], list[MemberRef]]:
         refs = args[4]
         assert isinstance(refs, Sequence)
         counts.append(len(refs))
         return look(*args)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(segments, "_refresh_one", counting)
+    monkeypatch.setattr(segments, "_looked_at", counting)
     return counts
 
 
@@ -483,7 +483,7 @@ def test_an_hour_looks_only_at_who_crosses_in_it_however_many_there_are(
     others = [NewEvent(ref, "order_paid", NOW - DAY, f"c{ref.id}", {}) for ref in refs[7:]]
     events.record(bench.connection, catalog, crossing + others, NOW)
     counts = _looked_at(bench, monkeypatch)
-    crossings = segments.refresh_by_time(bench.connection, catalog, NOW, NOW + HOUR)
+    crossings = segments.crossing_by_time(bench.connection, catalog, NOW, NOW + HOUR)
     assert sorted(each.member for each in crossings) == sorted(refs[:7])
     assert counts == [7]
 
@@ -499,5 +499,5 @@ def test_an_event_touches_only_the_segments_it_can_change(bench: Bench, monkeypa
 def test_time_looks_at_nobody_where_nothing_grows_old(bench: Bench) -> None:
     with explained(bench.connection) as plans:
         a_quiet = a_catalog(in_town=CATALOG.segments["in_town"])
-        assert segments.refresh_by_time(bench.connection, a_quiet, NOW, NOW + timedelta(days=400)) == []
+        assert crossed_by_time(bench.connection, a_quiet, NOW, NOW + timedelta(days=400)) == []
     assert plans.steps == []

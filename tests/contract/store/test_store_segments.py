@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from sqlalchemy import delete
 from store_bench import DAY, HOUR, NOW, Bench, a_catalog
 from store_oracle import Happening, Person, Reader
+from store_time import crossed_by_time
 
 from engage.core.catalog import Aggregate, Catalog, Computed
 from engage.core.condition import (
@@ -115,7 +116,7 @@ class History:
     def passes(self, period: timedelta) -> None:
         since, self.now = self.now, self.now + period
         self.bench.now = self.now
-        self._crossed(segments.refresh_by_time(self.bench.connection, self.catalog, since, self.now))
+        self._crossed(crossed_by_time(self.bench.connection, self.catalog, since, self.now))
 
     def is_told(self, who: int, told: tuple[Anything, ...]) -> None:
         ref, person, connection = self.refs[who], self.people[who], self.bench.connection
@@ -243,14 +244,14 @@ def test_the_passing_of_time_looks_only_at_those_it_can_have_moved(bench: Bench)
     # Wrong on purpose: only a look at this member would correct it.
     unasked = (segment_member.c.bucket == refs[2].bucket) & (segment_member.c.member_id == refs[2].id)
     bench.connection.execute(delete(segment_member).where(unasked))
-    crossings = segments.refresh_by_time(bench.connection, catalog, NOW, NOW + 2 * HOUR)
+    crossings = crossed_by_time(bench.connection, catalog, NOW, NOW + 2 * HOUR)
     assert crossings == [Crossing(refs[1], "sleeping", True)]
 
 
 def test_a_sweep_after_a_long_silence_finds_all_of_them(bench: Bench) -> None:
     catalog = a_catalog(sleeping=a_field("last_order_at", OverAgo(2 * DAY)))
     refs = sorted(_with_order(bench, NOW - HOUR * hours) for hours in range(10))
-    assert segments.refresh_by_time(bench.connection, catalog, NOW, NOW + 40 * DAY) == [
+    assert crossed_by_time(bench.connection, catalog, NOW, NOW + 40 * DAY) == [
         Crossing(ref, "sleeping", True) for ref in refs
     ]
 
@@ -262,7 +263,7 @@ def _with_order(bench: Bench, at: datetime) -> MemberRef:
 
 
 def test_a_segment_without_a_date_costs_time_nothing(bench: Bench) -> None:
-    assert segments.refresh_by_time(bench.connection, a_catalog(vip=HasTag(("VIP",))), NOW, NOW + DAY) == []
+    assert crossed_by_time(bench.connection, a_catalog(vip=HasTag(("VIP",))), NOW, NOW + DAY) == []
 
 
 # --- at apply ---------------------------------------------------------------------------------------------------
