@@ -48,16 +48,16 @@ def _is_noticed(life: Life, wrong: list[str]) -> bool:
 
 
 def test_a_mistake_that_raises_is_heard_of(grounds: Grounds) -> None:
-    """The engine leaves what fails alone, and goes on; all that comes of it is that somebody is later than others."""
+    """The engine leaves what fails alone, and goes on: nothing else comes of it."""
     with _mistaken().at_work():
         life, wrong = live(grounds, 0, Options(weather=STORM, acts=30))
     assert "NameError" in wrong[0]
-    assert all(told.startswith("every_run_ends: ") for told in wrong[len(life.complaints) :])
+    assert not _is_noticed(life, wrong)
 
 
 def _mistaken() -> Mutant:
     mistake = says(
-        "engage.runtime.enrolling.crossings:is_news", "return event", "return (event.id % 10 == 0 and ewent) or event"
+        "engage.runtime.enrolling.crossings:is_news", "return event", "return (event.id % 10 == 9 and ewent) or event"
     )
     return Mutant("a name that nobody knows, now and then", (mistake,))
 

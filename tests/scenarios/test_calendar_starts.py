@@ -6,13 +6,12 @@ import threading
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
-from broken_door import fails_over, fails_over_everybody
+from broken_door import OurFault, fails_over, fails_over_everybody, rung_until
 from small_journeys import SERVICE
 from small_journeys import journey as by_event
 from sqlalchemy import Connection
@@ -595,7 +594,7 @@ def test_a_fault_over_all_who_come_is_nobodys_own_and_they_come_when_it_is_mende
         stage.run_until(at="10:01")
         with monkeypatch.context() as patch:
             fails_over_everybody(patch)
-            with pytest.raises(TypeError):
+            with pytest.raises(OurFault):
                 stage.engine.enrol.tick()
     stage.run_until(at="10:02")
     assert [came(stage, name) for name in ("王芳", "李雷")] == [["day 0 10:02"]] * 2
@@ -623,21 +622,12 @@ def test_a_fault_over_one_journeys_start_costs_no_other_ones_and_its_own_comes_w
     assert [stage.run(name, "timely").occurrence for name in names] == ["slot:2026-11-23"] * 2
 
 
-def rung_until(stage: Stage, at: str, day: int = 0) -> None:
-    """As by bells: what a loop raises ends its tick, and it goes on at the next one."""
-    while stage.clock.now() < stage.moment(day, at):
-        stage.clock.advance_to(stage.clock.now() + timedelta(seconds=20))
-        with suppress(TypeError):
-            while stage.engine.enrol.tick():
-                pass
-
-
 def fails_over_journey(monkeypatch: pytest.MonkeyPatch, journey_id: str) -> None:
     admitted = enrolling.admitted
 
     def failing(connection: Connection, catalog: Any, journey: Any, *more: Any) -> Any:
         if journey.id == journey_id:
-            raise TypeError("a fault over this journey's audience")
+            raise OurFault("a fault over this journey's audience")
         return admitted(connection, catalog, journey, *more)
 
     monkeypatch.setattr(enrolling, "admitted", failing)
@@ -703,7 +693,7 @@ def test_those_over_whom_the_code_fails_hold_up_nobody_who_comes_after_them(
     fails_over(stage, monkeypatch, "王芳", "李雷")
     with stage.daemon_down():
         stage.run_until(at="10:01")
-        with pytest.raises(ArithmeticError):
+        with pytest.raises(OurFault):
             stage.engine.enrol.tick()
         stage.run_until(day=1, at="10:01")
         while stage.engine.enrol.tick():

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from datetime import timedelta
 from typing import Any
 
 import pytest
-from broken_door import fails_over
+from broken_door import OurFault, fails_over, rung
 from small_journeys import SERVICE
 from small_journeys import journey as by_event
 from stage import OpenStage, Stage
@@ -32,24 +31,12 @@ VISIT_TO_ONE = VISIT.replace(
 )
 
 
-class OurFault(Exception):
-    pass
-
-
 @pytest.fixture
 def stage(open_stage: OpenStage) -> Stage:
     made = open_stage("2026-11-23 08:00")
     for name in (*NAMES, "韩梅"):
         made.member(name, sms=True, birthday="11-23")
     return made
-
-
-def rung(stage: Stage, minutes: int) -> None:
-    """Three bells a minute; our fault ends the loop's tick. None of them goes on for ever."""
-    for _ in range(3 * minutes):
-        stage.clock.advance_to(stage.clock.now() + timedelta(seconds=20))
-        with suppress(OurFault):
-            assert [stage.engine.enrol.tick() for _ in range(10)][-1] == 0
 
 
 def entered(stage: Stage, journey_id: str) -> list[int]:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytest
-from broken_door import fails_over, fails_over_everybody
+from broken_door import OurFault, fails_over, fails_over_everybody
 from small_journeys import SERVICE
 from sqlalchemy import Connection
 from stage import OpenStage, Stage
@@ -514,7 +514,7 @@ def test_a_fault_over_all_who_wait_is_nobodys_own_and_they_are_let_go_when_it_is
     with stage.daemon_down(), monkeypatch.context() as patch:
         approves_at_once(stage, "王芳")
         fails_over_everybody(patch)
-        with pytest.raises(TypeError):
+        with pytest.raises(OurFault):
             stage.engine.letting_go.tick()
         assert statuses(stage) == {"held": EVERYBODY}
     for _ in range(2):  # a minute later; and the channel takes so many at once
