@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 from engage.content.library import Library
 from engage.content.project import Project, read_project
 from engage.core.catalog import Catalog, TopicClass
+from engage.core.dependence import shares_in
 from engage.core.journey.model import Ask, ExitOnCondition, ExitOnEvent, Journey, WaitFor
 from engage.core.journey.program import Program
 from engage.core.journey.reading import read_journey
@@ -63,6 +64,12 @@ class Applied:
         if journey_id in self.journeys:
             yield None, self.journeys[journey_id]
         yield from ((version, active) for (name, version), active in self.pinned.items() if name == journey_id)
+
+    @property
+    def ranked_shares(self) -> set[tuple[str, int]]:
+        """(field, percent): all that is asked for by segments, and journeys in any version that runs go by."""
+        running = [active.journey for active in (*self.journeys.values(), *self.pinned.values())]
+        return set(shares_in((self.catalog.segments, running)))
 
     def topic_class(self, topic: str) -> TopicClass:
         """A topic that has left the catalog keeps the stricter rule."""

@@ -20,6 +20,8 @@ STARTS_SEEN = "starts_seen"  # up to when starts at a moment have been looked fo
 STARTS_OWED = "starts_owed"  # slots before that which are still to come: put there by an edit, or their journey rests
 STARTS_BEGUN = "starts_begun"  # those that come in by batches: slots, and how far each has come
 SEGMENTS_SWEPT = "segments_swept"  # up to when the passing of time has been applied to segments
+PASSING = "passing"  # which daemon is at that, and since when it was last heard of
+FORETOLD = "foretold"  # how many come into segments with it
 RANKS_MOVED = "ranks_moved"  # thresholds, those between which are still to be looked at
 ARREARS = "arrears"  # what came due while nobody was at work
 ALL = "all"  # the pause scope that stops everything
@@ -93,6 +95,32 @@ def starts_owed(connection: Connection) -> Owed:
 
 def put_starts_owed(connection: Connection, owed: Owed, now: datetime) -> None:
     put(connection, STARTS_OWED, sorted(map(list, owed), key=str), now)
+
+
+def passing(connection: Connection) -> tuple[str, datetime] | None:
+    """Which daemon is at it, and when it last wrote somebody down."""
+    by = get(connection, PASSING)
+    return (by[0], datetime.fromisoformat(by[1])) if by is not None else None
+
+
+def put_passing(connection: Connection, by: str, now: datetime) -> None:
+    put(connection, PASSING, [by, now.isoformat()], now)
+
+
+class Foretold(NamedTuple):
+    """`left`: of those who were told of, by segment, how many have not entered yet."""
+
+    at: datetime
+    left: dict[str, int]
+
+
+def foretold(connection: Connection) -> Foretold | None:
+    told = get(connection, FORETOLD)
+    return Foretold(datetime.fromisoformat(told[0]), told[1]) if told is not None else None
+
+
+def put_foretold(connection: Connection, told: Foretold, now: datetime) -> None:
+    put(connection, FORETOLD, [told.at.isoformat(), told.left], now)
 
 
 def ranks_moved(connection: Connection) -> list[Moved]:

@@ -10,8 +10,9 @@ from stage import Stage
 from stage_wiring import shipped
 
 from engage.runtime.enrolling import enrol, passing_of_time
+from engage.runtime.enrolling.crossings import came_into
 from engage.runtime.enrolling.passing_of_time import PassingOfTime
-from engage.store import events, segments, state
+from engage.store import events, segments, state, tallies
 from engage.store.events import NewEvent
 from engage.store.statements import ranks
 
@@ -94,15 +95,66 @@ def test_those_who_cross_in_the_same_hour_do_so_by_batches_and_another_daemon_go
         one, another = (PassingOfTime(stage.engine.context) for _ in range(2))
         assert one.work_on(now) == 2
         assert len(inside(stage, "快到期")) == 2
+        assert another.work_on(now) == 0  # while one is at it
+        later = now + timedelta(minutes=5)
         with stage.database.read() as connection:
-            assert one.next_due(connection, now) <= now
-        assert [another.work_on(now) for _ in range(2)] == [2, 1]
+            assert another.next_due(connection, later) <= now
+        assert [another.work_on(later) for _ in range(2)] == [2, 1]
         with stage.database.read() as connection:
-            assert one.next_due(connection, now) == now + timedelta(hours=1)
-        assert [one.work_on(now) for _ in range(2)] == [1, 0]  # looks again, and finds nobody
+            assert one.next_due(connection, later) == now + timedelta(hours=1)
+        assert [one.work_on(later) for _ in range(2)] == [1, 0]  # there is nobody left
     stage.passes("1m")
     assert [len(stage.runs(name, "note")) for name in names] == [1] * 5
     assert [len(stage.events(name, "segment_entered")) for name in names] == [1] * 5
+
+
+def test_a_clock_that_is_set_back_in_their_midst_loses_none_of_them(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = five_in_one_hour(stage, monkeypatch)
+    with stage.daemon_down():
+        midnight = stage.moment(6, "00:00")
+        stage.clock.advance_to(midnight + timedelta(seconds=1))
+        passing = PassingOfTime(stage.engine.context)
+        assert passing.work_on(midnight + timedelta(seconds=1)) == 2
+        while passing.work_on(midnight - timedelta(seconds=1)):
+            pass
+    stage.passes("2h")
+    assert inside(stage, "快到期") == {stage.ref(name).id for name in names}
+
+
+def test_who_looked_for_starts_while_another_had_the_turn_goes_on_with_them(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The other one has ended what the calendar brings, and dies in the midst of those who cross."""
+    five_in_one_hour(stage, monkeypatch)
+    with stage.daemon_down():
+        stage.clock.advance_to(now := stage.moment(6, "00:00"))
+        one, another = (enrol.Enrol(stage.engine.context) for _ in range(2))
+        with monkeypatch.context() as patch:
+            patch.setattr(state, "take_turn", lambda *_, **__: False)
+            assert another.tick() == 0
+        assert one.tick() == 2
+        stage.clock.advance_to(now + timedelta(minutes=5))
+        while another.tick():
+            pass
+        assert len(inside(stage, "快到期")) == 5
+
+
+def test_of_those_who_cross_each_is_foretold_once_however_often_they_are_looked_for(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names, found = five_in_one_hour(stage, monkeypatch), segments.crossing_by_time
+    with stage.daemon_down():
+        stage.clock.advance_to(now := stage.moment(6, "00:00"))
+        with monkeypatch.context() as patch:
+            patch.setattr(segments, "crossing_by_time", lambda *about: found(*about)[:3])
+            assert PassingOfTime(stage.engine.context).work_on(now) == 2  # of three: the others come to it later
+        again = PassingOfTime(stage.engine.context)
+        assert [again.work_on(now + timedelta(minutes=5)) for _ in range(2)] == [2, 1]
+        with stage.database.read() as connection:
+            told = tallies.counted(connection, {came_into("快到期")}, now - timedelta(minutes=1))
+    assert sum(told.values()) == len(names)
 
 
 def test_an_edit_in_their_midst_loses_none_of_them(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -176,7 +228,7 @@ def test_the_night_brings_in_who_has_risen_without_doing_anything(stage: Stage) 
 def test_who_has_risen_is_owed_a_look_until_they_had_it(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     """A daemon that ends behind the ranks, and before the look, has worked them out for whoever comes next."""
     rises_in_the_night(stage)
-    stage.run_until(day=2, at="02:59")
+    stage.run_until(day=2, at="02:50")
     with stage.daemon_down(), monkeypatch.context() as patch:
         stage.clock.advance_to(now := stage.moment(2, "03:00"))
         patch.setattr(segments, "crossing_by_rank", fails)
@@ -185,7 +237,7 @@ def test_who_has_risen_is_owed_a_look_until_they_had_it(stage: Stage, monkeypatc
         with stage.database.read() as connection:
             assert [threshold.value for threshold in ranks.thresholds(connection)] == [13]
             assert state.ranks_moved(connection)
-    stage.passes("1m")
+    stage.passes("6m")  # nobody has heard of it since
     assert len(stage.runs("李雷", "note")) == 1
     with stage.database.read() as connection:
         assert not state.ranks_moved(connection)

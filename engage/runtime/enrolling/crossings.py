@@ -6,8 +6,8 @@ Every crossing is an event like any other: it may start journeys, end waits, be 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from datetime import datetime
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
 
@@ -17,6 +17,8 @@ from engage.store import events, members, segments, tallies
 from engage.store.advancing import NEWS_FOR
 from engage.store.events import FreshEvent, NewEvent
 from engage.store.segments import Crossing
+
+ONE_START = timedelta(hours=1)  # what a segment brings within so long is one start
 
 
 def came_into(segment: str) -> str:
@@ -41,7 +43,7 @@ def cross_by_events(
     told |= {event.member for event in events.fresh_of(connection, others) if is_news(event)}
     crossings = [crossing for crossing in crossings if crossing.member in told]
     record_crossings(connection, applied.catalog, crossings, now)
-    note_entering(connection, crossings, now)
+    note_entering(connection, entering(crossings), now)
 
 
 def record_crossings(connection: Connection, catalog: Catalog, crossings: Sequence[Crossing], now: datetime) -> None:
@@ -60,7 +62,11 @@ def record_crossings(connection: Connection, catalog: Catalog, crossings: Sequen
         events.record(connection, catalog, new, now)
 
 
-def note_entering(connection: Connection, crossings: Iterable[Crossing], now: datetime) -> None:
-    """How many do, for the guard of those whom a start brings."""
-    came = Counter(came_into(crossing.segment) for crossing in crossings if crossing.entered)
-    tallies.add(connection, came, 0, now)
+def entering(crossings: Iterable[Crossing]) -> Counter[str]:
+    """How many enter, by segment."""
+    return Counter(crossing.segment for crossing in crossings if crossing.entered)
+
+
+def note_entering(connection: Connection, counts: Mapping[str, int], now: datetime) -> None:
+    """For the guard of those whom a start brings."""
+    tallies.add(connection, {came_into(segment): count for segment, count in counts.items()}, 0, now)

@@ -69,8 +69,8 @@ class Enrol:
         """Returns how many events and starts were dealt with."""
         now = self._context.clock.now()
         with self._context.database.read() as connection:
-            timely = self._next_look(connection, now) <= now
-            passing = self._passing.next_due(connection, now) <= now
+            timely = self._coming is not None or self._next_look(connection, now) <= now
+            passing = self._passing.is_due(connection, now, with_starts=timely)
             fresh = events.any_fresh(connection)
         parts = {self._start_by_time: timely, self._cross_by_time: passing}
         work = [partial(part, now) for part, is_due in parts.items() if is_due]

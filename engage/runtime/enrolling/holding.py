@@ -26,14 +26,13 @@ from engage.core.lot import lot
 from engage.core.turn import EndKind
 from engage.runtime.applied import Active, Applied
 from engage.runtime.context import Context
-from engage.runtime.enrolling.crossings import came_into
+from engage.runtime.enrolling.crossings import ONE_START, came_into
 from engage.runtime.quarantine import Quarantine, Resting, all_of
 from engage.store import enrolling, holding, journeys, tallies, trail
 from engage.store.holding import Came, Hold, HoldStatus, Waiting
 from engage.store.members import MemberRef
 
 BATCH = 1000
-_ONE_START = timedelta(hours=1)  # what a segment brings within so long is one start
 _LOOKED_AT_AGAIN = timedelta(minutes=1)
 _ENOUGH_TO_SAY = 100  # who have asked, before their share is one of all who will
 _A_FEW_MORE = 1.1  # may join a start that was approved
@@ -95,7 +94,7 @@ def _at_once(connection: Connection, active: Active, bulk: Bulk, count: int, ask
     entered, asking = f"entered:{start}", f"asked:{start}"
     tallies.add(connection, {entered: count, asking: asked}, 0, now)
     came = {came_into(bulk.segment)} if bulk.segment is not None else set()
-    lately = tallies.counted(connection, {entered, asking} | came, now - _ONE_START)
+    lately = tallies.counted(connection, {entered, asking} | came, now - ONE_START)
     in_all, of_all = lately[entered], lately[asking]
     share = in_all / of_all if of_all >= _ENOUGH_TO_SAY else 0
     return max(in_all, bulk.expected, *(round(lately.get(name, 0) * share) for name in came))
