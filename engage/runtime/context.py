@@ -80,5 +80,5 @@ class Context:
     webhooks: Mapping[str, WebhookReceiver] = field(default_factory=dict)  # of journeys, by name
     allowed: frozenset[str] | None = None  # the only addresses that may be written to; None: any, this is production
     guarded: bool = True  # starts that bring many are held back; no: nobody is there to let them go on, and it is noted
-    sweep_every: timedelta = timedelta(hours=1)  # how often the passing of time is applied to segments
+    sweep_every: timedelta = timedelta(hours=1)  # how often, at least, starts are looked for, and who crosses with time
     observer: Observer = field(default_factory=Unobserved)

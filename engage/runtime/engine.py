@@ -85,6 +85,7 @@ class Engine:
         now = self.context.clock.now()
         with self.context.database.read() as connection:
             moments = (
+                self.enrol.next_fresh(connection, now),
                 advancing.next_due(connection, now),
                 dispatching.next_due(connection, now),
                 tasks.next_notice_due(connection, now),

@@ -36,7 +36,8 @@ from engage.store import inbound
 from engage.store.databases.database import Database
 from engage.store.inbound import Arrived
 
-# How often the passing of time alone moves members between segments, besides the moments at which something is due.
+# How often the passing of time alone moves members between segments, besides every night in which ranks are worked out
+# and the starts of journeys.
 SWEEP_EVERY = timedelta(days=1)
 _TICK = timedelta(seconds=1)
 

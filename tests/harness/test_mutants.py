@@ -57,9 +57,9 @@ def test_a_mistake_that_raises_is_heard_of(grounds: Grounds) -> None:
 
 def _mistaken() -> Mutant:
     mistake = says(
-        "engage.runtime.enrolling.crossings:is_news", "return event", "return (event.id % 10 == 9 and ewent) or event"
+        "engage.runtime.enrolling.crossings:is_news", "return event", "return (event.id == 9 and ewent) or event"
     )
-    return Mutant("a name that nobody knows, now and then", (mistake,))
+    return Mutant("a name that nobody knows, once", (mistake,))
 
 
 def test_they_are_listed(capsys: pytest.CaptureFixture[str]) -> None:

@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from stage_scene import files_with
+from stage_wiring import read_files, shipped
 
 from engage.cli.app import main
 from engage.cli.ending import Ending
@@ -34,11 +36,14 @@ from engage.simulation.population import Population
 from engage.simulation.replaying import replay
 from engage.simulation.settings import USUAL
 from engage.simulation.world import World
-from engage.store import state
+from engage.store import events, members, segments, state
 from engage.store.databases.database import Database
 from engage.store.databases.migrating import upgrade
+from engage.store.events import NewEvent
 from engage.store.insight import reporting
 from engage.store.insight.reporting import Period
+from engage.store.members import MemberRef
+from engage.store.statements import ranks
 
 BEGINS = datetime(2026, 11, 22, 16, 0, tzinfo=UTC)  # midnight in Shanghai
 LATER = BEGINS + timedelta(days=12)
@@ -97,6 +102,50 @@ def simulated(project: Project, scenario: Scenario) -> Forecast:
 
 def told(result: Forecast) -> str:
     return json.dumps(as_data(result, Source(False, "simulate.yaml")), default=str, sort_keys=True)
+
+
+# --- segments in worlds -----------------------------------------------------------------------------------------
+
+
+def test_ranks_are_worked_out_at_three_in_every_night_of_a_world() -> None:
+    """However seldom segments are looked at else, and with a start in between that looks at them, too."""
+    catalog = shipped("catalog", ("segments:\n", "segments:\n  top_half: { spent_rank: ..50% }\n"))
+    daily = "journey: daily\nstart: { every: day, at: 10:00 }\nreentry: always\naudience: everyone\n"
+    daily += "topic: service\nsteps:\n  - send: birthday_coupon\n"
+    with (
+        Ground(read_files(files_with({"daily": daily}, {}, catalog))) as ground,
+        ground.world(BEGINS) as world,
+    ):
+        shoppers = [_shopper(world, f"A{n}") for n in range(4)]
+        for n, shopper in enumerate(shoppers):
+            _pays(world, shopper, 10.0 * n + 10)
+        assert _top_half_at(world, hours=2)[1] == set()
+        assert _top_half_at(world, hours=4) == (BEGINS + timedelta(hours=3), set(shoppers[2:]))
+        world.run_to(BEGINS + timedelta(hours=12))
+        _pays(world, shoppers[0], 100)
+        assert _top_half_at(world, hours=26) == (BEGINS + timedelta(hours=3), {shoppers[0], *shoppers[2:]})
+        assert _top_half_at(world, hours=28) == (BEGINS + timedelta(hours=27), {shoppers[0], shoppers[3]})
+
+
+def _shopper(world: World, customer_no: str) -> MemberRef:
+    with world.database.write() as connection:
+        return members.create(connection, world.clock.now(), customer_no, None)
+
+
+def _pays(world: World, shopper: MemberRef, amount: float) -> None:
+    now = world.clock.now()
+    paid = {"order_id": f"{now} {shopper.id}", "amount": amount}
+    with world.database.write() as connection:
+        new = NewEvent(shopper, "order_paid", now, f"{now} {shopper.id}", paid)
+        events.record(connection, world.context.applied.current().catalog, [new], now)
+
+
+def _top_half_at(world: World, *, hours: int) -> tuple[datetime, set[MemberRef]]:
+    """When its threshold was worked out, and who is in it."""
+    world.run_to(BEGINS + timedelta(hours=hours))
+    with world.database.read() as connection:
+        (threshold,) = ranks.thresholds(connection)
+        return threshold.computed_at, set(segments.members_of(connection, "top_half"))
 
 
 # --- synthetic members ------------------------------------------------------------------------------------------

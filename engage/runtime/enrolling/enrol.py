@@ -107,6 +107,12 @@ class Enrol:
         if self._take_again(connection, event):
             events.mark_seen(connection, [event])
 
+    def next_fresh(self, connection: Connection, now: datetime) -> datetime | None:
+        """When what happened is looked at, some of which may rest; None: nothing new happened."""
+        if not events.any_fresh(connection):
+            return None
+        return now + REST if self._resting_events.now or self._resting_events.alone else now
+
     # --- moments that came --------------------------------------------------------------------------------------
 
     def next_due(self, connection: Connection, now: datetime) -> datetime:

@@ -12,7 +12,6 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from uuid import uuid4
 
 from sqlalchemy import Connection
 
@@ -21,6 +20,7 @@ from engage.errors import DatabaseUnavailable
 from engage.runtime.applied import Applied
 from engage.runtime.context import Context
 from engage.runtime.enrolling.crossings import ONE_START, entering, note_entering, record_crossings
+from engage.runtime.own_name import own_name
 from engage.runtime.quarantine import REST, Resting
 from engage.store import journeys, segments, state
 from engage.store.segments import Crossing
@@ -52,23 +52,25 @@ class _Found:
 class PassingOfTime:
     def __init__(self, context: Context) -> None:
         self._context = context
-        self._name = uuid4().hex
+        self._name = f"{own_name()}:{id(self)}"  # simulated daemons share a process
         self._found: _Found | None = None
         self._resting = Resting(context.clock)
         self._asks_for: tuple[str, bool] = ("", False)  # ranks: by what mark, and whether
 
     def is_due(self, connection: Connection, now: datetime, *, with_starts: bool) -> bool:
-        """`with_starts`: they are looked for now; what comes before them came in another hour than this, or comes now,
-        however seldom it is done else."""
+        """`with_starts`: they are looked for now, and find segments as they are in this hour, however seldom those are
+        looked at else."""
         swept = state.moment(connection, state.SEGMENTS_SWEPT)
         in_another_hour = swept is None or hour_of(swept) != hour_of(now)
-        return self.next_due(connection, now) <= now or (with_starts and in_another_hour)
+        return (with_starts and in_another_hour) or self._next_after(swept, now) <= now
 
     def next_due(self, connection: Connection, now: datetime) -> datetime:
         """`now` if it was never done, or by a clock that was ahead."""
+        return self._next_after(state.moment(connection, state.SEGMENTS_SWEPT), now)
+
+    def _next_after(self, swept: datetime | None, now: datetime) -> datetime:
         if _PASSING in self._resting.now:
             return now + REST
-        swept = state.moment(connection, state.SEGMENTS_SWEPT)
         if swept is None or swept > now + state.CLOCKS_DIFFER:
             return now
         swept_next = hour_of(swept) + self._context.sweep_every
