@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import structlog
 from stage import OpenStage, Stage
-from stage_databases import ON_FILE, Databases, NewDatabase, kinds_for
+from stage_databases import KINDS, ON_FILE, Databases, NewDatabase
 from stage_wiring import Setup
 
 
@@ -35,8 +35,7 @@ def databases(postgresql_url: str) -> Databases:
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "new_database" in metafunc.fixturenames:
-        kinds = kinds_for(metafunc.module.__name__.rpartition(".")[2])
-        metafunc.parametrize("new_database", kinds, indirect=True)
+        metafunc.parametrize("new_database", KINDS, indirect=True)
 
 
 @pytest.fixture

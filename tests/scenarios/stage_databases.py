@@ -13,22 +13,8 @@ from engage.store.databases.database import Database
 from tests.postgresql import empty
 
 ON_FILE = "sqlite:///engage.db"
-# Which databases every scenario is played on: `sqlite`, `postgresql`, or both, with a comma in between. If it does not
-# say, every one on SQLite, and on PostgreSQL too but for those that take longest there.
-_KINDS = os.environ.get("ENGAGE_SCENARIOS_ON")
-_TAKE_LONGEST = {
-    f"test_{name}"
-    for name in (
-        "any_edit", "same_sends", "editing", "plans", "reused_names", "splits", "winback", "explain", "birthday",
-        "conversation",
-    )
-}  # fmt: skip
-
-
-def kinds_for(module: str) -> list[str]:
-    if _KINDS is not None:
-        return _KINDS.split(",")
-    return ["sqlite"] if module in _TAKE_LONGEST else ["sqlite", "postgresql"]
+# Which databases every scenario is played on: `sqlite`, `postgresql`, or both, with a comma in between.
+KINDS = os.environ.get("ENGAGE_SCENARIOS_ON", "sqlite,postgresql").split(",")
 
 
 class Databases:

@@ -249,9 +249,11 @@ def test_nobody_waits_while_a_plan_is_worked_out(stage: Stage, monkeypatch: pyte
 def test_a_pin_holds_until_the_last_message_of_its_runs_is_out(stage: Stage) -> None:
     in_flight(stage, (A, "wait: 9d", B))
     stage.applies(stage.plans(story(C, more="on_edit: pin\n")))
-    stage.run_until(day=8)
+    stage.run_until(day=13, at="09:30")
     stage.pauses("journey:note")
-    stage.run_until(day=14)
+    stage.run_until(day=13, at="10:30")
+    assert not stage.rows(enrolment, status="live")
+    assert sent(stage, PEOPLE[-1]) == ["sorry_personal"]
     stage.apply({**story(C, more="on_edit: pin\n"), "other": journey("coupon_used", A, topic="service")})
     stage.resumes("journey:note")
     stage.passes("2h")
