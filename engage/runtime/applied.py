@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 
 from sqlalchemy import Connection
 
@@ -45,7 +46,7 @@ class Active:
         return self.any_event or event in self.interests
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Applied:
     catalog: Catalog
     journeys: Mapping[str, Active]
@@ -65,11 +66,12 @@ class Applied:
             yield None, self.journeys[journey_id]
         yield from ((version, active) for (name, version), active in self.pinned.items() if name == journey_id)
 
-    @property
-    def ranked_shares(self) -> set[tuple[str, int]]:
-        """(field, percent): all that is asked for by segments, and journeys in any version that runs go by."""
+    @cached_property
+    def ranked_shares(self) -> frozenset[tuple[str, int]]:
+        """(field, percent): all that is asked for by segments, and journeys in any version that runs go by. Looked for
+        once: they are asked for at every bell."""
         running = [active.journey for active in (*self.journeys.values(), *self.pinned.values())]
-        return set(shares_in((self.catalog.segments, running)))
+        return frozenset(shares_in((self.catalog.segments, running)))
 
     def topic_class(self, topic: str) -> TopicClass:
         """A topic that has left the catalog keeps the stricter rule."""

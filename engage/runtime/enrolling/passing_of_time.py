@@ -55,7 +55,6 @@ class PassingOfTime:
         self._name = f"{own_name()}:{id(self)}"  # simulated daemons share a process
         self._found: _Found | None = None
         self._resting = Resting(context.clock)
-        self._asks_for: tuple[str, bool] = ("", False)  # ranks: by what mark, and whether
 
     def is_due(self, connection: Connection, now: datetime, *, with_starts: bool) -> bool:
         """`with_starts`: they are looked for now, and find segments as they are in this hour, however seldom those are
@@ -75,9 +74,7 @@ class PassingOfTime:
             return now
         swept_next = hour_of(swept) + self._context.sweep_every
         applied = self._context.applied.current()
-        if self._asks_for[0] != applied.mark:
-            self._asks_for = (applied.mark, bool(applied.ranked_shares))
-        return min(swept_next, _ranked_next(applied, swept)) if self._asks_for[1] else swept_next
+        return min(swept_next, _ranked_next(applied, swept)) if applied.ranked_shares else swept_next
 
     def work_on(self, now: datetime) -> int:
         """A batch of those who cross. Returns how many were looked at. While it fails it rests."""
