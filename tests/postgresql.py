@@ -115,9 +115,22 @@ def recovered(server_url: str) -> Iterator[str]:
     os.chown(data / "recovery.signal", owner.pw_uid, owner.pw_gid)
     asked = f"-c restore_command=false -c listen_addresses='' -c unix_socket_directories={folder}"
     pg_ctl(["-w", "-o", asked, "-l", str(folder / "log"), "start"], pgdata=data, user=user)
-    yield source.set(query={"host": str(folder)}).render_as_string(hide_password=False)
-    pg_ctl(["-w", "-m", "immediate", "stop"], pgdata=data, user=user)
-    shutil.rmtree(folder)
+    url = source.set(query={"host": str(folder)}).render_as_string(hide_password=False)
+    try:
+        _until_it_takes_writes(url)  # it has started as soon as it can be read, which is before it has recovered
+        yield url
+    finally:
+        pg_ctl(["-w", "-m", "immediate", "stop"], pgdata=data, user=user)
+        shutil.rmtree(folder)
+
+
+def _until_it_takes_writes(url: str) -> None:
+    engine, until = create_engine(url, isolation_level="AUTOCOMMIT"), time.monotonic() + 60
+    with engine.connect() as connection:
+        while connection.execute(text("SELECT pg_is_in_recovery()")).scalar_one():
+            assert time.monotonic() < until, "it goes on recovering"
+            time.sleep(0.05)
+    engine.dispose()
 
 
 def dump(url: str) -> str:
