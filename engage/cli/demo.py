@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 
 from engage.cli.ending import end_in_order_if_told
-from engage.cli.logs import log_quietly
+from engage.cli.logs import log_faults
 from engage.demo import folder as folders
 from engage.demo.session import play
 
@@ -36,7 +36,7 @@ def demo(
 
     Exit codes: 0 done · 4 nothing to resume, or a demo or daemon runs in the folder (nothing is deleted) · 5 a fault.
     """
-    log_quietly()
+    log_faults()
     end_in_order_if_told()
     console = Console(highlight=False)
     with folders.resumed(folder) if resume else folders.begun(folder, days, members, seed) as settings:
